@@ -1,0 +1,108 @@
+package authz
+
+import (
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+// Access is what a grant lets its holder do. The zero Access is nothing.
+type Access uint8
+
+// The levels of access.
+const (
+	NoAccess Access = iota
+	Read
+	Write
+)
+
+// Grant is the capability that an allowed request holds: the store opens only views bound to one. Only an Engine makes
+// grants; the zero Grant opens nothing.
+type Grant struct{ g *grant }
+
+type grant struct {
+	service string // "dynamodb": the space of records it opens
+	access  Access
+	caller  *authn.Principal
+	region  string
+	// resources the grant covers, one for each check.
+	resources []granted
+}
+
+type granted struct {
+	account, region, id, arn string
+	rows                     RowRule
+	hasRows                  bool
+}
+
+// Valid reports whether the grant was made by an Engine.
+func (g Grant) Valid() bool { return g.g != nil && g.g.access != NoAccess }
+
+// Service is the signing name of the service that the grant was made for.
+func (g Grant) Service() string {
+	if g.g == nil {
+		return ""
+	}
+	return g.g.service
+}
+
+// CanWrite reports whether views may be written.
+func (g Grant) CanWrite() bool { return g.g != nil && g.g.access == Write }
+
+// Caller is the principal that the grant was made for.
+func (g Grant) Caller() *authn.Principal {
+	if g.g == nil {
+		return nil
+	}
+	return g.g.caller
+}
+
+// Tenant is the tenant that the caller acts for; zero if none.
+func (g Grant) Tenant() tenant.ID {
+	if g.g == nil || g.g.caller == nil {
+		return tenant.ID{}
+	}
+	return g.g.caller.Tenant
+}
+
+// Covers reports whether the grant was made for records of the service in the account and region.
+func (g Grant) Covers(account, region string) bool {
+	if g.g == nil || account == "" {
+		return false
+	}
+	for i := range g.g.resources {
+		r := &g.g.resources[i]
+		if r.account == account && r.region == region {
+			return true
+		}
+	}
+	return false
+}
+
+// Home returns the account and region of the first resource, which is where a handler's records are.
+func (g Grant) Home() (account, region string) {
+	if g.g == nil || len(g.g.resources) == 0 {
+		return "", ""
+	}
+	return g.g.resources[0].account, g.g.resources[0].region
+}
+
+// RowRule returns the rule for the rows of the resource with the id, or false if the grant does not cover its rows.
+func (g Grant) RowRule(id string) (RowRule, bool) {
+	if g.g == nil || id == "" {
+		return RowRule{}, false
+	}
+	var rule RowRule
+	found := false
+	for i := range g.g.resources {
+		r := &g.g.resources[i]
+		if r.id != id || !r.hasRows {
+			continue
+		}
+		if !found {
+			rule, found = r.rows, true
+			continue
+		}
+		rule = rule.or(r.rows)
+	}
+	return rule, found
+}

@@ -1,0 +1,203 @@
+package authz
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+// The tags by which a table declares whose rows it holds.
+const (
+	// OwnerKeyTag holds the pattern of the partition keys that a tenant owns, e.g. "${tenant}#*".
+	OwnerKeyTag = "bulkhead:owner-key"
+	// SharedKeysTag holds patterns of partition keys that every tenant may read, separated by spaces, e.g. "PUBLIC#*".
+	SharedKeysTag = "bulkhead:shared-keys"
+	// GuardTag says what the guard does about foreign rows: "deny" (default) or "filter".
+	GuardTag = "bulkhead:guard"
+)
+
+const tenantVariable = "${tenant}"
+
+// OwnerRule says whose rows a table holds. It is immutable. A nil rule leaves all to policies.
+type OwnerRule struct {
+	before, after string // around the tenant id
+	open          bool   // pattern ends in *
+	shared        []pattern
+	filter        bool
+}
+
+type pattern struct {
+	text string
+	open bool
+}
+
+func (p pattern) match(s string) bool {
+	if p.open {
+		return strings.HasPrefix(s, p.text)
+	}
+	return s == p.text
+}
+
+// ParseOwnerRule reads the rule from a resource's tags; it returns nil without the owner tag. It refuses patterns under
+// which one tenant could own another's rows: what follows ${tenant} must begin with a character that no tenant id
+// contains.
+func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) {
+	t := authn.Tags(tags)
+	owner, ok := t.Get(OwnerKeyTag)
+	if !ok {
+		for _, k := range []string{SharedKeysTag, GuardTag} {
+			if _, ok := t.Get(k); ok {
+				return nil, fmt.Errorf("tag %s needs the tag %s beside it", k, OwnerKeyTag)
+			}
+		}
+		return nil, nil
+	}
+	r := &OwnerRule{}
+	if err := r.parseOwner(owner, ids); err != nil {
+		return nil, err
+	}
+	shared, _ := t.Get(SharedKeysTag)
+	for _, s := range strings.Fields(shared) {
+		p, err := parsePattern(SharedKeysTag, s)
+		if err != nil {
+			return nil, err
+		}
+		if p.text == "" {
+			return nil, fmt.Errorf("tag %s: %q would share all rows", SharedKeysTag, s)
+		}
+		r.shared = append(r.shared, p)
+	}
+	switch mode, _ := t.Get(GuardTag); mode {
+	case "", "deny":
+	case "filter":
+		r.filter = true
+	default:
+		return nil, fmt.Errorf("tag %s must be deny or filter, not %q", GuardTag, mode)
+	}
+	return r, nil
+}
+
+func (r *OwnerRule) parseOwner(owner string, ids *tenant.Language) error {
+	before, after, ok := strings.Cut(owner, tenantVariable)
+	if !ok || strings.Contains(after, tenantVariable) {
+		return fmt.Errorf("tag %s must hold %s once, not %q", OwnerKeyTag, tenantVariable, owner)
+	}
+	if strings.Contains(before, "*") {
+		return fmt.Errorf("tag %s: * may only end the pattern", OwnerKeyTag)
+	}
+	p, err := parsePattern(OwnerKeyTag, after)
+	if err != nil {
+		return err
+	}
+	if p.open && (p.text == "" || ids.Contains(rune(p.text[0]))) {
+		return fmt.Errorf("tag %s: in %q the character after %s may be part of a tenant id, so that one tenant's "+
+			"rows would match another's pattern; use a separator such as #", OwnerKeyTag, owner, tenantVariable)
+	}
+	r.before, r.after, r.open = before, p.text, p.open
+	return nil
+}
+
+func parsePattern(tag, s string) (pattern, error) {
+	text, open := strings.CutSuffix(s, "*")
+	if strings.ContainsAny(text, "*?$") {
+		return pattern{}, fmt.Errorf("tag %s: %q: * may only end the pattern, and ? and $ have no meaning in it", tag, s)
+	}
+	return pattern{text, open}, nil
+}
+
+// Owns reports whether a row with the leading key belongs to the tenant. The zero tenant owns nothing.
+func (r *OwnerRule) Owns(id tenant.ID, leading string) bool {
+	if id.IsZero() {
+		return false
+	}
+	rest, ok := strings.CutPrefix(leading, r.before)
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutPrefix(rest, id.String())
+	if !ok {
+		return false
+	}
+	return pattern{r.after, r.open}.match(rest)
+}
+
+// Shared reports whether every tenant may read a row with the leading key.
+func (r *OwnerRule) Shared(leading string) bool {
+	for _, p := range r.shared {
+		if p.match(leading) {
+			return true
+		}
+	}
+	return false
+}
+
+// RowRule is what a grant says about the rows of one table: which leading keys its view may touch. The zero RowRule
+// touches none.
+type RowRule struct {
+	all     bool                // every leading key that the guard allows
+	leading map[string]struct{} // else exactly these
+	guard   *OwnerRule          // applies to confined callers; nil leaves rows to policies
+	tenant  tenant.ID
+	write   bool
+	writing map[string]struct{} // with write: the keys that may be written; nil means all of leading
+}
+
+// Verdict is the answer of a RowRule about one row.
+type Verdict uint8
+
+// The verdicts. The zero Verdict refuses.
+const (
+	// Refused is a row that the request was not authorized for: a bug in a handler.
+	Refused Verdict = iota
+	// Foreign is a row that the guard keeps from the tenant: a hole in a policy.
+	Foreign
+	// Hidden is a foreign row of a table whose guard filters.
+	Hidden
+	// Permitted is a row the view may show or write.
+	Permitted
+)
+
+// Check says whether the view may touch a row with the leading key.
+func (r RowRule) Check(leading string, write bool) Verdict {
+	if write && !r.write {
+		return Refused
+	}
+	if !r.all {
+		if _, ok := r.leading[leading]; !ok {
+			return Refused
+		}
+		if write && r.writing != nil {
+			if _, ok := r.writing[leading]; !ok {
+				return Refused
+			}
+		}
+	}
+	if r.guard == nil || r.guard.Owns(r.tenant, leading) || (!write && r.guard.Shared(leading)) {
+		return Permitted
+	}
+	if r.guard.filter && !write {
+		return Hidden
+	}
+	return Foreign
+}
+
+// or joins the rules of two checks on the same table: a view may touch what either allows.
+func (r RowRule) or(o RowRule) RowRule {
+	j := RowRule{all: r.all || o.all, guard: r.guard, tenant: r.tenant, write: r.write || o.write}
+	if j.all {
+		return j
+	}
+	j.leading = make(map[string]struct{}, len(r.leading)+len(o.leading))
+	j.writing = map[string]struct{}{}
+	for _, part := range []RowRule{r, o} {
+		for k := range part.leading {
+			j.leading[k] = struct{}{}
+			if part.write {
+				j.writing[k] = struct{}{}
+			}
+		}
+	}
+	return j
+}
