@@ -1,0 +1,107 @@
+package keyring
+
+import "fmt"
+
+// Purpose says what a derived key is for. Keys of different purposes are independent: what is sealed for one never
+// opens for another. The zero Purpose is refused.
+type Purpose uint8
+
+// The purposes. Their labels are part of the derivation, so a label never changes once data was sealed under it; the
+// order of the constants may.
+const (
+	_ Purpose = iota
+	// SessionToken seals the session tokens of temporary credentials. Server-wide: the account is inside the token.
+	SessionToken
+	// SessionSecret derives the secret access key of a session from its access key id. Server-wide.
+	SessionSecret
+	// AuditChain authenticates the records of the audit log. Server-wide.
+	AuditChain
+	// AuthorizationMessage seals the encoded explanation of a denial (sts:DecodeAuthorizationMessage).
+	AuthorizationMessage
+	// AccessKeySecret seals the secret access keys of IAM users and of the account's root.
+	AccessKeySecret
+	// KMSMaterial wraps the key material of KMS keys.
+	KMSMaterial
+	// KMSCiphertext derives keys that KMS needs beside its material, e.g. for import and grant tokens.
+	KMSCiphertext
+	// PoolSigningKey wraps the private signing keys of Cognito user pools and identity pools.
+	PoolSigningKey
+	// ClientSecret seals the secrets of Cognito app clients.
+	ClientSecret
+	// Verifier seals what passwords are checked against: SRP verifiers and password hashes.
+	Verifier
+	// RefreshToken seals refresh tokens.
+	RefreshToken
+	// AuthSession seals the state of a sign-in between its steps (Cognito's Session parameter, SRP challenges).
+	AuthSession
+	// ConfirmationCode derives or seals codes sent to users.
+	ConfirmationCode
+	// PagingToken seals the tokens of paged answers, which hold positions that callers must not see or make up.
+	PagingToken
+	// DataKey wraps the data keys under which the rows of tenants are sealed.
+	DataKey
+	// Secret seals values kept for tenants, such as secrets and parameters.
+	Secret
+	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
+	Cursor
+)
+
+// reach says whether the keys of a purpose are per account.
+type reach uint8
+
+const (
+	perAccount reach = iota
+	serverWide
+)
+
+var purposes = [...]struct {
+	label string
+	reach reach
+}{
+	SessionToken:         {"session-token", serverWide},
+	SessionSecret:        {"session-secret", serverWide},
+	AuditChain:           {"audit-chain", serverWide},
+	AuthorizationMessage: {"authorization-message", perAccount},
+	AccessKeySecret:      {"access-key-secret", perAccount},
+	KMSMaterial:          {"kms-material", perAccount},
+	KMSCiphertext:        {"kms-ciphertext", perAccount},
+	PoolSigningKey:       {"pool-signing-key", perAccount},
+	ClientSecret:         {"client-secret", perAccount},
+	Verifier:             {"verifier", perAccount},
+	RefreshToken:         {"refresh-token", perAccount},
+	AuthSession:          {"auth-session", perAccount},
+	ConfirmationCode:     {"confirmation-code", perAccount},
+	PagingToken:          {"paging-token", perAccount},
+	DataKey:              {"data-key", perAccount},
+	Secret:               {"secret", perAccount},
+	Cursor:               {"cursor", serverWide},
+}
+
+// String returns the label of the purpose.
+func (p Purpose) String() string {
+	if p == 0 || int(p) >= len(purposes) {
+		return fmt.Sprintf("Purpose(%d)", uint8(p))
+	}
+	return purposes[p].label
+}
+
+// Scope narrows a purpose to what a key is for. Each scope has a key of its own.
+type Scope struct {
+	// Account is the 12-digit account id. Purposes that are per account need it; server-wide ones refuse it.
+	Account string
+	// Name is anything that tells apart what the key protects within the account, e.g. a pool id; may be empty.
+	Name string
+}
+
+func (p Purpose) check(s Scope) error {
+	if p == 0 || int(p) >= len(purposes) {
+		return fmt.Errorf("keyring: no purpose %d", uint8(p))
+	}
+	switch wide := purposes[p].reach == serverWide; {
+	case wide && s.Account != "":
+		return fmt.Errorf("keyring: keys for %s are server-wide, not of account %q", p, s.Account)
+	case !wide && s.Account == "":
+		return fmt.Errorf("keyring: keys for %s need an account", p)
+	}
+	return nil
+}
