@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -136,12 +137,12 @@ func (r *OwnerRule) Shared(leading string) bool {
 // RowRule is what a grant says about the rows of one table: which leading keys its view may touch. The zero RowRule
 // touches none.
 type RowRule struct {
-	all     bool                // every leading key that the guard allows
-	leading map[string]struct{} // else exactly these
-	guard   *OwnerRule          // applies to confined callers; nil leaves rows to policies
-	tenant  tenant.ID
+	all     bool     // every leading key that the guard allows
+	leading []string // else exactly these
+	writing []string // of leading, those that may be written; with all, write says it
 	write   bool
-	writing map[string]struct{} // with write: the keys that may be written; nil means all of leading
+	guard   *OwnerRule // applies to confined callers; nil leaves rows to policies
+	tenant  tenant.ID
 }
 
 // Verdict is the answer of a RowRule about one row.
@@ -160,21 +161,11 @@ const (
 )
 
 // Check says whether the view may touch a row with the leading key.
-func (r RowRule) Check(leading string, write bool) Verdict {
-	if write && !r.write {
+func (r *RowRule) Check(leading string, write bool) Verdict {
+	if !r.granted(leading, write) {
 		return Refused
 	}
-	if !r.all {
-		if _, ok := r.leading[leading]; !ok {
-			return Refused
-		}
-		if write && r.writing != nil {
-			if _, ok := r.writing[leading]; !ok {
-				return Refused
-			}
-		}
-	}
-	if r.guard == nil || r.guard.Owns(r.tenant, leading) || (!write && r.guard.Shared(leading)) {
+	if r.guard == nil || r.guard.Owns(r.tenant, leading) || !write && r.guard.Shared(leading) {
 		return Permitted
 	}
 	if r.guard.filter && !write {
@@ -183,21 +174,23 @@ func (r RowRule) Check(leading string, write bool) Verdict {
 	return Foreign
 }
 
+func (r *RowRule) granted(leading string, write bool) bool {
+	switch {
+	case r.all && write:
+		return r.write
+	case r.all:
+		return true
+	case write:
+		return slices.Contains(r.writing, leading)
+	}
+	return slices.Contains(r.leading, leading)
+}
+
 // or joins the rules of two checks on the same table: a view may touch what either allows.
 func (r RowRule) or(o RowRule) RowRule {
-	j := RowRule{all: r.all || o.all, guard: r.guard, tenant: r.tenant, write: r.write || o.write}
-	if j.all {
-		return j
-	}
-	j.leading = make(map[string]struct{}, len(r.leading)+len(o.leading))
-	j.writing = map[string]struct{}{}
-	for _, part := range []RowRule{r, o} {
-		for k := range part.leading {
-			j.leading[k] = struct{}{}
-			if part.write {
-				j.writing[k] = struct{}{}
-			}
-		}
-	}
-	return j
+	r.all = r.all || o.all
+	r.write = r.write || o.write
+	r.leading = append(slices.Clip(r.leading), o.leading...)
+	r.writing = append(slices.Clip(r.writing), o.writing...)
+	return r
 }

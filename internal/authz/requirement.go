@@ -21,6 +21,8 @@ type Scope struct {
 	// Caller is for operations whose default resource is the caller (iam:GetUser). Services never decide by it.
 	Caller *authn.Principal
 	Now    time.Time
+	// Via are the services that call on the caller's behalf, first to last ("dynamodb.amazonaws.com").
+	Via []string
 }
 
 // Requirement is what a request needs before it may run. The zero Requirement is refused.

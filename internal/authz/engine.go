@@ -1,0 +1,185 @@
+package authz
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/policy"
+)
+
+// Engine decides requests. It is safe for concurrent use.
+type Engine struct {
+	dir Directory
+	org string // aws:PrincipalOrgID and aws:ResourceOrgID, "" without an organization
+}
+
+// NewEngine returns an engine that asks dir for the policies of principals.
+func NewEngine(dir Directory, organization string) *Engine {
+	return &Engine{dir: dir, org: organization}
+}
+
+// Request is what the engine decides.
+type Request struct {
+	Caller      *authn.Principal
+	Service     string // signing name
+	Region      string
+	Access      Access
+	Requirement Requirement
+	Env         Environment
+}
+
+// Environment is what global condition keys say of the request itself ("AWS global condition context keys", IAM User
+// Guide).
+type Environment struct {
+	Now       time.Time
+	SourceIP  netip.Addr
+	Secure    bool
+	UserAgent string
+	Referer   string
+	// CalledVia are the services that made the request on the caller's behalf, first to last.
+	CalledVia []string
+}
+
+// Outcome is a decided request. The zero Outcome is denied.
+type Outcome struct {
+	// Grant is valid only if the request is allowed.
+	Grant Grant
+	// Decided is what decided: the check that was denied, or the first one. Nil if no policy was asked.
+	Decided *Decided
+	// Open is the reason why no permission was needed; "" otherwise.
+	Open string
+}
+
+// Decided is the decision of one check.
+type Decided struct {
+	Check    *Check
+	Decision policy.Decision
+	// Guard is true when policies allowed and the guard denied: a hole in a policy.
+	Guard bool
+	// Explain says why, with the values compared. It is slow and for operators only.
+	Explain func() policy.Explanation
+}
+
+// Allowed reports whether the request may run.
+func (o *Outcome) Allowed() bool { return o.Grant.Valid() }
+
+// Authorize decides the request. An error means that it could not be decided, which must refuse it.
+func (e *Engine) Authorize(ctx context.Context, r *Request) (Outcome, error) {
+	req := &r.Requirement
+	if req.err != nil {
+		return Outcome{}, req.err
+	}
+	if req.open != "" {
+		return e.open(r), nil
+	}
+	if len(req.checks) == 0 || r.Access == NoAccess || r.Service == "" {
+		return Outcome{}, nil
+	}
+	mine, err := e.dir.Policies(ctx, r.Caller)
+	if err != nil {
+		return Outcome{}, err
+	}
+	g := &grant{service: r.Service, access: r.Access, caller: r.Caller, resources: make([]granted, 0, len(req.checks))}
+	var first *Decided
+	for i := range req.checks {
+		c := &req.checks[i]
+		d := e.decide(r, c, mine)
+		if !d.Decision.Allowed || d.Guard {
+			return Outcome{Decided: d}, nil
+		}
+		if first == nil {
+			first = d
+		}
+		g.resources = append(g.resources, grantFor(r.Caller, c))
+	}
+	return Outcome{Grant: Grant{g}, Decided: first}, nil
+}
+
+func (e *Engine) open(r *Request) Outcome {
+	req := &r.Requirement
+	if r.Caller.Kind == authn.Anonymous && !req.anon || r.Access == NoAccess {
+		return Outcome{Open: req.open}
+	}
+	at := req.at
+	g := &grant{service: r.Service, access: r.Access, caller: r.Caller}
+	g.resources = []granted{{account: at.Account, region: at.Region, id: at.ID, arn: at.ARN}}
+	return Outcome{Grant: Grant{g}, Open: req.open}
+}
+
+func (e *Engine) decide(r *Request, c *Check, mine *PrincipalPolicies) *Decided {
+	var keys policy.Context
+	e.fill(&keys, r, c)
+	req := policy.Request{
+		Action: c.Action, Resource: c.Resource.ARN, ResourceAccount: c.Resource.Account,
+		Principal: principalOf(r.Caller), Context: &keys,
+	}
+	ps := policy.Policies{Resource: c.Resource.Policy, ResourceMode: c.Resource.Mode}
+	if c.As != nil {
+		req.Principal = *c.As
+	} else if mine != nil {
+		ps.Identity, ps.Boundary, ps.HasBoundary = mine.Identity, mine.Boundary, mine.HasBoundary
+		ps.Session, ps.HasSession = mine.Session, mine.HasSession
+	}
+	d := &Decided{Check: c, Decision: policy.Evaluate(&req, &ps)}
+	d.Explain = func() policy.Explanation { return policy.Explain(&req, &ps) }
+	d.Guard = d.Decision.Allowed && !guarded(r.Caller, c)
+	return d
+}
+
+// principalOf is the caller as the Principal element of resource-based policies sees it.
+func principalOf(p *authn.Principal) policy.Principal {
+	issuer := p.RoleARN
+	if issuer == "" {
+		issuer = p.ARN
+	}
+	return policy.Principal{
+		Account: p.Account, ARN: p.ARN, IssuerARN: issuer,
+		Root: p.Kind == authn.Root, Anonymous: p.Kind == authn.Anonymous,
+	}
+}
+
+// Confined reports whether the guard applies to the caller: it acts for a tenant, or should and does not say for which.
+// Operators (root, users and roles of the account without a tenant tag) are not.
+func Confined(p *authn.Principal) bool {
+	return !p.Tenant.IsZero() || p.TenantInvalid || p.FederatedProvider != "" || p.Kind == authn.Anonymous
+}
+
+// guarded reports whether the guard lets the check pass before any row is read.
+func guarded(p *authn.Principal, c *Check) bool {
+	rule := c.Resource.Owner
+	if rule == nil || c.Rows == nil || !Confined(p) || c.Rows.Index {
+		return true // rows of an index are looked at one by one by the view
+	}
+	if c.Rows.All {
+		return rule.filter
+	}
+	rows := rowRule(p, c)
+	for _, k := range c.Rows.Leading {
+		if v := rows.Check(k, c.Rows.Write); v != Permitted && v != Hidden {
+			return false
+		}
+	}
+	return true
+}
+
+func grantFor(p *authn.Principal, c *Check) granted {
+	res := &c.Resource
+	g := granted{account: res.Account, region: res.Region, id: res.ID, arn: res.ARN}
+	if c.Rows != nil {
+		g.rows, g.hasRows = rowRule(p, c), true
+	}
+	return g
+}
+
+func rowRule(p *authn.Principal, c *Check) RowRule {
+	r := RowRule{all: c.Rows.All || c.Rows.Index, leading: c.Rows.Leading, write: c.Rows.Write, tenant: p.Tenant}
+	if c.Rows.Write {
+		r.writing = r.leading
+	}
+	if Confined(p) {
+		r.guard = c.Resource.Owner
+	}
+	return r
+}

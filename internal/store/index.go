@@ -1,0 +1,78 @@
+package store
+
+import (
+	"github.com/bulkhead/bulkhead/internal/item"
+)
+
+// index reads one secondary index of a table under the table's RowRule: an entry is shown if the row it stands for is.
+type index struct {
+	rows   *rows
+	prefix []byte
+}
+
+func (r *rows) index(id string) *index {
+	h := hashOf([]byte(id))
+	p := make([]byte, 0, 1+2*hashSize)
+	p = append(append(p, spaceIndex), r.table[:]...)
+	return &index{r, append(p, h[:hashSize/2]...)}
+}
+
+// Index implements item.RowReader.
+func (r *rows) Index(id string) item.IndexReader { return r.index(id) }
+
+func (x *index) partition(pk []byte) []byte {
+	h := hashOf(pk)
+	return append(x.prefix[:len(x.prefix):len(x.prefix)], h[:]...)
+}
+
+// key is hash of the index's partition key, sort key, hash of the base key.
+func (x *index) key(pos item.IndexPos) []byte {
+	k := appendOrdered(x.partition(pos.Key.PK), pos.Key.SK)
+	base := hashOf(append(appendOrdered(nil, pos.Base.PK), pos.Base.SK...))
+	return append(k, base[:]...)
+}
+
+// Query implements item.IndexReader.
+func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func([]byte) bool) error {
+	var start, end []byte
+	if r.Start != nil {
+		start = appendOrdered(nil, r.Start)
+	}
+	if r.End != nil {
+		end = appendOrdered(nil, r.End)
+	}
+	rng := bounds(x.partition(pk), start, end, r)
+	if after != nil {
+		at := x.key(*after)
+		if r.Reverse {
+			rng.End = at
+		} else {
+			rng.Start = append(at, 0)
+		}
+	}
+	return x.rows.scan(rng, nil, yield)
+}
+
+// Scan implements item.IndexReader.
+func (x *index) Scan(s item.Segment, after *item.IndexPos, limit int, yield func([]byte) bool) error {
+	rng := segment(x.prefix, s)
+	rng.Limit = limit
+	if after != nil {
+		rng.Start = append(x.key(*after), 0)
+	}
+	return x.rows.scan(rng, nil, yield)
+}
+
+// appendOrdered appends b so that encodings compare as the bytes do and none is a prefix of another: groups of eight
+// bytes, padded with zeros, each followed by how many of the eight count, nine if more groups follow. It grows b by an
+// eighth, which keeps the longest sort key within kv.MaxKey.
+func appendOrdered(dst, b []byte) []byte {
+	const group = 8
+	for len(b) > group {
+		dst = append(append(dst, b[:group]...), group+1)
+		b = b[group:]
+	}
+	var last [group]byte
+	n := copy(last[:], b)
+	return append(append(dst, last[:]...), byte(n))
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/kv"
+)
+
+// ErrForeignRow is the cause of the AccessDenied fault that a view answers with when the guard keeps a row from the
+// caller's tenant: policies allowed what they should not have.
+var ErrForeignRow = errors.New("store: the guard keeps the row from the caller's tenant")
+
+// hashSize is how much of a key's SHA-256 stands for it in kv keys; the whole key is kept in the value and compared.
+const hashSize = 16
+
+// rowV1 is the first byte of a stored row or index entry: the length of the partition key as uvarint, the key (the base
+// row's, in an index entry) and what Put was given follow.
+const rowV1 = 1
+
+type hash [hashSize]byte
+
+func hashOf(b []byte) (h hash) {
+	sum := sha256.Sum256(b)
+	copy(h[:], sum[:])
+	return h
+}
+
+// Rows is the view of the rows of the table with the id, as far as the grant's checks on it go: only their partition
+// keys, and under a guard only the tenant's rows.
+func (tx *Tx) Rows(id string) (item.Rows, error) {
+	rule, ok := tx.access.grant.RowRule(id)
+	if tx.access.system != "" || !ok {
+		return nil, notGranted("rows of " + id)
+	}
+	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id))}, nil
+}
+
+// rows implements item.Rows under a RowRule.
+type rows struct {
+	tx    *Tx
+	rule  authz.RowRule
+	table hash
+}
+
+// check says whether the row with the partition key may be touched; false without an error is a hidden row.
+func (r *rows) check(pk []byte, write bool) (bool, error) {
+	switch r.rule.Check(leadingText(pk), write) {
+	case authz.Permitted:
+		return true, nil
+	case authz.Hidden:
+		return false, nil
+	case authz.Foreign:
+		return false, &fault.Error{Class: fault.AccessDenied, Cause: ErrForeignRow,
+			Message: "The rows of the request are not all the caller's tenant's."}
+	}
+	return false, notGranted("a row of a partition that the request did not name")
+}
+
+// leadingText is the partition key as dynamodb:LeadingKeys shows it.
+func leadingText(pk []byte) string {
+	if len(pk) == 0 {
+		return ""
+	}
+	if pk[0] == 'B' {
+		return base64.StdEncoding.EncodeToString(pk[1:])
+	}
+	return string(pk[1:])
+}
+
+func (r *rows) partition(pk []byte) []byte {
+	h := hashOf(pk)
+	k := make([]byte, 0, 1+2*hashSize+64)
+	k = append(append(k, spaceRows), r.table[:]...)
+	return append(k, h[:]...)
+}
+
+func (r *rows) key(k item.RowKey) []byte { return append(r.partition(k.PK), k.SK...) }
+
+// Get implements item.RowReader.
+func (r *rows) Get(k item.RowKey) ([]byte, bool, error) {
+	if ok, err := r.check(k.PK, false); err != nil || !ok {
+		return nil, false, err
+	}
+	b, ok, err := r.tx.r.Get(r.key(k))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	pk, value, err := openRow(b)
+	if err != nil {
+		return nil, false, err
+	}
+	if string(pk) != string(k.PK) {
+		return nil, false, errCollision
+	}
+	return value, true, nil
+}
+
+var errCollision = errors.New("store: two partition keys of one table have the same hash")
+
+// Query implements item.RowReader.
+func (r *rows) Query(pk []byte, rng item.Range, yield func([]byte) bool) error {
+	return r.scan(bounds(r.partition(pk), rng.Start, rng.End, rng), pk, yield)
+}
+
+// bounds is the range of keys under prefix between two suffixes.
+func bounds(prefix, start, end []byte, rng item.Range) kv.Range {
+	out := kv.Range{Reverse: rng.Reverse, Limit: rng.Limit}
+	out.Start = append(prefix[:len(prefix):len(prefix)], start...)
+	if end == nil {
+		out.End = kv.PrefixEnd(prefix)
+	} else {
+		out.End = append(prefix[:len(prefix):len(prefix)], end...)
+	}
+	return out
+}
+
+// Scan implements item.RowReader.
+func (r *rows) Scan(s item.Segment, after *item.RowKey, limit int, yield func([]byte) bool) error {
+	rng := segment(append([]byte{spaceRows}, r.table[:]...), s)
+	rng.Limit = limit
+	if after != nil {
+		rng.Start = append(r.key(*after), 0)
+	}
+	return r.scan(rng, nil, yield)
+}
+
+// segment is the part of the hash space under prefix that the segment covers.
+func segment(prefix []byte, s item.Segment) kv.Range {
+	if s.Total <= 1 {
+		return kv.Prefix(prefix)
+	}
+	at := func(i int) []byte {
+		if i == s.Total {
+			return kv.PrefixEnd(prefix)
+		}
+		// i·2⁶⁴/Total
+		q, _ := bits.Div64(uint64(i), 0, uint64(s.Total))
+		return binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], q)
+	}
+	return kv.Range{Start: at(s.Index), End: at(s.Index + 1)}
+}
+
+// scan yields what the rule permits of a range. Each row is checked by its own partition key, whichever way it is found.
+func (r *rows) scan(rng kv.Range, want []byte, yield func([]byte) bool) error {
+	var bad error
+	err := r.tx.r.Scan(rng, func(_, b []byte) bool {
+		pk, value, err := openRow(b)
+		if err == nil && want != nil && string(pk) != string(want) {
+			err = errCollision
+		}
+		ok := false
+		if err == nil {
+			ok, err = r.check(pk, false)
+		}
+		if err != nil {
+			bad = err
+			return false
+		}
+		return !ok || yield(value)
+	})
+	if bad != nil {
+		return bad
+	}
+	return err
+}
+
+// Put implements item.Rows.
+func (r *rows) Put(k item.RowKey, value []byte) error {
+	return r.write(k.PK, func(w kv.Tx) error { return w.Set(r.key(k), sealRow(k.PK, value)) })
+}
+
+// Delete implements item.Rows.
+func (r *rows) Delete(k item.RowKey) error {
+	return r.write(k.PK, func(w kv.Tx) error { return w.Delete(r.key(k)) })
+}
+
+// PutIndex implements item.Rows.
+func (r *rows) PutIndex(id string, pos item.IndexPos, value []byte) error {
+	return r.write(pos.Base.PK, func(w kv.Tx) error {
+		return w.Set(r.index(id).key(pos), sealRow(pos.Base.PK, value))
+	})
+}
+
+// DeleteIndex implements item.Rows.
+func (r *rows) DeleteIndex(id string, pos item.IndexPos) error {
+	return r.write(pos.Base.PK, func(w kv.Tx) error { return w.Delete(r.index(id).key(pos)) })
+}
+
+func (r *rows) write(pk []byte, do func(kv.Tx) error) error {
+	if r.tx.w == nil {
+		return notGranted("a write through a read-only view")
+	}
+	if ok, err := r.check(pk, true); err != nil || !ok {
+		return err
+	}
+	return do(r.tx.w)
+}
+
+func sealRow(pk, value []byte) []byte {
+	b := make([]byte, 0, 1+binary.MaxVarintLen16+len(pk)+len(value))
+	b = append(b, rowV1)
+	b = binary.AppendUvarint(b, uint64(len(pk)))
+	return append(append(b, pk...), value...)
+}
+
+func openRow(b []byte) (pk, value []byte, err error) {
+	if len(b) == 0 || b[0] != rowV1 {
+		return nil, nil, fmt.Errorf("store: a row has an unknown format; was it written by a newer version?")
+	}
+	n, m := binary.Uvarint(b[1:])
+	if m <= 0 || n > uint64(len(b)-1-m) {
+		return nil, nil, fmt.Errorf("store: a row is cut short")
+	}
+	b = b[1+m:]
+	return b[:n:n], b[n:], nil
+}
