@@ -49,6 +49,7 @@ type Decoder struct {
 	s        string
 	pos      int
 	maxDepth int
+	elems    int // counted by List and Map
 	frames   []frame
 	keys     []string
 }
@@ -74,7 +75,7 @@ func Acquire(body []byte) (*Decoder, error) {
 
 func acquire(s string) *Decoder {
 	d := pool.Get().(*Decoder)
-	d.s, d.pos, d.maxDepth = s, 0, DefaultMaxDepth
+	d.s, d.pos, d.elems, d.maxDepth = s, 0, 0, DefaultMaxDepth
 	return d
 }
 
