@@ -3,7 +3,6 @@ package policy
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Context holds the condition keys of a request. Keys compare case-insensitively, tag keys and encryption context keys
@@ -90,41 +89,47 @@ func (c *Context) find(h uint64, key string) int {
 		return -1
 	}
 	for i, x := range c.hashes {
-		if x == h && strings.EqualFold(c.entries[i].key, key) {
+		if x == h && (c.entries[i].key == key || strings.EqualFold(c.entries[i].key, key)) {
 			return i
 		}
 	}
 	return -1
 }
 
-const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
-)
-
 // hashFold hashes s so that strings equal under strings.EqualFold hash alike. It only narrows a search: what it finds
 // is always compared, so a collision costs time and never a decision.
 func hashFold(s string) uint64 {
-	h := uint64(fnvOffset)
-	for i := 0; i < len(s); i++ {
-		b := s[i]
-		if b >= utf8.RuneSelf {
-			return hashFoldRunes(h, s[i:])
-		}
-		h = (h ^ uint64(lower(b))) * fnvPrime
+	h, ascii := hashLower(s)
+	if !ascii {
+		h, _ = hashLower(strings.Map(foldRune, s))
 	}
 	return h
 }
 
-func hashFoldRunes(h uint64, s string) uint64 {
-	for _, r := range s {
-		r = foldRune(r)
-		for ; r >= utf8.RuneSelf; r >>= 7 {
-			h = (h ^ uint64(r&0x7f|0x80)) * fnvPrime
-		}
-		h = (h ^ uint64(r)) * fnvPrime
+// hashLower hashes eight bytes a step, each with the bit set that makes an ASCII letter lower-case.
+func hashLower(s string) (h uint64, ascii bool) {
+	const (
+		multiplier = 0x9e3779b97f4a7c15
+		lowerCase  = 0x2020202020202020
+		highBits   = 0x8080808080808080
+	)
+	h = uint64(len(s)) * multiplier
+	var seen uint64
+	for len(s) >= 8 {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		seen |= x
+		h = (h ^ (x | lowerCase)) * multiplier
+		h ^= h >> 32
+		s = s[8:]
 	}
-	return h
+	var x uint64
+	for i := 0; i < len(s); i++ {
+		x = x<<8 | uint64(s[i])
+	}
+	seen |= x
+	h = (h ^ (x | lowerCase)) * multiplier
+	return h ^ h>>32, seen&highBits == 0
 }
 
 // foldRune returns the same rune for all runes that strings.EqualFold holds equal, lower case where they are ASCII.

@@ -4,17 +4,16 @@ import "strings"
 
 // env is a request with what is computed of it once.
 type env struct {
-	r           *Request
-	actionHash  uint64
-	serviceHash uint64
+	r          *Request
+	actionHash uint64
 }
 
-func newEnv(r *Request) env {
-	service := r.Action
-	if i := strings.IndexByte(service, ':'); i >= 0 {
-		service = service[:i]
-	}
-	return env{r, hashFold(r.Action), hashFold(service)}
+func newEnv(r *Request) env { return env{r, hashFold(r.Action)} }
+
+// serviceHash is the hash of the action's service.
+func (e *env) serviceHash() uint64 {
+	service, _, _ := strings.Cut(e.r.Action, ":")
+	return hashFold(service)
 }
 
 // finding is a statement that matched; st is nil for none.

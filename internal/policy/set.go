@@ -174,7 +174,7 @@ func (s *Set) scan(e *env) hit {
 	}
 	if s.index != nil {
 		s.lookup(e, e.actionHash, &h)
-		s.lookup(e, e.serviceHash, &h)
+		s.lookup(e, e.serviceHash(), &h)
 		s.lookup(e, anyAction, &h)
 		return h
 	}
