@@ -1,9 +1,11 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/tenant"
@@ -11,7 +13,8 @@ import (
 
 // The tags by which a table declares whose rows it holds.
 const (
-	// OwnerKeyTag holds the pattern of the partition keys that a tenant owns, e.g. "${tenant}#*".
+	// OwnerKeyTag holds patterns of the partition keys that a tenant owns, separated by spaces, e.g.
+	// "${tenant} ${tenant}#*".
 	OwnerKeyTag = "bulkhead:owner-key"
 	// SharedKeysTag holds patterns of partition keys that every tenant may read, separated by spaces, e.g. "PUBLIC#*".
 	SharedKeysTag = "bulkhead:shared-keys"
@@ -19,14 +22,23 @@ const (
 	GuardTag = "bulkhead:guard"
 )
 
+// ErrForeignRow is the cause of the AccessDenied fault that a view answers with when the guard keeps a row from the
+// caller's tenant: policies allowed what they should not have.
+var ErrForeignRow = errors.New("authz: the guard keeps the row from the caller's tenant")
+
 const tenantVariable = "${tenant}"
 
 // OwnerRule says whose rows a table holds. It is immutable. A nil rule leaves all to policies.
 type OwnerRule struct {
-	before, after string // around the tenant id
-	open          bool   // pattern ends in *
-	shared        []pattern
-	filter        bool
+	owned  []ownerPattern
+	shared []pattern
+	filter bool
+}
+
+// ownerPattern is what stands before the tenant id and what follows it.
+type ownerPattern struct {
+	before string
+	after  pattern
 }
 
 type pattern struct {
@@ -56,8 +68,15 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 		return nil, nil
 	}
 	r := &OwnerRule{}
-	if err := r.parseOwner(owner, ids); err != nil {
-		return nil, err
+	for _, s := range strings.Fields(owner) {
+		p, err := parseOwner(s, ids)
+		if err != nil {
+			return nil, err
+		}
+		r.owned = append(r.owned, p)
+	}
+	if len(r.owned) == 0 {
+		return nil, fmt.Errorf("tag %s is empty", OwnerKeyTag)
 	}
 	shared, _ := t.Get(SharedKeysTag)
 	for _, s := range strings.Fields(shared) {
@@ -80,24 +99,23 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 	return r, nil
 }
 
-func (r *OwnerRule) parseOwner(owner string, ids *tenant.Language) error {
+func parseOwner(owner string, ids *tenant.Language) (ownerPattern, error) {
 	before, after, ok := strings.Cut(owner, tenantVariable)
 	if !ok || strings.Contains(after, tenantVariable) {
-		return fmt.Errorf("tag %s must hold %s once, not %q", OwnerKeyTag, tenantVariable, owner)
+		return ownerPattern{}, fmt.Errorf("tag %s must hold %s once in each pattern, not %q", OwnerKeyTag, tenantVariable, owner)
 	}
 	if strings.Contains(before, "*") {
-		return fmt.Errorf("tag %s: * may only end the pattern", OwnerKeyTag)
+		return ownerPattern{}, fmt.Errorf("tag %s: * may only end a pattern", OwnerKeyTag)
 	}
 	p, err := parsePattern(OwnerKeyTag, after)
 	if err != nil {
-		return err
+		return ownerPattern{}, err
 	}
-	if p.open && (p.text == "" || ids.Contains(rune(p.text[0]))) {
-		return fmt.Errorf("tag %s: in %q the character after %s may be part of a tenant id, so that one tenant's "+
-			"rows would match another's pattern; use a separator such as #", OwnerKeyTag, owner, tenantVariable)
+	if first, _ := utf8.DecodeRuneInString(p.text); p.open && (p.text == "" || ids.Contains(first)) {
+		return ownerPattern{}, fmt.Errorf("tag %s: in %q the character after %s may be part of a tenant id, so that one "+
+			"tenant's rows would match another's pattern; use a separator such as #", OwnerKeyTag, owner, tenantVariable)
 	}
-	r.before, r.after, r.open = before, p.text, p.open
-	return nil
+	return ownerPattern{before, p}, nil
 }
 
 func parsePattern(tag, s string) (pattern, error) {
@@ -113,15 +131,16 @@ func (r *OwnerRule) Owns(id tenant.ID, leading string) bool {
 	if id.IsZero() {
 		return false
 	}
-	rest, ok := strings.CutPrefix(leading, r.before)
-	if !ok {
-		return false
+	for _, p := range r.owned {
+		rest, ok := strings.CutPrefix(leading, p.before)
+		if !ok {
+			continue
+		}
+		if rest, ok = strings.CutPrefix(rest, id.String()); ok && p.after.match(rest) {
+			return true
+		}
 	}
-	rest, ok = strings.CutPrefix(rest, id.String())
-	if !ok {
-		return false
-	}
-	return pattern{r.after, r.open}.match(rest)
+	return false
 }
 
 // Shared reports whether every tenant may read a row with the leading key.

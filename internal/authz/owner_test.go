@@ -20,6 +20,8 @@ func language(t *testing.T, pattern string) *tenant.Language {
 func TestParseOwnerRuleRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ owner, shared, guard, want string }{
+		"empty":                    {" ", "", "", "is empty"},
+		"one of several":           {"${tenant} x#*", "", "", "must hold ${tenant} once"},
 		"no variable":              {"acme#*", "", "", "must hold ${tenant} once"},
 		"variable twice":           {"${tenant}#${tenant}*", "", "", "must hold ${tenant} once"},
 		"star before":              {"*${tenant}#", "", "", "may only end"},
@@ -51,14 +53,14 @@ func TestParseOwnerRuleRefuses(t *testing.T) {
 func TestOwns(t *testing.T) {
 	t.Parallel()
 	ids := language(t, tenant.DefaultLanguage)
-	rule, err := ParseOwnerRule([]authn.Tag{{Key: OwnerKeyTag, Value: "${tenant}#*"}, {Key: SharedKeysTag, Value: "PUBLIC#* news"}}, ids)
+	rule, err := ParseOwnerRule([]authn.Tag{{Key: OwnerKeyTag, Value: "${tenant}#* T-${tenant}"}, {Key: SharedKeysTag, Value: "PUBLIC#* news"}}, ids)
 	if err != nil {
 		t.Fatal(err)
 	}
 	acme, _ := ids.ID("acme")
 	for key, want := range map[string]bool{
 		"acme#1": true, "acme#": true, "acme": false, "acme2#1": false, "acm#1": false, "ACME#1": false,
-		"globex#acme#1": false, "": false, "#": false, "PUBLIC#1": false,
+		"globex#acme#1": false, "": false, "#": false, "PUBLIC#1": false, "T-acme": true, "T-acme2": false,
 	} {
 		if got := rule.Owns(acme, key); got != want {
 			t.Errorf("acme owns %q: %v", key, got)
