@@ -73,6 +73,11 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 		if err != nil {
 			return nil, err
 		}
+		for _, q := range r.owned {
+			if ambiguous(p, q, ids) || ambiguous(q, p, ids) {
+				return nil, fmt.Errorf("tag %s: a key could match two of the patterns in %q for two tenants", OwnerKeyTag, owner)
+			}
+		}
 		r.owned = append(r.owned, p)
 	}
 	if len(r.owned) == 0 {
@@ -111,11 +116,28 @@ func parseOwner(owner string, ids *tenant.Language) (ownerPattern, error) {
 	if err != nil {
 		return ownerPattern{}, err
 	}
-	if first, _ := utf8.DecodeRuneInString(p.text); p.open && (p.text == "" || ids.Contains(first)) {
+	if first, _ := utf8.DecodeRuneInString(p.text); p.text == "" && p.open || p.text != "" && ids.Contains(first) {
 		return ownerPattern{}, fmt.Errorf("tag %s: in %q the character after %s may be part of a tenant id, so that one "+
 			"tenant's rows would match another's pattern; use a separator such as #", OwnerKeyTag, owner, tenantVariable)
 	}
 	return ownerPattern{before, p}, nil
+}
+
+// ambiguous reports whether a key that matches long for one tenant may match short for another: when what long has before
+// the tenant id, beyond what short has, could be the beginning of a tenant id, or a whole one and what follows it.
+func ambiguous(short, long ownerPattern, ids *tenant.Language) bool {
+	more, ok := strings.CutPrefix(long.before, short.before)
+	if !ok || more == "" {
+		return false
+	}
+	end := strings.IndexFunc(more, func(c rune) bool { return !ids.Contains(c) })
+	if end < 0 {
+		return true
+	}
+	_, whole := ids.ID(more[:end])
+	rest := more[end:]
+	return whole && short.after.text != "" &&
+		(strings.HasPrefix(rest, short.after.text) || strings.HasPrefix(short.after.text, rest))
 }
 
 func parsePattern(tag, s string) (pattern, error) {

@@ -22,6 +22,9 @@ func TestParseOwnerRuleRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ owner, shared, guard, want string }{
 		"empty":                    {" ", "", "", "is empty"},
 		"one of several":           {"${tenant} x#*", "", "", "must hold ${tenant} once"},
+		"ids run on":               {"${tenant}#* x${tenant}#*", "", "", "for two tenants"},
+		"id within another's keys": {"acme#${tenant} ${tenant}#*", "", "", "for two tenants"},
+		"closed, separator in ids": {"${tenant}x", "", "", "may be part of a tenant id"},
 		"no variable":              {"acme#*", "", "", "must hold ${tenant} once"},
 		"variable twice":           {"${tenant}#${tenant}*", "", "", "must hold ${tenant} once"},
 		"star before":              {"*${tenant}#", "", "", "may only end"},
