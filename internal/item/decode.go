@@ -2,7 +2,6 @@ package item
 
 import (
 	"bytes"
-	"encoding/base64"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -179,16 +178,13 @@ func (t *transcoder) number() error {
 	if err != nil {
 		return err
 	}
-	if canonical(s) {
-		t.b = append(append(t.b, byte(len(s))), s...) //nolint:gosec // at most 39 bytes
-		return nil
-	}
 	z, err := ParseNumber(s)
 	if err != nil && t.bad == nil {
 		t.bad = err
 	}
-	var scratch [176]byte
-	t.b = appendBytes(t.b, z.Append(scratch[:0]))
+	at := len(t.b)
+	t.b = z.AppendOrdered(append(t.b, 0))
+	t.b[at] = byte(len(t.b) - at - 1) //nolint:gosec // at most maxOrdered
 	return nil
 }
 
@@ -309,7 +305,7 @@ func checkSet(v Value) error {
 		return fault.New(fault.Validation, "Input collection contains duplicates")
 	case k == BS:
 		return fault.New(fault.Validation,
-			"One or more parameter values were invalid: Input collection %s of type BS contains duplicates.", memberText(v))
+			"One or more parameter values were invalid: Input collection %sof type BS contains duplicates.", memberText(v))
 	}
 	return fault.New(fault.Validation,
 		"One or more parameter values were invalid: Input collection %s contains duplicates.", memberText(v))
@@ -347,11 +343,7 @@ func hasDuplicates(v Value) bool {
 func memberText(v Value) string {
 	var parts []string
 	for m := range v.Members() {
-		if v.Kind() == BS {
-			parts = append(parts, base64.StdEncoding.EncodeToString(m))
-		} else {
-			parts = append(parts, string(m))
-		}
+		parts = append(parts, string(appendMemberText(nil, v.Kind(), m)))
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }

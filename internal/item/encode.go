@@ -47,7 +47,7 @@ func appendValueJSON(b, enc []byte) ([]byte, int) {
 		case S:
 			b = appendStringJSON(b, p)
 		case N:
-			b = append(append(b, p...), '"')
+			b = append(appendNumber(b, p), '"')
 		default:
 			b = append(base64.StdEncoding.AppendEncode(b, p), '"')
 		}
@@ -95,13 +95,19 @@ func appendMembersJSON(b, body []byte, k Kind) []byte {
 		}
 		b = append(b, '"')
 		if k == NS {
-			b = append(b, m...)
+			b = appendNumber(b, m)
 		} else {
 			b = base64.StdEncoding.AppendEncode(b, m)
 		}
 		b = append(b, '"')
 	}
 	return b
+}
+
+// appendNumber appends the text of a number in order-preserving bytes.
+func appendNumber(b, ordered []byte) []byte {
+	z := numOf(ordered)
+	return z.Append(b)
 }
 
 // appendStringJSON appends text that is known to be UTF-8.

@@ -142,35 +142,6 @@ func exponent(s string) (int, bool) {
 	return e, true
 }
 
-// canonical reports whether s is already what Append would write: then it is stored as it is. It may say false for text
-// that is canonical; it never says true for text that is not.
-func canonical(s string) bool {
-	i := 0
-	if s != "" && s[0] == '-' {
-		i++
-	}
-	rest := s[i:]
-	if len(rest) == 0 || len(rest) > maxDigits || rest == "0" && i == 1 {
-		return false
-	}
-	if rest[0] == '0' && len(rest) > 1 && rest[1] != '.' {
-		return false
-	}
-	point := -1
-	for j := range len(rest) {
-		c := rest[j]
-		switch {
-		case c >= '0' && c <= '9':
-		case c == '.' && point < 0 && j > 0:
-			point = j
-		default:
-			return false
-		}
-	}
-	last := rest[len(rest)-1]
-	return point < 0 || last != '0' && last != '.'
-}
-
 // Append appends the number as DynamoDB prints it: plain, without exponent or needless zeros.
 func (z *Num) Append(b []byte) []byte {
 	if z.n == 0 {
@@ -207,8 +178,10 @@ func (z *Num) Append(b []byte) []byte {
 func (z Num) String() string { return string(z.Append(nil)) }
 
 func (z *Num) value() Value {
-	var scratch [176]byte
-	return Value{b: appendBytes([]byte{byte(N)}, z.Append(scratch[:0]))}
+	b := append(make([]byte, 0, 2+maxOrdered), byte(N), 0)
+	b = z.AppendOrdered(b)
+	b[1] = byte(len(b) - 2) //nolint:gosec // at most maxOrdered
+	return Value{b: b}
 }
 
 // Num returns the number of an N; 0 for other types.
@@ -216,11 +189,56 @@ func (v Value) Num() Num {
 	if v.Kind() != N {
 		return Num{}
 	}
-	z, err := ParseNumber(string(v.scalar()))
-	if err != nil { // an N is canonical text, which always parses
+	return numOf(v.scalar())
+}
+
+// numOf reads what AppendOrdered wrote.
+func numOf(b []byte) Num {
+	if len(b) < 2 {
 		return Num{}
 	}
+	z := Num{neg: b[0] == orderNegative}
+	flip := byte(0)
+	if z.neg {
+		flip = 0xff
+		b = b[:len(b)-1]
+	}
+	z.exp = int16(b[1]^flip) + minExponent
+	for _, c := range b[2:] {
+		pair := (c ^ flip) - 1
+		z.dig[z.n], z.dig[z.n+1] = pair/10, pair%10
+		z.n += 2
+	}
+	if z.dig[z.n-1] == 0 {
+		z.n--
+	}
 	return z
+}
+
+// validOrdered reports whether b is what AppendOrdered writes for some number.
+func validOrdered(b []byte) bool {
+	if len(b) == 1 {
+		return b[0] == orderZero
+	}
+	if len(b) < 3 || len(b) > maxOrdered {
+		return false
+	}
+	flip, pairs := byte(0), b[2:]
+	switch {
+	case b[0] == orderNegative && b[len(b)-1] == 0xff:
+		flip, pairs = 0xff, b[2:len(b)-1]
+	case b[0] != orderPositive:
+		return false
+	}
+	if len(pairs) == 0 || len(pairs) > maxDigits/2 {
+		return false
+	}
+	for _, c := range pairs {
+		if pair := c ^ flip; pair < 1 || pair > 100 {
+			return false
+		}
+	}
+	return pairs[0]^flip > 10 && pairs[len(pairs)-1]^flip != 1 // no zero before or after
 }
 
 // Cmp compares two numbers: -1, 0 or 1.
@@ -264,6 +282,8 @@ const (
 	orderNegative = 0x00
 	orderZero     = 0x01
 	orderPositive = 0x02
+
+	maxOrdered = 3 + maxDigits/2
 )
 
 // AppendOrdered appends at most 22 bytes that compare as the numbers do.

@@ -60,8 +60,8 @@ type IndexReader interface {
 	Scan(s Segment, after *IndexPos, limit int, yield func(value []byte) bool) error
 }
 
-// Rows reads and writes one table within one transaction; its reads see its own writes. Values are at most 420 KB. The
-// store copies what it keeps.
+// Rows reads and writes one table within one transaction; its reads see its own writes. Values are less than
+// 900 KB. The store copies what it keeps.
 type Rows interface {
 	RowReader
 

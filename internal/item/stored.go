@@ -101,7 +101,7 @@ func validBody(k Kind, b []byte, depth int) bool {
 		} else {
 			n = validBytes(b)
 		}
-		if n == 0 {
+		if n == 0 || k == NS && !validNumber(b[:n]) {
 			return false
 		}
 		b = b[n:]
@@ -109,14 +109,8 @@ func validBody(k Kind, b []byte, depth int) bool {
 	return depth <= MaxDepth
 }
 
-// validNumber checks the alphabet of a stored number only: its text goes into JSON unescaped.
+// validNumber checks length-prefixed bytes of a number.
 func validNumber(b []byte) bool {
-	text, _ := bytesAt(b)
-	for _, c := range text {
-		if (c < '0' || c > '9') && c != '.' && c != '-' {
-			return false
-		}
-	}
-	return len(text) > 0
+	p, _ := bytesAt(b)
+	return validOrdered(p)
 }
-

@@ -45,7 +45,7 @@ const MaxDepth = 32
 
 // Value is one attribute value. It is immutable. The zero Value is no value: what is absent.
 //
-// Encoding: a tag (Kind), then for S, N, B a uvarint length and the bytes (N as canonical text); for BOOL one byte; for
+// Encoding: a tag (Kind), then for S, N, B a uvarint length and the bytes (N as Num.AppendOrdered writes it); for BOOL one byte; for
 // NULL nothing; for M, L and sets a 4-byte little-endian length of the body. The body of M is name, value pairs with
 // the name as uvarint length and bytes; of L, values; of a set, members as uvarint length and bytes.
 type Value struct {
@@ -79,15 +79,19 @@ func (v Value) body() []byte { return v.b[5:] }
 
 // Str returns the text of an S, or the canonical text of an N; "" for other types.
 func (v Value) Str() string {
-	if k := v.Kind(); k == S || k == N {
+	switch v.Kind() {
+	case S:
 		return string(v.scalar())
+	case N:
+		return v.Num().String()
+	default:
+		return ""
 	}
-	return ""
 }
 
-// Bytes returns the bytes of a B, S or N; nil for other types. They must not be changed.
+// Bytes returns the bytes of a B or S; nil for other types. They must not be changed.
 func (v Value) Bytes() []byte {
-	if k := v.Kind(); k == S || k == N || k == B {
+	if k := v.Kind(); k == S || k == B {
 		return v.scalar()
 	}
 	return nil
@@ -144,7 +148,7 @@ func (v Value) Elements() iter.Seq[Value] {
 	}
 }
 
-// Members yields the members of a set: text of SS, canonical text of NS, bytes of BS.
+// Members yields the members of a set: text of SS, order-preserving bytes of NS, bytes of BS.
 func (v Value) Members() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if k := v.Kind(); k < SS || k > BS {
@@ -168,8 +172,10 @@ func (v Value) appendText(b []byte) []byte {
 	b = append(b, ':')
 	sep := ""
 	switch v.Kind() {
-	case S, N:
+	case S:
 		b = append(b, v.scalar()...)
+	case N:
+		b = appendNumber(b, v.scalar())
 	case B:
 		b = base64.StdEncoding.AppendEncode(b, v.scalar())
 	case Bool:
@@ -197,17 +203,23 @@ func (v Value) appendText(b []byte) []byte {
 	case SS, NS, BS:
 		b = append(b, '[')
 		for m := range v.Members() {
-			b = append(b, sep...)
-			if v.Kind() == BS {
-				b = base64.StdEncoding.AppendEncode(b, m)
-			} else {
-				b = append(b, m...)
-			}
+			b = appendMemberText(append(b, sep...), v.Kind(), m)
 			sep = ", "
 		}
 		b = append(b, ']')
 	}
 	return append(b, '}')
+}
+
+func appendMemberText(b []byte, k Kind, m []byte) []byte {
+	switch k {
+	case NS:
+		return appendNumber(b, m)
+	case BS:
+		return base64.StdEncoding.AppendEncode(b, m)
+	default:
+		return append(b, m...)
+	}
 }
 
 // valueLen returns how many bytes the value at the start of b takes. b is known to be well formed.

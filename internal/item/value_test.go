@@ -9,8 +9,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/protocol/jsoncodec"
 )
 
-// parse decodes a map from JSON.
-func parse(t testing.TB, text string) Map {
+// mustMap decodes a map from JSON.
+func mustMap(t testing.TB, text string) Map {
 	t.Helper()
 	m, err := decodeMap(text)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestMapRoundTrip(t *testing.T) {
 		if c.out == "" {
 			c.out = c.in
 		}
-		m := parse(t, c.in)
+		m := mustMap(t, c.in)
 		if m.Err() != nil {
 			t.Errorf("%s: %v", c.in, m.Err())
 		}
@@ -89,12 +89,12 @@ func TestValueRules(t *testing.T) {
 		{`{"SS":["a",""]}`, wrong + "An string set may not have a empty string as a member"},
 		{`{"SS":["a","a"]}`, wrong + "Input collection [a, a] contains duplicates."},
 		{`{"NS":["1","1.0"]}`, "Input collection contains duplicates"},
-		{`{"BS":["AA==","AA=="]}`, wrong + "Input collection [AA==, AA==] of type BS contains duplicates."},
+		{`{"BS":["AA==","AA=="]}`, wrong + "Input collection [AA==, AA==]of type BS contains duplicates."},
 		{`{"M":{"a":{"L":[{"S":"ok"},{}]}}}`, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		{strings.Repeat(`{"L":[`, 33) + `{"S":"x"}` + strings.Repeat(`]}`, 33), "Nesting Levels have exceeded supported limits"},
 		{strings.Repeat(`{"L":[`, 32) + `{"S":"x"}` + strings.Repeat(`]}`, 32), ""},
 	} {
-		m := parse(t, `{"k":`+c.value+`}`)
+		m := mustMap(t, `{"k":`+c.value+`}`)
 		if got := message(m.Err()); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.value, got, c.want)
 		}

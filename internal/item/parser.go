@@ -1,0 +1,386 @@
+package item
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Limits of expressions (DynamoDB Developer Guide, "Service, account, and table quotas").
+const (
+	maxExpression = 4096
+	maxOperators  = 300
+	maxInOperands = 100
+	maxNesting    = 300
+)
+
+// Placeholders are the names and values that the expressions of one request may stand for, and which of them they have
+// used.
+type Placeholders struct {
+	names      map[string]string
+	values     Map
+	usedNames  map[string]bool
+	usedValues map[string]bool
+}
+
+// NewPlaceholders checks ExpressionAttributeNames and ExpressionAttributeValues. A nil names and an absent values were
+// not given.
+func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error) {
+	p := &Placeholders{names: names, values: values}
+	if names != nil && len(names) == 0 {
+		return nil, invalid("ExpressionAttributeNames must not be empty")
+	}
+	for _, k := range sortedKeys(names) {
+		if !placeholder(k, '#') {
+			return nil, invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", k)
+		}
+		if len(names[k]) > maxName {
+			return nil, invalid("ExpressionAttributeNames contains invalid value: Attribute name is too large, "+
+				"must be less than %d bytes for key %s", maxName+1, k)
+		}
+	}
+	if values.IsZero() {
+		return p, nil
+	}
+	if values.err == nil && len(values.b) == 0 {
+		return nil, invalid("ExpressionAttributeValues must not be empty")
+	}
+	for k := range values.entries() {
+		if !placeholder(string(k), ':') {
+			return nil, invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", k)
+		}
+	}
+	if values.err != nil {
+		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", text(values.err), values.badAt)
+	}
+	return p, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func placeholder(s string, first byte) bool {
+	if len(s) < 2 || s[0] != first {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if !identPart(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Unused refuses a request with a name or value that no expression has used. Call it when all have been parsed.
+func (p *Placeholders) Unused() error {
+	var keys []string
+	for _, k := range sortedKeys(p.names) {
+		if !p.usedNames[k] {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) > 0 {
+		return invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", strings.Join(keys, ", "))
+	}
+	for k := range p.values.entries() {
+		if !p.usedValues[string(k)] {
+			keys = append(keys, string(k))
+		}
+	}
+	if len(keys) > 0 {
+		return invalid("Value provided in ExpressionAttributeValues unused in expressions: keys: {%s}", strings.Join(keys, ", "))
+	}
+	return nil
+}
+
+// slot orders the errors of an expression that is syntactically right: DynamoDB reports the first error of the first
+// slot that has one, not the first in the text.
+type slot uint8
+
+const (
+	slotParens slot = iota
+	slotUnknown
+	slotSection
+	slotMisused
+	slotReserved
+	slotUndefined
+	slotOverlap
+	slotConflict
+	slotOperand
+	slotDistinct
+	slotFunction
+	slots
+)
+
+type parser struct {
+	lex       lexer
+	prev      token
+	tok       token
+	ph        *Placeholders
+	errs      [slots]string
+	leaf      string // the error of the first condition that has one
+	inFunc    map[string]int
+	operators int
+	depth     int
+}
+
+// syntaxError stops the parser; it is recovered in parse.
+type syntaxError string
+
+func (p *parser) stop(format string, args ...any) {
+	panic(syntaxError(fmt.Sprintf(format, args...)))
+}
+
+// parse runs body over the text of one expression and returns the first error, prefixed by the parameter's name.
+func parse(param, src string, ph *Placeholders, functions map[string]int, body func(*parser)) (err error) {
+	refuse := func(msg string) error { return invalid("Invalid %s: %s", param, msg) }
+	if src == "" {
+		return refuse("The expression can not be empty;")
+	}
+	if len(src) > maxExpression {
+		return refuse("Expression size has exceeded the maximum allowed size; expression size: " + strconv.Itoa(len(src)))
+	}
+	p := &parser{lex: lexer{src: src}, ph: ph, inFunc: functions}
+	defer func() {
+		if r := recover(); r != nil {
+			s, ok := r.(syntaxError)
+			if !ok {
+				panic(r)
+			}
+			err = refuse(string(s))
+		}
+	}()
+	p.advance()
+	body(p)
+	if p.tok.kind != tokEOF {
+		p.unexpected()
+	}
+	for s := range slots {
+		if p.errs[s] != "" {
+			return refuse(p.errs[s])
+		}
+		if s == slotReserved && p.leaf != "" {
+			return refuse(p.leaf)
+		}
+	}
+	return nil
+}
+
+func (p *parser) advance() {
+	p.prev = p.tok
+	p.tok = p.lex.next()
+}
+
+// unexpected refuses the current token, with its neighbours for orientation.
+func (p *parser) unexpected() {
+	after := p.lex
+	next := after.next()
+	start := p.prev.pos
+	p.stop("Syntax error; token: \"%s\", near: \"%s\"", p.tok.text, strings.TrimSpace(p.lex.src[start:max(next.end, p.tok.end)]))
+}
+
+func (p *parser) accept(text string) bool {
+	if !p.tok.is(text) {
+		return false
+	}
+	p.advance()
+	return true
+}
+
+func (p *parser) expect(text string) {
+	if !p.accept(text) {
+		p.unexpected()
+	}
+}
+
+func (p *parser) fail(s slot, format string, args ...any) {
+	if p.errs[s] == "" {
+		p.errs[s] = fmt.Sprintf(format, args...)
+	}
+}
+
+// enter bounds the recursion; every call is paired with leave.
+func (p *parser) enter() {
+	if p.depth++; p.depth > maxNesting {
+		p.stop("The expression is nested too deeply; nesting levels: %d", p.depth)
+	}
+}
+
+func (p *parser) leave() { p.depth-- }
+
+func (p *parser) operator() {
+	if p.operators++; p.operators > maxOperators {
+		p.stop("The expression contains too many operators; operator count: %d", p.operators)
+	}
+}
+
+func keyword(t token) bool {
+	return t.kind == tokIdent && (t.is("AND") || t.is("OR") || t.is("NOT") || t.is("IN") || t.is("BETWEEN"))
+}
+
+// documentPath reads a path; the current token begins it.
+func (p *parser) documentPath() Path {
+	path := Path{step{name: p.name()}}
+	for {
+		switch {
+		case p.accept("."):
+			path = append(path, step{name: p.name()})
+		case p.accept("["):
+			path = append(path, step{index: p.index(), isIndex: true})
+			p.expect("]")
+		default:
+			if len(path) > MaxDepth+1 {
+				p.stop("The document path has too many nesting elements; nesting levels: %d", len(path))
+			}
+			return path
+		}
+	}
+}
+
+func (p *parser) index() int {
+	if p.tok.kind != tokNumber {
+		p.unexpected()
+	}
+	n, err := strconv.Atoi(p.tok.text)
+	if err != nil || n > math.MaxInt32 {
+		p.stop("List index is not within the allowable range; index: [%s]", p.tok.text)
+	}
+	p.advance()
+	return n
+}
+
+func (p *parser) name() string {
+	t := p.tok
+	switch {
+	case t.kind == tokIdent && !keyword(t):
+		p.advance()
+		if isReserved(t.text) {
+			p.fail(slotReserved, "Attribute name is a reserved keyword; reserved keyword: %s", t.text)
+		}
+		return t.text
+	case t.kind == tokName:
+		p.advance()
+		name, ok := p.ph.names[t.text]
+		if !ok {
+			p.fail(slotUndefined,
+				"An expression attribute name used in the document path is not defined; attribute name: %s", t.text)
+		}
+		if p.ph.usedNames == nil {
+			p.ph.usedNames = make(map[string]bool)
+		}
+		p.ph.usedNames[t.text] = true
+		return name
+	}
+	p.unexpected()
+	return ""
+}
+
+func (p *parser) value() *node {
+	t := p.tok
+	p.advance()
+	v := p.ph.values.Get(t.text)
+	if v.IsZero() {
+		p.fail(slotUndefined, "An expression attribute value used in expression is not defined; attribute value: %s", t.text)
+	}
+	if p.ph.usedValues == nil {
+		p.ph.usedValues = make(map[string]bool)
+	}
+	p.ph.usedValues[t.text] = true
+	return &node{op: opValue, val: v}
+}
+
+// term reads a path, a value or a function call.
+func (p *parser) term() *node {
+	if p.tok.kind == tokValue {
+		return p.value()
+	}
+	if p.tok.kind == tokIdent && !keyword(p.tok) {
+		after := p.lex
+		if after.next().is("(") {
+			return p.call()
+		}
+	}
+	return &node{op: opPath, path: p.documentPath()}
+}
+
+func (p *parser) call() *node {
+	p.enter()
+	defer p.leave()
+	p.operator()
+	n := &node{op: opFunc, name: p.tok.text}
+	p.advance()
+	p.expect("(")
+	n.args = p.operands()
+	p.expect(")")
+	want, known := p.inFunc[n.name]
+	switch {
+	case !known:
+		p.fail(slotUnknown, "Invalid function name; function: %s", n.name)
+	case len(n.args) != want:
+		p.fail(slotOperand, "Incorrect number of operands for operator or function; operator or function: %s, "+
+			"number of operands: %d", n.name, len(n.args))
+	default:
+		p.checkCall(n)
+	}
+	return n
+}
+
+// operands reads a list of operands, each possibly in parentheses.
+func (p *parser) operands() []*node {
+	list := []*node{p.operandParens()}
+	for p.accept(",") {
+		list = append(list, p.operandParens())
+	}
+	return list
+}
+
+func (p *parser) operandParens() *node {
+	if !p.tok.is("(") {
+		return p.term()
+	}
+	p.enter()
+	defer p.leave()
+	p.advance()
+	n := p.operandParens()
+	p.expect(")")
+	p.enclose(n)
+	return n
+}
+
+// enclose marks a node as written in parentheses.
+func (p *parser) enclose(n *node) {
+	if n.parens {
+		p.fail(slotParens, "The expression has redundant parentheses;")
+	}
+	n.parens = true
+}
+
+// overlap refuses two document paths of one expression of which one is part of the other, or that read one attribute
+// both as a map and as a list.
+func (p *parser) overlap(paths []Path) {
+	for i, b := range paths {
+		for _, a := range paths[:i] {
+			n := min(len(a), len(b))
+			j := 0
+			for j < n && a[j] == b[j] {
+				j++
+			}
+			switch {
+			case j == n:
+				p.fail(slotOverlap, "Two document paths overlap with each other; must remove or rewrite one of these paths; "+
+					"path one: %s, path two: %s", a, b)
+			case a[j].isIndex != b[j].isIndex:
+				p.fail(slotConflict, "Two document paths conflict with each other; must remove or rewrite one of these paths; "+
+					"path one: %s, path two: %s", a, b)
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package item
+
+// MaxItem is the largest item in bytes, by Size (DynamoDB Developer Guide, "Service, account, and table quotas").
+const MaxItem = 400 * 1024
+
+// Size returns the size of an item as DynamoDB counts it (DynamoDB Developer Guide, "DynamoDB item sizes and formats"):
+// names and text in UTF-8 bytes; numbers a byte for two significant digits and one more, with one for a minus sign;
+// BOOL and NULL one byte; maps and lists three bytes, and one for each element.
+func (m Map) Size() int {
+	n := 0
+	for name, v := range m.entries() {
+		n += len(name) + valueSize(v)
+	}
+	return n
+}
+
+// Size returns the size of a value as DynamoDB counts it.
+func (v Value) Size() int {
+	if len(v.b) == 0 {
+		return 0
+	}
+	return valueSize(v.b)
+}
+
+func valueSize(enc []byte) int {
+	v := Value{b: enc}
+	switch v.Kind() {
+	case S, B:
+		return len(v.scalar())
+	case N:
+		return numberSize(v.scalar())
+	case M:
+		n := 3
+		for name, e := range v.Map().entries() {
+			n += 1 + len(name) + valueSize(e)
+		}
+		return n
+	case L:
+		n := 3
+		for e := range v.Elements() {
+			n += 1 + valueSize(e.b)
+		}
+		return n
+	case SS, NS, BS:
+		n := 0
+		for m := range v.Members() {
+			if v.Kind() == NS {
+				n += numberSize(m)
+			} else {
+				n += len(m)
+			}
+		}
+		return n
+	default:
+		return 1
+	}
+}
+
+// numberSize counts the digit pairs of order-preserving bytes, with one byte more, and one for a minus sign.
+func numberSize(ordered []byte) int {
+	switch n := len(ordered); {
+	case n < 3:
+		return 1
+	case ordered[0] == orderNegative:
+		return n - 3 + 2
+	default:
+		return n - 2 + 1
+	}
+}
