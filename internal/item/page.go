@@ -1,0 +1,337 @@
+package item
+
+import "bytes"
+
+// maxPage is how many bytes of items one page of a Query or Scan reads (API reference, "Query"): it ends with the item
+// that reaches the limit.
+const maxPage = 1 << 20
+
+// Select says what a Query or Scan returns of each item.
+type Select uint8
+
+// What may be selected. The zero Select is the default: all attributes of a table, the projected ones of an index, or
+// those of the projection.
+const (
+	SelectDefault Select = iota
+	SelectAll
+	SelectProjected
+	SelectSpecific
+	SelectCount
+)
+
+// ParseSelect reads the parameter of the API; "" is SelectDefault.
+func ParseSelect(s string) (Select, bool) {
+	switch s {
+	case "":
+		return SelectDefault, true
+	case "ALL_ATTRIBUTES":
+		return SelectAll, true
+	case "ALL_PROJECTED_ATTRIBUTES":
+		return SelectProjected, true
+	case "SPECIFIC_ATTRIBUTES":
+		return SelectSpecific, true
+	case "COUNT":
+		return SelectCount, true
+	}
+	return 0, false
+}
+
+// Query is one page of a Query or, with nil Keys, of a Scan.
+type Query struct {
+	// Index is the name of a secondary index; "" is the table.
+	Index string
+	// Keys selects one partition. Nil scans.
+	Keys       *KeyCondition
+	Filter     *Condition
+	Projection *Projection
+	Select     Select
+	// Limit is how many items are evaluated at most; 0 is no limit but the page's size.
+	Limit int
+	// Start is the ExclusiveStartKey; absent at the beginning.
+	Start Map
+	// Reverse reads a partition backwards (ScanIndexForward = false). Only for queries.
+	Reverse bool
+	// Consistent asks for a strongly consistent read, which costs double. Global indexes have none.
+	Consistent bool
+	// Segment is the part of a parallel scan.
+	Segment Segment
+}
+
+// Page is the answer. The Items have memory of their own.
+type Page struct {
+	// Items is nil if only the count was asked for.
+	Items []Map
+	// Count is how many items passed the filter, Scanned how many were evaluated.
+	Count, Scanned int
+	// Last is the LastEvaluatedKey; absent at the end.
+	Last Map
+	Cost Cost
+}
+
+// bound is a Query checked against the table.
+type bound struct {
+	*Query
+	t     *Table
+	x     *Index // nil for the table
+	keys  *KeySchema
+	pk    []byte
+	r     Range
+	after *IndexPos
+	fetch bool // items of a local index are completed from the table
+	count bool // only the count is asked for
+}
+
+// Query reads one page. Errors of the request are ValidationExceptions.
+func (t *Table) Query(rows RowReader, q *Query) (*Page, error) {
+	b, err := t.bind(q)
+	if err != nil {
+		return nil, err
+	}
+	return b.run(rows)
+}
+
+func (t *Table) bind(q *Query) (*bound, error) {
+	b := &bound{Query: q, t: t, keys: &t.Keys, count: q.Select == SelectCount}
+	if err := q.checkSelect(); err != nil {
+		return nil, err
+	}
+	if q.Index != "" {
+		if b.x = t.IndexNamed(q.Index); b.x == nil {
+			return nil, invalid("The table does not have the specified index: %s", q.Index)
+		}
+		if !b.x.Local && q.Consistent {
+			return nil, invalid("Consistent reads are not supported on global secondary indexes")
+		}
+		b.keys = &b.x.Keys
+	}
+	if err := b.bindKeys(); err != nil {
+		return nil, err
+	}
+	if q.Projection != nil {
+		if err := t.checkPaths(q.Projection.paths); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.bindFilter(); err != nil {
+		return nil, err
+	}
+	if err := b.bindSelect(); err != nil {
+		return nil, err
+	}
+	b.r.Reverse, b.r.Limit = q.Reverse && q.Keys != nil, q.Limit
+	return b, nil
+}
+
+// checkSelect refuses combinations that need no table to be wrong.
+func (q *Query) checkSelect() error {
+	switch {
+	case q.Projection != nil && q.Select != SelectDefault && q.Select != SelectSpecific:
+		names := map[Select]string{SelectAll: "ALL_ATTRIBUTES", SelectProjected: "ALL_PROJECTED_ATTRIBUTES", SelectCount: "only the Count"}
+		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", names[q.Select])
+	case q.Projection == nil && q.Select == SelectSpecific:
+		return invalid(wrong + "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+	case q.Select == SelectProjected && q.Index == "":
+		return invalid(wrong + "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+	case q.Segment.Total < 0 || q.Segment.Index < 0 || q.Segment.Index > 0 && q.Segment.Index >= q.Segment.Total:
+		return invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: "+
+			"Segment: %d is not less than TotalSegments: %d", q.Segment.Index, q.Segment.Total)
+	}
+	return nil
+}
+
+func (b *bound) bindKeys() error {
+	if b.Keys != nil {
+		var err error
+		if b.pk, b.r, err = b.Keys.Bind(b.keys); err != nil {
+			return err
+		}
+	}
+	if b.Start.IsZero() {
+		return nil
+	}
+	return b.bindStart()
+}
+
+// bindStart checks the ExclusiveStartKey and moves the beginning of the page past it.
+func (b *bound) bindStart() error {
+	const bad = "The provided starting key is invalid"
+	if err := b.Start.Err(); err != nil {
+		return invalid("%s: %s", bad, text(err))
+	}
+	want := map[string]bool{}
+	for _, part := range append(b.keys.parts(), b.t.Keys.parts()...) {
+		want[part.Name] = true
+	}
+	if b.Start.Len() != len(want) {
+		return invalid(bad)
+	}
+	if _, err := b.keys.Key(b.keys.attrs(b.Start)); err != nil {
+		return invalid("%s: %s", bad, text(err))
+	}
+	base, err := b.t.Keys.Key(b.t.Keys.attrs(b.Start))
+	if err != nil {
+		return invalid("%s: %s", bad, text(err))
+	}
+	pos := &IndexPos{Key: b.keys.rowKey(b.Start), Base: base}
+	b.after = pos
+	if b.Keys == nil {
+		return nil
+	}
+	if !b.r.covers(pos.Key.SK) {
+		return invalid("The provided starting key does not match the range key predicate")
+	}
+	if !bytes.Equal(pos.Key.PK, b.pk) {
+		return invalid("The provided starting key is outside query boundaries based on provided conditions")
+	}
+	if b.x != nil {
+		return nil
+	}
+	if b.Reverse {
+		b.r.End = append([]byte{}, pos.Key.SK...) // empty, not nil, without a sort key
+	} else {
+		b.r.Start = append(pos.Key.SK[:len(pos.Key.SK):len(pos.Key.SK)], 0)
+	}
+	return nil
+}
+
+func (b *bound) bindFilter() error {
+	if b.Filter == nil {
+		return nil
+	}
+	paths := b.Filter.paths()
+	if b.Keys != nil {
+		for _, part := range b.keys.parts() {
+			for _, p := range paths {
+				if p.Top() == part.Name {
+					return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", part.Name)
+				}
+			}
+		}
+	}
+	return b.t.checkPaths(paths)
+}
+
+// bindSelect decides whether the index has all that is asked for.
+func (b *bound) bindSelect() error {
+	if b.x == nil || b.x.Projection == All {
+		return nil
+	}
+	missing := b.Select == SelectAll
+	if missing && !b.x.Local {
+		return invalid(wrong+"Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its "+
+			"projection type is not ALL", b.x.Name)
+	}
+	for _, name := range AttributeNames(b.Projection, b.Filter) {
+		if b.x.projects(b.t, name) {
+			continue
+		}
+		if !b.x.Local {
+			return invalid(wrong+"Global secondary index %s does not project [%s]", b.x.Name, name)
+		}
+		missing = true
+	}
+	b.fetch = missing
+	return nil
+}
+
+// run reads the page. The rows that a local index leaves to the table are read after the index, since a reader does not
+// nest its scans.
+func (b *bound) run(rows RowReader) (*Page, error) {
+	read, more, err := b.read(rows)
+	if err != nil {
+		return nil, err
+	}
+	p := &Page{Scanned: len(read)}
+	size := 0
+	for _, m := range read {
+		size += m.Size()
+	}
+	if more {
+		p.Last = b.lastKey(read[len(read)-1])
+	}
+	u := ReadUnits(size, b.Consistent)
+	if b.x == nil {
+		p.Cost.Table = u
+	} else {
+		p.Cost.addIndex(b.x.Name, u)
+	}
+	for _, m := range read {
+		if m, err = b.complete(rows, m, p); err != nil {
+			return nil, err
+		}
+		if !b.Filter.Holds(m) {
+			continue
+		}
+		p.Count++
+		if !b.count {
+			p.Items = append(p.Items, b.Projection.Apply(m))
+		}
+	}
+	if p.Items == nil && !b.count {
+		p.Items = []Map{}
+	}
+	return p, nil
+}
+
+// complete reads the whole item of an entry of a local index, if more than the index holds is asked for.
+func (b *bound) complete(rows RowReader, m Map, p *Page) (Map, error) {
+	if !b.fetch {
+		return m, nil
+	}
+	full, err := load(rows, b.t.Keys.rowKey(m))
+	if err != nil {
+		return Map{}, err
+	}
+	p.Cost.Table += ReadUnits(full.Size(), b.Consistent)
+	return full.Clone(), nil
+}
+
+// read returns the items of the page before the filter, and whether a limit has ended it.
+func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
+	size := 0
+	var failed error
+	yield := func(value []byte) bool {
+		m, err := Load(bytes.Clone(value))
+		if err != nil {
+			failed = err
+			return false
+		}
+		items = append(items, m)
+		size += m.Size()
+		more = len(items) == b.Limit || size >= maxPage
+		return !more
+	}
+	switch {
+	case b.Keys != nil && b.x != nil:
+		err = rows.Index(b.x.ID).Query(b.pk, b.r, b.after, yield)
+	case b.Keys != nil:
+		err = rows.Query(b.pk, b.r, yield)
+	case b.x != nil:
+		err = rows.Index(b.x.ID).Scan(b.Segment, b.after, b.Limit, yield)
+	case b.after != nil:
+		err = rows.Scan(b.Segment, &b.after.Key, b.Limit, yield)
+	default:
+		err = rows.Scan(b.Segment, nil, b.Limit, yield)
+	}
+	if err == nil {
+		err = failed
+	}
+	return items, more, err
+}
+
+// lastKey returns the key attributes of the last item evaluated, of the index and of the table.
+func (b *bound) lastKey(m Map) Map {
+	var out Builder
+	for _, part := range b.t.Keys.parts() {
+		out.Set(part.Name, m.Get(part.Name))
+	}
+	if b.x == nil {
+		return out.Map()
+	}
+	for _, part := range b.x.Keys.parts() {
+		if !b.t.Keys.Has(part.Name) {
+			out.Set(part.Name, m.Get(part.Name))
+		}
+	}
+	return out.Map()
+}

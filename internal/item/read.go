@@ -1,0 +1,99 @@
+package item
+
+// Got is the answer to a read of one row. Item is absent if there is no such row.
+type Got struct {
+	Item Map
+	Cost Cost
+	// Size is the size of the whole item in bytes.
+	Size int
+}
+
+// Get reads the row that a Key parameter names. The Item shares the memory of the transaction: encode it before the
+// transaction ends, or Clone it.
+func (t *Table) Get(rows RowReader, key Map, pr *Projection, consistent bool) (Got, error) {
+	k, err := t.Keys.Key(key)
+	if err != nil {
+		return Got{}, err
+	}
+	if pr != nil {
+		if err := t.checkPaths(pr.paths); err != nil {
+			return Got{}, err
+		}
+	}
+	m, err := load(rows, k)
+	if err != nil {
+		return Got{}, err
+	}
+	size := m.Size()
+	return Got{Item: pr.Apply(m), Size: size, Cost: Cost{Table: ReadUnits(size, consistent)}}, nil
+}
+
+// Clone returns a copy of the map with memory of its own.
+func (m Map) Clone() Map {
+	if m.b != nil {
+		m.b = append(make([]byte, 0, len(m.b)), m.b...)
+	}
+	return m
+}
+
+// Distinct reports whether no row is named twice.
+func Distinct(keys []RowKey) bool {
+	seen := make(map[[2]string]struct{}, len(keys))
+	for _, k := range keys {
+		id := [2]string{string(k.PK), string(k.SK)}
+		if _, ok := seen[id]; ok {
+			return false
+		}
+		seen[id] = struct{}{}
+	}
+	return true
+}
+
+// CheckBatch refuses a batch that names a row of one table twice.
+func CheckBatch(keys []RowKey) error {
+	if !Distinct(keys) {
+		return invalid("Provided list of item keys contains duplicates")
+	}
+	return nil
+}
+
+// MaxBatchBytes is how much BatchGetItem returns at most; rows beyond it are left as unprocessed (API reference,
+// "BatchGetItem").
+const MaxBatchBytes = 16 << 20
+
+// GetBatch reads rows by key until the answer would hold more than *budget bytes, which it lowers. It returns the rows
+// that were found and how many of the keys it has processed.
+func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent bool, budget *int) ([]Map, int, Cost, error) {
+	ks := make([]RowKey, len(keys))
+	for i, key := range keys {
+		k, err := t.Keys.Key(key)
+		if err != nil {
+			return nil, 0, Cost{}, err
+		}
+		ks[i] = k
+	}
+	if err := CheckBatch(ks); err != nil {
+		return nil, 0, Cost{}, err
+	}
+	var items []Map
+	var cost Cost
+	for i, key := range keys {
+		if *budget <= 0 {
+			return items, i, cost, nil
+		}
+		got, err := t.Get(rows, key, pr, consistent)
+		if err != nil {
+			return nil, 0, Cost{}, err
+		}
+		if got.Size > *budget {
+			*budget = 0
+			return items, i, cost, nil
+		}
+		*budget -= got.Size
+		cost.Add(got.Cost)
+		if !got.Item.IsZero() {
+			items = append(items, got.Item)
+		}
+	}
+	return items, len(keys), cost, nil
+}

@@ -1,0 +1,154 @@
+package item
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+)
+
+// maxTransaction is the largest total size of the items of a transaction in bytes (API reference,
+// "TransactWriteItems").
+const maxTransaction = 4 << 20
+
+// TransactWrite is one write of a transaction, in its table.
+type TransactWrite struct {
+	Table *Table
+	Rows  Rows
+	*Write
+}
+
+// Reason says why one action of a transaction failed; Code is "None" for those that did not.
+type Reason struct {
+	Code, Message string
+	// Item is the row as it is, if the condition failed and the write asked for it.
+	Item Map
+}
+
+// CanceledError is returned for a transaction of which an action failed: TransactionCanceledException. Reasons has one
+// element for each action, in order.
+type CanceledError struct{ Reasons []Reason }
+
+// Error returns DynamoDB's message.
+func (e *CanceledError) Error() string {
+	codes := make([]string, len(e.Reasons))
+	for i, r := range e.Reasons {
+		codes[i] = r.Code
+	}
+	return "Transaction cancelled, please refer cancellation reasons for specific reasons [" + strings.Join(codes, ", ") + "]"
+}
+
+// reason turns the failure of one action into its cancellation reason; ok is false if it is a failure of the server.
+func reason(err error) (r Reason, ok bool) {
+	var failed *ConditionFailedError
+	switch {
+	case err == nil:
+		return Reason{Code: "None"}, true
+	case errors.As(err, &failed):
+		return Reason{Code: "ConditionalCheckFailed", Message: failed.Error(), Item: failed.Item}, true
+	case fault.IsClass(err, fault.Validation):
+		return Reason{Code: "ValidationError", Message: text(err)}, true
+	}
+	return Reason{}, false
+}
+
+// Transact performs all writes or none: no row is written unless every condition holds. The rows must all be of one
+// transaction of the store. It fails with a ValidationException, or a *CanceledError.
+func Transact(ws []TransactWrite) ([]Written, error) {
+	if err := distinctWrites(ws); err != nil {
+		return nil, err
+	}
+	plans := make([]planned, len(ws))
+	reasons := make([]Reason, len(ws))
+	canceled, size := false, 0
+	for i, w := range ws {
+		p, err := w.Table.plan(w.Rows, w.Write)
+		r, ok := reason(err)
+		if !ok {
+			return nil, err
+		}
+		plans[i], reasons[i] = p, r
+		canceled = canceled || err != nil
+		size += max(p.old.Size(), p.new.Size())
+	}
+	if canceled {
+		return nil, &CanceledError{Reasons: reasons}
+	}
+	if size > maxTransaction {
+		return nil, invalid("Aggregate size of the items in the transaction cannot exceed %d bytes", maxTransaction)
+	}
+	done := make([]Written, len(ws))
+	for i, w := range ws {
+		var err error
+		if done[i], err = w.Table.apply(w.Rows, plans[i]); err != nil {
+			return nil, err
+		}
+		done[i].Cost = done[i].Cost.Times(2)
+	}
+	return done, nil
+}
+
+// distinctWrites refuses a transaction that names a row twice. Actions whose keys do not fit their tables are left for
+// the cancellation reasons.
+func distinctWrites(ws []TransactWrite) error {
+	byTable := make(map[string][]RowKey)
+	for _, w := range ws {
+		if k, err := w.RowKey(w.Table); err == nil {
+			byTable[w.Table.Name] = append(byTable[w.Table.Name], k)
+		}
+	}
+	return checkTables(byTable)
+}
+
+func checkTables(byTable map[string][]RowKey) error {
+	for _, keys := range byTable {
+		if !Distinct(keys) {
+			return invalid("Transaction request cannot include multiple operations on one item")
+		}
+	}
+	return nil
+}
+
+// TransactGet is one read of a transaction.
+type TransactGet struct {
+	Table      *Table
+	Rows       RowReader
+	Key        Map
+	Projection *Projection
+}
+
+// TransactRead reads all rows from one snapshot: the rows must all be of one transaction of the store. It fails with a
+// ValidationException, or a *CanceledError.
+func TransactRead(gs []TransactGet) ([]Got, error) {
+	byTable := make(map[string][]RowKey)
+	for _, g := range gs {
+		if k, err := g.Table.Keys.Key(g.Key); err == nil {
+			byTable[g.Table.Name] = append(byTable[g.Table.Name], k)
+		}
+	}
+	if err := checkTables(byTable); err != nil {
+		return nil, err
+	}
+	out := make([]Got, len(gs))
+	reasons := make([]Reason, len(gs))
+	canceled, size := false, 0
+	for i, g := range gs {
+		got, err := g.Table.Get(g.Rows, g.Key, g.Projection, true)
+		r, ok := reason(err)
+		if !ok {
+			return nil, err
+		}
+		canceled = canceled || err != nil
+		reasons[i] = r
+		got.Cost = got.Cost.Times(2)
+		out[i] = got
+		size += got.Size
+	}
+	if canceled {
+		return nil, &CanceledError{Reasons: reasons}
+	}
+	if size > maxTransaction {
+		return nil, invalid("Aggregate size of the items in the transaction cannot exceed %d bytes", maxTransaction)
+	}
+	return out, nil
+}

@@ -1,0 +1,195 @@
+package item
+
+// WriteKind says what a Write does.
+type WriteKind uint8
+
+// The kinds. The zero WriteKind is refused.
+const (
+	_ WriteKind = iota
+	PutRow
+	UpdateRow
+	DeleteRow
+	CheckRow // only the condition, in transactions
+)
+
+// Write is one write of one row, compiled.
+type Write struct {
+	Kind WriteKind
+	// Item is what PutRow stores. Key names the row for the other kinds.
+	Item, Key Map
+	Update    *Update
+	Condition *Condition
+	// ReturnOnFailure puts the item into the ConditionFailedError (ReturnValuesOnConditionCheckFailure = ALL_OLD).
+	ReturnOnFailure bool
+}
+
+// Written is what a write did. Old and New are absent if there was or is no row.
+type Written struct {
+	Old, New Map
+	Cost     Cost
+}
+
+// ConditionFailedError is returned by a write whose condition does not hold: ConditionalCheckFailedException.
+type ConditionFailedError struct {
+	// Item is the row as it is, if there is one and the write asked for it.
+	Item Map
+}
+
+// Error returns DynamoDB's message.
+func (*ConditionFailedError) Error() string { return "The conditional request failed" }
+
+// RowKey checks the write against the table's schema and returns the row that it is about.
+func (w *Write) RowKey(t *Table) (RowKey, error) {
+	paths := append(w.Condition.paths(), w.Update.paths()...)
+	if w.Kind != PutRow {
+		k, err := t.Keys.Key(w.Key)
+		if err != nil {
+			return RowKey{}, err
+		}
+		if err := w.Update.check(t); err != nil {
+			return RowKey{}, err
+		}
+		return k, t.checkPaths(paths)
+	}
+	if err := w.Item.Err(); err != nil {
+		return RowKey{}, err
+	}
+	if w.Item.Size() > MaxItem {
+		return RowKey{}, invalid("Item size has exceeded the maximum allowed size")
+	}
+	k, err := t.CheckItem(w.Item)
+	if err != nil {
+		return RowKey{}, err
+	}
+	return k, t.checkPaths(paths)
+}
+
+// Leading returns the partition key value that the write names, for authorization; the zero Value if it names none.
+func (w *Write) Leading(s *KeySchema) Value {
+	if w.Kind == PutRow {
+		return s.Leading(w.Item)
+	}
+	return s.Leading(w.Key)
+}
+
+// planned is a write whose condition holds: what is left is to store it.
+type planned struct {
+	key      RowKey
+	old, new Map
+	kind     WriteKind
+}
+
+// plan reads the row, checks the condition and computes the new row.
+func (t *Table) plan(rows RowReader, w *Write) (planned, error) {
+	k, err := w.RowKey(t)
+	if err != nil {
+		return planned{}, err
+	}
+	old, err := load(rows, k)
+	if err != nil {
+		return planned{}, err
+	}
+	if !w.Condition.Holds(old) {
+		failed := &ConditionFailedError{}
+		if w.ReturnOnFailure {
+			failed.Item = old
+		}
+		return planned{}, failed
+	}
+	p := planned{key: k, old: old, kind: w.Kind}
+	switch w.Kind {
+	case PutRow:
+		p.new = w.Item
+	case UpdateRow:
+		p.new, err = t.updated(w, old)
+	case CheckRow:
+		p.new = old
+	case DeleteRow:
+	default:
+		err = invalid("Unknown kind of write")
+	}
+	return p, err
+}
+
+func (t *Table) updated(w *Write, old Map) (Map, error) {
+	base := old
+	if base.IsZero() {
+		base = t.Keys.attrs(w.Key)
+	}
+	m, err := w.Update.Apply(base)
+	if err != nil {
+		return Map{}, err
+	}
+	if m.Size() > MaxItem {
+		return Map{}, errUpdateSize()
+	}
+	_, err = t.CheckItem(m)
+	return m, err
+}
+
+// apply stores what was planned.
+func (t *Table) apply(rows Rows, p planned) (Written, error) {
+	out := Written{Old: p.old, New: p.new}
+	if p.kind == CheckRow {
+		out.Cost.Table = WriteUnits(p.old.Size())
+		return out, nil
+	}
+	var err error
+	switch {
+	case !p.new.IsZero():
+		err = rows.Put(p.key, p.new.Stored())
+	case !p.old.IsZero():
+		err = rows.Delete(p.key)
+	}
+	if err != nil {
+		return Written{}, err
+	}
+	if out.Cost, err = t.reindex(rows, p.old, p.new); err != nil {
+		return Written{}, err
+	}
+	out.Cost.Table = WriteUnits(max(p.old.Size(), p.new.Size()))
+	return out, nil
+}
+
+// Write performs one write. It fails with a ValidationException or a *ConditionFailedError before it has changed
+// anything.
+func (t *Table) Write(rows Rows, w *Write) (Written, error) {
+	p, err := t.plan(rows, w)
+	if err != nil {
+		return Written{}, err
+	}
+	return t.apply(rows, p)
+}
+
+// Returned selects the attributes that ReturnValues names ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW",
+// "UPDATED_NEW"); it is absent if there are none.
+func (w *Write) Returned(returnValues string, done Written) Map {
+	var m Map
+	switch returnValues {
+	case "ALL_OLD":
+		return done.Old
+	case "ALL_NEW":
+		return done.New
+	case "UPDATED_OLD":
+		m = done.Old
+	case "UPDATED_NEW":
+		m = done.New
+	}
+	if m.IsZero() || w.Update == nil {
+		return Map{}
+	}
+	m = newProjection(w.Update.targets()).Apply(m)
+	if len(m.b) == 0 {
+		return Map{}
+	}
+	return m
+}
+
+// load reads a row; it is absent if there is none.
+func load(rows RowReader, k RowKey) (Map, error) {
+	raw, ok, err := rows.Get(k)
+	if err != nil || !ok {
+		return Map{}, err
+	}
+	return Load(raw)
+}
