@@ -1,6 +1,9 @@
 package jsoncodec
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // MaxElements is how many elements of lists and maps one document may hold in all. It bounds the memory that a small
 // body of empty structures takes once decoded; no operation accepts near as many.
@@ -174,4 +177,18 @@ func AppendTimeISO(b []byte, t time.Time) []byte {
 	b = append(b, '"')
 	b = t.UTC().Truncate(time.Millisecond).AppendFormat(b, "2006-01-02T15:04:05.999Z")
 	return append(b, '"')
+}
+
+// EnumElem reads a string of a string type that must not be null.
+func EnumElem[E ~string](d *Decoder) (E, error) {
+	s, err := d.String()
+	return E(s), err
+}
+
+// RawOrNil reads any value as its bytes, or nil for null.
+func (d *Decoder) RawOrNil() (json.RawMessage, error) {
+	if d.ReadNull() {
+		return nil, nil
+	}
+	return d.Raw()
 }

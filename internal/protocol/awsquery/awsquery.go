@@ -1,0 +1,112 @@
+// Package awsquery is the awsQuery protocol of IAM and STS: forms in, XML out (Smithy, "AWS Query protocol").
+package awsquery
+
+import (
+	"net/http"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/protocol"
+	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
+	"github.com/bulkhead/bulkhead/internal/protocol/xmlcodec"
+)
+
+// Protocol is awsQuery.
+var Protocol protocol.Protocol = query{}
+
+// maxBody holds the largest request, a policy simulation with documents of 128 KiB, percent-encoded.
+const maxBody = 2 << 20
+
+type query struct{}
+
+func (query) Name() string   { return "awsQuery" }
+func (query) MaxBody() int64 { return maxBody }
+
+// Input is what an operation reads.
+type Input interface {
+	Decodable
+	Validate(c *constraint.Checker)
+}
+
+// Decode reads a request from its body or, for GET, from its query string, and checks it against the model.
+func Decode[I any, P interface {
+	*I
+	Input
+}](r *protocol.Request, in *I) error {
+	n, err := form(r)
+	if err != nil {
+		return err
+	}
+	if err := P(in).DecodeQuery(n); err != nil {
+		return err
+	}
+	var c constraint.Checker
+	P(in).Validate(&c)
+	return c.Err()
+}
+
+func form(r *protocol.Request) (*Node, error) {
+	if r.Method != http.MethodGet || len(r.Body) > 0 {
+		return Parse(string(r.Body))
+	}
+	root := &Node{}
+	for key, values := range r.Query {
+		for _, v := range values {
+			if err := root.add(key, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return root, nil
+}
+
+// Output is what an operation writes.
+type Output interface {
+	AppendXML(b []byte) []byte
+}
+
+// Encode returns what writes the answer of an operation.
+func Encode[O any, P interface {
+	*O
+	Output
+}](s *protocol.Service, op string) func(*protocol.Response, *O) error {
+	head := `<` + op + `Response xmlns="` + s.XMLNamespace + `">`
+	return func(w *protocol.Response, out *O) error {
+		w.Header.Set("Content-Type", "text/xml")
+		w.Header.Set("X-Amzn-Requestid", w.RequestID)
+		b := append(w.Body, head...)
+		mark := len(b)
+		b = xmlcodec.Open(b, op+"Result")
+		empty := len(b)
+		b = P(out).AppendXML(b)
+		if len(b) == empty {
+			b = b[:mark] // operations without results have no element for them
+		} else {
+			b = xmlcodec.Close(b, op+"Result")
+		}
+		b = xmlcodec.Open(b, "ResponseMetadata")
+		b = xmlcodec.AppendString(b, "RequestId", w.RequestID)
+		b = xmlcodec.Close(b, "ResponseMetadata")
+		w.Body = xmlcodec.Close(b, op+"Response")
+		return nil
+	}
+}
+
+func (query) EncodeError(s *protocol.Service, w *protocol.Response, f *fault.Error) {
+	e := protocol.Resolve(s, f)
+	w.Status = e.Status
+	w.Header.Set("Content-Type", "text/xml")
+	w.Header.Set("X-Amzn-Requestid", w.RequestID)
+	b := append(w.Body[:0], `<ErrorResponse xmlns="`...)
+	b = append(b, s.XMLNamespace...)
+	b = append(b, `">`...)
+	b = xmlcodec.Open(b, "Error")
+	b = xmlcodec.AppendString(b, "Type", e.Side())
+	b = xmlcodec.AppendString(b, "Code", e.Code)
+	b = xmlcodec.AppendString(b, "Message", e.Message)
+	if m, ok := f.Shape.(Output); ok {
+		b = m.AppendXML(b)
+	}
+	b = xmlcodec.Close(b, "Error")
+	b = xmlcodec.AppendString(b, "RequestId", w.RequestID)
+	w.Body = xmlcodec.Close(b, "ErrorResponse")
+}
