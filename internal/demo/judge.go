@@ -1,0 +1,112 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// refusals are the error codes that say no; any other error is a fault of the demo or the server.
+var refusals = map[string]bool{
+	"AccessDenied": true, "AccessDeniedException": true, "NotAuthorizedException": true, "InvalidIdentityToken": true,
+	"InvalidCiphertextException": true, "IncorrectKeyException": true,
+}
+
+// eventHeader names the audit event of an answer.
+const eventHeader = "X-Bulkhead-Event-Id"
+
+// try runs an attempt on the own data and on the other tenant's and judges both.
+func (d *demo) try(ctx context.Context, s *session, a *attempt) {
+	r := &Attempt{Tenant: s.tenant, Level: a.level, Tried: a.tried, Own: "-", Other: "-"}
+	if a.only != "other" {
+		err := a.do(ctx, s, s.tenant)
+		r.Own = outcome(err)
+		r.Broken = err != nil
+	}
+	err := a.do(ctx, s, s.other)
+	r.Other = outcome(err)
+	switch {
+	case err == nil:
+		r.Crossed = true
+	case errors.Is(err, errHidden):
+		r.Decided = "the guard left the other's rows out"
+	case !refusals[r.Other]:
+		r.Broken = true
+	}
+	r.Event = eventOf(err)
+	if r.Decided == "" {
+		r.Decided = d.decidedBy(ctx, r.Event, err)
+	}
+	if r.Crossed {
+		d.result.Crossed++
+	}
+	if r.Broken {
+		d.result.Broken++
+	}
+	d.result.Attempts = append(d.result.Attempts, r)
+}
+
+func outcome(err error) string {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, errHidden):
+		return "nothing shown"
+	case errors.As(err, &api):
+		return api.ErrorCode()
+	}
+	return "error: " + err.Error()
+}
+
+// eventOf is the id of the audit event that a refusal's answer names.
+func eventOf(err error) string {
+	var resp *smithyhttp.ResponseError
+	if !errors.As(err, &resp) || resp.Response == nil {
+		return ""
+	}
+	return resp.Response.Header.Get(eventHeader)
+}
+
+// decidedBy asks the audit log, as the operator, what decided.
+func (d *demo) decidedBy(ctx context.Context, event string, refusal error) string {
+	if event == "" {
+		return ""
+	}
+	out, err := d.trail.LookupEvents(ctx, &cloudtrail.LookupEventsInput{LookupAttributes: []cttypes.LookupAttribute{
+		{AttributeKey: cttypes.LookupAttributeKeyEventId, AttributeValue: aws.String(event)},
+	}})
+	if err != nil || len(out.Events) == 0 {
+		return "not in the audit log"
+	}
+	var e struct {
+		AdditionalEventData struct {
+			Decision struct{ Effect, Statement, Policy, Guard string }
+		}
+	}
+	if err := json.Unmarshal([]byte(aws.ToString(out.Events[0].CloudTrailEvent)), &e); err != nil {
+		return "audit event: " + err.Error()
+	}
+	dec := e.AdditionalEventData.Decision
+	parts := []string{dec.Effect}
+	for _, p := range []string{dec.Policy, dec.Statement, dec.Guard} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if dec.Effect == "Allow" || dec.Effect == "" {
+		var api smithy.APIError
+		if errors.As(refusal, &api) {
+			msg, _, _ := strings.Cut(api.ErrorMessage(), ".")
+			return msg
+		}
+	}
+	return strings.Join(parts, ", ")
+}
