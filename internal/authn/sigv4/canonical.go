@@ -43,7 +43,7 @@ func unhex(c byte) byte {
 	if c >= 'A' && c <= 'F' {
 		return c - 'A' + 10
 	}
-	return unhexLower(c)
+	return lowerHex[c]
 }
 
 // appendReencoded decodes s and encodes it again in the one canonical way. An escaped reserved character stays
@@ -181,45 +181,25 @@ func (s *scratch) appendQuery(dst []byte, raw string, presigned bool) ([]byte, b
 // appendHeaders appends the canonical headers and the list of them, and checks that everything which must be signed
 // is: host, and every x-amz-* header that was sent ("Create a signed AWS API request"). A session token in a header may
 // stay outside of the header form's signature, as AWS allows: it is bound to the access key that signs anyway.
-func appendHeaders(dst []byte, r *http.Request, sig *Signature) ([]byte, *fault.Error) {
-	if len(sig.signedHeaders) > maxSignedHeaders {
-		return dst, incomplete("SignedHeaders is longer than %d characters.", maxSignedHeaders)
-	}
-	var host, token bool
-	amz, prev := 0, ""
-	for rest := sig.signedHeaders; ; {
-		name, more, found := strings.Cut(rest, ";")
-		if name <= prev { // not sorted, repeated or empty: no signer writes that
-			return dst, errMismatch()
-		}
-		prev = name
-		var ok bool
-		if dst, ok = appendHeader(dst, r, name); !ok {
-			return dst, errMismatch()
-		}
-		switch {
-		case name == "host":
-			host = true
-		case strings.HasPrefix(name, "x-amz-"):
-			amz++
-			token = token || name == "x-amz-security-token"
-		}
-		if !found {
-			break
-		}
-		rest = more
-	}
-	if !host {
+func appendHeaders(dst []byte, r *http.Request, sig *Signature, p *plan) ([]byte, *fault.Error) {
+	if !p.host {
 		return dst, errUnsigned("Host' or ':authority")
 	}
-	if sig.tokenInHeader && !token && !sig.Presigned {
+	for i := range p.headers {
+		var ok bool
+		if dst, ok = appendHeader(dst, r, sig, &p.headers[i]); !ok {
+			return dst, errMismatch()
+		}
+	}
+	amz := p.amz
+	if sig.tokenInHeader && !p.token && !sig.Presigned {
 		amz++
 	}
 	if err := checkSigned(r, sig, amz); err != nil {
 		return dst, err
 	}
 	dst = append(dst, '\n')
-	dst = append(dst, sig.signedHeaders...)
+	dst = append(dst, p.signedHeaders...)
 	return append(dst, '\n'), nil
 }
 
@@ -246,7 +226,9 @@ func checkSigned(r *http.Request, sig *Signature, signed int) *fault.Error {
 	return errUnsigned(slices.Min(names))
 }
 
-func isAmz(name string) bool { return len(name) > 6 && strings.EqualFold(name[:6], "X-Amz-") }
+func isAmz(name string) bool {
+	return len(name) > 6 && name[1] == '-' && name[5] == '-' && strings.EqualFold(name[:6], "X-Amz-")
+}
 
 func listed(list, name string) bool {
 	for h := range strings.SplitSeq(list, ";") {
@@ -257,43 +239,21 @@ func listed(list, name string) bool {
 	return false
 }
 
-// appendHeader appends one line "name:value,value\n". It is false if name is not a lower-case token or the request
-// has no such header.
-func appendHeader(dst []byte, r *http.Request, name string) ([]byte, bool) {
-	switch name {
-	case "host":
-		if r.Host == "" {
-			return dst, false
+// appendHeader appends one line "name:value,value\n". It is false if the request has no such header.
+func appendHeader(dst []byte, r *http.Request, sig *Signature, h *signedHeader) ([]byte, bool) {
+	dst = append(dst, h.line...)
+	switch h.key {
+	case "Host":
+		return append(appendTrimmed(dst, r.Host), '\n'), r.Host != ""
+	case "X-Amz-Date": // looked up before, and known to be single
+		if !sig.Presigned && sig.dateInHeader {
+			return append(append(dst, sig.timestamp...), '\n'), true
 		}
-		dst = append(dst, "host:"...)
-		return append(appendTrimmed(dst, r.Host), '\n'), true
-	case "authorization":
-		return dst, false
 	}
-	var buf [128]byte
-	if len(name) > len(buf) {
-		return dst, false
-	}
-	upper := true
-	for i := 0; i < len(name); i++ {
-		c := name[i]
-		if c >= 'A' && c <= 'Z' || c <= ' ' || c >= 0x7f || c == ':' || c == ',' {
-			return dst, false
-		}
-		if upper && c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		buf[i], upper = c, c == '-'
-	}
-	values := r.Header[string(buf[:len(name)])]
-	dst = append(dst, name...)
-	dst = append(dst, ':')
+	values := r.Header[h.key]
 	if len(values) == 0 {
-		var ok bool
-		if dst, ok = appendPromoted(dst, r, name); !ok {
-			return dst, false
-		}
-		return append(dst, '\n'), true
+		dst, ok := appendPromoted(dst, r, h.key)
+		return append(dst, '\n'), ok
 	}
 	for i, v := range values {
 		if i > 0 {
@@ -307,9 +267,9 @@ func appendHeader(dst []byte, r *http.Request, name string) ([]byte, bool) {
 // appendPromoted appends the value of a header that net/http moves from the header map into the request.
 func appendPromoted(dst []byte, r *http.Request, name string) ([]byte, bool) {
 	switch {
-	case name == "content-length" && r.ContentLength >= 0:
+	case name == "Content-Length" && r.ContentLength >= 0:
 		return strconv.AppendInt(dst, r.ContentLength, 10), true
-	case name == "transfer-encoding" && len(r.TransferEncoding) == 1:
+	case name == "Transfer-Encoding" && len(r.TransferEncoding) == 1:
 		return append(dst, r.TransferEncoding[0]...), true
 	}
 	return dst, false
@@ -317,13 +277,20 @@ func appendPromoted(dst []byte, r *http.Request, name string) ([]byte, bool) {
 
 // appendTrimmed appends a header value without space around it and with runs of spaces made one.
 func appendTrimmed(dst []byte, v string) []byte {
-	v = strings.Trim(v, " \t")
+	for v != "" && (v[0] == ' ' || v[0] == '\t') {
+		v = v[1:]
+	}
+	for v != "" && (v[len(v)-1] == ' ' || v[len(v)-1] == '\t') {
+		v = v[:len(v)-1]
+	}
 	for {
-		i := strings.Index(v, "  ")
+		i := strings.IndexByte(v, ' ')
 		if i < 0 {
 			return append(dst, v...)
 		}
 		dst = append(dst, v[:i+1]...)
-		v = strings.TrimLeft(v[i:], " ")
+		for v = v[i+1:]; v != "" && v[0] == ' '; {
+			v = v[1:]
+		}
 	}
 }

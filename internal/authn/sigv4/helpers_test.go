@@ -83,7 +83,7 @@ func wire(t testing.TB, r *http.Request, body []byte) *http.Request {
 }
 
 func verify(v *Verifier, r *http.Request, body []byte) error {
-	sig, err := Parse(r)
+	sig, err := v.Parse(r)
 	if err != nil {
 		return err
 	}

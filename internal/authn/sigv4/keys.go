@@ -2,12 +2,8 @@ package sigv4
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding"
 	"hash"
-	"hash/maphash"
-	"strings"
-	"sync"
 )
 
 // digest is SHA-256 as the standard library has it: its state can be saved and restored without allocation.
@@ -90,74 +86,4 @@ func (k *macKey) deriveKey(d digest, secret []byte, date, region, service string
 		key = append(key[:0], out[:]...)
 	}
 	return k.set(d, key)
-}
-
-// scopeKey names a derived key.
-type scopeKey struct{ id, date, region, service string }
-
-// derived is a signing key and the secret it came from: an entry counts only for the very same secret, so a rotated or
-// re-made secret never meets an old key.
-type derived struct {
-	secret []byte
-	key    macKey
-}
-
-const keyShards = 16
-
-// keyCache holds the signing keys of callers that were verified before, at most shardMax in each shard.
-type keyCache struct {
-	seed     maphash.Seed
-	shardMax int
-	shards   [keyShards]struct {
-		mu sync.RWMutex
-		m  map[scopeKey]*derived
-	}
-}
-
-func newKeyCache(size int) *keyCache {
-	c := &keyCache{seed: maphash.MakeSeed(), shardMax: max(1, size/keyShards)}
-	for i := range c.shards {
-		c.shards[i].m = make(map[scopeKey]*derived)
-	}
-	return c
-}
-
-func (c *keyCache) shard(id string) int { return int(maphash.String(c.seed, id) % keyShards) }
-
-func (c *keyCache) get(k scopeKey, secret []byte) *derived {
-	s := &c.shards[c.shard(k.id)]
-	s.mu.RLock()
-	d := s.m[k]
-	s.mu.RUnlock()
-	if d == nil || subtle.ConstantTimeCompare(d.secret, secret) != 1 {
-		return nil
-	}
-	return d
-}
-
-// put keeps a key. When a shard is full an arbitrary entry leaves it: the map's order is random, and a key costs
-// only a few microseconds to derive again.
-func (c *keyCache) put(k scopeKey, d *derived) {
-	k = scopeKey{strings.Clone(k.id), strings.Clone(k.date), strings.Clone(k.region), strings.Clone(k.service)}
-	s := &c.shards[c.shard(k.id)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for old := range s.m {
-		if len(s.m) < c.shardMax {
-			break
-		}
-		delete(s.m, old)
-	}
-	s.m[k] = d
-}
-
-func (c *keyCache) len() int {
-	n := 0
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.RLock()
-		n += len(s.m)
-		s.mu.RUnlock()
-	}
-	return n
 }

@@ -18,8 +18,14 @@ const (
 
 // Parse reads the signature that a request claims, from its headers and query only. Without any it is
 // MissingAuthentication; what cannot be read, is there twice, or is in both forms is IncompleteSignature.
-func Parse(r *http.Request) (Signature, error) {
-	var sig Signature
+//
+// Verifier.Parse does the same, and faster for clients that it has seen.
+func Parse(r *http.Request) (Signature, error) { return parse(r, nil) }
+
+// Parse is the function Parse, which knows the signatures that v verified before.
+func (v *Verifier) Parse(r *http.Request) (Signature, error) { return parse(r, v.plans) }
+
+func parse(r *http.Request, plans *planCache) (sig Signature, _ error) {
 	auth := r.Header["Authorization"]
 	inQuery := strings.Contains(r.URL.RawQuery, "X-Amz-") && hasAuthQuery(r.URL.RawQuery)
 	var err *fault.Error
@@ -29,7 +35,7 @@ func Parse(r *http.Request) (Signature, error) {
 	case len(auth) == 1 && inQuery:
 		err = errBothForms()
 	case len(auth) == 1:
-		err = sig.parseHeader(r, auth[0])
+		err = sig.parseHeader(r, auth[0], plans)
 	case inQuery:
 		err = sig.parseQuery(r)
 	default:
@@ -41,7 +47,19 @@ func Parse(r *http.Request) (Signature, error) {
 	return sig, nil
 }
 
-func (sig *Signature) parseHeader(r *http.Request, auth string) *fault.Error {
+func (sig *Signature) parseHeader(r *http.Request, auth string, plans *planCache) *fault.Error {
+	if n := len(auth) - 64; n > 0 && strings.HasSuffix(auth[:n], "Signature=") {
+		sig.cacheKey = auth[:n]
+		if p := plans.find(sig.cacheKey); p != nil {
+			p.fill(sig)
+			sig.setMAC(auth[n:])
+			return sig.headerRest(r, auth, auth[n:])
+		}
+	}
+	return sig.parseAuthorization(r, auth)
+}
+
+func (sig *Signature) parseAuthorization(r *http.Request, auth string) *fault.Error {
 	alg, rest, ok := strings.Cut(auth, " ")
 	switch {
 	case alg == AlgorithmV4A:
@@ -78,22 +96,28 @@ func (sig *Signature) parseHeader(r *http.Request, auth string) *fault.Error {
 		}
 		*dst = value
 	}
-	if err := sig.headerDate(r); err != nil {
-		return err
-	}
-	if credential == "" || signature == "" || sig.signedHeaders == "" || sig.Time.IsZero() {
-		return errHeaderLacks(auth, credential, signature, sig)
-	}
-	if err := sig.headerExtras(r); err != nil {
+	sig.scope = credential
+	if err := sig.headerRest(r, auth, signature); err != nil {
 		return err
 	}
 	sig.setMAC(signature)
 	return sig.setCredential(credential)
 }
 
-func errHeaderLacks(auth, credential, signature string, sig *Signature) *fault.Error {
+// headerRest reads the headers beside Authorization, and complains about all that is missing at once.
+func (sig *Signature) headerRest(r *http.Request, auth, signature string) *fault.Error {
+	if err := sig.headerDate(r); err != nil {
+		return err
+	}
+	if sig.scope == "" || signature == "" || sig.signedHeaders == "" || sig.Time.IsZero() {
+		return errHeaderLacks(auth, signature, sig)
+	}
+	return sig.headerExtras(r)
+}
+
+func errHeaderLacks(auth, signature string, sig *Signature) *fault.Error {
 	var m missingParts
-	if credential == "" {
+	if sig.scope == "" {
 		m.add("Authorization header requires 'Credential' parameter.")
 	}
 	if signature == "" {
@@ -126,6 +150,7 @@ func (sig *Signature) headerDate(r *http.Request) *fault.Error {
 		return err
 	}
 	if s != "" {
+		sig.dateInHeader = true
 		return sig.setTime(s, "X-Amz-Date")
 	}
 	if s, err = single(r, "Date"); err != nil || s == "" {
@@ -148,7 +173,13 @@ func (sig *Signature) headerExtras(r *http.Request) (err *fault.Error) {
 }
 
 func (sig *Signature) setTime(s, from string) *fault.Error {
-	t, ok := parseISO(s)
+	t, ok := time.Time{}, false
+	if sig.plan != nil {
+		t, ok = sig.plan.time(s)
+	}
+	if !ok {
+		t, ok = parseISO(s)
+	}
 	if !ok {
 		return incomplete("Date must be in ISO-8601 'basic format'. Got '%.64s'. See http://en.wikipedia.org/wiki/ISO_8601 (%s)",
 			s, from)
@@ -162,18 +193,8 @@ func parseISO(s string) (time.Time, bool) {
 	if len(s) != len(isoBasic) || s[8] != 'T' || s[15] != 'Z' {
 		return time.Time{}, false
 	}
-	num := func(i, j int) int {
-		n := 0
-		for ; i < j; i++ {
-			c := s[i] - '0'
-			if c > 9 {
-				return -1 << 20
-			}
-			n = n*10 + int(c)
-		}
-		return n
-	}
-	y, mo, d, h, mi, se := num(0, 4), num(4, 6), num(6, 8), num(9, 11), num(11, 13), num(13, 15)
+	y, mo, d := pair(s, 0)*100+pair(s, 2), pair(s, 4), pair(s, 6)
+	h, mi, se := pair(s, 9), pair(s, 11), pair(s, 13)
 	if y < 1 || mo < 1 || mo > 12 || d < 1 || h < 0 || h > 23 || mi < 0 || mi > 59 || se < 0 || se > 59 {
 		return time.Time{}, false
 	}
@@ -181,29 +202,50 @@ func parseISO(s string) (time.Time, bool) {
 	return t, t.Day() == d // the 31st of a month of 30 days is refused, not moved
 }
 
+// pair reads two digits; it is far below zero for what is no number.
+func pair(s string, i int) int {
+	a, b := s[i]-'0', s[i+1]-'0'
+	if a > 9 || b > 9 {
+		return -1 << 20
+	}
+	return int(a)*10 + int(b)
+}
+
+// time is parseISO for a time of the plan's day.
+func (p *plan) time(s string) (time.Time, bool) {
+	if len(s) != len(isoBasic) || s[8] != 'T' || s[15] != 'Z' || s[:8] != p.date {
+		return time.Time{}, false
+	}
+	h, mi, se := pair(s, 9), pair(s, 11), pair(s, 13)
+	if h < 0 || h > 23 || mi < 0 || mi > 59 || se < 0 || se > 59 {
+		return time.Time{}, false
+	}
+	return time.Unix(p.midnight+int64(h*3600+mi*60+se), 0).UTC(), true
+}
+
 func (sig *Signature) setMAC(s string) {
 	if len(s) != 64 {
 		return
 	}
-	for i := 0; i < 64; i += 2 {
-		hi, lo := unhexLower(s[i]), unhexLower(s[i+1])
-		if hi|lo > 15 {
-			return
-		}
-		sig.mac[i/2] = hi<<4 | lo
+	bad := byte(0)
+	for i := range sig.mac {
+		hi, lo := lowerHex[s[2*i]], lowerHex[s[2*i+1]]
+		bad |= hi | lo
+		sig.mac[i] = hi<<4 | lo
 	}
-	sig.macOK = true
+	sig.macOK = bad < 16
 }
 
-func unhexLower(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+// lowerHex has the value of each lower-case hexadecimal digit and 0xff for what is none.
+var lowerHex = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
 	}
-	return 0xff
-}
+	for i, c := range []byte("0123456789abcdef") {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 func (sig *Signature) setCredential(s string) *fault.Error {
 	if len(s) > maxCredential {
@@ -236,8 +278,7 @@ func (sig *Signature) setCredential(s string) *fault.Error {
 // plain reports whether s is a non-empty word of letters, digits, dash and underscore.
 func plain(s string) bool {
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && (c < 'A' || c > 'Z') && c != '_' {
+		if c := s[i]; !safe[c] || c == '.' || c == '~' {
 			return false
 		}
 	}
@@ -325,6 +366,7 @@ func (sig *Signature) fromQuery(r *http.Request, q *[qCount]string, seen *[qCoun
 		return err
 	}
 	sig.setMAC(q[qSignature])
+	sig.cacheKey = q[qCredential]
 	if err := sig.setCredential(q[qCredential]); err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ type Signature struct {
 	macOK         bool // mac is 64 digits of lower-case hexadecimal
 	hasExpires    bool
 	tokenInHeader bool
+	dateInHeader  bool   // timestamp is the X-Amz-Date header
+	cacheKey      string // what repeats of a signature: see plan
+	plan          *plan  // if it was seen before
 }
 
 // rules are the differences between services.

@@ -382,7 +382,7 @@ func TestKeyCache(t *testing.T) {
 	secret := []byte(testSecret)
 	var calls int
 	v := NewVerifier(Options{
-		CacheSize: keyShards * 2,
+		CacheSize: planShards * 2,
 		Now:       func() time.Time { return testTime },
 		Lookup: func(_ context.Context, id, token string) ([]byte, *authn.Principal, error) {
 			calls++
@@ -393,8 +393,8 @@ func TestKeyCache(t *testing.T) {
 		},
 	})
 	r := signed(t, "sts", "GET", "http://h/", "", "", nil)
-	if err := verify(v, r, nil); err != nil || v.keys.len() != 1 {
-		t.Fatalf("%v, %d keys", err, v.keys.len())
+	if err := verify(v, r, nil); err != nil || v.plans.len() != 1 {
+		t.Fatalf("%v, %d keys", err, v.plans.len())
 	}
 	// A new secret for the same key id must not meet the old derived key.
 	secret = []byte("another secret")
@@ -408,13 +408,13 @@ func TestKeyCache(t *testing.T) {
 	// Refused signatures leave nothing behind, and the cache stays bounded.
 	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), testKey, "AKIDOTHER", 1))
 	wantFault(t, verify(v, r, nil), fault.UnknownAccessKey, "")
-	if v.keys.len() != 1 {
-		t.Fatalf("%d keys", v.keys.len())
+	if v.plans.len() != 1 {
+		t.Fatalf("%d keys", v.plans.len())
 	}
 	for i := range 100 {
-		v.keys.put(scopeKey{id: fmt.Sprint(i)}, &derived{})
+		v.plans.put(fmt.Sprint(i), &plan{})
 	}
-	if n := v.keys.len(); n > keyShards*2 {
+	if n := v.plans.len(); n > planShards*2 {
 		t.Fatalf("%d keys kept", n)
 	}
 }

@@ -26,7 +26,7 @@ type Options struct {
 	Now func() time.Time
 	// Region says which regions a scope may name; nil accepts each that is well formed.
 	Region func(region string) bool
-	// CacheSize bounds the derived keys kept, 0 is 16384 (about 5 MB).
+	// CacheSize bounds the signing keys kept, 0 is 16384 (about 20 MB).
 	CacheSize int
 }
 
@@ -35,7 +35,7 @@ type Verifier struct {
 	lookup Lookup
 	now    func() time.Time
 	region func(string) bool
-	keys   *keyCache
+	plans  *planCache
 	pool   sync.Pool
 	dummy  []byte
 }
@@ -46,7 +46,7 @@ type scratch struct {
 	params     []param
 	d          digest
 	sum        [32]byte
-	key        derived
+	plan       plan // made for a signature that was not seen before
 }
 
 // maxScratch is the largest buffer that goes back into the pool.
@@ -64,7 +64,7 @@ func NewVerifier(o Options) *Verifier {
 	if o.CacheSize == 0 {
 		o.CacheSize = 16384
 	}
-	v.keys = newKeyCache(o.CacheSize)
+	v.plans = newPlanCache(o.CacheSize)
 	rand.Read(v.dummy) // never fails (crypto/rand)
 	v.pool.New = func() any { return &scratch{buf: make([]byte, 0, 2048), d: newDigest()} }
 	return v
@@ -112,26 +112,39 @@ func (v *Verifier) release(s *scratch) {
 	v.pool.Put(s)
 }
 
-// match compares the signature with the one of the string in s.buf, in constant time. Only a key that made a valid
-// signature is kept, so that nobody without one can push others out of the cache.
+// match compares the signature with the one of the string in s.buf, in constant time. Only what made a valid signature is
+// kept, so that nobody without a key can push others out of the cache.
 func (v *Verifier) match(s *scratch, sig *Signature, secret []byte, keep bool) (bool, error) {
-	k := scopeKey{sig.AccessKeyID, sig.Date, sig.Region, sig.Service}
-	d := v.keys.get(k, secret)
-	cached := d != nil
+	p := sig.plan
+	if p == nil { // the query form, or a Signature of the function Parse
+		p = v.plans.find(sig.cacheKey)
+	}
+	cached := p != nil && p.secretIs(secret)
 	if !cached {
-		d = &s.key
-		if err := d.key.deriveKey(s.d, secret, k.date, k.region, k.service); err != nil {
+		p = &s.plan
+		if err := p.key.deriveKey(s.d, secret, sig.Date, sig.Region, sig.Service); err != nil {
 			return false, err
 		}
 	}
-	if err := d.key.sum(s.d, &s.sum, s.buf); err != nil {
+	if err := p.key.sum(s.d, &s.sum, s.buf); err != nil {
 		return false, err
 	}
 	ok := subtle.ConstantTimeCompare(s.sum[:], sig.mac[:]) == 1 && sig.macOK
-	if ok && keep && !cached {
-		v.keys.put(k, &derived{secret: append([]byte(nil), secret...), key: d.key})
+	if ok && keep && !cached && sig.cacheKey != "" {
+		v.keep(s, sig, secret)
 	}
 	return ok, nil
+}
+
+// keep remembers how the signature was taken apart, and its key.
+func (v *Verifier) keep(s *scratch, sig *Signature, secret []byte) {
+	from := &s.plan
+	if sig.plan != nil {
+		from = sig.plan
+	}
+	p := clonePlan(sig, from)
+	p.secret, p.key = append([]byte(nil), secret...), s.plan.key
+	v.plans.put(sig.cacheKey, p)
 }
 
 // checkScope checks what does not depend on the secret: service, region, day and time.
@@ -205,7 +218,11 @@ func (s *scratch) canonical(r *http.Request, sig *Signature, ru *rules, body []b
 		}
 	}
 	b = append(b, '\n')
-	b, err := appendHeaders(b, r, sig)
+	p, err := s.headers(sig)
+	if err != nil {
+		return err
+	}
+	b, err = appendHeaders(b, r, sig, p)
 	if err != nil {
 		return err
 	}
@@ -214,6 +231,21 @@ func (s *scratch) canonical(r *http.Request, sig *Signature, ru *rules, body []b
 	}
 	s.buf = b
 	return nil
+}
+
+// headers returns the plan with the signed headers of sig.
+func (s *scratch) headers(sig *Signature) (*plan, *fault.Error) {
+	if sig.plan != nil {
+		return sig.plan, nil
+	}
+	s.plan = plan{}
+	if len(sig.signedHeaders) > maxSignedHeaders {
+		return nil, incomplete("SignedHeaders is longer than %d characters.", maxSignedHeaders)
+	}
+	if !s.plan.compileHeaders(sig.signedHeaders) {
+		return nil, errMismatch()
+	}
+	return &s.plan, nil
 }
 
 // appendPayload appends the hash of the body, or what stands in for it.
@@ -244,10 +276,20 @@ func (s *scratch) appendPayload(b []byte, sig *Signature, ru *rules, body []byte
 	return b, nil
 }
 
-func appendHex(b []byte, sum *[32]byte) []byte {
+// hexPairs has the two digits of every byte.
+var hexPairs = func() (t [256][2]byte) {
 	const digits = "0123456789abcdef"
-	for _, c := range sum {
-		b = append(b, digits[c>>4], digits[c&15])
+	for i := range t {
+		t[i] = [2]byte{digits[i>>4], digits[i&15]}
 	}
-	return b
+	return t
+}()
+
+func appendHex(b []byte, sum *[32]byte) []byte {
+	var out [64]byte
+	for i, c := range sum {
+		p := &hexPairs[c]
+		out[2*i], out[2*i+1] = p[0], p[1]
+	}
+	return append(b, out[:]...)
 }
