@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func benchRequest(t testing.TB) (*http.Request, []byte) {
@@ -29,9 +30,9 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkHashes is the floor: the hashes that no verification can leave out, over texts of the same length.
-func BenchmarkHashes(b *testing.B) {
-	r, body := benchRequest(b)
+// hashes returns the floor: the hashes that no verification can leave out, over the very texts of the request.
+func hashes(b *testing.B, r *http.Request, body []byte) func() {
+	b.Helper()
 	sig, err := Parse(r)
 	if err != nil {
 		b.Fatal(err)
@@ -49,13 +50,48 @@ func BenchmarkHashes(b *testing.B) {
 	if err := k.deriveKey(s.d, []byte(testSecret), sig.Date, sig.Region, sig.Service); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
 		sha256.Sum256(body)
 		sha256.Sum256(creq)
 		if err := k.sum(s.d, &s.sum, sts); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkHashes(b *testing.B) {
+	r, body := benchRequest(b)
+	floor := hashes(b, r, body)
+	for b.Loop() {
+		floor()
+	}
+}
+
+// BenchmarkRatios runs verification, floor and textbook in turns and reports the medians of their ratios.
+func BenchmarkRatios(b *testing.B) {
+	v := newTestVerifier(testTime)
+	r, body := benchRequest(b)
+	floor := hashes(b, r, body)
+	timed := func(f func()) float64 {
+		start := time.Now()
+		for range 2000 {
+			f()
+		}
+		return float64(time.Since(start))
+	}
+	var ofFloor, ofTextbook []float64
+	for b.Loop() {
+		own := timed(func() {
+			if err := verify(v, r, body); err != nil {
+				b.Fatal(err)
+			}
+		})
+		ofFloor = append(ofFloor, timed(floor)/own)
+		ofTextbook = append(ofTextbook, timed(func() { textbookVerify(r, body) })/own)
+	}
+	for name, list := range map[string][]float64{"of-hashes": ofFloor, "of-textbook": ofTextbook} {
+		slices.Sort(list)
+		b.ReportMetric(list[len(list)/2], name)
 	}
 }
 

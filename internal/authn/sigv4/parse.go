@@ -26,7 +26,9 @@ func Parse(r *http.Request) (Signature, error) { return parse(r, nil) }
 func (v *Verifier) Parse(r *http.Request) (Signature, error) { return parse(r, v.plans) }
 
 func parse(r *http.Request, plans *planCache) (sig Signature, _ error) {
-	auth := r.Header["Authorization"]
+	h := scan(r.Header)
+	sig.amzSent = h.amz
+	auth := h.auth
 	inQuery := strings.Contains(r.URL.RawQuery, "X-Amz-") && hasAuthQuery(r.URL.RawQuery)
 	var err *fault.Error
 	switch {
@@ -35,9 +37,9 @@ func parse(r *http.Request, plans *planCache) (sig Signature, _ error) {
 	case len(auth) == 1 && inQuery:
 		err = errBothForms()
 	case len(auth) == 1:
-		err = sig.parseHeader(r, auth[0], plans)
+		err = sig.parseHeader(&h, auth[0], plans)
 	case inQuery:
-		err = sig.parseQuery(r)
+		err = sig.parseQuery(r, &h)
 	default:
 		err = errMissing()
 	}
@@ -47,19 +49,19 @@ func parse(r *http.Request, plans *planCache) (sig Signature, _ error) {
 	return sig, nil
 }
 
-func (sig *Signature) parseHeader(r *http.Request, auth string, plans *planCache) *fault.Error {
+func (sig *Signature) parseHeader(h *heads, auth string, plans *planCache) *fault.Error {
 	if n := len(auth) - 64; n > 0 && strings.HasSuffix(auth[:n], "Signature=") {
 		sig.cacheKey = auth[:n]
 		if p := plans.find(sig.cacheKey); p != nil {
 			p.fill(sig)
 			sig.setMAC(auth[n:])
-			return sig.headerRest(r, auth, auth[n:])
+			return sig.headerRest(h, auth, auth[n:])
 		}
 	}
-	return sig.parseAuthorization(r, auth)
+	return sig.parseAuthorization(h, auth)
 }
 
-func (sig *Signature) parseAuthorization(r *http.Request, auth string) *fault.Error {
+func (sig *Signature) parseAuthorization(h *heads, auth string) *fault.Error {
 	alg, rest, ok := strings.Cut(auth, " ")
 	switch {
 	case alg == AlgorithmV4A:
@@ -97,7 +99,7 @@ func (sig *Signature) parseAuthorization(r *http.Request, auth string) *fault.Er
 		*dst = value
 	}
 	sig.scope = credential
-	if err := sig.headerRest(r, auth, signature); err != nil {
+	if err := sig.headerRest(h, auth, signature); err != nil {
 		return err
 	}
 	sig.setMAC(signature)
@@ -105,14 +107,14 @@ func (sig *Signature) parseAuthorization(r *http.Request, auth string) *fault.Er
 }
 
 // headerRest reads the headers beside Authorization, and complains about all that is missing at once.
-func (sig *Signature) headerRest(r *http.Request, auth, signature string) *fault.Error {
-	if err := sig.headerDate(r); err != nil {
+func (sig *Signature) headerRest(h *heads, auth, signature string) *fault.Error {
+	if err := sig.headerDate(h); err != nil {
 		return err
 	}
 	if sig.scope == "" || signature == "" || sig.signedHeaders == "" || sig.Time.IsZero() {
 		return errHeaderLacks(auth, signature, sig)
 	}
-	return sig.headerExtras(r)
+	return sig.headerExtras(h)
 }
 
 func errHeaderLacks(auth, signature string, sig *Signature) *fault.Error {
@@ -132,20 +134,50 @@ func errHeaderLacks(auth, signature string, sig *Signature) *fault.Error {
 	return m.err(auth)
 }
 
+// heads are the headers that signing uses, found in one pass.
+type heads struct {
+	auth, amzDate, date, token, content []string
+	amz                                 int // how many x-amz-* headers there are
+}
+
+func scan(h http.Header) (out heads) {
+	for name, v := range h {
+		if len(v) == 0 {
+			continue
+		}
+		if isAmz(name) {
+			out.amz++
+		}
+		switch name {
+		case "Authorization":
+			out.auth = v
+		case "X-Amz-Date":
+			out.amzDate = v
+		case "Date":
+			out.date = v
+		case "X-Amz-Security-Token":
+			out.token = v
+		case "X-Amz-Content-Sha256":
+			out.content = v
+		}
+	}
+	return out
+}
+
 // single returns the one value of a header, "" if it is absent.
-func single(r *http.Request, canonical string) (string, *fault.Error) {
-	switch v := r.Header[canonical]; len(v) {
+func single(v []string, name string) (string, *fault.Error) {
+	switch len(v) {
 	case 0:
 		return "", nil
 	case 1:
 		return v[0], nil
 	}
-	return "", incomplete("%s header must not be repeated.", canonical)
+	return "", incomplete("%s header must not be repeated.", name)
 }
 
 // headerDate takes the signing time from X-Amz-Date, else from Date ("Elements of an AWS API request signature").
-func (sig *Signature) headerDate(r *http.Request) *fault.Error {
-	s, err := single(r, "X-Amz-Date")
+func (sig *Signature) headerDate(h *heads) *fault.Error {
+	s, err := single(h.amzDate, "X-Amz-Date")
 	if err != nil {
 		return err
 	}
@@ -153,7 +185,7 @@ func (sig *Signature) headerDate(r *http.Request) *fault.Error {
 		sig.dateInHeader = true
 		return sig.setTime(s, "X-Amz-Date")
 	}
-	if s, err = single(r, "Date"); err != nil || s == "" {
+	if s, err = single(h.date, "Date"); err != nil || s == "" {
 		return err
 	}
 	if t, perr := http.ParseTime(s); perr == nil {
@@ -163,12 +195,12 @@ func (sig *Signature) headerDate(r *http.Request) *fault.Error {
 	return sig.setTime(s, "Date")
 }
 
-func (sig *Signature) headerExtras(r *http.Request) (err *fault.Error) {
-	if sig.SessionToken, err = single(r, "X-Amz-Security-Token"); err != nil {
+func (sig *Signature) headerExtras(h *heads) (err *fault.Error) {
+	if sig.SessionToken, err = single(h.token, "X-Amz-Security-Token"); err != nil {
 		return err
 	}
 	sig.tokenInHeader = sig.SessionToken != ""
-	sig.payload, err = single(r, "X-Amz-Content-Sha256")
+	sig.payload, err = single(h.content, "X-Amz-Content-Sha256")
 	return err
 }
 
@@ -315,7 +347,7 @@ func hasAuthQuery(raw string) bool {
 	return false
 }
 
-func (sig *Signature) parseQuery(r *http.Request) *fault.Error {
+func (sig *Signature) parseQuery(r *http.Request, h *heads) *fault.Error {
 	var q [qCount]string
 	var seen [qCount]bool
 	for raw := r.URL.RawQuery; raw != ""; {
@@ -333,10 +365,10 @@ func (sig *Signature) parseQuery(r *http.Request) *fault.Error {
 			q[i], seen[i] = v, true
 		}
 	}
-	return sig.fromQuery(r, &q, &seen)
+	return sig.fromQuery(r, h, &q, &seen)
 }
 
-func (sig *Signature) fromQuery(r *http.Request, q *[qCount]string, seen *[qCount]bool) *fault.Error {
+func (sig *Signature) fromQuery(r *http.Request, h *heads, q *[qCount]string, seen *[qCount]bool) *fault.Error {
 	if q[qAlgorithm] == AlgorithmV4A || seen[qAlgorithm] && q[qAlgorithm] != Algorithm {
 		return incomplete("Unsupported AWS 'algorithm': '%.64s'. Only '%s' is supported.", q[qAlgorithm], Algorithm)
 	}
@@ -350,7 +382,7 @@ func (sig *Signature) fromQuery(r *http.Request, q *[qCount]string, seen *[qCoun
 		return err
 	}
 	sig.Presigned, sig.signedHeaders = true, q[qSignedHeaders]
-	if err := sig.headerExtras(r); err != nil {
+	if err := sig.headerExtras(h); err != nil {
 		return err
 	}
 	if seen[qToken] && sig.tokenInHeader || seen[qContent] && sig.payload != "" {

@@ -45,6 +45,7 @@ type Signature struct {
 	signedHeaders string
 	payload       string // x-amz-content-sha256
 	mac           [32]byte
+	amzSent       int  // x-amz-* headers of the request
 	macOK         bool // mac is 64 digits of lower-case hexadecimal
 	hasExpires    bool
 	tokenInHeader bool

@@ -70,7 +70,8 @@ func NewVerifier(o Options) *Verifier {
 	return v
 }
 
-// Verify checks the signature that Parse read from r against the body and returns who signed. service is the signing
+// Verify checks the signature that Parse read from r, which must not change in between, against the body, and returns who
+// signed. service is the signing
 // name of the service that the request was routed to; "" skips that check. The errors are faults of the classes
 // IncompleteSignature, InvalidSignature, RequestExpired, UnknownAccessKey and ExpiredToken, and internal ones of the
 // Lookup. A key that is not known costs the same work as one that is, against a secret nobody has.
