@@ -3,9 +3,6 @@
 package bulkhead
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 )
 
@@ -63,8 +60,8 @@ func checkKeyAliasTemplate(c *constraint.Checker, at string, v string) {
 }
 
 func checkMaxResults(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 1000)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 1000)
 }
 
 func checkNextToken(c *constraint.Checker, at string, v string) {
@@ -72,8 +69,8 @@ func checkNextToken(c *constraint.Checker, at string, v string) {
 }
 
 func checkPendingWindowInDays(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 7)
-	c.Max(at, float64(v), 30)
+	constraint.Min(c, at, v, 7)
+	constraint.Max(c, at, v, 30)
 }
 
 var patternTagKey = constraint.NewPattern(`[\p{L}\p{Z}\p{N}_.:/=+\-@]+`, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
@@ -116,15 +113,15 @@ func checkUserPoolId(c *constraint.Checker, at string, v string) {
 }
 
 func checkTagMap(c *constraint.Checker, at string, v map[string]string) {
-	c.Size(at, len(v), 0, 50)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 50, "{}")
+	c.Each()
+	for key := range v {
 		checkTagKey(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkTagValue(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkTagValue(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]*]`, nil)
 }

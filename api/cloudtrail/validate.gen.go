@@ -57,8 +57,8 @@ func checkLookupAttributeValue(c *constraint.Checker, at string, v string) {
 }
 
 func checkMaxResults(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 50)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 50)
 }
 
 func checkLookupAttributesList(c *constraint.Checker, at string, v []LookupAttribute) {

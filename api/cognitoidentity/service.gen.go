@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -118,6 +119,10 @@ var API = &protocol.Service{
 		"ResourceConflictException":                 {Code: "ResourceConflictException", Status: 400},
 		"ResourceNotFoundException":                 {Code: "ResourceNotFoundException", Status: 400},
 		"TooManyRequestsException":                  {Code: "TooManyRequestsException", Status: 400},
+	},
+	Common: map[fault.Class]protocol.WireError{
+		fault.Internal:   {Code: "InternalErrorException", Status: 0},
+		fault.Throttling: {Code: "TooManyRequestsException", Status: 0},
 	},
 	Unsupported: []string{
 		"GetOpenIdTokenForDeveloperIdentity",

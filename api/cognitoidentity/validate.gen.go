@@ -386,8 +386,8 @@ func checkPrincipalTagValue(c *constraint.Checker, at string, v string) {
 }
 
 func checkQueryLimit(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 60)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 60)
 }
 
 func checkRoleMappingType(c *constraint.Checker, at string, v RoleMappingType) {
@@ -425,65 +425,65 @@ func checkCognitoIdentityProviderList(c *constraint.Checker, at string, v []Cogn
 }
 
 func checkIdentityIdList(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 1, 60)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 1, 60, "[]")
+	c.Each()
 	for i := range v {
 		checkIdentityId(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 55, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w-]+:[0-9a-f-]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkIdentityPoolTagsListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkTagKeysType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkIdentityPoolTagsType(c *constraint.Checker, at string, v map[string]string) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkTagKeysType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkTagValueType(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkTagValueType(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkIdentityProviders(c *constraint.Checker, at string, v map[string]string) {
-	c.Size(at, len(v), 0, 10)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 10, "{}")
+	c.Each()
+	for key := range v {
 		checkIdentityProviderName(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkIdentityProviderId(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkIdentityProviderId(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w.;_/-]+]`, nil)
 }
 
 func checkLoginsMap(c *constraint.Checker, at string, v map[string]string) {
-	c.Size(at, len(v), 0, 10)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 10, "{}")
+	c.Each()
+	for key := range v {
 		checkIdentityProviderName(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkIdentityProviderToken(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkIdentityProviderToken(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 50000, Member must have length greater than or equal to 1]`, nil)
 }
 
 func checkMappingRulesList(c *constraint.Checker, at string, v []MappingRule) {
-	c.Size(at, len(v), 1, 400)
+	c.Size(at, len(v), 1, 400, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -494,34 +494,34 @@ func checkMappingRulesList(c *constraint.Checker, at string, v []MappingRule) {
 }
 
 func checkOIDCProviderList(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkARNString(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 20]`, func() string { return constraint.Strings(v) })
 }
 
 func checkPrincipalTags(c *constraint.Checker, at string, v map[string]string) {
-	c.Size(at, len(v), 0, 50)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 50, "{}")
+	c.Each()
+	for key := range v {
 		checkPrincipalTagID(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkPrincipalTagValue(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkPrincipalTagValue(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 1]`, nil)
 }
 
 func checkRoleMappingMap(c *constraint.Checker, at string, v map[string]RoleMapping) {
-	c.Size(at, len(v), 0, 10)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 10, "{}")
+	c.Each()
+	for key := range v {
 		checkIdentityProviderName(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -533,23 +533,23 @@ func checkRoleMappingMap(c *constraint.Checker, at string, v map[string]RoleMapp
 }
 
 func checkRolesMap(c *constraint.Checker, at string, v map[string]string) {
-	c.Size(at, len(v), 0, 2)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 0, 2, "{}")
+	c.Each()
+	for key := range v {
 		checkRoleType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkARNString(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: (un)?authenticated]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkARNString(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 20]`, nil)
 }
 
 func checkSAMLProviderList(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkARNString(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 20]`, func() string { return constraint.Strings(v) })
 }

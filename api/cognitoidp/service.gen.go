@@ -275,6 +275,8 @@ var API = &protocol.Service{
 		"UsernameExistsException":                  {Code: "UsernameExistsException", Status: 400},
 	},
 	Common: map[fault.Class]protocol.WireError{
+		fault.Internal:   {Code: "InternalErrorException", Status: 0},
+		fault.Throttling: {Code: "TooManyRequestsException", Status: 0},
 		fault.Validation: {Code: "InvalidParameterException", Status: 0},
 	},
 	Unsupported: []string{

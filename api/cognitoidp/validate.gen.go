@@ -3,9 +3,6 @@
 package cognitoidp
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 )
 
@@ -1438,13 +1435,13 @@ func (v *VerificationMessageTemplateType) Validate(c *constraint.Checker) {
 }
 
 func checkAccessTokenValidityType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 86400)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 86400)
 }
 
 func checkAdminCreateUserUnusedAccountValidityDaysType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 365)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 365)
 }
 
 func checkAdvancedSecurityEnabledModeType(c *constraint.Checker, at string, v AdvancedSecurityEnabledModeType) {
@@ -1534,8 +1531,8 @@ func checkAuthFlowType(c *constraint.Checker, at string, v AuthFlowType) {
 }
 
 func checkAuthSessionValidityType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 3)
-	c.Max(at, float64(v), 15)
+	constraint.Min(c, at, v, 3)
+	constraint.Max(c, at, v, 15)
 }
 
 func checkChallengeNameType(c *constraint.Checker, at string, v ChallengeNameType) {
@@ -1740,8 +1737,8 @@ func checkHexStringType(c *constraint.Checker, at string, v string) {
 }
 
 func checkIdTokenValidityType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 86400)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 86400)
 }
 
 func checkInboundFederationLambdaVersionType(c *constraint.Checker, at string, v InboundFederationLambdaVersionType) {
@@ -1786,13 +1783,13 @@ func checkPaginationKeyType(c *constraint.Checker, at string, v string) {
 }
 
 func checkPasswordHistorySizeType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 24)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 24)
 }
 
 func checkPasswordPolicyMinLengthType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 6)
-	c.Max(at, float64(v), 99)
+	constraint.Min(c, at, v, 6)
+	constraint.Max(c, at, v, 99)
 }
 
 var patternPasswordType = constraint.NewPattern(`[\S]+`, `[\S]+`)
@@ -1805,8 +1802,8 @@ func checkPasswordType(c *constraint.Checker, at string, v string) {
 }
 
 func checkPoolQueryLimitType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 60)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 60)
 }
 
 func checkPreTokenGenerationLambdaVersionType(c *constraint.Checker, at string, v PreTokenGenerationLambdaVersionType) {
@@ -1820,7 +1817,7 @@ func checkPreTokenGenerationLambdaVersionType(c *constraint.Checker, at string, 
 }
 
 func checkPrecedenceType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
+	constraint.Min(c, at, v, 0)
 }
 
 func checkPreventUserExistenceErrorTypes(c *constraint.Checker, at string, v PreventUserExistenceErrorTypes) {
@@ -1833,8 +1830,8 @@ func checkPreventUserExistenceErrorTypes(c *constraint.Checker, at string, v Pre
 }
 
 func checkPriorityType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 2)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 2)
 }
 
 var patternProviderNameType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}]+`)
@@ -1845,13 +1842,13 @@ func checkProviderNameType(c *constraint.Checker, at string, v string) {
 }
 
 func checkQueryLimit(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 60)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 60)
 }
 
 func checkQueryLimitType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 60)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 60)
 }
 
 func checkRecoveryOptionNameType(c *constraint.Checker, at string, v RecoveryOptionNameType) {
@@ -1872,8 +1869,8 @@ func checkRedirectUrlType(c *constraint.Checker, at string, v string) {
 }
 
 func checkRefreshTokenValidityType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 315360000)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 315360000)
 }
 
 func checkRegionCodeType(c *constraint.Checker, at string, v string) {
@@ -1881,8 +1878,8 @@ func checkRegionCodeType(c *constraint.Checker, at string, v string) {
 }
 
 func checkRetryGracePeriodSecondsType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 60)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 60)
 }
 
 var patternSESConfigurationSet = constraint.NewPattern(`^[a-zA-Z0-9_-]+$`, `^[a-zA-Z0-9_-]+$`)
@@ -1948,8 +1945,8 @@ func checkTagValueType(c *constraint.Checker, at string, v string) {
 }
 
 func checkTemporaryPasswordValidityDaysType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 365)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 365)
 }
 
 func checkTimeUnitsType(c *constraint.Checker, at string, v TimeUnitsType) {
@@ -2037,20 +2034,20 @@ func checkVerifiedAttributeType(c *constraint.Checker, at string, v VerifiedAttr
 }
 
 func checkAliasAttributesListType(c *constraint.Checker, at string, v []AliasAttributeType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkAliasAttributeType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [phone_number, email, preferred_username]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkAllowedFirstAuthFactorsListType(c *constraint.Checker, at string, v []AuthFactorType) {
-	c.Size(at, len(v), 1, 4)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 1, 4, "[]")
+	c.Each()
 	for i := range v {
 		checkAuthFactorType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [PASSWORD, EMAIL_OTP, SMS_OTP, WEB_AUTHN]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkAttributeListType(c *constraint.Checker, at string, v []AttributeType) {
@@ -2064,83 +2061,83 @@ func checkAttributeListType(c *constraint.Checker, at string, v []AttributeType)
 }
 
 func checkAttributeNameListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkAttributeNameType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 32, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkAttributesRequireVerificationBeforeUpdateType(c *constraint.Checker, at string, v []VerifiedAttributeType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkVerifiedAttributeType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [phone_number, email]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkAuthParametersType(c *constraint.Checker, at string, v map[string]string) {
 	c.Hide()
 	defer c.Show()
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkStringType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkStringType(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkStringType(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkCallbackURLsListType(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 100)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 100, "[]")
+	c.Each()
 	for i := range v {
 		checkRedirectUrlType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkChallengeResponsesType(c *constraint.Checker, at string, v map[string]string) {
 	c.Hide()
 	defer c.Show()
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkStringType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkStringType(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkStringType(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkClientMetadataType(c *constraint.Checker, at string, v map[string]string) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkStringType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkStringType(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkStringType(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkClientPermissionListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkClientPermissionType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkCustomAttributesListType(c *constraint.Checker, at string, v []SchemaAttributeType) {
-	c.Size(at, len(v), 1, 25)
+	c.Size(at, len(v), 1, 25, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -2151,19 +2148,19 @@ func checkCustomAttributesListType(c *constraint.Checker, at string, v []SchemaA
 }
 
 func checkDeliveryMediumListType(c *constraint.Checker, at string, v []DeliveryMediumType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkDeliveryMediumType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [SMS, EMAIL]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkExplicitAuthFlowsListType(c *constraint.Checker, at string, v []ExplicitAuthFlowsType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkExplicitAuthFlowsType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [ADMIN_NO_SRP_AUTH, CUSTOM_AUTH_FLOW_ONLY, USER_PASSWORD_AUTH, ALLOW_ADMIN_USER_PASSWORD_AUTH, ALLOW_CUSTOM_AUTH, ALLOW_USER_PASSWORD_AUTH, ALLOW_USER_SRP_AUTH, ALLOW_REFRESH_TOKEN_AUTH, ALLOW_USER_AUTH]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkHttpHeaderList(c *constraint.Checker, at string, v []HttpHeader) {
@@ -2177,25 +2174,25 @@ func checkHttpHeaderList(c *constraint.Checker, at string, v []HttpHeader) {
 }
 
 func checkLogoutURLsListType(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 100)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 100, "[]")
+	c.Each()
 	for i := range v {
 		checkRedirectUrlType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkOAuthFlowsType(c *constraint.Checker, at string, v []OAuthFlowType) {
-	c.Size(at, len(v), 0, 3)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 3, "[]")
+	c.Each()
 	for i := range v {
 		checkOAuthFlowType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [code, implicit, client_credentials]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkRecoveryMechanismsType(c *constraint.Checker, at string, v []RecoveryOptionType) {
-	c.Size(at, len(v), 1, 2)
+	c.Size(at, len(v), 1, 2, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -2206,7 +2203,7 @@ func checkRecoveryMechanismsType(c *constraint.Checker, at string, v []RecoveryO
 }
 
 func checkSchemaAttributesListType(c *constraint.Checker, at string, v []SchemaAttributeType) {
-	c.Size(at, len(v), 1, 50)
+	c.Size(at, len(v), 1, 50, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -2217,63 +2214,63 @@ func checkSchemaAttributesListType(c *constraint.Checker, at string, v []SchemaA
 }
 
 func checkScopeListType(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 50)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 50, "[]")
+	c.Each()
 	for i := range v {
 		checkScopeType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\x21\x23-\x5B\x5D-\x7E]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkSearchedAttributeNamesListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkAttributeNameType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 32, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkSupportedIdentityProvidersListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkProviderNameType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 32, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkUserPoolTagsListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkTagKeysType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkUserPoolTagsType(c *constraint.Checker, at string, v map[string]string) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkTagKeysType(c, at, key)
 	}
-	c.EachDone()
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkTagValueType(c, at, v[key])
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkTagValueType(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkUsernameAttributesListType(c *constraint.Checker, at string, v []UsernameAttributeType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkUsernameAttributeType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [phone_number, email]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkVerifiedAttributesListType(c *constraint.Checker, at string, v []VerifiedAttributeType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkVerifiedAttributeType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [phone_number, email]]`, func() string { return constraint.Strings(v) })
 }

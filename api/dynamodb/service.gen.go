@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -152,6 +153,9 @@ var API = &protocol.Service{
 		"TransactionCanceledException":             {Code: "TransactionCanceledException", Status: 400},
 		"TransactionConflictException":             {Code: "TransactionConflictException", Status: 400},
 		"TransactionInProgressException":           {Code: "TransactionInProgressException", Status: 400},
+	},
+	Common: map[fault.Class]protocol.WireError{
+		fault.Internal: {Code: "InternalServerError", Status: 0},
 	},
 	Unsupported: []string{
 		"BatchExecuteStatement",

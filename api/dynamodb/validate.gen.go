@@ -949,8 +949,8 @@ func checkKeyType(c *constraint.Checker, at string, v KeyType) {
 }
 
 func checkListTablesInputLimit(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 100)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 100)
 }
 
 func checkMultiRegionConsistency(c *constraint.Checker, at string, v MultiRegionConsistency) {
@@ -971,11 +971,11 @@ func checkPolicyRevisionId(c *constraint.Checker, at string, v string) {
 }
 
 func checkPositiveIntegerObject(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
+	constraint.Min(c, at, v, 1)
 }
 
 func checkPositiveLongObject(c *constraint.Checker, at string, v int64) {
-	c.Min(at, float64(v), 1)
+	constraint.Min(c, at, v, 1)
 }
 
 func checkProjectionType(c *constraint.Checker, at string, v ProjectionType) {
@@ -1052,13 +1052,13 @@ func checkScalarAttributeType(c *constraint.Checker, at string, v ScalarAttribut
 }
 
 func checkScanSegment(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 0)
-	c.Max(at, float64(v), 999999)
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 999999)
 }
 
 func checkScanTotalSegments(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 1000000)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 1000000)
 }
 
 func checkSelect(c *constraint.Checker, at string, v Select) {
@@ -1122,20 +1122,20 @@ func checkAttributeDefinitions(c *constraint.Checker, at string, v []AttributeDe
 }
 
 func checkAttributeNameList(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 1, constraint.None)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 1, constraint.None, "[]")
+	c.Each()
 	for i := range v {
 		checkAttributeName(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 65535]`, func() string { return constraint.Strings(v) })
 }
 
 func checkAttributeUpdates(c *constraint.Checker, at string, v map[string]AttributeValueUpdate) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkAttributeName(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 65535]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1147,12 +1147,12 @@ func checkAttributeUpdates(c *constraint.Checker, at string, v map[string]Attrib
 }
 
 func checkBatchGetRequestMap(c *constraint.Checker, at string, v map[string]KeysAndAttributes) {
-	c.Size(at, len(v), 1, 100)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 1, 100, "{}")
+	c.Each()
+	for key := range v {
 		checkTableArn(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1164,28 +1164,33 @@ func checkBatchGetRequestMap(c *constraint.Checker, at string, v map[string]Keys
 }
 
 func checkBatchWriteItemRequestMap(c *constraint.Checker, at string, v map[string][]WriteRequest) {
-	c.Size(at, len(v), 1, 25)
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Size(at, len(v), 1, 25, "{}")
+	c.Each()
+	for key := range v {
 		checkTableArn(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		c.Size(at, len(e), 1, 25, "")
+	}
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
 		c.EnterKey(key)
-		checkWriteRequests(c, "", e)
+		checkWriteRequestsElems(c, "", e)
 		c.Leave()
 	}
 	c.Leave()
 }
 
 func checkExpectedAttributeMap(c *constraint.Checker, at string, v map[string]ExpectedAttributeValue) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkAttributeName(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 65535]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1197,19 +1202,19 @@ func checkExpectedAttributeMap(c *constraint.Checker, at string, v map[string]Ex
 }
 
 func checkExpressionAttributeNameMap(c *constraint.Checker, at string, v map[string]string) {
-	c.Each("Map values", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		checkAttributeName(c, at, v[key])
+	c.Each()
+	for _, e := range v {
+		checkAttributeName(c, at, e)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 65535]`, nil)
 }
 
 func checkFilterConditionMap(c *constraint.Checker, at string, v map[string]Condition) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkAttributeName(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 65535]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1241,7 +1246,7 @@ func checkGlobalSecondaryIndexUpdateList(c *constraint.Checker, at string, v []G
 }
 
 func checkGlobalTableWitnessGroupUpdateList(c *constraint.Checker, at string, v []GlobalTableWitnessGroupUpdate) {
-	c.Size(at, len(v), 1, 1)
+	c.Size(at, len(v), 1, 1, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1252,11 +1257,11 @@ func checkGlobalTableWitnessGroupUpdateList(c *constraint.Checker, at string, v 
 }
 
 func checkKeyConditions(c *constraint.Checker, at string, v map[string]Condition) {
-	c.Each("Map keys", nil)
-	for _, key := range slices.Sorted(maps.Keys(v)) {
+	c.Each()
+	for key := range v {
 		checkAttributeName(c, at, key)
 	}
-	c.EachDone()
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 65535]`, nil)
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1268,11 +1273,11 @@ func checkKeyConditions(c *constraint.Checker, at string, v map[string]Condition
 }
 
 func checkKeyList(c *constraint.Checker, at string, v []item.Map) {
-	c.Size(at, len(v), 1, 100)
+	c.Size(at, len(v), 1, 100, "[]")
 }
 
 func checkKeySchema(c *constraint.Checker, at string, v []KeySchemaElement) {
-	c.Size(at, len(v), 1, constraint.None)
+	c.Size(at, len(v), 1, constraint.None, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1293,16 +1298,16 @@ func checkLocalSecondaryIndexList(c *constraint.Checker, at string, v []LocalSec
 }
 
 func checkNonKeyAttributeNameList(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 1, 20)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 1, 20, "[]")
+	c.Each()
 	for i := range v {
 		checkNonKeyAttributeName(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkReplicaGlobalSecondaryIndexList(c *constraint.Checker, at string, v []ReplicaGlobalSecondaryIndex) {
-	c.Size(at, len(v), 1, constraint.None)
+	c.Size(at, len(v), 1, constraint.None, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1313,7 +1318,7 @@ func checkReplicaGlobalSecondaryIndexList(c *constraint.Checker, at string, v []
 }
 
 func checkReplicationGroupUpdateList(c *constraint.Checker, at string, v []ReplicationGroupUpdate) {
-	c.Size(at, len(v), 1, constraint.None)
+	c.Size(at, len(v), 1, constraint.None, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1324,11 +1329,11 @@ func checkReplicationGroupUpdateList(c *constraint.Checker, at string, v []Repli
 }
 
 func checkTagKeyList(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkTagKeyString(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagList(c *constraint.Checker, at string, v []Tag) {
@@ -1342,7 +1347,7 @@ func checkTagList(c *constraint.Checker, at string, v []Tag) {
 }
 
 func checkTransactGetItemList(c *constraint.Checker, at string, v []TransactGetItem) {
-	c.Size(at, len(v), 1, 100)
+	c.Size(at, len(v), 1, 100, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1353,7 +1358,7 @@ func checkTransactGetItemList(c *constraint.Checker, at string, v []TransactGetI
 }
 
 func checkTransactWriteItemList(c *constraint.Checker, at string, v []TransactWriteItem) {
-	c.Size(at, len(v), 1, 100)
+	c.Size(at, len(v), 1, 100, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1364,7 +1369,11 @@ func checkTransactWriteItemList(c *constraint.Checker, at string, v []TransactWr
 }
 
 func checkWriteRequests(c *constraint.Checker, at string, v []WriteRequest) {
-	c.Size(at, len(v), 1, 25)
+	c.Size(at, len(v), 1, 25, "[]")
+	checkWriteRequestsElems(c, at, v)
+}
+
+func checkWriteRequestsElems(c *constraint.Checker, at string, v []WriteRequest) {
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)

@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsquery"
@@ -402,6 +403,9 @@ var API = &protocol.Service{
 		"PolicyNotAttachableException":           {Code: "PolicyNotAttachable", Status: 400},
 		"ServiceFailureException":                {Code: "ServiceFailure", Status: 500},
 		"UnmodifiableEntityException":            {Code: "UnmodifiableEntity", Status: 400},
+	},
+	Common: map[fault.Class]protocol.WireError{
+		fault.Internal: {Code: "ServiceFailure", Status: 0},
 	},
 	Unsupported: []string{
 		"AcceptDelegationRequest",

@@ -1148,8 +1148,8 @@ func checkMarkerType(c *constraint.Checker, at string, v string) {
 }
 
 func checkMaxItemsType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 1000)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 1000)
 }
 
 var patternPathPrefixType = constraint.NewPattern(`\u002F[\u0021-\u007F]*`, `\x{002F}[\x{0021}-\x{007F}]*`)
@@ -1215,8 +1215,8 @@ func checkRoleDescriptionType(c *constraint.Checker, at string, v string) {
 }
 
 func checkRoleMaxSessionDurationType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 3600)
-	c.Max(at, float64(v), 43200)
+	constraint.Min(c, at, v, 3600)
+	constraint.Max(c, at, v, 43200)
 }
 
 var patternRoleNameType = constraint.NewPattern(`[\w+=,.@-]+`, `[\w+=,.@-]+`)
@@ -1262,11 +1262,11 @@ func checkUserNameType(c *constraint.Checker, at string, v string) {
 }
 
 func checkActionNameListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkActionNameType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 3]`, func() string { return constraint.Strings(v) })
 }
 
 func checkContextEntryListType(c *constraint.Checker, at string, v []ContextEntry) {
@@ -1280,48 +1280,48 @@ func checkContextEntryListType(c *constraint.Checker, at string, v []ContextEntr
 }
 
 func checkResourceNameListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkResourceNameType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkSimulationPolicyListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkPolicyDocumentType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkClientIDListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkClientIDType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkEntityListType(c *constraint.Checker, at string, v []EntityType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkEntityType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagKeyListType(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 50)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 50, "[]")
+	c.Each()
 	for i := range v {
 		checkTagKeyType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagListType(c *constraint.Checker, at string, v []Tag) {
-	c.Size(at, len(v), 0, 50)
+	c.Size(at, len(v), 0, 50, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -1332,9 +1332,9 @@ func checkTagListType(c *constraint.Checker, at string, v []Tag) {
 }
 
 func checkThumbprintListType(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkThumbprintType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40]`, func() string { return constraint.Strings(v) })
 }

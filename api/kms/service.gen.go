@@ -8,6 +8,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -169,6 +170,9 @@ var API = &protocol.Service{
 		"XksKeyAlreadyInUseException":                  {Code: "XksKeyAlreadyInUseException", Status: 400},
 		"XksKeyInvalidConfigurationException":          {Code: "XksKeyInvalidConfigurationException", Status: 400},
 		"XksKeyNotFoundException":                      {Code: "XksKeyNotFoundException", Status: 400},
+	},
+	Common: map[fault.Class]protocol.WireError{
+		fault.Internal: {Code: "KMSInternalException", Status: 0},
 	},
 	Unsupported: []string{
 		"ConnectCustomKeyStore",

@@ -376,11 +376,11 @@ func checkAliasNameType(c *constraint.Checker, at string, v string) {
 }
 
 func checkAttestationDocumentType(c *constraint.Checker, at string, v []byte) {
-	c.Size(at, len(v), 1, 262144)
+	c.Size(at, len(v), 1, 262144, "")
 }
 
 func checkCiphertextType(c *constraint.Checker, at string, v []byte) {
-	c.Size(at, len(v), 1, 6144)
+	c.Size(at, len(v), 1, 6144, "")
 }
 
 func checkCustomKeyStoreIdType(c *constraint.Checker, at string, v string) {
@@ -491,8 +491,8 @@ func checkKeyUsageType(c *constraint.Checker, at string, v KeyUsageType) {
 }
 
 func checkLimitType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 1000)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 1000)
 }
 
 var patternMarkerType = constraint.NewPattern(`[\u0020-\u00FF]*`, `[\x{0020}-\x{00FF}]*`)
@@ -503,8 +503,8 @@ func checkMarkerType(c *constraint.Checker, at string, v string) {
 }
 
 func checkNumberOfBytesType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 1024)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 1024)
 }
 
 func checkOriginType(c *constraint.Checker, at string, v OriginType) {
@@ -519,14 +519,14 @@ func checkOriginType(c *constraint.Checker, at string, v OriginType) {
 }
 
 func checkPendingWindowInDaysType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 365)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 365)
 }
 
 func checkPlaintextType(c *constraint.Checker, at string, v []byte) {
 	c.Hide()
 	defer c.Show()
-	c.Size(at, len(v), 1, 4096)
+	c.Size(at, len(v), 1, 4096, "")
 }
 
 var patternPolicyNameType = constraint.NewPattern(`[\w]+`, `[\w]+`)
@@ -544,8 +544,8 @@ func checkPolicyType(c *constraint.Checker, at string, v string) {
 }
 
 func checkRotationPeriodInDaysType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 90)
-	c.Max(at, float64(v), 2560)
+	constraint.Min(c, at, v, 90)
+	constraint.Max(c, at, v, 2560)
 }
 
 func checkTagKeyType(c *constraint.Checker, at string, v string) {
@@ -564,28 +564,28 @@ func checkXksKeyIdType(c *constraint.Checker, at string, v string) {
 }
 
 func checkDryRunModifierList(c *constraint.Checker, at string, v []DryRunModifierType) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkDryRunModifierType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [IGNORE_CIPHERTEXT]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkGrantTokenList(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 10)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 10, "[]")
+	c.Each()
 	for i := range v {
 		checkGrantTokenType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 8192, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagKeyList(c *constraint.Checker, at string, v []string) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkTagKeyType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagList(c *constraint.Checker, at string, v []Tag) {

@@ -85,6 +85,8 @@ var API = &protocol.Service{
 		"UnsupportedAPIEndpointException":      {Code: "UnsupportedAPIEndpointException", Status: 400},
 	},
 	Common: map[fault.Class]protocol.WireError{
+		fault.Internal:   {Code: "ServiceException", Status: 0},
+		fault.Throttling: {Code: "TooManyRequestsException", Status: 0},
 		fault.Validation: {Code: "InvalidInputException", Status: 0},
 	},
 	Unsupported: []string{

@@ -145,8 +145,8 @@ func checkIAMUserAccessToBilling(c *constraint.Checker, at string, v IAMUserAcce
 }
 
 func checkMaxResults(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 1)
-	c.Max(at, float64(v), 20)
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 20)
 }
 
 var patternNextToken = constraint.NewPattern(`[\s\S]*`, `[\s\S]*`)
@@ -187,11 +187,11 @@ func checkTagValue(c *constraint.Checker, at string, v string) {
 }
 
 func checkCreateAccountStates(c *constraint.Checker, at string, v []CreateAccountState) {
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Each()
 	for i := range v {
 		checkCreateAccountState(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [IN_PROGRESS, SUCCEEDED, FAILED]]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTags(c *constraint.Checker, at string, v []Tag) {

@@ -173,8 +173,8 @@ func checkContextAssertionType(c *constraint.Checker, at string, v string) {
 }
 
 func checkDurationSecondsType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 900)
-	c.Max(at, float64(v), 129600)
+	constraint.Min(c, at, v, 900)
+	constraint.Max(c, at, v, 129600)
 }
 
 func checkEncodedMessageType(c *constraint.Checker, at string, v string) {
@@ -189,8 +189,8 @@ func checkExternalIdType(c *constraint.Checker, at string, v string) {
 }
 
 func checkRoleDurationSecondsType(c *constraint.Checker, at string, v int32) {
-	c.Min(at, float64(v), 900)
-	c.Max(at, float64(v), 43200)
+	constraint.Min(c, at, v, 900)
+	constraint.Max(c, at, v, 43200)
 }
 
 var patternRoleSessionNameType = constraint.NewPattern(`[\w+=,.@-]*`, `[\w+=,.@-]*`)
@@ -261,7 +261,7 @@ func checkUserNameType(c *constraint.Checker, at string, v string) {
 }
 
 func checkProvidedContextsListType(c *constraint.Checker, at string, v []ProvidedContext) {
-	c.Size(at, len(v), 1, 5)
+	c.Size(at, len(v), 1, 5, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)
@@ -282,16 +282,16 @@ func checkPolicyDescriptorListType(c *constraint.Checker, at string, v []PolicyD
 }
 
 func checkTagKeyListType(c *constraint.Checker, at string, v []string) {
-	c.Size(at, len(v), 0, 50)
-	c.Each("Member", func() string { return constraint.Strings(v) })
+	c.Size(at, len(v), 0, 50, "[]")
+	c.Each()
 	for i := range v {
 		checkTagKeyType(c, at, v[i])
 	}
-	c.EachDone()
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagListType(c *constraint.Checker, at string, v []Tag) {
-	c.Size(at, len(v), 0, 50)
+	c.Size(at, len(v), 0, 50, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)

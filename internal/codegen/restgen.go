@@ -2,8 +2,6 @@ package codegen
 
 import "strings"
 
-func replaceAll(s, old, repl string) string { return strings.ReplaceAll(s, old, repl) }
-
 // restGen writes the HTTP bindings of REST protocols: what of an input or output is not in the body.
 type restGen struct {
 	t   *types
@@ -56,6 +54,22 @@ func (g *restGen) input(w *file, st *structType) {
 	}
 	g.inputPayload(w, st)
 	w.p("}\n")
+	g.repeats(w, st)
+}
+
+// repeats writes which query parameters of an input are lists.
+func (g *restGen) repeats(w *file, st *structType) {
+	var names []string
+	for _, m := range g.bound(st) {
+		if ref := st.shape.Members[m]; ref.Location == "querystring" && g.t.m.Shapes[ref.Shape].Type == "list" {
+			names = append(names, "name == "+quote(wireName(m, ref)))
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	w.p("// RepeatsQuery implements rest.Repeats.")
+	w.p("func (v *%s) RepeatsQuery(name string) bool { return %s }\n", st.name, strings.Join(names, " || "))
 }
 
 // inputPayload writes what takes the body: the input's own members, one structure, or raw bytes.

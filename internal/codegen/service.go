@@ -70,7 +70,26 @@ func (g *serviceGen) encoder(op string) string {
 	if g.fam.query {
 		return "awsquery.Encode[" + op + "Output](API, " + quote(op) + ")"
 	}
+	if g.fam.pkg == "restxml" {
+		return "restxml.Encode[" + op + "Output](API, " + quote(g.root(op)) + ")"
+	}
 	return g.fam.pkg + ".Encode[" + op + "Output](API)"
+}
+
+// root is the element that holds the answer of a restXml operation.
+func (g *serviceGen) root(op string) string {
+	ref := g.m.Operations[op].Output
+	if ref == nil {
+		return op + "Output"
+	}
+	s := g.m.Shapes[ref.Shape]
+	if payload := s.Members[s.Payload]; payload != nil {
+		if payload.LocationName != "" {
+			return payload.LocationName
+		}
+		return orDefault(g.m.Shapes[payload.Shape].LocationName, payload.Shape)
+	}
+	return orDefault(s.LocationName, ref.Shape)
 }
 
 func (g *serviceGen) api(w *file) {

@@ -146,13 +146,13 @@ func (g *validateGen) scalar(w *file, name string) {
 			w.p("c.Matches(at, %s, pattern%s)", str, export(name))
 		}
 	case "blob":
-		w.p("c.Size(at, len(v), %s, %s)", low, high)
+		w.p("c.Size(at, len(v), %s, %s, \"\")", low, high)
 	default:
 		if s.Min != nil {
-			w.p("c.Min(at, float64(v), %s)", strconv.FormatFloat(*s.Min, 'f', -1, 64))
+			w.p("constraint.Min(c, at, v, %s)", strconv.FormatFloat(*s.Min, 'f', -1, 64))
 		}
 		if s.Max != nil {
-			w.p("c.Max(at, float64(v), %s)", strconv.FormatFloat(*s.Max, 'f', -1, 64))
+			w.p("constraint.Max(c, at, v, %s)", strconv.FormatFloat(*s.Max, 'f', -1, 64))
 		}
 	}
 	w.p("}\n")
@@ -206,9 +206,10 @@ func (g *validateGen) collection(w *file, name string) {
 	if c.shape.Sensitive {
 		w.p("c.Hide()\ndefer c.Show()")
 	}
-	if c.shape.Min != nil || c.shape.Max != nil {
-		low, high := bounds(c.shape)
-		w.p("c.Size(at, len(v), %s, %s)", low, high)
+	g.size(w, c.shape, "v")
+	if g.sizedInMap(name) {
+		w.p("check%sElems(c, at, v)\n}\n", c.name)
+		w.p("func check%sElems(c *constraint.Checker, at string, v %s) {", c.name, typ)
 	}
 	if c.shape.Type == "list" {
 		g.listElems(w, c)
@@ -216,6 +217,29 @@ func (g *validateGen) collection(w *file, name string) {
 		g.mapElems(w, c)
 	}
 	w.p("}\n")
+}
+
+// sizedInMap reports whether a list or map of bounded length is the value of a map. A violation of the bounds is then one
+// of the map, so what checks the elements is a function of its own.
+func (g *validateGen) sizedInMap(name string) bool {
+	s := g.t.m.Shapes[name]
+	if s.Type != "list" && s.Type != "map" || s.Min == nil && s.Max == nil {
+		return false
+	}
+	for _, c := range g.t.lists {
+		if c.in && c.shape.Type == "map" && c.shape.Value.Shape == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *validateGen) size(w *file, s *Shape, v string) {
+	if s.Min == nil && s.Max == nil {
+		return
+	}
+	low, high := bounds(s)
+	w.p("c.Size(at, len(%s), %s, %s, %q)", v, low, high, map[string]string{"list": "[]", "map": "{}"}[s.Type])
 }
 
 func (g *validateGen) listElems(w *file, c *collection) {
@@ -234,29 +258,66 @@ func (g *validateGen) listElems(w *file, c *collection) {
 	if s.Type == "string" && !s.Sensitive {
 		show = "func() string { return constraint.Strings(v) }"
 	}
-	w.p("c.Each(\"Member\", %s)\nfor i := range v {\n%s\n}\nc.EachDone()", show, g.check(ref, "at", "v[i]"))
+	w.p("c.Each()\nfor i := range v {\n%s\n}", g.check(ref, "at", "v[i]"))
+	w.p("c.EachDone(at, %s, %s)", goString("Member must satisfy constraint: ["+allConstraints(s)+"]"), show)
 }
 
 func (g *validateGen) mapElems(w *file, c *collection) {
 	if g.constrained(c.shape.Key.Shape) {
-		w.use("maps", "slices")
 		key := "key"
 		if typ, _ := g.t.goType(c.shape.Key.Shape); typ != "string" {
 			key = typ + "(key)"
 		}
-		w.p("c.Each(\"Map keys\", nil)\nfor _, key := range slices.Sorted(maps.Keys(v)) {\n%s\n}\nc.EachDone()", g.check(c.shape.Key, "at", key))
+		g.eachValue(w, c.shape.Key, "Map keys", "for key := range v {\n"+g.check(c.shape.Key, "at", key)+"\n}")
 	}
 	ref := c.shape.Value
 	if !g.constrained(ref.Shape) {
 		return
 	}
-	w.use("maps", "slices")
 	if !g.composite(ref) {
-		w.p("c.Each(\"Map values\", nil)\nfor _, key := range slices.Sorted(maps.Keys(v)) {\n%s\n}\nc.EachDone()", g.check(ref, "at", "v[key]"))
+		g.eachValue(w, ref, "Map value", "for _, e := range v {\n"+g.check(ref, "at", "e")+"\n}")
 		return
 	}
+	check := g.checkHere(ref, "e")
+	if g.sizedInMap(ref.Shape) {
+		s := g.t.m.Shapes[ref.Shape]
+		low, high := bounds(s)
+		g.eachValue(w, ref, "Map value", "for _, e := range v {\nc.Size(at, len(e), "+low+", "+high+", \"\")\n}")
+		check = "check" + export(ref.Shape) + "Elems(c, \"\", e)"
+	}
+	w.use("maps", "slices")
 	w.p("c.Enter(at)\nfor _, key := range slices.Sorted(maps.Keys(v)) {\ne := v[key]\nc.EnterKey(key)")
-	w.p("%s\nc.Leave()\n}\nc.Leave()", g.checkHere(ref, "e"))
+	w.p("%s\nc.Leave()\n}\nc.Leave()", check)
+}
+
+// eachValue writes a loop whose failures are one violation of the map.
+func (g *validateGen) eachValue(w *file, ref *Ref, what, loop string) {
+	w.p("c.Each()\n%s", loop)
+	w.p("c.EachDone(at, %s, nil)", goString(what+" must satisfy constraint: ["+allConstraints(g.t.m.Shapes[ref.Shape])+"]"))
+}
+
+var numbers = map[string]struct{}{"integer": {}, "long": {}, "float": {}, "double": {}}
+
+// allConstraints lists the constraints of a value in the order of AWS's messages.
+func allConstraints(s *Shape) string {
+	noun := "length"
+	if _, number := numbers[s.Type]; number {
+		noun = "value"
+	}
+	var all []string
+	if s.Max != nil {
+		all = append(all, "Member must have "+noun+" less than or equal to "+strconv.FormatFloat(*s.Max, 'f', -1, 64))
+	}
+	if s.Min != nil {
+		all = append(all, "Member must have "+noun+" greater than or equal to "+strconv.FormatFloat(*s.Min, 'f', -1, 64))
+	}
+	if s.Pattern != "" {
+		all = append(all, "Member must satisfy regular expression pattern: "+s.Pattern)
+	}
+	if len(s.Enum) > 0 {
+		all = append(all, "Member must satisfy enum value set: ["+strings.Join(s.Enum, ", ")+"]")
+	}
+	return strings.Join(all, ", ")
 }
 
 func (g *validateGen) composite(ref *Ref) bool {

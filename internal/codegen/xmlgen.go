@@ -1,5 +1,7 @@
 package codegen
 
+import "strings"
+
 // xmlGen writes the XML codecs: answers of the query protocol, both directions of restXml.
 type xmlGen struct {
 	t   *types
@@ -124,7 +126,7 @@ func (g *xmlGen) appendNamed(w *file, ref *Ref, v string) {
 	const placeholder = "\x00name\x00"
 	sub := &file{imports: w.imports}
 	g.appendElem(sub, ref, placeholder, v, false)
-	w.body.WriteString(replaceAll(sub.body.String(), quote(placeholder), "name"))
+	w.body.WriteString(strings.ReplaceAll(sub.body.String(), quote(placeholder), "name"))
 }
 
 func (g *xmlGen) decodeStruct(w *file, st *structType) {

@@ -26,9 +26,9 @@ const None = -1
 type Checker struct {
 	path     []segment
 	messages []string
-	hidden   int    // depth of sensitive structures
-	wrap     string // "Map keys", "Member": constraints are reported of the whole collection
-	whole    string // the collection as a message shows it
+	hidden   int  // depth of sensitive structures
+	probing  bool // between Each and EachDone
+	failed   bool // something failed since Each
 }
 
 type segment struct {
@@ -54,18 +54,23 @@ func (c *Checker) Hide() { c.hidden++ }
 // Show undoes one Hide.
 func (c *Checker) Show() { c.hidden-- }
 
-// Each reports what follows, until EachDone, as constraints on the members or keys of a collection of scalars; what is
-// "Member", "Map keys" or "Map values".
-func (c *Checker) Each(what string, whole func() string) {
-	c.wrap = what
-	c.whole = ""
-	if c.hidden == 0 && whole != nil {
-		c.whole = whole()
-	}
-}
+// Each starts a look at the scalars of a collection: what fails until EachDone is reported as one violation of the
+// collection.
+func (c *Checker) Each() { c.probing, c.failed = true, false }
 
-// EachDone undoes Each.
-func (c *Checker) EachDone() { c.wrap, c.whole = "", "" }
+// EachDone ends Each. constraint names all that a member, key or value must satisfy, as AWS's messages do; whole shows
+// the collection and may be nil.
+func (c *Checker) EachDone(at, constraint string, whole func() string) {
+	c.probing = false
+	if !c.failed {
+		return
+	}
+	if whole == nil || c.hidden > 0 {
+		c.add(at, "Value", constraint)
+		return
+	}
+	c.fail(at, whole(), constraint)
+}
 
 // Required reports an absent member and returns present.
 func (c *Checker) Required(at string, present bool) bool {
@@ -83,13 +88,17 @@ func (c *Checker) Length(at, v string, low, high int) {
 	c.size(at, v, utf8.RuneCountInString(v), low, high)
 }
 
-// Size checks the length of a blob in bytes, or of a list or map in elements.
-func (c *Checker) Size(at string, n, low, high int) {
-	if n < low || high != None && n > high {
-		c.Hide() // contents of collections and blobs are not repeated
-		c.size(at, "", n, low, high)
-		c.Show()
+// Size checks the length of a blob in bytes, or of a list or map in elements. Contents are not repeated in messages;
+// empty is how the value is shown when it has none.
+func (c *Checker) Size(at string, n, low, high int, empty string) {
+	if n >= low && (high == None || n <= high) {
+		return
 	}
+	if n > 0 || empty == "" {
+		c.Hide()
+		defer c.Show()
+	}
+	c.size(at, empty, n, low, high)
 }
 
 func (c *Checker) size(at, v string, n, low, high int) {
@@ -101,21 +110,24 @@ func (c *Checker) size(at, v string, n, low, high int) {
 	}
 }
 
+// Number is what numbers the models have.
+type Number interface {
+	int32 | int64 | float32 | float64
+}
+
 // Min checks the least value of a number.
-func (c *Checker) Min(at string, v, low float64) {
+func Min[T Number](c *Checker, at string, v, low T) {
 	if v < low {
-		c.fail(at, number(v), "Member must have value greater than or equal to "+number(low))
+		c.fail(at, fmt.Sprint(v), fmt.Sprint("Member must have value greater than or equal to ", low))
 	}
 }
 
 // Max checks the greatest value of a number.
-func (c *Checker) Max(at string, v, high float64) {
+func Max[T Number](c *Checker, at string, v, high T) {
 	if v > high {
-		c.fail(at, number(v), "Member must have value less than or equal to "+number(high))
+		c.fail(at, fmt.Sprint(v), fmt.Sprint("Member must have value less than or equal to ", high))
 	}
 }
-
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // Matches checks a string against a pattern of the model, which must match the whole string.
 func (c *Checker) Matches(at, v string, p *Pattern) {
@@ -130,14 +142,6 @@ func (c *Checker) Enum(at, v, values string) {
 }
 
 func (c *Checker) fail(at, v, constraint string) {
-	if c.wrap != "" {
-		v = c.whole
-		if c.wrap == "Member" {
-			constraint = "Member must satisfy constraint: [" + constraint + "]"
-		} else {
-			constraint = c.wrap + " must satisfy constraint: [" + constraint + "]"
-		}
-	}
 	shown := "Value"
 	if c.hidden == 0 {
 		if len(v) > maxValue {
@@ -149,6 +153,10 @@ func (c *Checker) fail(at, v, constraint string) {
 }
 
 func (c *Checker) add(at, value, constraint string) {
+	if c.probing {
+		c.failed = true
+		return
+	}
 	if len(c.messages) >= maxReported {
 		return
 	}

@@ -39,7 +39,7 @@ func Label(r *protocol.Request, name string) text.Value {
 	return text.Value{S: s, Set: ok}
 }
 
-// Query is a parameter of the query string. Of several, it is the first; Repeated refuses them beforehand.
+// Query is a parameter of the query string. Single has refused repeated ones.
 func Query(r *protocol.Request, name string) text.Value {
 	v := r.Query[name]
 	if len(v) == 0 {
@@ -75,14 +75,19 @@ func Headers(r *protocol.Request, prefix string) map[string]string {
 	return m
 }
 
-// Single refuses a query parameter or header that is given several times with different values, so that no two readers
-// of a request take it for two requests.
-func Single(r *protocol.Request, repeatable func(param string) bool) error {
+// Repeats is what an input has whose model binds lists to query parameters.
+type Repeats interface {
+	// RepeatsQuery reports whether the parameter may be given several times.
+	RepeatsQuery(name string) bool
+}
+
+// Single refuses a query parameter that is given twice, unless in says that it may be: no two readers of a request
+// shall take it for two requests.
+func Single(r *protocol.Request, in any) error {
+	rep, _ := in.(Repeats)
 	for name, values := range r.Query {
-		if repeatable == nil || !repeatable(name) {
-			if len(values) > 1 {
-				return fault.New(fault.Serialization, "The request holds a query parameter twice.")
-			}
+		if len(values) > 1 && (rep == nil || !rep.RepeatsQuery(name)) {
+			return fault.New(fault.Serialization, "The request holds a query parameter twice.")
 		}
 	}
 	return nil
