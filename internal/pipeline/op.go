@@ -5,10 +5,10 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/audit"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/protocol"
@@ -29,14 +29,22 @@ type Call struct {
 	// SourceIP is the address of the client; UserAgent its header, at most 512 bytes.
 	SourceIP  netip.Addr
 	UserAgent string
+	// Referer is the header, at most 512 bytes.
+	Referer string
 	// Secure is true over TLS.
 	Secure bool
 	// Host is the Host header, for the server's own URLs.
 	Host string
 
+	// Via are the services that call on the caller's behalf, first to last, as event sources ("bulkhead.amazonaws.com");
+	// empty for a direct request.
+	Via []string
+
+	// EventID is the id of the call's audit event.
+	EventID audit.ID
+
 	server *Server
-	http   *http.Request
-	notes  []note
+	params []audit.Param
 }
 
 // Kind says what sort of audit event an operation makes (CloudTrail User Guide, "Understanding CloudTrail events").
@@ -58,6 +66,8 @@ type Spec struct {
 	Kind    Kind
 	// Write is true when the operation may change anything.
 	Write bool
+	// Unsigned is true when the model lets callers without credentials call; the Requirement then says why they may.
+	Unsigned bool
 	// Method and Path are the binding of REST protocols ("GET", "/2024-01-01/tenants/{Id}"); empty for others.
 	Method, Path string
 	// Status is the HTTP status of a success; 0 is 200.

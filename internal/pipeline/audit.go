@@ -1,0 +1,203 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/audit"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/policy"
+)
+
+// EventIDHeader is the header of an answer that names the audit event of the request.
+const EventIDHeader = "X-Bulkhead-Event-Id"
+
+// Auditor records events; *audit.Log is one.
+type Auditor interface {
+	Append(ctx context.Context, e *audit.Event) error
+	Queue(ctx context.Context, e *audit.Event) error
+	Intent(ctx context.Context, e *audit.Event) (audit.Ticket, error)
+}
+
+// Note adds a parameter to the audit event of the call: the name of something the request was about. Never note a value
+// that a tenant stores, a secret, a token or a password.
+func (c *Call) Note(name, value string) {
+	c.params = append(c.params, audit.Param{Name: name, Value: value})
+}
+
+// event describes the call so far.
+func (c *Call) event(op *Op) *audit.Event {
+	e := &audit.Event{
+		ID: c.EventID, Time: c.Now, Region: c.Region, SourceIP: c.SourceIP, UserAgent: c.UserAgent,
+		RequestID: c.RequestID, Identity: audit.IdentityOf(c.Caller), Tags: c.Caller.Tags, Tenant: c.Caller.Tenant,
+		Params: c.params, Account: c.Account,
+	}
+	if c.Secure {
+		e.TLS.Host = c.Host
+	}
+	if n := len(c.Via); n > 0 {
+		e.Identity.InvokedBy = c.Via[n-1]
+	}
+	if op != nil {
+		e.Source, e.Name = op.Service.EventSource, op.Name
+		e.ReadOnly, e.Management = !op.Write, op.Kind == Management
+	}
+	return e
+}
+
+// decided writes what authorization said into the event.
+func decided(e *audit.Event, out *authz.Outcome) {
+	d := out.Decided
+	if e.Identity.Account == "" {
+		e.Account = ownerOf(e.Account, out)
+	}
+	switch {
+	case out.Open != "":
+		e.Decision = audit.Decision{Effect: effect(out.Allowed()), Policy: out.Open}
+		return
+	case d == nil:
+		e.Decision.Effect = "ImplicitDeny"
+		return
+	case d.Guard:
+		e.Decision.Effect = "GuardDeny"
+		e.Decision.Guard = "policies allowed another tenant's rows"
+	case d.Decision.Reason == policy.ExplicitDeny:
+		e.Decision.Effect = "ExplicitDeny"
+	default:
+		e.Decision.Effect = effect(d.Decision.Allowed)
+	}
+	e.Decision.Policy, e.Decision.Statement = d.Decision.Source, d.Decision.Sid
+	e.Resources = append(e.Resources, resourceOf(d.Check))
+}
+
+// ownerOf is the account that an event of a caller without one belongs to: the resource's.
+func ownerOf(fallback string, out *authz.Outcome) string {
+	owner, _ := out.Grant.Home()
+	if out.Decided != nil {
+		owner = out.Decided.Check.Resource.Account
+	}
+	if owner == "" {
+		return fallback
+	}
+	return owner
+}
+
+func effect(allowed bool) string {
+	if allowed {
+		return "Allow"
+	}
+	return "ImplicitDeny"
+}
+
+// resourceOf names the resource of a check; its type is left to the service part of the ARN.
+func resourceOf(c *authz.Check) audit.Resource {
+	r := audit.Resource{ARN: c.Resource.ARN, Account: c.Resource.Account}
+	if parts := strings.SplitN(r.ARN, ":", 6); len(parts) == 6 {
+		kind, _, _ := strings.Cut(parts[5], "/")
+		r.Type = "AWS::" + parts[2] + "::" + kind
+	}
+	return r
+}
+
+// failed writes an error into the event, as the caller is told it.
+func failed(e *audit.Event, err error) {
+	f := fault.From(err)
+	e.ErrorCode = f.Code
+	if e.ErrorCode == "" {
+		e.ErrorCode = f.Class.String()
+	}
+	e.ErrorMessage, _, _ = strings.Cut(f.Message, " Encoded authorization failure message:")
+	if errors.Is(err, authz.ErrForeignRow) {
+		e.Decision.Effect = "GuardDeny"
+		e.Decision.Guard = "policies allowed another tenant's rows"
+	}
+}
+
+// refuse records a request that never reached its operation and returns the error to answer with.
+func (r *run) refuse(err error) error {
+	r.call.EventID = audit.NewID()
+	e := r.call.event(r.op)
+	if r.sig != nil && e.Identity.AccessKeyID == "" {
+		e.Identity.AccessKeyID = clip(r.sig.AccessKeyID, 128)
+	}
+	if e.Source == "" && r.api != nil {
+		e.Source = r.api.EventSource
+	}
+	failed(e, err)
+	if auditErr := r.Audit.Queue(r.ctx, e); auditErr != nil {
+		return fault.Wrap(auditErr, "audit refusal")
+	}
+	return err
+}
+
+// do takes a decoded request through authorization, audit and execution.
+func (c *Call) do(ctx context.Context, op *Op, in any) (any, error) {
+	c.EventID = audit.NewID()
+	out, err := c.authorize(ctx, op, in)
+	if err == nil && !out.Allowed() {
+		err = c.denied(op, &out)
+	}
+	if err != nil {
+		e := c.event(op)
+		decided(e, &out)
+		failed(e, err)
+		return nil, c.record(ctx, op, e, err)
+	}
+	if op.Kind == Management && op.Write {
+		return c.executeWithIntent(ctx, op, &out, in)
+	}
+	result, err := c.execute(ctx, op, &out, in)
+	e := c.event(op)
+	decided(e, &out)
+	if err != nil {
+		failed(e, err)
+	}
+	return result, c.record(ctx, op, e, err)
+}
+
+// record writes the event of a call that needed no intent and returns err, or why the event could not be written.
+func (c *Call) record(ctx context.Context, op *Op, e *audit.Event, err error) error {
+	write := c.server.Audit.Queue
+	if op.Kind == Management && c.Caller.Kind != authn.Anonymous || op.Write && op.Kind == Management {
+		write = c.server.Audit.Append
+	}
+	if auditErr := write(ctx, e); auditErr != nil {
+		return fault.Wrap(auditErr, "audit")
+	}
+	return err
+}
+
+// executeWithIntent records durably that the operation is about to run before it does.
+func (c *Call) executeWithIntent(ctx context.Context, op *Op, out *authz.Outcome, in any) (any, error) {
+	intent := c.event(op)
+	decided(intent, out)
+	ticket, err := c.server.Audit.Intent(ctx, intent)
+	if err != nil {
+		return nil, fault.Wrap(err, "audit intent")
+	}
+	result, err := c.execute(ctx, op, out, in)
+	e := c.event(op)
+	decided(e, out)
+	if err != nil {
+		failed(e, err)
+	}
+	// the operation has run: its outcome is recorded even if the caller has gone
+	if auditErr := ticket.Done(context.WithoutCancel(ctx), e); auditErr != nil {
+		return nil, fault.Wrap(auditErr, "audit outcome")
+	}
+	return result, err
+}
+
+// execute runs the operation. A row that the guard keeps back turns into the denial it is.
+func (c *Call) execute(ctx context.Context, op *Op, out *authz.Outcome, in any) (any, error) {
+	result, err := op.execute(ctx, c, in)
+	if err == nil || !errors.Is(err, authz.ErrForeignRow) || out.Decided == nil {
+		return result, err
+	}
+	d := *out.Decided
+	d.Guard = true
+	return nil, fault.From(c.denied(op, &authz.Outcome{Decided: &d})).With(authz.ErrForeignRow)
+}

@@ -1,0 +1,225 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authn/sigv4"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/protocol"
+)
+
+// Partition is the first part of every ARN.
+const Partition = "aws"
+
+// Service is a service with its operations, as generated code makes them.
+type Service struct {
+	API *protocol.Service
+	Ops []Op
+}
+
+// Config is what a Server is made of. All fields but Metrics, Tracer and Now are required.
+type Config struct {
+	Services []Service
+	Verifier *sigv4.Verifier
+	Engine   *authz.Engine
+	Audit    Auditor
+	// Account is the default account, which anonymous requests are counted to. Region is their region.
+	Account, Region string
+	// Sealer makes the encoded authorization messages of denials.
+	Sealer MessageSealer
+	Log    *slog.Logger
+	// Observe is told of every finished request; nil tells nobody.
+	Observe func(Observation)
+	// Tracer makes a span for every request; nil makes none.
+	Tracer trace.Tracer
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Observation is a finished request, for metrics.
+type Observation struct {
+	Service, Operation string // "" if the request did not get that far
+	Status             int
+	Code               string // error code, "" if none
+	Took               time.Duration
+}
+
+// Server runs requests. It is an http.Handler and safe for concurrent use.
+type Server struct {
+	Config
+	routes *routes
+}
+
+// New checks the configuration and returns a Server.
+func New(c Config) (*Server, error) {
+	if c.Verifier == nil || c.Engine == nil || c.Audit == nil || c.Sealer == nil || c.Log == nil {
+		return nil, errors.New("pipeline: incomplete configuration")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Tracer == nil {
+		c.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	r, err := newRoutes(c.Services)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{Config: c, routes: r}, nil
+}
+
+// run is the state of one request on its way.
+type run struct {
+	*Server
+	ctx  context.Context
+	req  *http.Request
+	span trace.Span
+
+	api    *protocol.Service // nil until routed
+	op     *Op
+	labels map[string]string
+	sig    *sigv4.Signature // nil for unsigned requests
+	body   []byte
+	call   *Call
+}
+
+// ServeHTTP answers one request of an AWS API.
+func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	began := s.Now()
+	ctx, span := s.Tracer.Start(req.Context(), "aws.request", trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+	r := &run{Server: s, ctx: ctx, req: req, span: span}
+	r.call = &Call{
+		RequestID: newRequestID(), Caller: &authn.Principal{}, Account: s.Account, Region: s.Region, Now: began,
+		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: req.TLS != nil,
+		Host: req.Host, server: s,
+	}
+	if a, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
+		r.call.SourceIP = a.Addr().Unmap()
+	}
+	resp := &protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
+	err := r.serve(resp)
+	code := ""
+	if err != nil {
+		code = r.fail(resp, fault.From(err))
+	}
+	resp.Header.Set(EventIDHeader, r.call.EventID.String())
+	w.WriteHeader(resp.Status)
+	if _, err := w.Write(resp.Body); err != nil {
+		s.Log.DebugContext(ctx, "answer not delivered", "requestId", r.call.RequestID, "error", err)
+	}
+	r.observe(resp.Status, code)
+}
+
+// serve takes the request through the stages.
+func (r *run) serve(resp *protocol.Response) error {
+	if err := r.route(); err != nil {
+		return r.refuse(err)
+	}
+	if err := r.authenticate(); err != nil {
+		return r.refuse(err)
+	}
+	in, err := r.decode()
+	if err != nil {
+		return r.refuse(err)
+	}
+	out, err := r.call.do(r.ctx, r.op, in)
+	if err != nil {
+		return err
+	}
+	resp.Status = max(r.op.Status, http.StatusOK)
+	if err := r.op.encode(resp, out); err != nil {
+		return fault.Wrap(err, "encode answer")
+	}
+	return nil
+}
+
+// decode reads the body into the operation's input. It runs only after the signature holds.
+func (r *run) decode() (any, error) {
+	pr := &protocol.Request{
+		Method: r.req.Method, Path: r.req.URL.EscapedPath(), Labels: r.labels, Query: r.req.URL.Query(),
+		Header: r.req.Header, Body: r.body,
+	}
+	return r.op.decode(pr)
+}
+
+// fail writes the error in the terms of the service, or in generic ones if none was found.
+func (r *run) fail(resp *protocol.Response, f *fault.Error) string {
+	api := r.api
+	if api == nil {
+		api = r.routes.fallback(r.req)
+	}
+	level := slog.LevelInfo
+	if f.Class == fault.Internal || f.Class == fault.Unavailable {
+		level = slog.LevelError
+		r.span.SetStatus(codes.Error, f.Class.String())
+	}
+	r.Log.Log(r.ctx, level, "request failed", "requestId", r.call.RequestID, "service", api.Name,
+		"operation", r.opName(), "class", f.Class.String(), "code", f.Code, "cause", f.Cause)
+	resp.Status, resp.Body = 0, nil
+	api.Protocol.EncodeError(api, resp, f)
+	if f.Code != "" {
+		return f.Code
+	}
+	return f.Class.String()
+}
+
+func (r *run) opName() string {
+	if r.op == nil {
+		return ""
+	}
+	return r.op.Name
+}
+
+func (r *run) observe(status int, code string) {
+	o := Observation{Operation: r.opName(), Status: status, Code: code, Took: r.Now().Sub(r.call.Now)}
+	if r.api != nil {
+		o.Service = r.api.Name
+	}
+	r.span.SetAttributes(attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", o.Service),
+		attribute.String("rpc.method", o.Operation), attribute.String("aws.request_id", r.call.RequestID),
+		attribute.Int("http.response.status_code", status))
+	if o.Operation != "" {
+		r.span.SetName(o.Service + "." + o.Operation)
+	}
+	if r.Observe != nil {
+		r.Observe(o)
+	}
+}
+
+// newRequestID returns a random version 4 UUID (RFC 9562 section 5.4).
+func newRequestID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[0:8], b[0:4])
+	hex.Encode(s[9:13], b[4:6])
+	hex.Encode(s[14:18], b[6:8])
+	hex.Encode(s[19:23], b[8:10])
+	hex.Encode(s[24:], b[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+// clip cuts s to at most n bytes.
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

@@ -1,0 +1,177 @@
+package sts
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/sts"
+	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/policy"
+)
+
+// AssumeRole makes a session of a role.
+func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.AssumeRoleInput) (*api.AssumeRoleOutput, error) {
+	role, err := s.role(ctx, *in.RoleArn)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := sessionTags(c.Caller, in)
+	if err != nil {
+		return nil, err
+	}
+	p := newSession(role, *in.RoleSessionName, tags)
+	p.SourceIdentity = sourceIdentity(c.Caller, in)
+	p.Chained = c.Caller.Kind == authn.AssumedRole
+	if p.MFAAt, err = mfa(in); err != nil {
+		return nil, err
+	}
+	if err := limit(p, in.Policy, in.PolicyArns); err != nil {
+		return nil, err
+	}
+	ttl, err := roleDuration(role, p.Chained, in.DurationSeconds)
+	if err != nil {
+		return nil, err
+	}
+	creds, packed, err := s.mint(c, p, ttl)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.AssumeRoleOutput{Credentials: creds, AssumedRoleUser: assumed(p), PackedPolicySize: packed}
+	if p.SourceIdentity != "" {
+		out.SourceIdentity = &p.SourceIdentity
+	}
+	return out, nil
+}
+
+// role returns the role of an authorized request; it was there when its trust policy allowed the request.
+func (s *Service) role(ctx context.Context, roleARN string) (*identity.RoleFacts, error) {
+	role, err := s.catalog.Role(ctx, roleARN)
+	if err == nil && role == nil {
+		err = fault.New(fault.AccessDenied, "Not authorized to perform sts:AssumeRole")
+	}
+	return role, err
+}
+
+// newSession is the principal of a role's session: the session's tags override the role's ("Pass session tags in AWS
+// STS", IAM User Guide).
+func newSession(role *identity.RoleFacts, name string, tags authn.Tags) *authn.Principal {
+	all := append(authn.Tags(nil), tags...)
+	for _, t := range role.Tags {
+		if _, overridden := tags.Get(t.Key); !overridden {
+			all = append(all, authn.Tag{Key: t.Key, Value: t.Value})
+		}
+	}
+	return &authn.Principal{
+		Kind: authn.AssumedRole, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, name),
+		RoleARN: role.ARN, UserID: role.ID + ":" + name, Name: name, Tags: all,
+	}
+}
+
+func assumed(p *authn.Principal) *api.AssumedRoleUser {
+	return &api.AssumedRoleUser{Arn: &p.ARN, AssumedRoleId: &p.UserID}
+}
+
+// sessionTags are the tags passed and those inherited from the caller's session, which cannot be passed again.
+func sessionTags(caller *authn.Principal, in *api.AssumeRoleInput) (authn.Tags, error) {
+	tags := passedTags(in.Tags)
+	if err := authn.ValidateTags(tags); err != nil {
+		return nil, err
+	}
+	for _, k := range in.TransitiveTagKeys {
+		if !markTransitive(tags, k) {
+			return nil, fault.New(fault.Validation, "The specified transitive tag key must be included in the requested tags.")
+		}
+	}
+	for _, t := range caller.Tags {
+		if !t.Transitive {
+			continue
+		}
+		if _, again := tags.Get(t.Key); again {
+			return nil, &fault.Error{Class: fault.Validation, Code: "InvalidParameterValue", Message: "One of the specified transitive " +
+				"tag keys can't be set because it conflicts with a transitive tag key from the calling session."}
+		}
+		tags = append(tags, t)
+	}
+	return tags, nil
+}
+
+func passedTags(in []api.Tag) authn.Tags {
+	tags := make(authn.Tags, 0, len(in))
+	for _, t := range in {
+		tags = append(tags, authn.Tag{Key: *t.Key, Value: *t.Value})
+	}
+	return tags
+}
+
+func markTransitive(tags authn.Tags, key string) bool {
+	for i := range tags {
+		if strings.EqualFold(tags[i].Key, key) {
+			tags[i].Transitive = true
+			return true
+		}
+	}
+	return false
+}
+
+// sourceIdentity is the one the caller's session has, which never changes along a chain, else the one passed.
+func sourceIdentity(caller *authn.Principal, in *api.AssumeRoleInput) string {
+	if caller.SourceIdentity != "" {
+		return caller.SourceIdentity
+	}
+	return deref(in.SourceIdentity)
+}
+
+// mfa refuses codes: there are no MFA devices here to check them against.
+func mfa(in *api.AssumeRoleInput) (time.Time, error) {
+	if in.SerialNumber != nil || in.TokenCode != nil {
+		return time.Time{}, errMFA()
+	}
+	return time.Time{}, nil
+}
+
+func errMFA() error {
+	return fault.New(fault.AccessDenied, "MultiFactorAuthentication failed with invalid MFA one time pass code.")
+}
+
+// limit gives the session its session policies.
+func limit(p *authn.Principal, document *string, arns []api.PolicyDescriptorType) error {
+	if document != nil {
+		if _, err := policy.Parse([]byte(*document), policy.Identity); err != nil {
+			return api.NewMalformedPolicyDocumentException("%s", err.Error()).With(err)
+		}
+		p.SessionPolicies = []string{*document}
+	}
+	const most = 10
+	if len(arns) > most {
+		return fault.New(fault.Validation, "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d", most)
+	}
+	for _, d := range arns {
+		p.SessionPolicyARNs = append(p.SessionPolicyARNs, deref(d.Arn))
+	}
+	p.HasSessionPolicy = p.HasSessionPolicy || document != nil || len(arns) > 0
+	return nil
+}
+
+func roleDuration(role *identity.RoleFacts, chained bool, asked *int32) (time.Duration, error) {
+	longest := role.MaxSession
+	if chained && asked != nil && time.Duration(*asked)*time.Second > maxChained {
+		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	}
+	if asked != nil && time.Duration(*asked)*time.Second > longest {
+		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	return seconds(asked, defaultRole, longest)
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
