@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/subtle"
-	"hash/maphash"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +93,6 @@ const planShards = 16
 
 // planCache holds the plans of signatures that were verified before, at most shardMax in each shard.
 type planCache struct {
-	seed     maphash.Seed
 	shardMax int
 	shards   [planShards]struct {
 		mu sync.RWMutex
@@ -103,16 +101,20 @@ type planCache struct {
 }
 
 func newPlanCache(size int) *planCache {
-	c := &planCache{seed: maphash.MakeSeed(), shardMax: max(1, size/planShards)}
+	c := &planCache{shardMax: max(1, size/planShards)}
 	for i := range c.shards {
 		c.shards[i].m = make(map[string]*plan)
 	}
 	return c
 }
 
-// shard takes the characters around the access key id, where callers differ.
+// shard mixes a few characters from within the access key id, where callers differ.
 func (c *planCache) shard(key string) int {
-	return int(maphash.String(c.seed, key[:min(len(key), 64)]) % planShards)
+	h := uint32(0)
+	for i := 38; i < 42 && i < len(key); i++ {
+		h = h*31 + uint32(key[i])
+	}
+	return int(h % planShards)
 }
 
 // find returns the plan under a key; a nil cache has none.
