@@ -13,6 +13,8 @@ import (
 // option, so that the fuzzer can steer and shrink.
 type generator struct {
 	data []byte
+	// focus makes statements that apply to all, so that their conditions and principals decide.
+	focus bool
 }
 
 func (g *generator) n(options int) int {
@@ -30,7 +32,7 @@ func (g *generator) pick(options []string) string { return options[g.n(len(optio
 func (g *generator) some(times int) bool { return g.n(times) == times-1 }
 
 func (g *generator) several(options []string) any {
-	if !g.some(3) {
+	if g.n(2) == 0 {
 		return g.pick(options)
 	}
 	out := []string{}
@@ -57,7 +59,7 @@ var (
 		"arn:aws:s3:::b/?/x", "arn:aws:s3:::*m*/*x", "arn:aws:s3:::b/*/*/x", "arn:*:s3:::b/acme*",
 	}
 	genValues = []string{
-		"acme", "acme2", "", "*", "a*", "a?me", "${aws:PrincipalTag/T}", "ACME", "${k:B}", "${aws:PrincipalTag/T}*",
+		"acme", "acme2", "", "${k:B, 'acme'}", "*", "a*", "a?me", "${aws:PrincipalTag/T}", "ACME", "${k:B}", "${aws:PrincipalTag/T}*",
 		"x${k:A}y", "${$}", "${*}", "${aws:PrincipalTag/none, 'acme'}", "*c*", "$", "$default", "é?",
 	}
 	genContextValues = []string{
@@ -113,9 +115,13 @@ func (g *generator) condition() (op string, values any) {
 }
 
 func (g *generator) statement(k policy.Kind) document {
-	st := document{"Effect": g.pick([]string{"Allow", "Allow", "Allow", "Allow", "Deny"})}
-	st[g.pick([]string{"Action", "Action", "Action", "NotAction"})] = g.several(genActions)
-	st[g.pick([]string{"Resource", "Resource", "Resource", "NotResource"})] = g.several(genResources)
+	st := document{"Effect": g.pick([]string{"Allow", "Allow", "Deny"})}
+	if g.focus {
+		st["Action"], st["Resource"] = "*", "*"
+	} else {
+		st[g.pick([]string{"Action", "Action", "Action", "NotAction"})] = g.several(genActions)
+		st[g.pick([]string{"Resource", "Resource", "Resource", "NotResource"})] = g.several(genResources)
+	}
 	if k == policy.Resource {
 		var p any = document{"AWS": g.several(genNamed)}
 		switch g.n(6) {
@@ -126,7 +132,11 @@ func (g *generator) statement(k policy.Kind) document {
 		}
 		st[g.pick([]string{"Principal", "Principal", "Principal", "NotPrincipal"})] = p
 	}
-	if conditions := max(0, g.n(5)-2); conditions > 0 {
+	conditions := max(0, g.n(5)-2)
+	if g.focus {
+		conditions = max(1, g.n(4)-1)
+	}
+	if conditions > 0 {
 		c := document{}
 		for range conditions {
 			op, values := g.condition()
@@ -180,11 +190,16 @@ func compiled(t *testing.T, d document, k policy.Kind) (document, *policy.Policy
 // compare holds the engine to the naive evaluator and to its own explanation.
 func compare(t *testing.T, data []byte) (allowed, ran bool) {
 	t.Helper()
-	g := &generator{data}
+	g := &generator{data: data}
+	g.focus = g.n(2) == 1
 	k := keys{}
-	for range g.n(6) {
+	for range g.n(8) {
 		key := g.pick(genKeys[:6])
-		v := texts(g.several(genContextValues))
+		pool := genContextValues
+		if g.focus && g.n(2) == 1 {
+			pool = pool[:4]
+		}
+		v := texts(g.several(pool))
 		for other := range k {
 			if lowerASCII(other) == lowerASCII(key) {
 				delete(k, other)
@@ -196,6 +211,9 @@ func compare(t *testing.T, data []byte) (allowed, ran bool) {
 		Action: g.pick(genRequestActions), Resource: g.pick(genRequestResources), ResourceAccount: g.pick(genAccounts[:2]),
 		Principal: genPrincipals[g.n(len(genPrincipals))], Context: k.context(),
 	}
+	if g.focus && g.n(2) == 1 {
+		r.Principal, r.ResourceAccount = genPrincipals[g.n(2)], account
+	}
 	ps, d := &policy.Policies{}, documents{}
 	sources := func(max, statements int) (s []policy.Source, docs []document) {
 		for i := range g.n(max) {
@@ -205,18 +223,26 @@ func compare(t *testing.T, data []byte) (allowed, ran bool) {
 		}
 		return s, docs
 	}
-	s, docs := sources(5, 6)
+	most, statements := 5, 6
+	if g.focus {
+		most, statements = 2, 1
+	}
+	s, docs := sources(most, statements)
+	if g.focus && g.n(2) == 1 {
+		doc, p := compiled(t, document{"Statement": document{"Effect": "Allow", "Action": "*", "Resource": "*"}}, policy.Identity)
+		s, docs = append(s, policy.Source{Name: "all", Policy: p}), append(docs, doc)
+	}
 	ps.Identity, d.identity = policy.NewSet(s), docs
-	if g.some(3) {
+	if g.some(4) {
 		doc, p := compiled(t, g.document(policy.Identity, 3), policy.Identity)
 		ps.Boundary, d.boundary = &policy.Source{Name: "boundary", Policy: p}, doc
 	}
-	if d.hasSession = g.some(3); d.hasSession {
+	if d.hasSession = g.some(4); d.hasSession {
 		s, docs := sources(3, 3)
 		ps.Session, ps.HasSession, d.session = policy.NewSet(s), true, docs
 	}
-	if g.n(2) == 1 {
-		doc, p := compiled(t, g.document(policy.Resource, 3), policy.Resource)
+	if g.some(3) {
+		doc, p := compiled(t, g.document(policy.Resource, 4), policy.Resource)
 		ps.Resource, d.resource = &policy.Source{Name: "resource", Policy: p}, doc
 	}
 	if d.require = g.some(3); d.require {
@@ -283,7 +309,7 @@ func TestNaive(t *testing.T) {
 			return
 		}
 	}
-	if run < 7000 || allowed < 300 {
+	if run < 7000 || allowed < 700 {
 		t.Errorf("%d cases ran, %d allowed: the generator lost its reach", run, allowed)
 	}
 }

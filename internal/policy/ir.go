@@ -117,6 +117,8 @@ const (
 	exact
 	// prefixed patterns are their prefix and one "*".
 	prefixed
+	// single patterns are one variable.
+	single
 )
 
 // Quantifier is the set operator of a condition.

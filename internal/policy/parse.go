@@ -19,6 +19,9 @@ const (
 	msgLegacy      = "The policy failed legacy parsing"
 )
 
+// maxMessage bounds what an error repeats of the document, in bytes.
+const maxMessage = 512
+
 // Policy is a parsed and compiled policy document. It is immutable and safe for concurrent use.
 type Policy struct {
 	src        []byte
@@ -79,6 +82,9 @@ func Parse(src []byte, k Kind) (*Policy, error) {
 
 func syntaxError(src []byte, off int, path, msg string) *SyntaxError {
 	off = min(off, len(src))
+	if len(msg) > maxMessage {
+		msg = strings.ToValidUTF8(msg[:maxMessage], "") + "…"
+	}
 	before := string(src[:off])
 	return &SyntaxError{
 		Offset: off,

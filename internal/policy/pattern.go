@@ -80,6 +80,8 @@ func (p *Pattern) summarize() {
 		p.shape = exact
 	case len(rest) == 1 && rest[0].Kind == AnyText:
 		p.shape = prefixed
+	case len(p.Parts) == 1 && rest[0].Kind == Variable:
+		p.shape = single
 	}
 	p.hash = hashFold(p.prefix)
 }
@@ -203,6 +205,12 @@ func (p *Pattern) like(s string, c *Context) outcome {
 		return outcomeOf(s == p.prefix)
 	case prefixed:
 		return outcomeOf(strings.HasPrefix(s, p.prefix))
+	case single:
+		v, ok := p.Parts[0].value(c)
+		if !ok {
+			return unresolved
+		}
+		return outcomeOf(s == v)
 	}
 	var buf [maxInline]string
 	vals, ok := p.resolve(c, buf[:0])
@@ -216,7 +224,7 @@ func (p *Pattern) like(s string, c *Context) outcome {
 func (p *Pattern) likeAction(action string, h uint64) bool {
 	switch p.shape {
 	case exact:
-		return h == p.hash && hasPrefixFold(action, p.prefix) && len(action) == len(p.prefix)
+		return h == p.hash && (action == p.Raw || len(action) == len(p.prefix) && hasPrefixFold(action, p.prefix))
 	case prefixed:
 		return hasPrefixFold(action, p.prefix)
 	}
