@@ -29,6 +29,9 @@ func list(v any) []any {
 }
 
 func texts(v any) []string {
+	if s, ok := v.([]string); ok {
+		return s
+	}
 	var out []string
 	for _, x := range list(v) {
 		switch x := x.(type) {
