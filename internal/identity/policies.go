@@ -157,7 +157,17 @@ func (c *Catalog) loadSession(ctx context.Context, p *authn.Principal, e *entity
 	return s, nil
 }
 
-// policiesOf returns the policies of a user or a role; nil if there is none.
+// EntityPolicies returns the policies of a user with those of its groups, of a group or of a role, as they are in force
+// now; nil if there is no such entity.
+func (c *Catalog) EntityPolicies(ctx context.Context, account string, kind Kind, name string) (*authz.PrincipalPolicies, error) {
+	e, err := c.policiesOf(ctx, account, kind, name)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return &e.all, nil
+}
+
+// policiesOf returns the policies of a user, group or role; nil if there is none.
 func (c *Catalog) policiesOf(ctx context.Context, account string, kind Kind, name string) (*entityPolicies, error) {
 	return found(c.sets.Get(account, entityKey{account, kind, fold(name)}, func() (e *entityPolicies, err error) {
 		err = c.view(ctx, account, func(v *View) error {
@@ -172,20 +182,17 @@ func (c *Catalog) policiesOf(ctx context.Context, account string, kind Kind, nam
 }
 
 func (c *Catalog) loadPolicies(v *View, kind Kind, name string) (*entityPolicies, error) {
-	var entity *Entity
+	entity, err := v.Entity(kind, name)
+	if err != nil || entity == nil {
+		return nil, err
+	}
 	var groups []string
 	if kind == KindUser {
 		u, err := v.User(name)
 		if err != nil || u == nil {
 			return nil, err
 		}
-		entity, groups = &u.Entity, u.Groups
-	} else {
-		r, err := v.Role(name)
-		if err != nil || r == nil {
-			return nil, err
-		}
-		entity = &r.Entity
+		groups = u.Groups
 	}
 	sources, err := c.sources(v, entity)
 	if err != nil {

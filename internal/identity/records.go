@@ -170,11 +170,21 @@ func (p *Policy) Document() string {
 type OIDCProvider struct {
 	Account string `json:"account"`
 	// URL is the issuer without its scheme: host and path.
-	URL         string    `json:"url"`
+	URL string `json:"url"`
+	// Insecure says that the issuer's scheme is http, which is for loopback addresses only; else it is https.
+	Insecure    bool      `json:"insecure,omitempty"`
 	ClientIDs   []string  `json:"clientIds,omitempty"`
 	Thumbprints []string  `json:"thumbprints,omitempty"`
 	Created     time.Time `json:"created"`
 	Tags        []Tag     `json:"tags,omitempty"`
+}
+
+// Issuer is the iss claim of the provider's tokens.
+func (p *OIDCProvider) Issuer() string {
+	if p.Insecure {
+		return "http://" + p.URL
+	}
+	return "https://" + p.URL
 }
 
 // ARN is the provider's name.
