@@ -39,19 +39,19 @@ type Requirements interface {
 func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRole", Kind: pipeline.Management, Write: true},
-			awsquery.Decode[AssumeRoleInput], r.AssumeRole, s.AssumeRole, awsquery.Encode[AssumeRoleOutput](API, "AssumeRole")),
+			awsquery.Decode[AssumeRoleInput], r.AssumeRole, s.AssumeRole, awsquery.Encode[AssumeRoleOutput](API, "AssumeRole", "AssumeRoleResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRoleWithWebIdentity", Kind: pipeline.Management, Write: true},
-			awsquery.Decode[AssumeRoleWithWebIdentityInput], r.AssumeRoleWithWebIdentity, s.AssumeRoleWithWebIdentity, awsquery.Encode[AssumeRoleWithWebIdentityOutput](API, "AssumeRoleWithWebIdentity")),
+			awsquery.Decode[AssumeRoleWithWebIdentityInput], r.AssumeRoleWithWebIdentity, s.AssumeRoleWithWebIdentity, awsquery.Encode[AssumeRoleWithWebIdentityOutput](API, "AssumeRoleWithWebIdentity", "AssumeRoleWithWebIdentityResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DecodeAuthorizationMessage", Kind: pipeline.Management},
-			awsquery.Decode[DecodeAuthorizationMessageInput], r.DecodeAuthorizationMessage, s.DecodeAuthorizationMessage, awsquery.Encode[DecodeAuthorizationMessageOutput](API, "DecodeAuthorizationMessage")),
+			awsquery.Decode[DecodeAuthorizationMessageInput], r.DecodeAuthorizationMessage, s.DecodeAuthorizationMessage, awsquery.Encode[DecodeAuthorizationMessageOutput](API, "DecodeAuthorizationMessage", "DecodeAuthorizationMessageResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetAccessKeyInfo", Kind: pipeline.Management},
-			awsquery.Decode[GetAccessKeyInfoInput], r.GetAccessKeyInfo, s.GetAccessKeyInfo, awsquery.Encode[GetAccessKeyInfoOutput](API, "GetAccessKeyInfo")),
+			awsquery.Decode[GetAccessKeyInfoInput], r.GetAccessKeyInfo, s.GetAccessKeyInfo, awsquery.Encode[GetAccessKeyInfoOutput](API, "GetAccessKeyInfo", "GetAccessKeyInfoResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetCallerIdentity", Kind: pipeline.Management},
-			awsquery.Decode[GetCallerIdentityInput], r.GetCallerIdentity, s.GetCallerIdentity, awsquery.Encode[GetCallerIdentityOutput](API, "GetCallerIdentity")),
+			awsquery.Decode[GetCallerIdentityInput], r.GetCallerIdentity, s.GetCallerIdentity, awsquery.Encode[GetCallerIdentityOutput](API, "GetCallerIdentity", "GetCallerIdentityResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetFederationToken", Kind: pipeline.Management},
-			awsquery.Decode[GetFederationTokenInput], r.GetFederationToken, s.GetFederationToken, awsquery.Encode[GetFederationTokenOutput](API, "GetFederationToken")),
+			awsquery.Decode[GetFederationTokenInput], r.GetFederationToken, s.GetFederationToken, awsquery.Encode[GetFederationTokenOutput](API, "GetFederationToken", "GetFederationTokenResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetSessionToken", Kind: pipeline.Management},
-			awsquery.Decode[GetSessionTokenInput], r.GetSessionToken, s.GetSessionToken, awsquery.Encode[GetSessionTokenOutput](API, "GetSessionToken")),
+			awsquery.Decode[GetSessionTokenInput], r.GetSessionToken, s.GetSessionToken, awsquery.Encode[GetSessionTokenOutput](API, "GetSessionToken", "GetSessionTokenResult")),
 	}
 }
 

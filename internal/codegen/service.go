@@ -68,7 +68,11 @@ func (g *serviceGen) decoder(op string) string { return g.fam.pkg + ".Decode[" +
 
 func (g *serviceGen) encoder(op string) string {
 	if g.fam.query {
-		return "awsquery.Encode[" + op + "Output](API, " + quote(op) + ")"
+		wrapper := ""
+		if out := g.m.Operations[op].Output; out != nil {
+			wrapper = orDefault(out.ResultWrapper, op+"Result")
+		}
+		return "awsquery.Encode[" + op + "Output](API, " + quote(op) + ", " + quote(wrapper) + ")"
 	}
 	if g.fam.pkg == "restxml" {
 		return "restxml.Encode[" + op + "Output](API, " + quote(g.root(op)) + ")"

@@ -64,24 +64,21 @@ type Output interface {
 	AppendXML(b []byte) []byte
 }
 
-// Encode returns what writes the answer of an operation.
+// Encode returns what writes the answers of an operation; wrapper is the element around the result, or "" when the model
+// gives the operation no output.
 func Encode[O any, P interface {
 	*O
 	Output
-}](s *protocol.Service, op string) func(*protocol.Response, *O) error {
+}](s *protocol.Service, op, wrapper string) func(*protocol.Response, *O) error {
 	head := `<` + op + `Response xmlns="` + s.XMLNamespace + `">`
 	return func(w *protocol.Response, out *O) error {
 		w.Header.Set("Content-Type", "text/xml")
 		w.Header.Set("X-Amzn-Requestid", w.RequestID)
 		b := append(w.Body, head...)
-		mark := len(b)
-		b = xmlcodec.Open(b, op+"Result")
-		empty := len(b)
-		b = P(out).AppendXML(b)
-		if len(b) == empty {
-			b = b[:mark] // operations without results have no element for them
-		} else {
-			b = xmlcodec.Close(b, op+"Result")
+		if wrapper != "" {
+			b = xmlcodec.Open(b, wrapper)
+			b = P(out).AppendXML(b)
+			b = xmlcodec.Close(b, wrapper)
 		}
 		b = xmlcodec.Open(b, "ResponseMetadata")
 		b = xmlcodec.AppendString(b, "RequestId", w.RequestID)

@@ -5,9 +5,11 @@ package rest
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/protocol"
@@ -39,7 +41,7 @@ func Label(r *protocol.Request, name string) text.Value {
 	return text.Value{S: s, Set: ok}
 }
 
-// Query is a parameter of the query string. Single has refused repeated ones.
+// Query is a parameter of the query string. Check has refused repeated ones.
 func Query(r *protocol.Request, name string) text.Value {
 	v := r.Query[name]
 	if len(v) == 0 {
@@ -57,7 +59,7 @@ func Header(r *protocol.Request, name string) text.Value {
 	if len(v) == 0 {
 		return text.Value{}
 	}
-	return text.Of(v[0])
+	return text.Of(strings.ToValidUTF8(v[0], "\uFFFD"))
 }
 
 // Headers are the headers whose names start with prefix, by the rest of their names in lower case.
@@ -69,7 +71,7 @@ func Headers(r *protocol.Request, prefix string) map[string]string {
 			if m == nil {
 				m = map[string]string{}
 			}
-			m[strings.ToLower(rest)] = strings.Join(values, ",")
+			m[strings.ToLower(rest)] = strings.ToValidUTF8(strings.Join(values, ","), "\uFFFD")
 		}
 	}
 	return m
@@ -81,11 +83,19 @@ type Repeats interface {
 	RepeatsQuery(name string) bool
 }
 
-// Single refuses a query parameter that is given twice, unless in says that it may be: no two readers of a request
-// shall take it for two requests.
-func Single(r *protocol.Request, in any) error {
+// Check refuses labels and query parameters that are not UTF-8, and a parameter that is given twice, unless in says that
+// it may be: no two readers of a request shall take it for two requests.
+func Check(r *protocol.Request, in any) error {
+	for _, v := range r.Labels {
+		if !utf8.ValidString(v) {
+			return fault.New(fault.Serialization, "The request's path is not valid UTF-8.")
+		}
+	}
 	rep, _ := in.(Repeats)
 	for name, values := range r.Query {
+		if slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+			return fault.New(fault.Serialization, "The request's query string is not valid UTF-8.")
+		}
 		if len(values) > 1 && (rep == nil || !rep.RepeatsQuery(name)) {
 			return fault.New(fault.Serialization, "The request holds a query parameter twice.")
 		}

@@ -24,7 +24,7 @@ func Decode[I any, P interface {
 	*I
 	rest.Input
 }](r *protocol.Request, in *I) error {
-	if err := rest.Single(r, in); err != nil {
+	if err := rest.Check(r, in); err != nil {
 		return err
 	}
 	body, err := P(in).DecodeHTTP(r)
