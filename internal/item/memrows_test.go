@@ -138,7 +138,7 @@ func orders() *Table {
 			{ID: "l", Name: "byDate", Local: true, Keys: KeySchema{Hash: pk, Sort: KeyPart{"date", S}}, Projection: KeysOnly},
 			{ID: "g", Name: "byStatus", Keys: KeySchema{Hash: KeyPart{"status", S}}, Projection: All},
 			{ID: "i", Name: "byOwner", Keys: KeySchema{Hash: KeyPart{"owner", S}, Sort: KeyPart{"date", S}},
-				Projection: Include, NonKey: []string{"total"}},
+				Projection: Include, NonKey: []string{"amount"}},
 		},
 	}
 }
