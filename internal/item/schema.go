@@ -75,8 +75,8 @@ func (t *Table) IndexNamed(name string) *Index {
 	return nil
 }
 
-// hasLocal reports whether the table has a local secondary index, so that it has item collections.
-func (t *Table) hasLocal() bool {
+// HasLocal reports whether the table has a local secondary index, so that it has item collections.
+func (t *Table) HasLocal() bool {
 	for i := range t.Indexes {
 		if t.Indexes[i].Local {
 			return true
