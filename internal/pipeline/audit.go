@@ -19,7 +19,7 @@ const EventIDHeader = "X-Bulkhead-Event-Id"
 type Auditor interface {
 	Append(ctx context.Context, e *audit.Event) error
 	Queue(ctx context.Context, e *audit.Event) error
-	Intent(ctx context.Context, e *audit.Event) (audit.Ticket, error)
+	Intent(ctx context.Context, e *audit.Event) (*audit.Ticket, error)
 }
 
 // Note adds a parameter to the audit event of the call: the name of something the request was about. Never note a value

@@ -78,7 +78,8 @@ func (rt *routes) add(b *bound, op *Op) error {
 
 // fallback is the service in whose terms a request is refused that belongs to none.
 func (rt *routes) fallback(req *http.Request) *protocol.Service {
-	if rt.xml != nil && !strings.Contains(req.Header.Get("Content-Type"), "json") {
+	json := req.Header.Get("X-Amz-Target") != "" || strings.Contains(req.Header.Get("Content-Type"), "json")
+	if rt.first == nil || rt.xml != nil && !json {
 		return rt.xml
 	}
 	return rt.first
@@ -89,7 +90,7 @@ func (r *run) route() error {
 	if len(r.req.Header.Values("X-Amz-Target")) > 1 {
 		return fault.New(fault.UnknownOperation, "The request has several X-Amz-Target headers.")
 	}
-	sig, err := parseSignature(r.req)
+	sig, err := r.parseSignature()
 	if err != nil {
 		r.guessService(nil)
 		return err
@@ -109,8 +110,8 @@ func (r *run) route() error {
 }
 
 // parseSignature reads the claimed signature; nil without an error for unsigned requests.
-func parseSignature(req *http.Request) (*sigv4.Signature, error) {
-	sig, err := sigv4.Parse(req)
+func (r *run) parseSignature() (*sigv4.Signature, error) {
+	sig, err := r.Verifier.Parse(r.req)
 	if fault.IsClass(err, fault.MissingAuthentication) {
 		return nil, nil
 	}

@@ -14,10 +14,6 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv"
 )
 
-// ErrForeignRow is the cause of the AccessDenied fault that a view answers with when the guard keeps a row from the
-// caller's tenant: policies allowed what they should not have.
-var ErrForeignRow = errors.New("store: the guard keeps the row from the caller's tenant")
-
 // hashSize is how much of a key's SHA-256 stands for it in kv keys; the whole key is kept in the value and compared.
 const hashSize = 16
 
@@ -58,7 +54,7 @@ func (r *rows) check(pk []byte, write bool) (bool, error) {
 	case authz.Hidden:
 		return false, nil
 	case authz.Foreign:
-		return false, &fault.Error{Class: fault.AccessDenied, Cause: ErrForeignRow,
+		return false, &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow,
 			Message: "The rows of the request are not all the caller's tenant's."}
 	}
 	return false, notGranted("a row of a partition that the request did not name")

@@ -219,7 +219,7 @@ func TestGuardConfinesViews(t *testing.T) {
 		t.Errorf("filtered index: %q %v", got, err)
 	}
 	_, err = scan(db, rowsGrant(t, deny, "acme", &authz.Rows{Leading: []string{"kind"}, Index: true}), true)
-	if !errors.Is(err, store.ErrForeignRow) || !fault.IsClass(err, fault.AccessDenied) {
+	if !errors.Is(err, authz.ErrForeignRow) || !fault.IsClass(err, fault.AccessDenied) {
 		t.Errorf("index with foreign rows: %v", err)
 	}
 }

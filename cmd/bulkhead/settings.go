@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"github.com/bulkhead/bulkhead/internal/app"
+)
+
+// envPrefix begins the environment variable of each setting: --tls-cert is BULKHEAD_TLS_CERT.
+const envPrefix = "BULKHEAD_"
+
+// serverFlags binds the settings of a server. Secrets have no flag, since command lines are seen by others.
+func serverFlags(f *pflag.FlagSet, c *app.Config) {
+	f.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
+	f.StringVar(&c.Data, "data", c.Data, "directory of keys, root credentials and the embedded store")
+	f.StringVar(&c.Store, "store", c.Store, "pebble, memory (gone when the server stops) or postgres://…")
+	f.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "PEM file of the certificate chain")
+	f.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "PEM file of the private key")
+	f.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow plain HTTP on an address that is not loopback")
+	f.StringVar(&c.Region, "region", c.Region, "region of unsigned requests")
+	f.StringVar(&c.Account, "account", c.Account, "id of the default account, used at the first start")
+	f.StringSliceVar(&c.TenantTags, "tenant-tag", c.TenantTags, "principal tags that name the tenant")
+	f.StringVar(&c.TenantPattern, "tenant-pattern", c.TenantPattern, "form of tenant ids (RE2)")
+	f.StringVar(&c.IssuerURL, "issuer-url", c.IssuerURL, "base URL of token issuers; AWS's form if empty")
+	f.StringVar(&c.Audit, "audit", c.Audit, "async: data events are durable within 100 ms; strict: before the answer")
+	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
+	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
+		"let outside OIDC issuers be at private or loopback addresses")
+	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "URL that traces are sent to by OTLP over HTTP")
+	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
+	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
+	f.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "how long requests may run on after SIGTERM")
+	f.String("config", "", "YAML file of settings, named as the flags are")
+}
+
+// secretsFromEnv reads the settings that only the environment may hold.
+func secretsFromEnv(c *app.Config) {
+	c.RootKey = os.Getenv(envPrefix + "ROOT_KEY")
+	c.RootAccessKeyID = os.Getenv(envPrefix + "ROOT_ACCESS_KEY_ID")
+	c.RootSecretAccessKey = os.Getenv(envPrefix + "ROOT_SECRET_ACCESS_KEY")
+}
+
+// settle gives each flag that was not on the command line its value from the environment, else from the file.
+func settle(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	file, err := readSettings(flags)
+	if err != nil {
+		return usageError{err}
+	}
+	var bad error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || bad != nil {
+			return
+		}
+		from := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(from)
+		if !ok {
+			value, ok = file[f.Name]
+			from = "config file"
+		}
+		if !ok {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			bad = usageError{fmt.Errorf("%s: setting %s: %w", from, f.Name, err)}
+		}
+	})
+	return bad
+}
+
+// readSettings reads the file that --config or BULKHEAD_CONFIG names. Unknown settings are refused.
+func readSettings(flags *pflag.FlagSet) (map[string]string, error) {
+	name := flags.Lookup("config").Value.String()
+	if name == "" {
+		name = os.Getenv(envPrefix + "CONFIG")
+	}
+	if name == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read config file: %w", err)
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(b, &raw); err != nil {
+		return nil, fmt.Errorf("config file %s: %w", name, err)
+	}
+	settings := map[string]string{}
+	for k, v := range raw {
+		if flags.Lookup(k) == nil || k == "config" {
+			return nil, fmt.Errorf("config file %s: there is no setting %q; 'bulkhead serve --help' lists them", name, k)
+		}
+		list, isList := v.([]any)
+		if !isList {
+			settings[k] = fmt.Sprint(v)
+			continue
+		}
+		var parts []string
+		for _, p := range list {
+			parts = append(parts, fmt.Sprint(p))
+		}
+		settings[k] = strings.Join(parts, ",")
+	}
+	return settings, nil
+}

@@ -1,0 +1,264 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/audit"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authn/session"
+	"github.com/bulkhead/bulkhead/internal/authn/sigv4"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/kv"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+// App is a running server without its listener.
+type App struct {
+	config   Config
+	log      *slog.Logger
+	backend  kv.DB
+	db       *store.DB
+	keys     *keyring.Keyring
+	catalog  *identity.Catalog
+	sealer   *session.Sealer
+	audit    *audit.Log
+	metrics  *metrics
+	mux      *http.ServeMux
+	draining atomic.Bool
+	// closers end what was opened, last first.
+	closers []func(context.Context) error
+}
+
+// Open puts a server together from a valid configuration. Close it when done.
+func Open(ctx context.Context, c Config) (*App, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{config: c, log: c.Logger, metrics: newMetrics()}
+	for _, step := range []func(context.Context) error{a.openKeys, a.openStore, a.openIdentity, a.openAudit, a.openAPI} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+		}
+	}
+	return a, nil
+}
+
+// Close ends everything in the reverse order of its making: the audit log is written before the store closes.
+func (a *App) Close(ctx context.Context) error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i](ctx))
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+func (a *App) onClose(f func(context.Context) error) { a.closers = append(a.closers, f) }
+
+func (a *App) openKeys(ctx context.Context) error {
+	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	o := keyring.Options{File: filepath.Join(a.config.Data, "root.key"), Create: true}
+	if a.config.RootKey != "" {
+		o = keyring.Options{Env: a.config.RootKey}
+	}
+	var err error
+	a.keys, err = keyring.Open(ctx, o)
+	return err
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	backend, err := OpenStore(ctx, &a.config, a.log)
+	if err != nil {
+		return err
+	}
+	a.backend = backend
+	a.onClose(func(context.Context) error { return backend.Close() })
+	a.db = store.New(backend)
+	a.onClose(func(context.Context) error { a.db.Close(); return nil })
+	if err := store.CheckKey(ctx, backend, a.keys); err != nil {
+		return fmt.Errorf("the store in use was written under another root key than the one in %s or BULKHEAD_ROOT_KEY: %w",
+			a.config.Data, err)
+	}
+	return nil
+}
+
+func (a *App) openIdentity(ctx context.Context) error {
+	ids, err := tenant.NewLanguage(a.config.TenantPattern)
+	if err != nil {
+		return err
+	}
+	a.catalog, err = identity.New(identity.Config{
+		DB: a.db, Keyring: a.keys, TenantTags: a.config.TenantTags, Tenants: ids, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose(func(context.Context) error { a.catalog.Close(); return nil })
+	made, err := a.catalog.Init(ctx, identity.InitInput{
+		Account: a.config.Account, AccessKeyID: a.config.RootAccessKeyID, SecretAccessKey: a.config.RootSecretAccessKey,
+	})
+	if err != nil {
+		return err
+	}
+	a.config.Account = made.Account
+	if made.AccessKeyID != "" {
+		if err := writeRootCredentials(a.config.Data, a.config.Region, made); err != nil {
+			return err
+		}
+		a.log.Info("root credentials written", "file", rootCredentialsFile(a.config.Data), "account", made.Account)
+	}
+	a.catalog.Start()
+	return a.openSessions()
+}
+
+func (a *App) openSessions() error {
+	ring := session.Options{TenantOf: a.catalog.Tenants().Of}
+	for i, id := range a.keys.IDs() {
+		k, err := a.keys.KeyOf(id, keyring.SessionToken, keyring.Scope{})
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseUint(id, 16, 32)
+		if err != nil {
+			return fmt.Errorf("root key id: %w", err)
+		}
+		key := session.Key{ID: uint32(n), Secret: [32]byte(k.Bytes())}
+		if i == 0 {
+			ring.Current = key
+		} else {
+			ring.Old = append(ring.Old, key)
+		}
+	}
+	var err error
+	a.sealer, err = session.NewSealer(ring)
+	return err
+}
+
+func (a *App) openAudit(ctx context.Context) error {
+	log, err := audit.Open(ctx, a.backend, audit.Options{
+		Keys: a.keys, NodeID: a.config.NodeID, Strict: a.config.Audit == "strict", Logger: a.log, Prefix: []byte{store.SpaceAudit},
+	})
+	if err != nil {
+		return err
+	}
+	a.audit = log
+	a.onClose(log.Close)
+	return nil
+}
+
+// lookup finds the secret and the principal behind an access key.
+func (a *App) lookup(ctx context.Context, accessKeyID, token string) ([]byte, *authn.Principal, error) {
+	if session.IsTemporary(accessKeyID) {
+		p, secret, err := a.sealer.Open(token, accessKeyID, time.Now())
+		return secret, p, err
+	}
+	if token != "" {
+		return nil, nil, errUnknownKey()
+	}
+	cred, err := a.catalog.Credentials(ctx, accessKeyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cred == nil {
+		return nil, nil, errUnknownKey()
+	}
+	return cred.Secret, cred.Principal, nil
+}
+
+func errUnknownKey() error {
+	return fault.New(fault.UnknownAccessKey, "The security token included in the request is invalid.")
+}
+
+func (a *App) openAPI(ctx context.Context) error {
+	services, err := a.services()
+	if err != nil {
+		return err
+	}
+	tracer, stop, err := newTracer(ctx, a.config.OTLPEndpoint, a.config.NodeID)
+	if err != nil {
+		return err
+	}
+	if stop != nil {
+		a.onClose(stop)
+	}
+	org, err := a.catalog.Organization(ctx)
+	if err != nil {
+		return err
+	}
+	api, err := pipeline.New(pipeline.Config{
+		Services: services, Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: a.lookup}),
+		Engine: authz.NewEngine(a.catalog, org.ID), Audit: a.audit, Account: a.config.Account, Region: a.config.Region,
+		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Tracer: tracer,
+	})
+	if err != nil {
+		return err
+	}
+	a.mux = http.NewServeMux()
+	a.mux.Handle("/", api)
+	a.mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	a.mux.HandleFunc("GET /-/readyz", a.ready)
+	a.mux.Handle("GET /-/metrics", a.metrics.handler())
+	return nil
+}
+
+// Handler is the server's handler.
+func (a *App) Handler() http.Handler { return a.mux }
+
+// ready answers whether requests can be served: the store answers and the server is not draining.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	if a.draining.Load() {
+		answer(w, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	err := a.backend.View(r.Context(), func(r kv.Reader) error {
+		_, _, err := r.Get([]byte{0})
+		return err
+	})
+	if err != nil {
+		a.log.Error("not ready", "error", err)
+		answer(w, http.StatusServiceUnavailable, "the store does not answer")
+		return
+	}
+	answer(w, http.StatusOK, "ready")
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text) //nolint:errcheck // the client is gone if this fails
+}
+
+// rootCredentialsFile is where the generated root credentials are, in the form of an AWS shared credentials file.
+func rootCredentialsFile(data string) string { return filepath.Join(data, "root-credentials") }
+
+func writeRootCredentials(data, region string, made *identity.InitResult) error {
+	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\n",
+		made.AccessKeyID, made.SecretAccessKey, region)
+	name := rootCredentialsFile(data)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write root credentials: %w", err)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write root credentials: %w", err)
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+)
+
+// metrics are the server's Prometheus metrics. Labels are bounded: names of operations and error codes, never of
+// tenants or resources.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_requests_total", Help: "Finished API requests.",
+		}, []string{"service", "operation", "status", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bulkhead_request_duration_seconds", Help: "Time from a request's headers to its answer.",
+			Buckets: prometheus.ExponentialBuckets(50e-6, 2, 18),
+		}, []string{"service", "operation"}),
+	}
+	m.registry.MustRegister(m.requests, m.duration, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) observe(o pipeline.Observation) {
+	m.requests.WithLabelValues(o.Service, o.Operation, strconv.Itoa(o.Status), o.Code).Inc()
+	m.duration.WithLabelValues(o.Service, o.Operation).Observe(o.Took.Seconds())
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
