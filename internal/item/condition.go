@@ -1,7 +1,14 @@
 package item
 
 // Condition is a compiled condition or filter expression. A nil Condition holds for every item.
-type Condition struct{ root *node }
+type Condition struct {
+	root *node
+	// param names the parameter in messages about it.
+	param string
+}
+
+// paramNames are the names of parameters in messages that need a table.
+var paramNames = map[string]string{"FilterExpression": "Filter Expression", "ConditionExpression": "Condition Expression"}
 
 // ParseCondition compiles the expression that the parameter ("ConditionExpression" or "FilterExpression") holds. Errors
 // are ValidationExceptions that name the parameter.
@@ -10,7 +17,7 @@ func ParseCondition(param, src string, ph *Placeholders) (*Condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Condition{root: root}, nil
+	return &Condition{root: root, param: paramNames[param]}, nil
 }
 
 func parseCondition(param, src string, ph *Placeholders) (*node, error) {

@@ -57,6 +57,15 @@ func (m Map) All() iter.Seq2[string, Value] {
 	}
 }
 
+// Names returns the names of the attributes.
+func (m Map) Names() []string {
+	var names []string
+	for name := range m.entries() {
+		names = append(names, string(name))
+	}
+	return names
+}
+
 // Get returns the attribute with the name, or the zero Value.
 func (m Map) Get(name string) Value {
 	for b := m.b; len(b) > 0; {

@@ -171,6 +171,15 @@ func (r request) condition(t testing.TB, src string) *Condition {
 	return c
 }
 
+func (r request) filter(t testing.TB, src string) *Condition {
+	t.Helper()
+	c, err := ParseCondition("FilterExpression", src, r.placeholders(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func (r request) keys(t testing.TB, src string) *KeyCondition {
 	t.Helper()
 	c, err := ParseKeyCondition(src, r.placeholders(t))

@@ -203,7 +203,7 @@ func (b *bound) bindFilter() error {
 		for _, part := range b.keys.parts() {
 			for _, p := range paths {
 				if p.Top() == part.Name {
-					return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", part.Name)
+					return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", b.Filter.param, part.Name)
 				}
 			}
 		}

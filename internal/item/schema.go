@@ -89,7 +89,7 @@ const wrong = "One or more parameter values were invalid: "
 
 func invalid(format string, args ...any) error { return fault.New(fault.Validation, format, args...) }
 
-// ErrKeySchema is the message for a key that does not fit the table.
+// errKeySchema is the error for a key that does not fit the table.
 func errKeySchema() error { return invalid("The provided key element does not match the schema") }
 
 // KeyBytes returns the canonical bytes of a partition key value: a type letter, then UTF-8, canonical number text or raw

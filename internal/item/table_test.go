@@ -284,7 +284,7 @@ func TestQueryErrors(t *testing.T) {
 	}{
 		{Query{Keys: pk, Index: "none"}, "The table does not have the specified index: none"},
 		{Query{Keys: req.keys(t, "#s = :p"), Index: "byStatus", Consistent: true}, "Consistent reads are not supported on global secondary indexes"},
-		{Query{Keys: pk, Filter: req.condition(t, "sk > :n")}, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"},
+		{Query{Keys: pk, Filter: req.filter(t, "sk > :n")}, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"},
 		{Query{Keys: req.keys(t, "#o = :p"), Index: "byOwner", Select: SelectAll}, "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index byOwner because its projection type is not ALL"},
 		{Query{Keys: req.keys(t, "#o = :p"), Index: "byOwner", Projection: req.projection(t, "xyz")}, "One or more parameter values were invalid: Global secondary index byOwner does not project [xyz]"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v1"}}`)}, "The provided starting key is invalid"},

@@ -317,6 +317,8 @@ func merge(act action, old, v Value) (Value, error) {
 		return Value{}, errOperandType()
 	case v.Kind() == N:
 		return calculate(opPlus, old, v)
+	case v.Kind() == L: // only AttributeUpdates can say so
+		return concat(old, v)
 	}
 	var members [][]byte
 	if act == actAdd {
