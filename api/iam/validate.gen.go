@@ -1111,7 +1111,7 @@ func checkAccessKeyIdType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternAccessKeyIdType)
 }
 
-var patternAccountAliasType = constraint.NewPattern(`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `^[a-z0-9]([a-z0-9]|-[a-z0-9]){1,61}[a-z0-9]$`)
+var patternAccountAliasType = constraint.NewPattern(`^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, `^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func checkAccountAliasType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 3, 63)
