@@ -55,6 +55,8 @@ type Attempt struct {
 	Crossed bool `json:"crossed"`
 	// Broken says that the own access failed, or the other's failed for another reason than being refused.
 	Broken bool `json:"broken"`
+
+	refusal error
 }
 
 const (
@@ -105,6 +107,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		{"roles with ABAC policies", d.makeRoles},
 		{"a user for each tenant", d.makeUsers},
 		{"rows and secrets, and the other tenant's at every level", d.tryAll},
+		{"what decided, from the audit log", d.explain},
 	} {
 		d.Progress(step.name)
 		if err := step.do(ctx); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -41,9 +43,7 @@ func (d *demo) try(ctx context.Context, s *session, a *attempt) {
 		r.Broken = true
 	}
 	r.Event = eventOf(err)
-	if r.Decided == "" {
-		r.Decided = d.decidedBy(ctx, r.Event, err)
-	}
+	r.refusal = err
 	if r.Crossed {
 		d.result.Crossed++
 	}
@@ -75,23 +75,31 @@ func eventOf(err error) string {
 	return resp.Response.Header.Get(eventHeader)
 }
 
+// explain asks the audit log, as the operator, what decided each attempt.
+func (d *demo) explain(ctx context.Context) error {
+	for _, r := range d.result.Attempts {
+		if r.Decided == "" {
+			r.Decided = d.decidedBy(ctx, r.Event, r.refusal)
+		}
+	}
+	return nil
+}
+
 // decidedBy asks the audit log, as the operator, what decided.
 func (d *demo) decidedBy(ctx context.Context, event string, refusal error) string {
 	if event == "" {
 		return ""
 	}
-	out, err := d.trail.LookupEvents(ctx, &cloudtrail.LookupEventsInput{LookupAttributes: []cttypes.LookupAttribute{
-		{AttributeKey: cttypes.LookupAttributeKeyEventId, AttributeValue: aws.String(event)},
-	}})
-	if err != nil || len(out.Events) == 0 {
-		return "not in the audit log"
+	text, err := d.lookup(ctx, event)
+	if err != nil {
+		return err.Error()
 	}
 	var e struct {
 		AdditionalEventData struct {
 			Decision struct{ Effect, Statement, Policy, Guard string }
 		}
 	}
-	if err := json.Unmarshal([]byte(aws.ToString(out.Events[0].CloudTrailEvent)), &e); err != nil {
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return "audit event: " + err.Error()
 	}
 	dec := e.AdditionalEventData.Decision
@@ -110,3 +118,30 @@ func (d *demo) decidedBy(ctx context.Context, event string, refusal error) strin
 	}
 	return strings.Join(parts, ", ")
 }
+
+// lookup finds an event by id. Events of data operations may take 100 ms to be there.
+func (d *demo) lookup(ctx context.Context, event string) (string, error) {
+	in := &cloudtrail.LookupEventsInput{LookupAttributes: []cttypes.LookupAttribute{
+		{AttributeKey: cttypes.LookupAttributeKeyEventId, AttributeValue: aws.String(event)},
+	}}
+	for deadline := time.Now().Add(auditDelay); ; {
+		out, err := d.trail.LookupEvents(ctx, in)
+		if err != nil {
+			return "", fmt.Errorf("look up the audit event: %w", err)
+		}
+		if len(out.Events) > 0 {
+			return aws.ToString(out.Events[0].CloudTrailEvent), nil
+		}
+		if time.Now().After(deadline) {
+			return "", errors.New("not in the audit log")
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(auditDelay / 20):
+		}
+	}
+}
+
+// auditDelay is how long an event is waited for.
+const auditDelay = 2 * time.Second
