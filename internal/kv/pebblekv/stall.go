@@ -10,7 +10,7 @@ import (
 
 // Limits beyond which new transactions wait for Pebble's background work.
 const (
-	maxMemTables = 4
+	maxMemTables = 4 * memTableSize // in bytes: small ones are left to pile up until they fill a table
 	maxSublevels = 20
 )
 
@@ -49,7 +49,7 @@ func (s *stall) watch(pdb *pebble.DB) {
 			case <-s.kicks:
 			}
 			m := pdb.Metrics()
-			s.set(m.MemTable.Count > maxMemTables || m.Levels[0].Sublevels > maxSublevels)
+			s.set(m.MemTable.Size > maxMemTables || m.Levels[0].Sublevels > maxSublevels)
 		}
 	})
 }
