@@ -1,0 +1,142 @@
+package pgkv_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bulkhead/bulkhead/internal/kv"
+	"github.com/bulkhead/bulkhead/internal/kv/kvtest"
+	"github.com/bulkhead/bulkhead/internal/kv/pgkv"
+)
+
+// server returns the URL of the server to test on.
+func server(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("BULKHEAD_TEST_POSTGRES")
+	if url == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("BULKHEAD_TEST_POSTGRES is not set; run the tests by test/postgres.sh run")
+		}
+		t.Skip("needs a PostgreSQL server: set BULKHEAD_TEST_POSTGRES to its URL, or run the tests by test/postgres.sh run")
+	}
+	return url
+}
+
+// newTable returns the name of a table that is dropped after the test.
+func newTable(t testing.TB) string {
+	t.Helper()
+	url, table := server(t), "kv_test_"+strings.ToLower(rand.Text())
+	t.Cleanup(func() {
+		admin(t, url, func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, fmt.Sprintf("drop table if exists %s, %s_schema", table, table))
+			return err
+		})
+	})
+	return table
+}
+
+// admin runs fn on a connection of its own.
+func admin(t testing.TB, url string, fn func(context.Context, *pgx.Conn) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if err := errors.Join(fn(ctx, c), c.Close(ctx)); err != nil {
+		t.Error(err)
+	}
+}
+
+func open(t testing.TB, table string) *pgkv.DB {
+	t.Helper()
+	db, err := pgkv.Open(t.Context(), server(t), pgkv.Options{Table: table, MaxConns: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil && !errors.Is(err, kv.ErrClosed) {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return db
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	server(t)
+	kvtest.Run(t, func(t *testing.T) kv.DB { return open(t, newTable(t)) })
+}
+
+func TestUnknownSchemaVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	if err := open(t, table).Close(); err != nil {
+		t.Fatal(err)
+	}
+	admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "update "+table+"_schema set version = 99")
+		return err
+	})
+	_, err := pgkv.Open(t.Context(), server(t), pgkv.Options{Table: table})
+	if err == nil || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("Open of an unknown version: %v", err)
+	}
+}
+
+func TestTwoProcessesStartAtOnce(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			db, err := pgkv.Open(t.Context(), server(t), pgkv.Options{Table: table, MaxConns: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestSharedBetweenNodes: what one node has committed, the other reads at once.
+func TestSharedBetweenNodes(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	a, b := open(t, table), open(t, table)
+	if !a.Shared() {
+		t.Error("not shared")
+	}
+	for i := range 20 {
+		value := fmt.Sprint(i)
+		if err := a.Update(t.Context(), func(tx kv.Tx) error { return tx.Set([]byte("k"), []byte(value)) }); err != nil {
+			t.Fatal(err)
+		}
+		err := b.View(t.Context(), func(r kv.Reader) error {
+			v, _, err := r.Get([]byte("k"))
+			if err == nil && string(v) != value {
+				t.Errorf("the other node reads %q, want %q", v, value)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b = b, a
+	}
+}

@@ -1,0 +1,70 @@
+package pgkv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SchemaVersion is the version of the table's layout, kept in a row of a table beside it.
+const SchemaVersion = 1
+
+// statements are the SQL texts for one table.
+type statements struct {
+	get, upsert, remove, lock   string
+	scanTo, scanFrom            string // ascending, with and without an upper bound
+	scanBackTo, scanBackFrom    string // descending
+	create, createMeta, version string
+	setVersion                  string
+}
+
+func makeStatements(name string) statements {
+	table, meta := pgx.Identifier{name}.Sanitize(), pgx.Identifier{name + "_schema"}.Sanitize()
+	return statements{
+		get: "select v from " + table + " where k = $1",
+		upsert: "insert into " + table + " (k, v) select * from unnest($1::bytea[], $2::bytea[])" +
+			" on conflict (k) do update set v = excluded.v",
+		remove: "delete from " + table + " where k = any($1::bytea[])",
+		// Conflicts with writers and with itself, not with readers.
+		lock:         "lock table " + table + " in share row exclusive mode",
+		scanTo:       "select k, v from " + table + " where k >= $1 and k < $2 order by k limit $3",
+		scanFrom:     "select k, v from " + table + " where k >= $1 order by k limit $2",
+		scanBackTo:   "select k, v from " + table + " where k >= $1 and k < $2 order by k desc limit $3",
+		scanBackFrom: "select k, v from " + table + " where k >= $1 order by k desc limit $2",
+		create:       "create table if not exists " + table + " (k bytea primary key, v bytea not null)",
+		createMeta:   "create table if not exists " + meta + " (version integer not null)",
+		version:      "select version from " + meta,
+		setVersion:   "insert into " + meta + " (version) values ($1)",
+	}
+}
+
+// schemaLock serializes the creation of tables: "if not exists" alone can fail when two processes start at once.
+const schemaLock = 0x62756c6b68656164 // "bulkhead"
+
+func (db *DB) createSchema(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			fmt.Sprintf("select pg_advisory_xact_lock(%d)", schemaLock),
+			db.sql.createMeta,
+			db.sql.create,
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		var version int
+		err := tx.QueryRow(ctx, db.sql.version).Scan(&version)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			_, err = tx.Exec(ctx, db.sql.setVersion, SchemaVersion)
+			return err
+		case err != nil:
+			return err
+		case version != SchemaVersion:
+			return fmt.Errorf("the schema has version %d; this program knows %d only", version, SchemaVersion)
+		}
+		return nil
+	})
+}
