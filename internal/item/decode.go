@@ -1,7 +1,6 @@
 package item
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -10,9 +9,6 @@ import (
 
 // maxName is the longest attribute name in bytes (DynamoDB Developer Guide, "Service, account, and table quotas").
 const maxName = 65535
-
-// linearMembers is up to how many members of a set duplicates are searched one by one; above it a Go map takes over.
-const linearMembers = 16
 
 // transcoder turns the JSON form of attribute values into the stored encoding in one pass. Malformed JSON and values of
 // another JSON type are errors at once; what is well-formed but breaks a rule of DynamoDB's is kept in bad, the first
@@ -223,7 +219,11 @@ func (t *transcoder) document(k Kind, depth int) error {
 	if err != nil {
 		return err
 	}
-	closeBody(t.b, at)
+	if k == M {
+		sortedBody(t.b, at)
+	} else {
+		closeBody(t.b, at)
+	}
 	return nil
 }
 
@@ -276,7 +276,7 @@ func (t *transcoder) set(k Kind) error {
 	return nil
 }
 
-// checkSet refuses a set that is empty, has an empty member or has a member twice.
+// checkSet refuses a set that is empty, has an empty member or has a member twice, and sorts it.
 func checkSet(v Value) error {
 	k := v.Kind()
 	empty := true
@@ -299,7 +299,9 @@ func checkSet(v Value) error {
 		return fault.New(fault.Validation, "One or more parameter values were invalid: An number set  may not be empty")
 	case empty:
 		return fault.New(fault.Validation, "One or more parameter values were invalid: An string set  may not be empty")
-	case !hasDuplicates(v):
+	}
+	switch {
+	case !sortBody(k, v.body()):
 		return nil
 	case k == NS:
 		return fault.New(fault.Validation, "Input collection contains duplicates")
@@ -309,35 +311,6 @@ func checkSet(v Value) error {
 	}
 	return fault.New(fault.Validation,
 		"One or more parameter values were invalid: Input collection %s contains duplicates.", memberText(v))
-}
-
-func hasDuplicates(v Value) bool {
-	var few [linearMembers][]byte
-	n := 0
-	var many map[string]struct{}
-	for m := range v.Members() {
-		if many == nil && n < len(few) {
-			for _, x := range few[:n] {
-				if bytes.Equal(x, m) {
-					return true
-				}
-			}
-			few[n] = m
-			n++
-			continue
-		}
-		if many == nil {
-			many = make(map[string]struct{}, 4*linearMembers)
-			for _, x := range few {
-				many[string(x)] = struct{}{}
-			}
-		}
-		if _, ok := many[string(m)]; ok {
-			return true
-		}
-		many[string(m)] = struct{}{}
-	}
-	return false
 }
 
 func memberText(v Value) string {

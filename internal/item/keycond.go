@@ -1,8 +1,6 @@
 package item
 
 import (
-	"strings"
-
 	"github.com/bulkhead/bulkhead/internal/kv"
 )
 
@@ -140,7 +138,7 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 			if v.Kind() != part.Kind {
 				return nil, Range{}, invalid(wrong + "Condition parameter type does not match schema type")
 			}
-			if err := checkKeyCondition(part, v, i == 0); err != nil {
+			if err := checkKeyValue(part, v, i == 0); err != nil {
 				return nil, Range{}, err
 			}
 		}
@@ -156,15 +154,6 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 		}
 	}
 	return pk, r, nil
-}
-
-// checkKeyCondition is checkKeyValue in the words of Query.
-func checkKeyCondition(part KeyPart, v Value, hash bool) error {
-	err := checkKeyValue(part, v, hash)
-	if err != nil && len(v.Bytes()) == 0 {
-		return invalid("%s", strings.Replace(text(err), "are not valid. ", "were invalid: ", 1))
-	}
-	return err
 }
 
 // bounds returns the interval of order-preserving bytes that the test selects.

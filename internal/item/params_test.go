@@ -7,7 +7,9 @@ func TestCheckParams(t *testing.T) {
 	exprs := func(update, condition bool) []Param {
 		return []Param{{"UpdateExpression", update}, {"ConditionExpression", condition}}
 	}
-	legacy := func(updates, expected bool) []Param { return []Param{{"AttributeUpdates", updates}, {"Expected", expected}} }
+	legacy := func(updates, expected bool) []Param {
+		return []Param{{"AttributeUpdates", updates}, {"Expected", expected}}
+	}
 	for _, c := range []struct {
 		exprs, legacy []Param
 		names, values bool

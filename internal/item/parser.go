@@ -2,6 +2,7 @@ package item
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ const (
 type Placeholders struct {
 	names      map[string]string
 	values     Map
+	byName     map[string]Value // of values, since a caller may send very many
 	usedNames  map[string]bool
 	usedValues map[string]bool
 }
@@ -52,6 +54,7 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 			return nil, invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", k)
 		}
 	}
+	p.byName = maps.Collect(values.All())
 	if values.err != nil {
 		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", text(values.err), values.badAt)
 	}
@@ -286,7 +289,7 @@ func (p *parser) name() string {
 func (p *parser) value() *node {
 	t := p.tok
 	p.advance()
-	v := p.ph.values.Get(t.text)
+	v := p.ph.byName[t.text]
 	if v.IsZero() {
 		p.fail(slotUndefined, "An expression attribute value used in expression is not defined; attribute value: %s", t.text)
 	}

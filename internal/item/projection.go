@@ -22,7 +22,6 @@ func ParseProjection(src string, ph *Placeholders) (*Projection, error) {
 			if !p.accept(",") {
 				break
 			}
-			p.operator()
 		}
 		p.overlap(paths)
 	})

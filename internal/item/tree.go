@@ -7,15 +7,17 @@ type tree struct {
 	kind Kind
 	src  []byte // M and L: the encoded body until expanded; others: the whole encoding
 	open bool
-	keys []string         // of an M, in order
-	kids map[string]*tree // of an M; nil for an attribute that is removed
-	list []*tree          // of an L; nil for an element that is removed
-	tail map[int]*tree    // of an L: elements set beyond its end
+	// nested is false of the item itself: its attributes keep their order.
+	nested bool
+	keys   []string         // of an M, in order
+	kids   map[string]*tree // of an M; nil for an attribute that is removed
+	list   []*tree          // of an L; nil for an element that is removed
+	tail   map[int]*tree    // of an L: elements set beyond its end
 }
 
 func treeOf(v Value) *tree {
 	if k := v.Kind(); k == M || k == L {
-		return &tree{kind: k, src: v.body()}
+		return &tree{kind: k, src: v.body(), nested: true}
 	}
 	return &tree{kind: v.Kind(), src: v.b}
 }
@@ -113,6 +115,9 @@ func (t *tree) setIndex(i int, v Value) {
 func (t *tree) body(b []byte) []byte {
 	if !t.open {
 		return append(b, t.src...)
+	}
+	if t.nested { // see sortBody
+		slices.Sort(t.keys)
 	}
 	for _, name := range t.keys {
 		if kid := t.kids[name]; kid != nil {

@@ -47,7 +47,8 @@ const MaxDepth = 32
 //
 // Encoding: a tag (Kind), then for S, N, B a uvarint length and the bytes (N as Num.AppendOrdered writes it); for BOOL one byte; for
 // NULL nothing; for M, L and sets a 4-byte little-endian length of the body. The body of M is name, value pairs with
-// the name as uvarint length and bytes; of L, values; of a set, members as uvarint length and bytes.
+// the name as uvarint length and bytes; of L, values; of a set, members as uvarint length and bytes. Maps and
+// sets are sorted: equal values have equal encodings.
 type Value struct {
 	b   []byte
 	err error
@@ -287,7 +288,7 @@ func List(vs ...Value) Value {
 func (m Map) Nest() Value {
 	b := make([]byte, 5, 5+len(m.b))
 	b[0] = byte(M)
-	return closeBody(append(b, m.b...), 0)
+	return sortedBody(append(b, m.b...), 0)
 }
 
 // StringSet makes an SS. The members must be distinct and at least one.
@@ -296,7 +297,7 @@ func StringSet(ss ...string) Value {
 	for _, s := range ss {
 		b = appendBytes(b, s)
 	}
-	return closeBody(b, 0)
+	return sortedBody(b, 0)
 }
 
 // setOf makes a set of members that are known to be distinct.
@@ -305,7 +306,7 @@ func setOf(k Kind, members [][]byte) Value {
 	for _, m := range members {
 		b = appendBytes(b, m)
 	}
-	return closeBody(b, 0)
+	return sortedBody(b, 0)
 }
 
 // closeBody writes the length of the body whose header is at b[at:].
