@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/kv/pebblekv"
+	"github.com/bulkhead/bulkhead/internal/kv/pgkv"
 )
 
 // OpenStore opens the backend that the configuration names.
@@ -23,6 +25,8 @@ func OpenStore(ctx context.Context, c *Config, log *slog.Logger) (kv.DB, error) 
 		return pebblekv.Open(dir, pebblekv.Options{Logger: log})
 	case c.Store == "memory":
 		return memkv.New(), nil
+	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
+		return pgkv.Open(ctx, c.Store, pgkv.Options{})
 	}
 	return nil, fmt.Errorf("--store %q is none of pebble, memory and postgres://…", c.Store)
 }

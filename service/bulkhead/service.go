@@ -1,0 +1,208 @@
+// Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding.
+package bulkhead
+
+import (
+	"context"
+	"encoding/base64"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/bulkhead"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+// Service implements the operations and their requirements.
+type Service struct {
+	db   *store.DB
+	keys *keyring.Keyring
+	ids  *tenant.Language
+}
+
+// New returns the service. ids is the language of tenant ids.
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language) *Service {
+	return &Service{db, keys, ids}
+}
+
+// Operations are the service's operations for the pipeline.
+func (s *Service) Operations() pipeline.Service {
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, requirements{})}
+}
+
+// requirements: each operation is an action on arn:aws:bulkhead:REGION:ACCOUNT:tenant/ID.
+type requirements struct{}
+
+func (requirements) CreateTenant(s *authz.Scope, in *api.CreateTenantInput) authz.Requirement {
+	return authz.Require("bulkhead:CreateTenant", resource(s, *in.Id), nil)
+}
+
+func (requirements) GetTenant(s *authz.Scope, in *api.GetTenantInput) authz.Requirement {
+	return authz.Require("bulkhead:GetTenant", resource(s, *in.Id), nil)
+}
+
+func (requirements) DeleteTenant(s *authz.Scope, in *api.DeleteTenantInput) authz.Requirement {
+	return authz.Require("bulkhead:DeleteTenant", resource(s, *in.Id), nil)
+}
+
+func (requirements) ListTenants(s *authz.Scope, _ *api.ListTenantsInput) authz.Requirement {
+	return authz.Require("bulkhead:ListTenants", resource(s, "*"), nil)
+}
+
+func resource(s *authz.Scope, id string) authz.Resource {
+	return authz.Resource{
+		ARN:     "arn:" + s.Partition + ":bulkhead:" + s.Region + ":" + s.Account + ":tenant/" + id,
+		Account: s.Account, Region: s.Region,
+	}
+}
+
+// record is a tenant in the registry.
+type record struct {
+	ID         string            `json:"id"`
+	Name       string            `json:"name,omitempty"`
+	Tier       api.Tier          `json:"tier"`
+	Status     api.TenantStatus  `json:"status"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Created    time.Time         `json:"created"`
+	KeyARN     string            `json:"keyArn,omitempty"`
+	KeyID      string            `json:"keyId,omitempty"`
+	Alias      string            `json:"alias"`
+	UserPoolID string            `json:"userPoolId,omitempty"`
+	Group      string            `json:"group,omitempty"`
+	// Mark tags the key while it is being made, so that one made just before a crash is found again.
+	Mark string `json:"mark"`
+	// Window is the waiting period of the key's deletion, in days.
+	Window int32 `json:"window,omitempty"`
+	// Done are the steps finished, in order, of onboarding or, once Status is DELETING, of off-boarding.
+	Done []finished `json:"done,omitempty"`
+	// Worker is the request that works on the tenant, until Lease.
+	Worker string    `json:"worker,omitempty"`
+	Lease  time.Time `json:"lease,omitzero"`
+}
+
+type finished struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
+}
+
+func tenantKey(id string) store.Key { return store.K("tenant", id) }
+
+// GetTenant returns a tenant of the registry.
+func (s *Service) GetTenant(ctx context.Context, c *pipeline.Call, in *api.GetTenantInput) (*api.GetTenantOutput, error) {
+	var rec *record
+	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		home, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		rec, err = store.Load[record](home, tenantKey(*in.Id))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if rec == nil {
+		return nil, errNotFound(*in.Id)
+	}
+	return &api.GetTenantOutput{Tenant: rec.show()}, nil
+}
+
+func errNotFound(id string) error {
+	return api.NewTenantNotFoundException("There is no tenant %s.", id)
+}
+
+// pageSize is the number of tenants on a page unless the request says another.
+const pageSize = 100
+
+// ListTenants lists the tenants of the account and region in order of their ids.
+func (s *Service) ListTenants(ctx context.Context, c *pipeline.Call, in *api.ListTenantsInput) (*api.ListTenantsOutput, error) {
+	size := pageSize
+	if in.MaxResults != nil {
+		size = int(*in.MaxResults)
+	}
+	after, err := s.openToken(c, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListTenantsOutput{}
+	var last string
+	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		out.Tenants, last = nil, ""
+		home, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		more := false
+		err = store.Each(home, store.K("tenant"), after, func(_ store.Key, rec *record) bool {
+			if len(out.Tenants) == size {
+				more = true
+				return false
+			}
+			out.Tenants, last = append(out.Tenants, *rec.show()), rec.ID
+			return true
+		})
+		if !more {
+			last = ""
+		}
+		return err
+	})
+	if err != nil || last == "" {
+		return out, err
+	}
+	out.NextToken, err = s.sealToken(c, last)
+	return out, err
+}
+
+func (s *Service) scope(c *pipeline.Call) keyring.Scope {
+	return keyring.Scope{Account: c.Account, Name: "bulkhead:ListTenants:" + c.Region}
+}
+
+func (s *Service) sealToken(c *pipeline.Call, last string) (*string, error) {
+	b, err := s.keys.Seal(keyring.PagingToken, s.scope(c), []byte(last), nil)
+	if err != nil {
+		return nil, err
+	}
+	text := base64.RawURLEncoding.EncodeToString(b)
+	return &text, nil
+}
+
+func (s *Service) openToken(c *pipeline.Call, token *string) (store.Key, error) {
+	if token == nil {
+		return nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(*token)
+	if err == nil {
+		b, err = s.keys.Open(keyring.PagingToken, s.scope(c), b, nil)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Validation, "The NextToken is not one of this list.").With(err)
+	}
+	return tenantKey(string(b)), nil
+}
+
+func (r *record) show() *api.Tenant {
+	t := &api.Tenant{
+		Id: &r.ID, Name: text(r.Name), Tier: r.Tier, Status: r.Status, KeyArn: text(r.KeyARN), AliasName: text(r.Alias),
+		UserPoolId: text(r.UserPoolID), GroupName: text(r.Group), CreatedAt: &r.Created, Tags: r.Tags,
+	}
+	for _, name := range r.steps() {
+		step := api.Step{Name: &name, Done: new(bool)}
+		for _, f := range r.Done {
+			if f.Name == name {
+				*step.Done, step.FinishedAt = true, &f.At
+			}
+		}
+		t.Steps = append(t.Steps, step)
+	}
+	return t
+}
+
+// text is a pointer to s, or nil for "".
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
