@@ -3,6 +3,7 @@
 package jsoncodec
 
 import (
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -51,14 +52,15 @@ type Decoder struct {
 	maxDepth int
 	elems    int // counted by List and Map
 	frames   []frame
-	keys     []string
+	keys     []string // of the objects that are open, outermost first
+	deepest  int      // most keys that were in keys
+	sets     map[int]map[string]struct{}
 }
 
+// frame is an open object or array. The set of keys of a large object is in Decoder.sets, by the number of its frame.
 type frame struct {
-	first bool
-	array bool
-	base  int // of the object's keys in Decoder.keys
-	set   map[string]struct{}
+	first, array, large bool
+	base                int32 // of the object's keys in Decoder.keys
 }
 
 var pool = sync.Pool{New: func() any {
@@ -82,12 +84,11 @@ func acquire(s string) *Decoder {
 // Release returns d for reuse; d must not be used afterwards. Values that were read stay valid.
 func (d *Decoder) Release() {
 	d.s = ""
-	if cap(d.keys) > 1024 {
+	if cap(d.keys) > 1024 || d.sets != nil {
 		return // a rare, huge document; do not keep its memory
 	}
-	clear(d.frames[:cap(d.frames)])
-	clear(d.keys[:cap(d.keys)])
-	d.frames, d.keys = d.frames[:0], d.keys[:0]
+	clear(d.keys[:d.deepest]) // they would keep the document
+	d.frames, d.keys, d.deepest = d.frames[:0], d.keys[:0], 0
 	pool.Put(d)
 }
 
@@ -107,8 +108,14 @@ func (d *Decoder) errSyntax() error {
 }
 
 func (d *Decoder) space() {
+	if d.pos < len(d.s) && d.s[d.pos] <= ' ' {
+		d.spaces()
+	}
+}
+
+func (d *Decoder) spaces() {
 	s, i := d.s, d.pos
-	for i < len(s) && s[i] <= ' ' && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r') {
 		i++
 	}
 	d.pos = i
@@ -140,7 +147,7 @@ func (d *Decoder) Peek() Kind {
 // ReadNull consumes a null and reports whether there was one.
 func (d *Decoder) ReadNull() bool {
 	d.space()
-	if d.pos+4 <= len(d.s) && d.s[d.pos:d.pos+4] == "null" {
+	if d.pos < len(d.s) && d.s[d.pos] == 'n' && strings.HasPrefix(d.s[d.pos:], "null") {
 		d.pos += 4
 		return true
 	}
@@ -151,7 +158,7 @@ func (d *Decoder) push(array bool) error {
 	if len(d.frames) >= d.maxDepth {
 		return serializationError("The request body is nested too deeply.")
 	}
-	d.frames = append(d.frames, frame{first: true, array: array, base: len(d.keys)})
+	d.frames = append(d.frames, frame{first: true, array: array, base: int32(len(d.keys))})
 	d.pos++
 	return nil
 }
@@ -159,7 +166,9 @@ func (d *Decoder) push(array bool) error {
 func (d *Decoder) pop() {
 	f := &d.frames[len(d.frames)-1]
 	d.keys = d.keys[:f.base]
-	f.set = nil
+	if f.large {
+		delete(d.sets, len(d.frames)-1)
+	}
 	d.frames = d.frames[:len(d.frames)-1]
 	d.pos++
 }
@@ -232,26 +241,40 @@ func (d *Decoder) NextKey() (key string, more bool, err error) {
 
 func (d *Decoder) unique(key string) error {
 	f := &d.frames[len(d.frames)-1]
+	if f.large {
+		return d.uniqueOf(key)
+	}
 	seen := d.keys[f.base:]
-	if f.set == nil {
-		for _, k := range seen {
-			if k == key {
-				return errDuplicate()
-			}
-		}
-		if len(seen) < linearKeys {
-			d.keys = append(d.keys, key)
-			return nil
-		}
-		f.set = make(map[string]struct{}, 4*linearKeys)
-		for _, k := range seen {
-			f.set[k] = struct{}{}
+	for _, k := range seen {
+		if k == key {
+			return errDuplicate()
 		}
 	}
-	if _, ok := f.set[key]; ok {
+	if len(seen) == linearKeys {
+		return d.uniqueOf(key)
+	}
+	d.keys = append(d.keys, key)
+	d.deepest = max(d.deepest, len(d.keys))
+	return nil
+}
+
+// uniqueOf is unique for large objects.
+func (d *Decoder) uniqueOf(key string) error {
+	n := len(d.frames) - 1
+	if !d.frames[n].large {
+		set := make(map[string]struct{}, 4*linearKeys)
+		for _, k := range d.keys[d.frames[n].base:] {
+			set[k] = struct{}{}
+		}
+		if d.sets == nil {
+			d.sets = map[int]map[string]struct{}{}
+		}
+		d.sets[n], d.frames[n].large = set, true
+	}
+	if _, ok := d.sets[n][key]; ok {
 		return errDuplicate()
 	}
-	f.set[key] = struct{}{}
+	d.sets[n][key] = struct{}{}
 	return nil
 }
 

@@ -60,19 +60,31 @@ func (d *Decoder) String() (string, error) {
 func (d *Decoder) str() (string, error) {
 	start := d.pos + 1
 	s := d.s
-	for i := start; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			d.pos = i + 1
-			return s[start:i], nil
-		case c == '\\':
-			return d.escaped(start, i)
-		case c < ' ':
-			return "", d.errSyntax()
-		}
+	i := start
+	for i < len(s) && !special[s[i]] {
+		i++
 	}
-	return "", d.errSyntax()
+	if i == len(s) {
+		return "", d.errSyntax()
+	}
+	switch s[i] {
+	case '"':
+		d.pos = i + 1
+		return s[start:i], nil
+	case '\\':
+		return d.escaped(start, i)
+	}
+	return "", d.errSyntax() // a control character
 }
+
+// special marks the bytes that end a run of plain characters of a string.
+var special = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
 
 func (d *Decoder) escaped(start, i int) (string, error) {
 	s := d.s

@@ -1,0 +1,92 @@
+package constraint_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
+)
+
+func message(t *testing.T, c *constraint.Checker) string {
+	t.Helper()
+	err := c.Err()
+	if err == nil {
+		return ""
+	}
+	if !fault.IsClass(err, fault.Validation) {
+		t.Fatalf("not a validation fault: %v", err)
+	}
+	return fault.From(err).Message
+}
+
+func TestLengthCountsCharacters(t *testing.T) {
+	t.Parallel()
+	var c constraint.Checker
+	c.Length("name", "éé", 2, 2) // four bytes
+	c.Size("data", 4, 0, 4, "")
+	if got := message(t, &c); got != "" {
+		t.Error(got)
+	}
+	c.Length("name", "ééé", 0, 2)
+	if got, want := message(t, &c), "1 validation error detected: Value 'ééé' at 'name' failed to satisfy constraint: Member must have length less than or equal to 2"; got != want {
+		t.Error(got)
+	}
+}
+
+func TestPatternsMatchTheWholeString(t *testing.T) {
+	t.Parallel()
+	p := constraint.NewPattern("a|ab", "a|ab")
+	for v, ok := range map[string]bool{"a": true, "ab": true, "abc": false, "xa": false, "a\n": false, "": false} {
+		var c constraint.Checker
+		c.Matches("x", v, p)
+		if (c.Err() == nil) != ok {
+			t.Errorf("%q: %v", v, c.Err())
+		}
+	}
+}
+
+func TestReportsAtMostTen(t *testing.T) {
+	t.Parallel()
+	var c constraint.Checker
+	for range 1000 {
+		c.Required("x", false)
+	}
+	if got := message(t, &c); !strings.HasPrefix(got, "10 validation errors detected: ") || len(got) > 1000 {
+		t.Error(got)
+	}
+}
+
+func TestMessagesAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 1<<20)
+	var c constraint.Checker
+	c.Length("name", long, 0, 3)
+	c.Enter("map")
+	c.EnterKey(long)
+	c.Required("x", false)
+	c.Leave()
+	c.Leave()
+	c.Each()
+	c.Length("list", long, 0, 3)
+	c.EachDone("list", "Member must satisfy constraint: [x]", func() string { return constraint.Strings([]string{long, long}) })
+	if got := message(t, &c); len(got) > 8192 {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+func TestHidden(t *testing.T) {
+	t.Parallel()
+	var c constraint.Checker
+	c.Hide()
+	c.Length("password", "hush", 6, constraint.None)
+	c.Enum("kind", "hush", "A")
+	c.Each()
+	c.Length("list", "hush", 6, constraint.None)
+	c.EachDone("list", "Member must satisfy constraint: [x]", func() string { return "hush" })
+	c.Show()
+	constraint.Max(&c, "count", 9, int32(3))
+	if got := message(t, &c); strings.Contains(got, "hush") || !strings.Contains(got, "Value '9' at 'count'") {
+		t.Error(got)
+	}
+}

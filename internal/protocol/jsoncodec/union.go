@@ -1,0 +1,44 @@
+package jsoncodec
+
+import "strings"
+
+// OpenUnion enters an object of which one member is expected, as DynamoDB's attribute values are, and returns the key of
+// its first member. It costs less than OpenObject and NextKey since it remembers nothing. When the object is not written
+// compactly, or begins otherwise, it returns false and has consumed at most white space: read it with OpenObject.
+// CloseUnion must follow the reading of the member's value.
+func (d *Decoder) OpenUnion() (key string, ok bool) {
+	d.space()
+	rest := d.s[d.pos:]
+	if len(rest) < 2 || rest[0] != '{' || rest[1] != '"' {
+		return "", false
+	}
+	const longest = 8
+	n := strings.IndexByte(rest[2:min(len(rest), 2+longest)], '"')
+	if n < 0 || len(rest) <= n+3 || rest[n+3] != ':' {
+		return "", false
+	}
+	key = rest[2 : 2+n]
+	for i := range n {
+		if key[i] == '\\' || key[i] < ' ' {
+			return "", false
+		}
+	}
+	d.pos += n + 4
+	return key, true
+}
+
+// CloseUnion leaves the object that OpenUnion entered and returns true if it has no other member. Otherwise the object
+// is from here on as if OpenObject and NextKey had read it: go on with NextKey.
+func (d *Decoder) CloseUnion(key string) (closed bool, err error) {
+	d.space()
+	if d.pos < len(d.s) && d.s[d.pos] == '}' {
+		d.pos++
+		return true, nil
+	}
+	if len(d.frames) >= d.maxDepth {
+		return false, serializationError("The request body is nested too deeply.")
+	}
+	d.frames = append(d.frames, frame{base: len(d.keys)})
+	d.keys = append(d.keys, key)
+	return false, nil
+}
