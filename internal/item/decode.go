@@ -74,17 +74,39 @@ func (t *transcoder) attributes(depth int) (badAt string, err error) {
 // value reads one attribute value and appends it. One that is refused is appended as NULL, so that t.b stays well
 // formed.
 func (t *transcoder) value(depth int) error {
-	if err := t.d.OpenObject("Struct"); err != nil {
+	at, types := len(t.b), 0
+	if key, ok := t.d.OpenUnion(); ok {
+		known, err := t.member(key, depth)
+		if err != nil {
+			return err
+		}
+		closed, err := t.d.CloseUnion(key)
+		if err != nil || closed && known {
+			return err
+		}
+		if known {
+			types = 1
+		}
+		if closed {
+			t.finish(at, 0)
+			return nil
+		}
+	} else if err := t.d.OpenObject("Struct"); err != nil {
 		return err
 	}
-	at, types := len(t.b), 0
+	return t.members(at, types, depth)
+}
+
+// members reads what is left of the object of an attribute value that begins at t.b[at:] and has had so many types.
+func (t *transcoder) members(at, types, depth int) error {
 	for {
 		key, more, err := t.d.NextKey()
 		if err != nil {
 			return err
 		}
 		if !more {
-			break
+			t.finish(at, types)
+			return nil
 		}
 		known, err := t.member(key, depth)
 		if err != nil {
@@ -97,6 +119,10 @@ func (t *transcoder) value(depth int) error {
 			}
 		}
 	}
+}
+
+// finish refuses a value with no type or several.
+func (t *transcoder) finish(at, types int) {
 	if types != 1 {
 		t.b = append(t.b[:at], byte(Null))
 	}
@@ -106,7 +132,6 @@ func (t *transcoder) value(depth int) error {
 	if types > 1 {
 		t.refuse("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 	}
-	return nil
 }
 
 // member reads the value of one member of the union and appends it with its tag. Members of other names and nulls are
