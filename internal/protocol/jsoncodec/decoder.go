@@ -192,28 +192,31 @@ func (d *Decoder) OpenArray(into string) error {
 // NextElem reports whether the array has another element and moves to it; at the end it leaves the array.
 func (d *Decoder) NextElem() (bool, error) { return d.next(']', true) }
 
+// next moves past the comma before an element or key, or leaves the array or object at end.
 func (d *Decoder) next(end byte, array bool) (bool, error) {
-	if len(d.frames) == 0 || d.frames[len(d.frames)-1].array != array {
+	if len(d.frames) == 0 {
 		return false, d.errSyntax()
 	}
 	f := &d.frames[len(d.frames)-1]
 	d.space()
-	if d.pos >= len(d.s) {
+	if f.array != array || d.pos >= len(d.s) {
 		return false, d.errSyntax()
 	}
-	c := d.s[d.pos]
-	if c == end {
+	switch c := d.s[d.pos]; {
+	case c == end:
 		d.pop()
 		return false, nil
-	}
-	if f.first {
+	case f.first:
 		f.first = false
 		return true, nil
-	}
-	if c != ',' {
+	case c != ',':
 		return false, d.errSyntax()
 	}
 	d.pos++
+	d.space()
+	if d.pos < len(d.s) && d.s[d.pos] == end {
+		return false, d.errSyntax() // a comma before the end
+	}
 	return true, nil
 }
 
@@ -224,7 +227,6 @@ func (d *Decoder) NextKey() (key string, more bool, err error) {
 	if err != nil || !more {
 		return "", false, err
 	}
-	d.space()
 	if d.pos >= len(d.s) || d.s[d.pos] != '"' {
 		return "", false, d.errSyntax()
 	}
@@ -236,7 +238,17 @@ func (d *Decoder) NextKey() (key string, more bool, err error) {
 		return "", false, d.errSyntax()
 	}
 	d.pos++
+	f := &d.frames[len(d.frames)-1]
+	if int(f.base) == len(d.keys) && !f.large { // the first key, the only one of most attribute values
+		d.remember(key)
+		return key, true, nil
+	}
 	return key, true, d.unique(key)
+}
+
+func (d *Decoder) remember(key string) {
+	d.keys = append(d.keys, key)
+	d.deepest = max(d.deepest, len(d.keys))
 }
 
 func (d *Decoder) unique(key string) error {
@@ -253,8 +265,7 @@ func (d *Decoder) unique(key string) error {
 	if len(seen) == linearKeys {
 		return d.uniqueOf(key)
 	}
-	d.keys = append(d.keys, key)
-	d.deepest = max(d.deepest, len(d.keys))
+	d.remember(key)
 	return nil
 }
 
