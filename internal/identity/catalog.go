@@ -237,6 +237,31 @@ func (c *Catalog) Entity(ctx context.Context, account string, kind Kind, name st
 	return c.entity(ctx, account, kind, name)
 }
 
+// ManagedPolicy returns a managed policy of the account, or AWS's, by its ARN; nil if there is none.
+func (c *Catalog) ManagedPolicy(ctx context.Context, account, policyARN string) (p *Policy, err error) {
+	if p := AWSManaged(policyARN); p != nil {
+		return p, nil
+	}
+	err = c.view(ctx, account, func(v *View) error {
+		p, err = v.PolicyByARN(policyARN)
+		return err
+	})
+	return p, err
+}
+
+// KeyOwner returns the lower-case name of the user whose access key has the id, whether active or not; "" if the key is
+// the root user's or not the account's.
+func (c *Catalog) KeyOwner(ctx context.Context, account, accessKeyID string) (user string, err error) {
+	err = c.view(ctx, account, func(v *View) error {
+		k, err := v.Key(accessKeyID)
+		if k != nil {
+			user = k.User
+		}
+		return err
+	})
+	return user, err
+}
+
 // resolveID returns the present ARN of a unique id, "" if its owner is gone. Here an absent owner is remembered too: the
 // ids come from stored policies.
 func (c *Catalog) resolveID(ctx context.Context, account, id string) (string, error) {

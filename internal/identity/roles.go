@@ -58,7 +58,7 @@ func (c *Catalog) Role(ctx context.Context, roleARN string) (*RoleFacts, error) 
 		return &now.facts, nil
 	}
 	now := &resolvedRole{names: names, facts: r.facts}
-	if now.facts.Trust.Policy, err = c.trust(&r.frozen, names); err != nil {
+	if now.facts.Trust.Policy, err = c.compile(&r.frozen, names, policy.Trust); err != nil {
 		return nil, fmt.Errorf("identity: trust policy of %s: %w", roleARN, err)
 	}
 	r.latest.Store(now)
@@ -83,8 +83,8 @@ func (c *Catalog) loadRole(ctx context.Context, a arn.ARN, roleARN string) (*rol
 	}}, nil
 }
 
-// trust compiles a trust policy with the present names of its principals.
-func (c *Catalog) trust(f *Frozen, names map[string]string) (*policy.Policy, error) {
+// compile compiles a policy with the present names of its principals.
+func (c *Catalog) compile(f *Frozen, names map[string]string, kind policy.Kind) (*policy.Policy, error) {
 	text := f.Document
 	if len(names) > 0 {
 		var err error
@@ -98,5 +98,5 @@ func (c *Catalog) trust(f *Frozen, names map[string]string) (*policy.Policy, err
 			return nil, err
 		}
 	}
-	return c.compiled.get(text, policy.Trust)
+	return c.compiled.get(text, kind)
 }
