@@ -17,22 +17,15 @@ type span struct{ key, all []byte }
 
 // sortBody sorts the body of an M or of a set in place. If an element occurs twice it returns true and leaves the body.
 func sortBody(k Kind, body []byte) (duplicate bool) {
+	if sorted(k, body) {
+		return false
+	}
 	var few [fewSpans]span
 	spans := few[:0]
-	sorted := true
 	for b := body; len(b) > 0; {
-		key, n := bytesAt(b)
-		if k == M {
-			n += valueLen(b[n:])
-		}
-		if len(spans) > 0 && bytes.Compare(spans[len(spans)-1].key, key) >= 0 {
-			sorted = false
-		}
+		key, n := element(k, b)
 		spans = append(spans, span{key, b[:n]})
 		b = b[n:]
-	}
-	if sorted {
-		return false
 	}
 	slices.SortFunc(spans, func(a, b span) int { return bytes.Compare(a.key, b.key) })
 	out := make([]byte, 0, len(body))
@@ -44,6 +37,28 @@ func sortBody(k Kind, body []byte) (duplicate bool) {
 	}
 	copy(body, out)
 	return duplicate
+}
+
+// sorted reports whether the elements are in order and none occurs twice.
+func sorted(k Kind, body []byte) bool {
+	var last []byte
+	for first := true; len(body) > 0; first = false {
+		key, n := element(k, body)
+		if !first && bytes.Compare(last, key) >= 0 {
+			return false
+		}
+		last, body = key, body[n:]
+	}
+	return true
+}
+
+// element returns what the element at the start of b is sorted by, and its length.
+func element(k Kind, b []byte) (key []byte, n int) {
+	key, n = bytesAt(b)
+	if k == M {
+		n += valueLen(b[n:])
+	}
+	return key, n
 }
 
 // sortedBody sorts the body of the M or set whose header is at b[at:], and writes its length.

@@ -1,30 +1,26 @@
 package jsoncodec
 
-import "strings"
-
 // OpenUnion enters an object of which one member is expected, as DynamoDB's attribute values are, and returns the key of
 // its first member. It costs less than OpenObject and NextKey since it remembers nothing. When the object is not written
 // compactly, or begins otherwise, it returns false and has consumed at most white space: read it with OpenObject.
 // CloseUnion must follow the reading of the member's value.
 func (d *Decoder) OpenUnion() (key string, ok bool) {
 	d.space()
-	rest := d.s[d.pos:]
-	if len(rest) < 2 || rest[0] != '{' || rest[1] != '"' {
-		return "", false
-	}
 	const longest = 8
-	n := strings.IndexByte(rest[2:min(len(rest), 2+longest)], '"')
-	if n < 0 || len(rest) <= n+3 || rest[n+3] != ':' {
+	s, start := d.s, d.pos+2
+	if start >= len(s) || s[start-2] != '{' || s[start-1] != '"' {
 		return "", false
 	}
-	key = rest[2 : 2+n]
-	for i := range n {
-		if key[i] == '\\' || key[i] < ' ' {
+	for i := start; i < len(s)-1 && i <= start+longest; i++ {
+		switch c := s[i]; {
+		case c == '"' && s[i+1] == ':':
+			d.pos = i + 2
+			return s[start:i], true
+		case c == '"' || c == '\\' || c < ' ':
 			return "", false
 		}
 	}
-	d.pos += n + 4
-	return key, true
+	return "", false
 }
 
 // CloseUnion leaves the object that OpenUnion entered and returns true if it has no other member. Otherwise the object
