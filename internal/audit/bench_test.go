@@ -2,10 +2,12 @@ package audit
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/kv/pebblekv"
 )
 
 func BenchmarkEncode(b *testing.B) {
@@ -58,32 +60,48 @@ func BenchmarkCommit(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")
 }
 
+// BenchmarkAppend32 appends management events from 32 goroutines, on a store that syncs, beside the floor: one bare
+// write of the same size a transaction.
 func BenchmarkAppend32(b *testing.B) {
-	l := openLog(b, memkv.New(), options(b))
-	b.SetParallelism(16)
-	b.RunParallel(func(pb *testing.PB) {
-		e := event(b, 1)
-		for pb.Next() {
-			e.ID = ID{}
-			if err := l.Append(context.Background(), e); err != nil {
-				b.Error(err)
-			}
-		}
+	b.Run("log", func(b *testing.B) {
+		l, sample := openLog(b, pebble(b), options(b)), *event(b, 1)
+		writers(b, func() error {
+			e := sample
+			return l.Append(context.Background(), &e)
+		})
+		closeLog(b, l)
 	})
-	closeLog(b, l)
+	b.Run("floor", func(b *testing.B) {
+		db := pebble(b)
+		v := appendPayload(nil, event(b, 1))
+		writers(b, func() error {
+			id := NewID()
+			return db.Update(context.Background(), func(tx kv.Tx) error { return tx.Set(id[:], v) })
+		})
+	})
 }
 
-// BenchmarkBareUpdate32 is the floor of BenchmarkAppend32: one write of the same size a transaction.
-func BenchmarkBareUpdate32(b *testing.B) {
-	db := memkv.New()
-	v := appendPayload(nil, event(b, 1))
-	b.SetParallelism(16)
+func writers(b *testing.B, do func() error) {
+	b.SetParallelism((32 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			id := NewID()
-			if err := db.Update(context.Background(), func(tx kv.Tx) error { return tx.Set(id[:], v) }); err != nil {
+			if err := do(); err != nil {
 				b.Error(err)
 			}
 		}
 	})
+}
+
+func pebble(b *testing.B) kv.DB {
+	b.Helper()
+	db, err := pebblekv.Open(b.TempDir(), pebblekv.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return db
 }

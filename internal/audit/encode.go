@@ -154,7 +154,7 @@ func appendTags(b []byte, e *Event) []byte {
 	b = append(name(b, "sessionTags"), '{')
 	transitive := false
 	for i := range e.Tags {
-		b = field(b, e.Tags[i].Key, e.Tags[i].Value)
+		b = foreign(b, e.Tags[i].Key, e.Tags[i].Value)
 		transitive = transitive || e.Tags[i].Transitive
 	}
 	b = append(b, '}')
@@ -173,7 +173,7 @@ func appendTags(b []byte, e *Event) []byte {
 func appendParams(b []byte, params []Param) []byte {
 	b = append(b, '{')
 	for _, p := range params {
-		b = field(b, p.Name, p.Value)
+		b = foreign(b, p.Name, p.Value)
 	}
 	return append(b, '}')
 }
@@ -213,9 +213,17 @@ func comma(b []byte) []byte {
 	return b
 }
 
-func name(b []byte, key string) []byte { return append(appendString(comma(b), key), ':') }
+// name appends a key of ours, which needs no escaping.
+func name(b []byte, key string) []byte {
+	return append(append(append(comma(b), '"'), key...), '"', ':')
+}
 
 func field(b []byte, key, value string) []byte { return appendString(name(b, key), value) }
+
+// foreign appends a field whose key comes from outside.
+func foreign(b []byte, key, value string) []byte {
+	return appendString(append(appendString(comma(b), key), ':'), value)
+}
 
 func optional(b []byte, key, value string) []byte {
 	if value == "" {

@@ -106,6 +106,11 @@ type sealer struct {
 	hash hash.Hash
 	mac  hash.Hash
 	root string // id of the root key that the MAC key derives from
+
+	// What goes through the hash interfaces escapes; here it does so once.
+	fixed [17]byte
+	prev  sum
+	out   sum
 }
 
 const chainScope = "chain"
@@ -115,7 +120,7 @@ func newSealer(keys *keyring.Keyring, root string) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{sha256.New(), hmac.New(sha256.New, key.Bytes()), root}, nil
+	return &sealer{hash: sha256.New(), mac: hmac.New(sha256.New, key.Bytes()), root: root}, nil
 }
 
 // The first byte of what is MACed or hashed says what it is, so that one thing never passes for another.
@@ -127,30 +132,36 @@ const (
 )
 
 // link is the hash of a record: over its chain, number, the hash before it, and its payload.
-func (s *sealer) link(chain, seq uint64, prev *sum, payload []byte) (out sum) {
-	var fixed [17]byte
-	fixed[0] = tagRecord
-	binary.BigEndian.PutUint64(fixed[1:], chain)
-	binary.BigEndian.PutUint64(fixed[9:], seq)
+func (s *sealer) link(chain, seq uint64, prev *sum, payload []byte) sum {
+	s.prev = *prev
 	s.hash.Reset()
-	s.hash.Write(fixed[:])
-	s.hash.Write(prev[:])
+	s.hash.Write(s.prefix(tagRecord, chain, seq))
+	s.hash.Write(s.prev[:])
 	s.hash.Write(payload)
-	s.hash.Sum(out[:0])
-	return out
+	s.hash.Sum(s.out[:0])
+	return s.out
 }
 
 // tag is the MAC over a kind of thing, two numbers and its bytes.
-func (s *sealer) tag(what byte, a, b uint64, data []byte) (out sum) {
-	var fixed [17]byte
-	fixed[0] = what
-	binary.BigEndian.PutUint64(fixed[1:], a)
-	binary.BigEndian.PutUint64(fixed[9:], b)
+func (s *sealer) tag(what byte, a, b uint64, data []byte) sum {
 	s.mac.Reset()
-	s.mac.Write(fixed[:])
+	s.mac.Write(s.prefix(what, a, b))
 	s.mac.Write(data)
-	s.mac.Sum(out[:0])
-	return out
+	s.mac.Sum(s.out[:0])
+	return s.out
+}
+
+// tagSum is the MAC over a hash.
+func (s *sealer) tagSum(what byte, a, b uint64, h *sum) sum {
+	s.prev = *h
+	return s.tag(what, a, b, s.prev[:])
+}
+
+func (s *sealer) prefix(what byte, a, b uint64) []byte {
+	s.fixed[0] = what
+	binary.BigEndian.PutUint64(s.fixed[1:], a)
+	binary.BigEndian.PutUint64(s.fixed[9:], b)
+	return s.fixed[:]
 }
 
 // A record's value is: hash before it (32), MAC (32), payload.
@@ -159,7 +170,7 @@ const recordFixed = 2 * sumSize
 // appendRecord appends the value of a record and returns its hash.
 func (s *sealer) appendRecord(b []byte, chain, seq uint64, prev *sum, payload []byte) ([]byte, sum) {
 	h := s.link(chain, seq, prev, payload)
-	mac := s.tag(tagRecord, chain, seq, h[:])
+	mac := s.tagSum(tagRecord, chain, seq, &h)
 	b = append(append(b, prev[:]...), mac[:]...)
 	return append(b, payload...), h
 }
@@ -173,7 +184,7 @@ func (s *sealer) openRecord(chain, seq uint64, value []byte) (prev, own sum, m m
 	payload := value[recordFixed:]
 	prev = sum(value[:sumSize])
 	own = s.link(chain, seq, &prev, payload)
-	mac := s.tag(tagRecord, chain, seq, own[:])
+	mac := s.tagSum(tagRecord, chain, seq, &own)
 	if !hmac.Equal(mac[:], value[sumSize:recordFixed]) {
 		return prev, own, m, fmt.Errorf("%w: record %d of chain %d", ErrTampered, seq, chain)
 	}
