@@ -1,6 +1,9 @@
 package item
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // maxPage is how many bytes of items one page of a Query or Scan reads (API reference, "Query"): it ends with the item
 // that reaches the limit.
@@ -156,6 +159,11 @@ func (b *bound) bindKeys() error {
 func (b *bound) bindStart() error {
 	const bad = "The provided starting key is invalid"
 	if err := b.Start.Err(); err != nil {
+		for _, alone := range []string{"contains duplicates", "number set", "numeric value", "significant digits", "number with"} {
+			if strings.Contains(text(err), alone) {
+				return err
+			}
+		}
 		return invalid("%s: %s", bad, text(err))
 	}
 	want := map[string]bool{}

@@ -291,6 +291,8 @@ func TestQueryErrors(t *testing.T) {
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"S":"1"}}`)}, "The provided starting key is invalid: The provided key element does not match the schema"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v2"},"sk":{"N":"1"}}`)}, "The provided starting key is outside query boundaries based on provided conditions"},
 		{Query{Keys: req.keys(t, "pk = :p AND sk > :n"), Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"N":"1"}}`)}, "The provided starting key does not match the range key predicate"},
+		{Query{Keys: pk, Start: mustMap(t, `{"pk":{}}`)}, "The provided starting key is invalid: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
+		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"N":"x"}}`)}, "The parameter cannot be converted to a numeric value: x"},
 		{Query{Keys: pk, Select: SelectSpecific}, "One or more parameter values were invalid: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
 		{Query{Segment: Segment{3, 3}}, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 3 is not less than TotalSegments: 3"},
 	} {
