@@ -34,7 +34,7 @@ func (d *Decoder) CloseUnion(key string) (closed bool, err error) {
 	if len(d.frames) >= d.maxDepth {
 		return false, serializationError("The request body is nested too deeply.")
 	}
-	d.frames = append(d.frames, frame{base: int32(len(d.keys))}) //nolint:gosec // below the size of the document
+	d.frames = append(d.frames, frame{base: int32(len(d.keys))})
 	d.keys = append(d.keys, key)
 	d.deepest = max(d.deepest, len(d.keys))
 	return false, nil

@@ -37,7 +37,7 @@ func run(data, dir string) error {
 		if service == "bulkhead" {
 			continue // our own model
 		}
-		raw, err := os.ReadFile(path) //nolint:gosec // a file of the tree
+		raw, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
