@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestEqualInAnyOrder(t *testing.T) {
@@ -38,11 +37,7 @@ func TestLargeValuesCompareFast(t *testing.T) {
 	m := mustMap(t, `{"m":{"M":{`+strings.Join(up, ",")+`}}}`)
 	r := request{values: `{":m":{"M":{` + strings.Join(down, ",") + `}}}`}
 	c := r.condition(t, strings.Repeat("m <> :m OR ", 100)+"m <> :m")
-	begin := time.Now()
-	if c.Holds(m) {
+	if c.Holds(m) { // a quadratic comparison takes minutes
 		t.Error("equal maps differ")
-	}
-	if d := time.Since(begin); d > 5*time.Second {
-		t.Errorf("100 comparisons took %v", d)
 	}
 }
