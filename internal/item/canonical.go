@@ -63,7 +63,7 @@ func element(k Kind, b []byte) (key []byte, n int) {
 
 // sortedBody sorts the body of the M or set whose header is at b[at:], and writes its length.
 func sortedBody(b []byte, at int) Value {
-	binary.LittleEndian.PutUint32(b[at+1:], uint32(len(b)-at-5)) //nolint:gosec // bodies are bounded by the request size
+	binary.LittleEndian.PutUint32(b[at+1:], uint32(len(b)-at-5)) // bodies are bounded by the request size
 	sortBody(Kind(b[at]), b[at+5:])
 	return Value{b: b[at:]}
 }

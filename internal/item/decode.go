@@ -205,7 +205,7 @@ func (t *transcoder) number() error {
 	}
 	at := len(t.b)
 	t.b = z.AppendOrdered(append(t.b, 0))
-	t.b[at] = byte(len(t.b) - at - 1) //nolint:gosec // at most maxOrdered
+	t.b[at] = byte(len(t.b) - at - 1) // at most maxOrdered
 	return nil
 }
 

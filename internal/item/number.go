@@ -64,7 +64,7 @@ func ParseNumber(s string) (Num, error) {
 			if int(z.n)+zeros+1 > maxDigits {
 				long = true
 			} else {
-				z.n += uint8(zeros) //nolint:gosec // at most 38
+				z.n += uint8(zeros) // at most 38
 				z.dig[z.n] = c - '0'
 				z.n++
 			}
@@ -93,7 +93,7 @@ func ParseNumber(s string) (Num, error) {
 	case long:
 		return Num{}, errPrecision()
 	}
-	z.exp = int16(exp) //nolint:gosec // checked above
+	z.exp = int16(exp) // checked above
 	return z, nil
 }
 
@@ -180,7 +180,7 @@ func (z Num) String() string { return string(z.Append(nil)) }
 func (z *Num) value() Value {
 	b := append(make([]byte, 0, 2+maxOrdered), byte(N), 0)
 	b = z.AppendOrdered(b)
-	b[1] = byte(len(b) - 2) //nolint:gosec // at most maxOrdered
+	b[1] = byte(len(b) - 2) // at most maxOrdered
 	return Value{b: b}
 }
 
@@ -298,7 +298,7 @@ func (z *Num) AppendOrdered(b []byte) []byte {
 	} else {
 		b = append(b, orderPositive)
 	}
-	b = append(b, byte(int(z.exp)-minExponent)^flip) //nolint:gosec // 0..255
+	b = append(b, byte(int(z.exp)-minExponent)^flip) // 0..255
 	for i := 0; i < int(z.n); i += 2 {
 		pair := z.dig[i] * 10
 		if i+1 < int(z.n) {
@@ -359,7 +359,7 @@ func (z *Num) Sub(y *Num) (Num, error) {
 func (z *Num) spread(acc *[columns]int8, sign int8) {
 	at := maxExponent + 1 - int(z.exp)
 	for i, d := range z.dig[:z.n] {
-		acc[at+i] += sign * int8(d) //nolint:gosec // a digit
+		acc[at+i] += sign * int8(d) // a digit
 	}
 }
 
@@ -383,9 +383,9 @@ func gather(acc *[columns]int8, neg bool) (Num, error) {
 	case last-first+1 > maxDigits:
 		return Num{}, errPrecision()
 	}
-	z := Num{neg: neg, exp: int16(exp), n: uint8(last - first + 1)} //nolint:gosec // checked above
+	z := Num{neg: neg, exp: int16(exp), n: uint8(last - first + 1)} // checked above
 	for i := range int(z.n) {
-		z.dig[i] = byte(acc[first+i]) //nolint:gosec // a digit
+		z.dig[i] = byte(acc[first+i]) // a digit
 	}
 	return z, nil
 }

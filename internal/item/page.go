@@ -197,7 +197,7 @@ func (b *bound) bindStart() error {
 	if b.Reverse {
 		b.r.End = append([]byte{}, pos.Key.SK...) // empty, not nil, without a sort key
 	} else {
-		b.r.Start = append(pos.Key.SK[:len(pos.Key.SK):len(pos.Key.SK)], 0)
+		b.r.Start = append(append([]byte{}, pos.Key.SK...), 0)
 	}
 	return nil
 }

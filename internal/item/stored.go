@@ -48,7 +48,7 @@ func validBytes(b []byte) int {
 	if w <= 0 || n > uint64(len(b)-w) {
 		return 0
 	}
-	return w + int(n) //nolint:gosec // at most len(b)
+	return w + int(n) // at most len(b)
 }
 
 // validValue returns the length of the value at the start of b, or 0 if there is no well-formed one.
@@ -81,7 +81,7 @@ func validValue(b []byte, depth int) int {
 		if size > uint64(len(b)-5) {
 			return 0
 		}
-		end := 5 + int(size) //nolint:gosec // at most len(b)
+		end := 5 + int(size) // at most len(b)
 		if !validBody(k, b[5:end], depth+1) {
 			return 0
 		}
@@ -95,7 +95,7 @@ func validBody(k Kind, b []byte, depth int) bool {
 		return depth <= MaxDepth && validMap(b, depth)
 	}
 	for len(b) > 0 {
-		n := 0
+		var n int
 		if k == L {
 			n = validValue(b, depth)
 		} else {

@@ -48,7 +48,7 @@ func ParseUpdate(src string, ph *Placeholders) (*Update, error) {
 func (p *parser) section() action {
 	for i, name := range sectionNames {
 		if p.accept(name) {
-			return action(i) //nolint:gosec // four names
+			return action(i) // four names
 		}
 	}
 	p.unexpected()

@@ -311,6 +311,6 @@ func setOf(k Kind, members [][]byte) Value {
 
 // closeBody writes the length of the body whose header is at b[at:].
 func closeBody(b []byte, at int) Value {
-	binary.LittleEndian.PutUint32(b[at+1:], uint32(len(b)-at-5)) //nolint:gosec // bodies are bounded by the request size
+	binary.LittleEndian.PutUint32(b[at+1:], uint32(len(b)-at-5)) // bodies are bounded by the request size
 	return Value{b: b}
 }
