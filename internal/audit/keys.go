@@ -15,7 +15,7 @@ import (
 //	i chain number              pending intent
 //	a account 0 time chain seq  management events of an account
 //	t tenant 0 time chain seq   all events of a tenant
-//	e id                        chain and seq of a management event
+//	e id                        chain and seq of a management event, or a data event that was refused
 //
 // Numbers and times are 8 bytes, big-endian. The methods append to b.
 type keys struct{ prefix string }
@@ -126,11 +126,13 @@ func (r *rows) index(k keys, m *meta, chain, seq uint64) {
 		r.data = p.append(k.tenant(r.data, m.tenant))
 		r.add(len(r.data))
 	}
-	if !m.management || len(m.account) == 0 {
+	if len(m.account) == 0 || !m.management && !m.refused {
 		return
 	}
-	r.data = p.append(k.account(r.data, m.account))
-	r.add(len(r.data))
+	if m.management {
+		r.data = p.append(k.account(r.data, m.account))
+		r.add(len(r.data))
+	}
 	r.data = k.id(r.data, m.id)
 	key := len(r.data)
 	r.data = appendTwo(r.data, chain, seq)

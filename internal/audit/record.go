@@ -37,6 +37,7 @@ type sum = [sumSize]byte
 type meta struct {
 	kind       kind
 	management bool
+	refused    bool // it ended in an error
 	time       time.Time
 	id         ID
 	account    []byte
@@ -45,15 +46,24 @@ type meta struct {
 }
 
 // A payload is an event as it is stored and hashed:
-// version, kind, management, time (8), id (16), length and text of account and of tenant, JSON.
+// version, kind, flags, time (8), id (16), length and text of account and of tenant, JSON.
 const payloadFixed = 3 + 8 + 16
 
+// The flags of a payload.
+const (
+	flagManagement = 1 << iota
+	flagRefused
+)
+
 func appendPayload(b []byte, e *Event) []byte {
-	m := byte(0)
+	flags := byte(0)
 	if e.Management {
-		m = 1
+		flags |= flagManagement
 	}
-	b = append(b, formatVersion, byte(e.kind), m)
+	if e.ErrorCode != "" {
+		flags |= flagRefused
+	}
+	b = append(b, formatVersion, byte(e.kind), flags)
 	b = binary.BigEndian.AppendUint64(b, stamp(e.Time))
 	b = append(b, e.ID[:]...)
 	b = appendShort(b, e.Account)
@@ -84,7 +94,10 @@ func parsePayload(b []byte) (meta, error) {
 	if len(b) < payloadFixed || b[0] != formatVersion {
 		return meta{}, errPayload
 	}
-	m := meta{kind: kind(b[1]), management: b[2] == 1, time: unstamp(binary.BigEndian.Uint64(b[3:]))}
+	m := meta{
+		kind: kind(b[1]), management: b[2]&flagManagement != 0, refused: b[2]&flagRefused != 0,
+		time: unstamp(binary.BigEndian.Uint64(b[3:])),
+	}
 	copy(m.id[:], b[11:])
 	b = b[payloadFixed:]
 	for _, s := range [...]*[]byte{&m.account, &m.tenant} {
