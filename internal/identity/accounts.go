@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/arn"
@@ -59,6 +60,9 @@ type Creation struct {
 	Reason    string    `json:"reason,omitempty"`
 	Requested time.Time `json:"requested"`
 	Completed time.Time `json:"completed,omitzero"`
+	// Role is the name of the role by which the management account reaches the new one.
+	Role string `json:"role"`
+	Tags []Tag  `json:"tags,omitempty"`
 }
 
 const (
@@ -93,13 +97,18 @@ func (r *Registry) Account(id string) (*Account, error) {
 // PutAccount stores a member account.
 func (r *Registry) PutAccount(a *Account) error {
 	r.records.Changed()
-	if err := store.Save(r.records, store.K(keyEmail, fold(a.Email)), &a.ID); err != nil {
+	if err := r.ReserveEmail(a.Email, a.ID); err != nil {
 		return err
 	}
 	return store.Save(r.records, store.K(keyAccount, a.ID), a)
 }
 
-// EmailTaken reports whether an account has the e-mail address.
+// ReserveEmail keeps an e-mail address for an account that is being created.
+func (r *Registry) ReserveEmail(email, account string) error {
+	return store.Save(r.records, store.K(keyEmail, fold(email)), &account)
+}
+
+// EmailTaken reports whether an account has the e-mail address, or will.
 func (r *Registry) EmailTaken(email string) (bool, error) {
 	_, ok, err := r.records.Get(store.K(keyEmail, fold(email)))
 	return ok, err
@@ -133,12 +142,18 @@ func (r *Registry) Creations(after string, yield func(*Creation) bool) error {
 	return store.Each(r.records, store.K(keyCreation), from, func(_ store.Key, c *Creation) bool { return yield(c) })
 }
 
-// Organization returns the server's organization; nil before Init.
+// Organization returns the server's organization; nil before Init. Once made it never changes.
 func (c *Catalog) Organization(ctx context.Context) (org *Organization, err error) {
+	if org = c.org.Load(); org != nil {
+		return org, nil
+	}
 	err = system.View(ctx, c.db, OrganizationsService, func(tx *store.Tx) (err error) {
 		org, err = organization(tx)
 		return err
 	})
+	if err == nil && org != nil {
+		c.org.Store(org)
+	}
 	return org, err
 }
 
@@ -188,3 +203,28 @@ func newOrganization(account, email string, now time.Time) *Organization {
 
 // lowerText is n random characters of a-z and 2-7.
 func lowerText(n int) string { return fold(rand.Text()[:n]) }
+
+// managementTrust lets the management account's principals assume a role, if their own policies allow it.
+const managementTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":%q},"Action":"sts:AssumeRole"}]}`
+
+// CreateAccessRole makes, unless it is there, the role by which the management account administers a new account
+// ("OrganizationAccountAccessRole", AWS Organizations User Guide).
+func (c *Catalog) CreateAccessRole(ctx context.Context, account, management, name string) error {
+	const administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+	r := &Role{
+		Entity: Entity{
+			Kind: KindRole, Account: account, ID: NewID(RolePrefix), Name: name, Path: "/",
+			Created: c.now().UTC().Truncate(time.Second), Attached: []string{administrator},
+		},
+		MaxSession: 3600, Trust: Frozen{Document: fmt.Sprintf(managementTrust, arn.Root(management))},
+	}
+	return c.update(ctx, account, func(_ *store.Tx, v *View) error {
+		if old, err := v.Role(name); err != nil || old != nil {
+			return err
+		}
+		if err := v.AddUse(administrator, AsPolicy, &r.Entity); err != nil {
+			return err
+		}
+		return v.PutRole(r)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/arn"
@@ -58,6 +59,7 @@ type Catalog struct {
 	ids      *store.Cache[string, string]
 	oidc     *store.Cache[string, *OIDCProvider]
 	compiled *compileCache
+	org      atomic.Pointer[Organization]
 	own      ownPolicies
 	used     usage
 }
