@@ -1,0 +1,214 @@
+package cognitoidp
+
+import (
+	"context"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// AdminGetUser implements api.Service.
+func (s *Service) AdminGetUser(ctx context.Context, call *pipeline.Call, in *api.AdminGetUserInput) (*api.AdminGetUserOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = c.view(func(rec *store.Records) (err error) {
+		u, err = c.pool.mustFind(rec, in.Username)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := u.describe()
+	return &api.AdminGetUserOutput{
+		Username: d.Username, UserAttributes: d.Attributes, Enabled: d.Enabled, UserStatus: d.UserStatus,
+		UserCreateDate: d.UserCreateDate, UserLastModifiedDate: d.UserLastModifiedDate,
+	}, nil
+}
+
+// AdminDeleteUser implements api.Service.
+func (s *Service) AdminDeleteUser(ctx context.Context, call *pipeline.Call, in *api.AdminDeleteUserInput) (*api.AdminDeleteUserOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		u, err := c.pool.mustFind(rec, in.Username)
+		if err != nil {
+			return err
+		}
+		return c.pool.remove(rec, u)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminDeleteUserOutput{}, nil
+}
+
+// adminChange changes a user for an Admin operation.
+func (s *Service) adminChange(ctx context.Context, call *pipeline.Call, pool, name *string, fn func(*scoped, *user) error) error {
+	c, err := s.in(ctx, call, pool)
+	if err != nil {
+		return err
+	}
+	return c.change(name, func(_ *store.Records, u *user) error { return fn(c, u) })
+}
+
+// AdminUpdateUserAttributes implements api.Service. Immutable attributes stay as they are, for administrators too.
+func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.Call, in *api.AdminUpdateUserAttributesInput) (*api.AdminUpdateUserAttributesOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		return c.pool.set(u, writer{admin: true}, in.UserAttributes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminUpdateUserAttributesOutput{}, nil
+}
+
+// AdminDeleteUserAttributes implements api.Service.
+func (s *Service) AdminDeleteUserAttributes(ctx context.Context, call *pipeline.Call, in *api.AdminDeleteUserAttributesInput) (*api.AdminDeleteUserAttributesOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		for _, name := range in.UserAttributeNames {
+			if err := c.pool.checkSet(writer{admin: true}, name, ""); err != nil {
+				return err
+			}
+			if i := indexOf(c.pool.Schema, name); c.pool.Schema[i].Required {
+				return invalid("user.%s: A required attribute cannot be deleted.\n", name)
+			}
+			delete(u.Attributes, name)
+			if flag := verifiedFlag(name); flag != "" {
+				delete(u.Attributes, flag)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminDeleteUserAttributesOutput{}, nil
+}
+
+// AdminEnableUser implements api.Service.
+func (s *Service) AdminEnableUser(ctx context.Context, call *pipeline.Call, in *api.AdminEnableUserInput) (*api.AdminEnableUserOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(_ *scoped, u *user) error {
+		u.Disabled = false
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminEnableUserOutput{}, nil
+}
+
+// AdminDisableUser implements api.Service. It revokes the user's tokens.
+func (s *Service) AdminDisableUser(ctx context.Context, call *pipeline.Call, in *api.AdminDisableUserInput) (*api.AdminDisableUserOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		u.Disabled = true
+		c.signOut(u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminDisableUserOutput{}, nil
+}
+
+// AdminUserGlobalSignOut implements api.Service.
+func (s *Service) AdminUserGlobalSignOut(ctx context.Context, call *pipeline.Call, in *api.AdminUserGlobalSignOutInput) (*api.AdminUserGlobalSignOutOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		c.signOut(u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminUserGlobalSignOutOutput{}, nil
+}
+
+// AdminConfirmSignUp implements api.Service. It verifies no address.
+func (s *Service) AdminConfirmSignUp(ctx context.Context, call *pipeline.Call, in *api.AdminConfirmSignUpInput) (*api.AdminConfirmSignUpOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(_ *scoped, u *user) error {
+		if u.Status != api.UserStatusTypeUnconfirmed {
+			return api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", u.Status)
+		}
+		u.Status = api.UserStatusTypeConfirmed
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminConfirmSignUpOutput{}, nil
+}
+
+// AdminSetUserPassword implements api.Service.
+func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call, in *api.AdminSetUserPasswordInput) (*api.AdminSetUserPasswordOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var known *user
+	err = c.view(func(rec *store.Records) (err error) {
+		known, err = c.pool.mustFind(rec, in.Username)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.pool.Settings.Password.check(deref(in.Password)); err != nil {
+		return nil, err
+	}
+	verifier, err := c.sealPassword(known, deref(in.Password))
+	if err != nil {
+		return nil, err
+	}
+	err = c.change(&known.Sub, func(rec *store.Records, u *user) error {
+		u.Verifier, u.Status, u.TemporaryUntil = verifier, api.UserStatusTypeConfirmed, time.Time{}
+		if !deref(in.Permanent) {
+			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
+		}
+		return c.passed(rec, u.Sub)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminSetUserPasswordOutput{}, nil
+}
+
+func (c *scoped) temporaryUntil() time.Time {
+	return c.call.Now.AddDate(0, 0, int(c.pool.Settings.Password.TemporaryDays))
+}
+
+// AdminResetUserPassword implements api.Service. The password ends, and a code to set another goes to the user.
+func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Call, in *api.AdminResetUserPasswordInput) (*api.AdminResetUserPasswordOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var to destination
+	var plain string
+	var reset *user
+	err = c.change(in.Username, func(rec *store.Records, u *user) (err error) {
+		if u.Disabled {
+			return userDisabled()
+		}
+		if u.Status != api.UserStatusTypeConfirmed && u.Status != api.UserStatusTypeResetRequired {
+			return api.NewNotAuthorizedException("User password cannot be reset in the current state.")
+		}
+		if to, plain, err = c.forgot(rec, u); err != nil {
+			return err
+		}
+		u.Status, u.Verifier, reset = api.UserStatusTypeResetRequired, nil, u
+		return nil
+	})
+	if err == nil {
+		err = c.sendCode(reset, to, plain)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminResetUserPasswordOutput{}, nil
+}

@@ -1,0 +1,374 @@
+package cognitoidp
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+const (
+	lowerAlphanumeric = "abcdefghijklmnopqrstuvwxyz0123456789"
+	clientIDLength    = 26
+	secretLength      = 51
+)
+
+// Lifetimes of tokens ("CreateUserPoolClient", Amazon Cognito user pools API reference).
+const (
+	minTokenLife       = 5 * time.Minute
+	maxTokenLife       = 24 * time.Hour
+	minRefreshLife     = time.Hour
+	maxRefreshLife     = 3650 * 24 * time.Hour
+	defaultTokenLife   = time.Hour
+	defaultRefreshLife = 30 * 24 * time.Hour
+)
+
+var unitOf = map[api.TimeUnitsType]time.Duration{
+	api.TimeUnitsTypeSeconds: time.Second, api.TimeUnitsTypeMinutes: time.Minute,
+	api.TimeUnitsTypeHours: time.Hour, api.TimeUnitsTypeDays: 24 * time.Hour,
+}
+
+// defaultFlows are those of a client that names none.
+var defaultFlows = []string{"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
+
+// allows reports whether the client lets the flow be used ("ALLOW_…"). Of the old names, each brings SRP and refresh with
+// it but CUSTOM_AUTH_FLOW_ONLY, which brings refresh.
+func (c *client) allows(flow string) bool {
+	if slices.Contains(c.Flows, flow) {
+		return true
+	}
+	if !slices.ContainsFunc(c.Flows, func(f string) bool { return !strings.HasPrefix(f, "ALLOW_") }) {
+		return false
+	}
+	switch flow {
+	case "ALLOW_REFRESH_TOKEN_AUTH":
+		return true
+	case "ALLOW_USER_SRP_AUTH":
+		return !slices.Contains(c.Flows, "CUSTOM_AUTH_FLOW_ONLY")
+	case "ALLOW_ADMIN_USER_PASSWORD_AUTH":
+		return slices.Contains(c.Flows, "ADMIN_NO_SRP_AUTH")
+	case "ALLOW_USER_PASSWORD_AUTH":
+		return slices.Contains(c.Flows, "USER_PASSWORD_AUTH")
+	}
+	return false
+}
+
+// lifetime is how long a token of the use holds.
+func (c *clientSettings) lifetime(use string) time.Duration {
+	value, unit, byDefault, life := c.Access, c.Units.AccessToken, time.Hour, defaultTokenLife
+	switch use {
+	case useID:
+		value, unit = c.Identity, c.Units.IdToken
+	case useRefresh:
+		value, unit, byDefault, life = c.Refresh, c.Units.RefreshToken, 24*time.Hour, defaultRefreshLife
+	}
+	if value == 0 {
+		return life
+	}
+	if d, ok := unitOf[unit]; ok {
+		byDefault = d
+	}
+	return time.Duration(value) * byDefault
+}
+
+// newClientSettings reads what creating and updating have in common.
+func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSettings, error) {
+	set := clientSettings{
+		Flows: texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
+		Access: int64(deref(in.AccessTokenValidity)), Identity: int64(deref(in.IdTokenValidity)), Refresh: int64(deref(in.RefreshTokenValidity)),
+		HideUsers:    in.PreventUserExistenceErrors == api.PreventUserExistenceErrorTypesEnabled,
+		NoRevocation: in.EnableTokenRevocation != nil && !*in.EnableTokenRevocation, SessionMinutes: deref(in.AuthSessionValidity),
+		IdentityProviders: in.SupportedIdentityProviders, CallbackURLs: in.CallbackURLs, LogoutURLs: in.LogoutURLs,
+		DefaultRedirectURI: in.DefaultRedirectURI, OAuthFlows: in.AllowedOAuthFlows, OAuthScopes: in.AllowedOAuthScopes,
+		OAuth: deref(in.AllowedOAuthFlowsUserPoolClient), Propagate: deref(in.EnablePropagateAdditionalUserContextData),
+	}
+	if in.TokenValidityUnits != nil {
+		set.Units = *in.TokenValidityUnits
+	}
+	if len(set.Flows) == 0 {
+		set.Flows = defaultFlows
+	}
+	if in.RefreshTokenRotation != nil && in.RefreshTokenRotation.Feature == api.FeatureTypeEnabled {
+		return set, notServed("RefreshTokenRotation")
+	}
+	return set, errors.Join(set.checkFlows(), set.checkLifetimes(), p.checkPermissions(&set))
+}
+
+func (c *clientSettings) checkFlows() error {
+	old := 0
+	for _, f := range c.Flows {
+		if !strings.HasPrefix(f, "ALLOW_") {
+			old++
+		}
+	}
+	if old > 0 && old < len(c.Flows) {
+		return invalid("ExplicitAuthFlows cannot mix values with and without the prefix ALLOW_.")
+	}
+	return nil
+}
+
+func (c *clientSettings) checkLifetimes() error {
+	refresh := c.lifetime(useRefresh)
+	if refresh < minRefreshLife || refresh > maxRefreshLife {
+		return invalid("Invalid range for token validity.")
+	}
+	for _, use := range []string{useAccess, useID} {
+		if life := c.lifetime(use); life < minTokenLife || life > maxTokenLife || life > refresh {
+			return invalid("Invalid range for token validity.")
+		}
+	}
+	return nil
+}
+
+// checkPermissions checks that the lists name attributes, and that users can set what the schema requires of them.
+func (p *pool) checkPermissions(c *clientSettings) error {
+	for _, name := range c.Read {
+		if indexOf(p.Schema, name) < 0 {
+			return invalid("Invalid read attributes specified while creating a client")
+		}
+	}
+	for _, name := range c.Write {
+		i := indexOf(p.Schema, name)
+		if i < 0 || name == "sub" || name == "email_verified" || name == "phone_number_verified" {
+			return invalid("Invalid write attributes specified while creating a client")
+		}
+	}
+	for i := range p.Schema {
+		a := &p.Schema[i]
+		if len(c.Write) > 0 && a.Required && a.Name != "sub" && !slices.Contains(c.Write, a.Name) {
+			return invalid("Invalid write attributes specified while creating a client")
+		}
+	}
+	return nil
+}
+
+// CreateUserPoolClient implements api.Service.
+func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolClientInput) (*api.CreateUserPoolClientOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	set, err := c.pool.newClientSettings(&api.UpdateUserPoolClientInput{
+		AccessTokenValidity: in.AccessTokenValidity, AllowedOAuthFlows: in.AllowedOAuthFlows,
+		AllowedOAuthFlowsUserPoolClient: in.AllowedOAuthFlowsUserPoolClient, AllowedOAuthScopes: in.AllowedOAuthScopes,
+		AuthSessionValidity: in.AuthSessionValidity, CallbackURLs: in.CallbackURLs, DefaultRedirectURI: in.DefaultRedirectURI,
+		EnablePropagateAdditionalUserContextData: in.EnablePropagateAdditionalUserContextData,
+		EnableTokenRevocation:                    in.EnableTokenRevocation, ExplicitAuthFlows: in.ExplicitAuthFlows,
+		IdTokenValidity: in.IdTokenValidity, LogoutURLs: in.LogoutURLs, PreventUserExistenceErrors: in.PreventUserExistenceErrors,
+		ReadAttributes: in.ReadAttributes, RefreshTokenRotation: in.RefreshTokenRotation, RefreshTokenValidity: in.RefreshTokenValidity,
+		SupportedIdentityProviders: in.SupportedIdentityProviders, TokenValidityUnits: in.TokenValidityUnits, WriteAttributes: in.WriteAttributes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	app := &client{
+		ID: randomText(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: deref(in.ClientName), Created: call.Now, Modified: call.Now,
+		clientSettings: set,
+	}
+	secret := deref(in.ClientSecret)
+	if secret == "" && deref(in.GenerateSecret) {
+		secret = randomText(lowerAlphanumeric, secretLength)
+	}
+	if secret != "" {
+		if app.Secret, err = c.keys.Seal(keyring.ClientSecret, c.pool.scope(), []byte(secret), []byte(app.ID)); err != nil {
+			return nil, fault.Wrap(err, "seal a client secret")
+		}
+	}
+	if err := c.createClient(app); err != nil {
+		return nil, err
+	}
+	return &api.CreateUserPoolClientOutput{UserPoolClient: app.describe([]byte(secret))}, nil
+}
+
+func (c *scoped) createClient(app *client) error {
+	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		if c.pool.gone(rec) {
+			return poolNotFound(c.pool.ID)
+		}
+		k := store.K("client", app.ID)
+		if _, taken, err := dir.Get(k); err != nil || taken {
+			return errors.Join(err, errors.New("cognitoidp: the id of a new client is taken"))
+		}
+		return errors.Join(
+			store.Save(dir, k, &place{c.pool.Account, c.pool.Region, c.pool.ID}),
+			store.Save(rec, clientKey(c.pool.ID, app.ID), app))
+	})
+}
+
+func (c *client) describe(secret []byte) *api.UserPoolClientType {
+	hide := api.PreventUserExistenceErrorTypesLegacy
+	if c.HideUsers {
+		hide = api.PreventUserExistenceErrorTypesEnabled
+	}
+	minutes := c.SessionMinutes
+	if minutes == 0 {
+		minutes = defaultSessionMinutes
+	}
+	out := &api.UserPoolClientType{
+		UserPoolId: ptr(c.Pool), ClientId: ptr(c.ID), ClientName: ptr(c.Name), ClientSecret: text(string(secret)),
+		CreationDate: ptr(c.Created), LastModifiedDate: ptr(c.Modified), ExplicitAuthFlows: enums[api.ExplicitAuthFlowsType](c.Flows),
+		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: ptr(int32(c.Refresh)), //nolint:gosec // read from an int32
+		PreventUserExistenceErrors: hide, EnableTokenRevocation: ptr(!c.NoRevocation), AuthSessionValidity: ptr(minutes),
+		SupportedIdentityProviders: c.IdentityProviders, CallbackURLs: c.CallbackURLs, LogoutURLs: c.LogoutURLs,
+		DefaultRedirectURI: c.DefaultRedirectURI, AllowedOAuthFlows: c.OAuthFlows, AllowedOAuthScopes: c.OAuthScopes,
+		AllowedOAuthFlowsUserPoolClient: ptr(c.OAuth), EnablePropagateAdditionalUserContextData: ptr(c.Propagate),
+	}
+	if c.Refresh == 0 {
+		out.RefreshTokenValidity = ptr(int32(defaultRefreshLife / (24 * time.Hour)))
+	}
+	if c.Access != 0 {
+		out.AccessTokenValidity = ptr(int32(c.Access)) //nolint:gosec // read from an int32
+	}
+	if c.Identity != 0 {
+		out.IdTokenValidity = ptr(int32(c.Identity)) //nolint:gosec // read from an int32
+	}
+	if c.Units != (api.TokenValidityUnitsType{}) {
+		out.TokenValidityUnits = ptr(c.Units)
+	}
+	return out
+}
+
+// DescribeUserPoolClient implements api.Service.
+func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolClientInput) (*api.DescribeUserPoolClientOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	app, err := c.client(deref(in.ClientId))
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.describeClient(app)
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeUserPoolClientOutput{UserPoolClient: d}, nil
+}
+
+func (c *scoped) describeClient(app *client) (*api.UserPoolClientType, error) {
+	if app.Secret == nil {
+		return app.describe(nil), nil
+	}
+	secret, err := c.clientSecret(app)
+	if err != nil {
+		return nil, err
+	}
+	return app.describe(secret), nil
+}
+
+// UpdateUserPoolClient implements api.Service. As with AWS, settings that are not named fall back to their defaults.
+func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolClientInput) (*api.UpdateUserPoolClientOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	set, err := c.pool.newClientSettings(in)
+	if err != nil {
+		return nil, err
+	}
+	var app *client
+	err = c.update(func(rec *store.Records) (err error) {
+		k := clientKey(c.pool.ID, deref(in.ClientId))
+		if app, err = store.Load[client](rec, k); err != nil {
+			return err
+		}
+		if app == nil {
+			return clientNotFound(deref(in.ClientId))
+		}
+		app.clientSettings, app.Modified = set, call.Now
+		if in.ClientName != nil {
+			app.Name = *in.ClientName
+		}
+		rec.Changed()
+		return store.Save(rec, k, app)
+	})
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.describeClient(app)
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateUserPoolClientOutput{UserPoolClient: d}, nil
+}
+
+// DeleteUserPoolClient implements api.Service.
+func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolClientInput) (*api.DeleteUserPoolClientOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	id := deref(in.ClientId)
+	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		k := clientKey(c.pool.ID, id)
+		if _, found, err := rec.Get(k); err != nil {
+			return err
+		} else if !found {
+			return clientNotFound(id)
+		}
+		rec.Changed()
+		return errors.Join(rec.Delete(k), dir.Delete(store.K("client", id)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteUserPoolClientOutput{}, nil
+}
+
+// ListUserPoolClients implements api.Service.
+func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolClientsInput) (*api.ListUserPoolClientsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	apps, token, err := listPage[client](c, "ListUserPoolClients", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListUserPoolClientsOutput{UserPoolClients: []api.UserPoolClientDescription{}, NextToken: token}
+	for _, app := range apps {
+		out.UserPoolClients = append(out.UserPoolClients, api.UserPoolClientDescription{
+			ClientId: ptr(app.ID), ClientName: ptr(app.Name), UserPoolId: ptr(app.Pool),
+		})
+	}
+	return out, nil
+}
+
+// checkClientSecret checks the app client's secret itself, if it has one.
+func (c *scoped) checkClientSecret(app *client, given string) error {
+	if app.Secret == nil {
+		return nil
+	}
+	secret, err := c.clientSecret(app)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(secret, []byte(given)) != 1 {
+		return api.NewUnauthorizedException("Invalid client secret for client %s", app.ID)
+	}
+	return nil
+}

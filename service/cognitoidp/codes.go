@@ -1,0 +1,96 @@
+package cognitoidp
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// The purposes of codes.
+const (
+	codeSignUp = "sign-up"
+	codeForgot = "forgot-password"
+)
+
+var codePurposes = []string{codeSignUp, codeForgot}
+
+// How long codes hold ("Quotas in Amazon Cognito", validity of codes) and how often they are sent and may be guessed
+// wrong in an hour: five wrong guesses of a million codes an hour.
+const (
+	signUpCodeLife = 24 * time.Hour
+	forgotCodeLife = time.Hour
+	codeWindow     = time.Hour
+	maxCodesSent   = 5
+	maxCodesWrong  = 5
+	codeDigits     = 6
+)
+
+func codeKey(pool, sub, purpose string) store.Key { return inPool(pool, "code", sub, purpose) }
+
+func codeLife(purpose string) time.Duration {
+	if purpose == codeSignUp {
+		return signUpCodeLife
+	}
+	return forgotCodeLife
+}
+
+// newCode makes a code for the user and returns it, or LimitExceededException after too many of them in an hour. Only
+// the last one made holds.
+func (c *scoped) newCode(rec *store.Records, u *user, purpose, target string) (string, error) {
+	k := codeKey(c.pool.ID, u.Sub, purpose)
+	old, err := store.Load[code](rec, k)
+	if err != nil {
+		return "", err
+	}
+	now := c.call.Now
+	next := code{Expires: now.Add(codeLife(purpose)), Target: target, Since: now}
+	if old != nil && now.Sub(old.Since) < codeWindow {
+		next.Sent, next.Failed, next.Since = old.Sent, old.Failed, old.Since
+	}
+	if next.Sent++; next.Sent > maxCodesSent {
+		return "", attemptLimit()
+	}
+	plain := fmt.Sprintf("%0*d", codeDigits, randomInt(1e6))
+	if next.Sealed, err = c.keys.Seal(keyring.ConfirmationCode, c.pool.scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
+		return "", fault.Wrap(err, "seal a code")
+	}
+	return plain, store.Save(rec, k, &next)
+}
+
+// useCode checks a code and takes it away if it is right. It returns the attribute that the code was sent to.
+// A wrong guess must be kept although the operation fails: the caller commits the transaction and returns `refused`.
+func (c *scoped) useCode(rec *store.Records, u *user, purpose, given string) (target string, refused, err error) {
+	k := codeKey(c.pool.ID, u.Sub, purpose)
+	have, err := store.Load[code](rec, k)
+	if err != nil {
+		return "", nil, err
+	}
+	now := c.call.Now
+	if have == nil || have.Sealed == nil {
+		return "", codeExpired(), nil
+	}
+	if now.Sub(have.Since) >= codeWindow {
+		have.Since, have.Failed, have.Sent = now, 0, 0
+	}
+	if have.Failed >= maxCodesWrong {
+		return "", attemptLimit(), nil
+	}
+	if !now.Before(have.Expires) {
+		return "", codeExpired(), nil
+	}
+	plain, err := c.keys.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
+	if err != nil {
+		return "", nil, fault.Wrap(err, "open a code")
+	}
+	if subtle.ConstantTimeCompare(plain, []byte(given)) != 1 {
+		have.Failed++
+		return "", codeMismatch(), store.Save(rec, k, have)
+	}
+	// The counts stay, so that using a code does not win another round of guesses.
+	have.Sealed = nil
+	return have.Target, nil, store.Save(rec, k, have)
+}

@@ -1,0 +1,150 @@
+package cognitoidp
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+)
+
+// The texts of messages unless the pool has its own ("Configuring email and phone verification messages").
+const (
+	codePlaceholder     = "{####}"
+	usernamePlaceholder = "{username}"
+
+	defaultCodeSubject   = "Your verification code"
+	defaultCodeBody      = "Your confirmation code is " + codePlaceholder
+	defaultCodeSMS       = "Your confirmation code is " + codePlaceholder
+	defaultInviteSubject = "Your temporary password"
+	defaultInviteBody    = "Your username is " + usernamePlaceholder + " and temporary password is " + codePlaceholder + ". "
+)
+
+// destination is an address of a user.
+type destination struct{ attribute, address string }
+
+func (d destination) medium() api.DeliveryMediumType {
+	if d.attribute == "phone_number" {
+		return api.DeliveryMediumTypeSms
+	}
+	return api.DeliveryMediumTypeEmail
+}
+
+// details is what the caller learns of where a code went.
+func (d destination) details() *api.CodeDeliveryDetailsType {
+	return &api.CodeDeliveryDetailsType{AttributeName: ptr(d.attribute), DeliveryMedium: d.medium(), Destination: ptr(mask(d.address))}
+}
+
+// mask hides all of an address but the first letter of its parts, or the last digits of a number.
+func mask(address string) string {
+	if local, domain, ok := strings.Cut(address, "@"); ok {
+		return first(local) + "***@" + first(domain) + "***"
+	}
+	if n := len(address); n > 5 {
+		return address[:1] + strings.Repeat("*", n-5) + address[n-4:]
+	}
+	return strings.Repeat("*", len(address))
+}
+
+func first(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return s[:n]
+}
+
+// signUpDestination is where the code of a sign-up goes: the phone before the mail, as far as the pool verifies them.
+func (p *pool) signUpDestination(u *user) (destination, bool) {
+	for _, a := range []string{"phone_number", "email"} {
+		if v := u.Attributes[a]; v != "" && slices.Contains(p.AutoVerified, a) {
+			return destination{a, v}, true
+		}
+	}
+	return destination{}, false
+}
+
+// recoveryDestination is where the code for a forgotten password goes: a verified address, by the pool's priorities.
+func (p *pool) recoveryDestination(u *user) (destination, error) {
+	order := []string{"phone_number", "email"}
+	if r := p.Settings.Recovery; r != nil && len(r.RecoveryMechanisms) > 0 {
+		order = nil
+		byPriority := slices.SortedFunc(slices.Values(r.RecoveryMechanisms), func(a, b api.RecoveryOptionType) int {
+			return cmp.Compare(deref(a.Priority), deref(b.Priority))
+		})
+		for _, m := range byPriority {
+			switch m.Name {
+			case api.RecoveryOptionNameTypeAdminOnly:
+				return destination{}, api.NewNotAuthorizedException("Contact administrator to reset password.")
+			case api.RecoveryOptionNameTypeVerifiedEmail:
+				order = append(order, "email")
+			case api.RecoveryOptionNameTypeVerifiedPhoneNumber:
+				order = append(order, "phone_number")
+			}
+		}
+	}
+	for _, a := range order {
+		if v := u.Attributes[a]; v != "" && u.Attributes[verifiedFlag(a)] == "true" {
+			return destination{a, v}, nil
+		}
+	}
+	return destination{}, invalid("Cannot reset password for the user as there is no registered/verified email or phone_number")
+}
+
+// template is the wording of a message.
+type template struct{ subject, body string }
+
+func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
+	set := &p.Settings
+	t := set.Template
+	if t == nil {
+		t = &api.VerificationMessageTemplateType{}
+	}
+	if m == api.DeliveryMediumTypeSms {
+		return template{body: firstOf(t.SmsMessage, set.SMSMessage, ptr(defaultCodeSMS))}
+	}
+	return template{
+		firstOf(t.EmailSubject, set.EmailSubject, ptr(defaultCodeSubject)),
+		firstOf(t.EmailMessage, set.EmailMessage, ptr(defaultCodeBody)),
+	}
+}
+
+func (p *pool) inviteTemplate(m api.DeliveryMediumType) template {
+	t := p.Settings.Invite
+	if t == nil {
+		t = &api.MessageTemplateType{}
+	}
+	if m == api.DeliveryMediumTypeSms {
+		return template{body: firstOf(t.SMSMessage, ptr(defaultInviteBody))}
+	}
+	return template{firstOf(t.EmailSubject, ptr(defaultInviteSubject)), firstOf(t.EmailMessage, ptr(defaultInviteBody))}
+}
+
+func firstOf(texts ...*string) string {
+	for _, t := range texts {
+		if t != nil && *t != "" {
+			return *t
+		}
+	}
+	return ""
+}
+
+// send delivers a message with its secret filled in.
+func (c *scoped) send(u *user, d destination, t template, secret string) error {
+	shown := u.Username
+	if len(c.pool.UsernameAttributes) > 0 {
+		shown = d.address
+	}
+	fill := strings.NewReplacer(codePlaceholder, secret, usernamePlaceholder, shown)
+	err := c.deliver.Deliver(c.ctx, c.call.Grant, Message{
+		Account: c.pool.Account, Region: c.pool.Region, Pool: c.pool.ID, Medium: string(d.medium()), To: d.address,
+		Username: u.Username, Subject: t.subject, Body: fill.Replace(t.body), Time: c.call.Now,
+	})
+	if err != nil {
+		return api.NewCodeDeliveryFailureException("Unable to deliver the message.").With(err)
+	}
+	return nil
+}
+
+// sendCode delivers a code.
+func (c *scoped) sendCode(u *user, d destination, plain string) error {
+	return c.send(u, d, c.pool.codeTemplate(d.medium()), plain)
+}

@@ -1,0 +1,397 @@
+package cognitoidp
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// membership is the groups of a user, by precedence.
+type membership struct{ groups []*group }
+
+// groupNames lists the groups of a user.
+func (p *pool) groupNames(rec *store.Records, sub string) ([]string, error) {
+	var names []string
+	err := rec.Scan(inPool(p.ID, "groups", sub), nil, func(k store.Key, _ []byte) bool {
+		parts := k.Parts()
+		names = append(names, parts[len(parts)-1])
+		return true
+	})
+	return names, err
+}
+
+// membershipOf loads the groups of a user.
+func (c *scoped) membershipOf(rec *store.Records, u *user) (membership, error) {
+	var m membership
+	names, err := c.pool.groupNames(rec, u.Sub)
+	if err != nil {
+		return m, err
+	}
+	for _, n := range names {
+		g, err := store.Load[group](rec, groupKey(c.pool.ID, n))
+		if err != nil {
+			return m, err
+		}
+		if g != nil {
+			m.groups = append(m.groups, g)
+		}
+	}
+	slices.SortStableFunc(m.groups, func(a, b *group) int { return cmp.Compare(a.precedence(), b.precedence()) })
+	return m, nil
+}
+
+// precedence is lower for a group that goes first; one without goes last.
+func (g *group) precedence() int64 {
+	if g.Precedence == nil {
+		return math.MaxInt64
+	}
+	return int64(*g.Precedence)
+}
+
+// claim adds the claims of groups, and of their roles for ID tokens. cognito:preferred_role is that of the group that
+// goes first; if several go first with different roles there is none ("Assigning precedence values to groups").
+func (m membership) claim(claims map[string]any, roles bool) {
+	if len(m.groups) == 0 {
+		return
+	}
+	var names, arns []string
+	for _, g := range m.groups {
+		names = append(names, g.Name)
+		if arn := deref(g.RoleARN); arn != "" && !slices.Contains(arns, arn) {
+			arns = append(arns, arn)
+		}
+	}
+	claims["cognito:groups"] = names
+	if !roles || len(arns) == 0 {
+		return
+	}
+	claims["cognito:roles"] = arns
+	if role := m.preferredRole(); role != "" {
+		claims["cognito:preferred_role"] = role
+	}
+}
+
+func (m membership) preferredRole() string {
+	role, top := "", m.groups[0].precedence()
+	for _, g := range m.groups {
+		if g.precedence() != top {
+			break
+		}
+		switch arn := deref(g.RoleARN); {
+		case arn == "" || arn == role:
+		case role == "":
+			role = arn
+		default:
+			return ""
+		}
+	}
+	return role
+}
+
+func (g *group) describe(pool string) *api.GroupType {
+	return &api.GroupType{
+		GroupName: ptr(g.Name), Description: g.Description, RoleArn: g.RoleARN, Precedence: g.Precedence, UserPoolId: ptr(pool),
+		CreationDate: ptr(g.Created), LastModifiedDate: ptr(g.Modified),
+	}
+}
+
+func (c *scoped) mustGroup(rec *store.Records, name *string) (*group, error) {
+	g, err := store.Load[group](rec, groupKey(c.pool.ID, deref(name)))
+	if err == nil && g == nil {
+		err = api.NewResourceNotFoundException("Group not found.")
+	}
+	return g, err
+}
+
+// CreateGroup implements api.Service.
+func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.CreateGroupInput) (*api.CreateGroupOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	g := &group{
+		Name: deref(in.GroupName), Description: in.Description, RoleARN: in.RoleArn, Precedence: in.Precedence,
+		Created: call.Now, Modified: call.Now,
+	}
+	err = c.update(func(rec *store.Records) error {
+		k := groupKey(c.pool.ID, g.Name)
+		if _, found, err := rec.Get(k); err != nil {
+			return err
+		} else if found {
+			return api.NewGroupExistsException("A group with the name already exists.")
+		}
+		if c.pool.gone(rec) {
+			return poolNotFound(c.pool.ID)
+		}
+		return store.Save(rec, k, g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateGroupOutput{Group: g.describe(c.pool.ID)}, nil
+}
+
+// GetGroup implements api.Service.
+func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.GetGroupInput) (*api.GetGroupOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var g *group
+	err = c.view(func(rec *store.Records) (err error) {
+		g, err = c.mustGroup(rec, in.GroupName)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetGroupOutput{Group: g.describe(c.pool.ID)}, nil
+}
+
+// UpdateGroup implements api.Service. What is not named stays.
+func (s *Service) UpdateGroup(ctx context.Context, call *pipeline.Call, in *api.UpdateGroupInput) (*api.UpdateGroupOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var g *group
+	err = c.update(func(rec *store.Records) (err error) {
+		if g, err = c.mustGroup(rec, in.GroupName); err != nil {
+			return err
+		}
+		if in.Description != nil {
+			g.Description = in.Description
+		}
+		if in.RoleArn != nil {
+			g.RoleARN = in.RoleArn
+		}
+		if in.Precedence != nil {
+			g.Precedence = in.Precedence
+		}
+		g.Modified = call.Now
+		return store.Save(rec, groupKey(c.pool.ID, g.Name), g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateGroupOutput{Group: g.describe(c.pool.ID)}, nil
+}
+
+// DeleteGroup implements api.Service.
+func (s *Service) DeleteGroup(ctx context.Context, call *pipeline.Call, in *api.DeleteGroupInput) (*api.DeleteGroupOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		g, err := c.mustGroup(rec, in.GroupName)
+		if err != nil {
+			return err
+		}
+		keys := []store.Key{groupKey(c.pool.ID, g.Name)}
+		err = rec.Scan(inPool(c.pool.ID, "member", g.Name), nil, func(k store.Key, _ []byte) bool {
+			parts := k.Parts()
+			keys = append(keys, slices.Clone(k), inPool(c.pool.ID, "groups", parts[len(parts)-1], g.Name))
+			return true
+		})
+		for i := 0; i < len(keys) && err == nil; i++ {
+			err = rec.Delete(keys[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteGroupOutput{}, nil
+}
+
+// ListGroups implements api.Service.
+func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.ListGroupsInput) (*api.ListGroupsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	p, token, err := listPage[group](c, "ListGroups", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListGroupsOutput{Groups: []api.GroupType{}, NextToken: token}
+	for _, g := range p {
+		out.Groups = append(out.Groups, *g.describe(c.pool.ID))
+	}
+	return out, nil
+}
+
+// listPage reads one page of a list within the pool.
+func listPage[T any](c *scoped, list string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
+	cur := cursor{c.keys, c.pool.scope(), list}
+	after, err := cur.read(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	var p page[T]
+	err = c.view(func(rec *store.Records) (err error) {
+		p, err = readPage(rec, prefix, after, pageSize(limit), keep)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := cur.write(p.last)
+	return p.items, next, err
+}
+
+// AdminAddUserToGroup implements api.Service.
+func (s *Service) AdminAddUserToGroup(ctx context.Context, call *pipeline.Call, in *api.AdminAddUserToGroupInput) (*api.AdminAddUserToGroupOutput, error) {
+	err := s.member(ctx, call, in.UserPoolId, in.GroupName, in.Username, func(rec *store.Records, k store.Key, sub string) error {
+		return store.Save(rec, k, &ref{sub})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminAddUserToGroupOutput{}, nil
+}
+
+// AdminRemoveUserFromGroup implements api.Service.
+func (s *Service) AdminRemoveUserFromGroup(ctx context.Context, call *pipeline.Call, in *api.AdminRemoveUserFromGroupInput) (*api.AdminRemoveUserFromGroupOutput, error) {
+	err := s.member(ctx, call, in.UserPoolId, in.GroupName, in.Username, func(rec *store.Records, k store.Key, _ string) error {
+		return rec.Delete(k)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminRemoveUserFromGroupOutput{}, nil
+}
+
+// member changes both records of a membership.
+func (s *Service) member(ctx context.Context, call *pipeline.Call, pool, name, username *string, change func(*store.Records, store.Key, string) error) error {
+	c, err := s.in(ctx, call, pool)
+	if err != nil {
+		return err
+	}
+	return c.update(func(rec *store.Records) error {
+		u, err := c.pool.mustFind(rec, username)
+		if err != nil {
+			return err
+		}
+		g, err := c.mustGroup(rec, name)
+		if err != nil {
+			return err
+		}
+		if err := change(rec, inPool(c.pool.ID, "member", g.Name, u.Sub), u.Sub); err != nil {
+			return err
+		}
+		return change(rec, inPool(c.pool.ID, "groups", u.Sub, g.Name), u.Sub)
+	})
+}
+
+// AdminListGroupsForUser implements api.Service.
+func (s *Service) AdminListGroupsForUser(ctx context.Context, call *pipeline.Call, in *api.AdminListGroupsForUserInput) (*api.AdminListGroupsForUserOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var sub string
+	err = c.view(func(rec *store.Records) error {
+		u, err := c.pool.mustFind(rec, in.Username)
+		if err == nil {
+			sub = u.Sub
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	cur := cursor{c.keys, c.pool.scope(), "AdminListGroupsForUser/" + sub}
+	after, err := cur.read(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.AdminListGroupsForUserOutput{Groups: []api.GroupType{}}
+	var last store.Key
+	err = c.view(func(rec *store.Records) error {
+		out.Groups = out.Groups[:0]
+		var names []string
+		last, names, err = pageOfNames(rec, inPool(c.pool.ID, "groups", sub), after, pageSize(in.Limit))
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			g, err := store.Load[group](rec, groupKey(c.pool.ID, n))
+			if err != nil {
+				return err
+			}
+			if g != nil {
+				out.Groups = append(out.Groups, *g.describe(c.pool.ID))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.NextToken, err = cur.write(last)
+	return out, err
+}
+
+// pageOfNames reads the last parts of one page of keys.
+func pageOfNames(rec *store.Records, prefix, after store.Key, n int) (last store.Key, names []string, err error) {
+	var at store.Key
+	err = rec.Scan(prefix, after, func(k store.Key, _ []byte) bool {
+		if len(names) == n {
+			last = at
+			return false
+		}
+		at = slices.Clone(k)
+		parts := k.Parts()
+		names = append(names, parts[len(parts)-1])
+		return true
+	})
+	return last, names, err
+}
+
+// ListUsersInGroup implements api.Service.
+func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in *api.ListUsersInGroupInput) (*api.ListUsersInGroupOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	cur := cursor{c.keys, c.pool.scope(), "ListUsersInGroup/" + deref(in.GroupName)}
+	after, err := cur.read(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListUsersInGroupOutput{}
+	var last store.Key
+	err = c.view(func(rec *store.Records) error {
+		out.Users = []api.UserType{}
+		if _, err := c.mustGroup(rec, in.GroupName); err != nil {
+			return err
+		}
+		var subs []string
+		last, subs, err = pageOfNames(rec, inPool(c.pool.ID, "member", deref(in.GroupName)), after, pageSize(in.Limit))
+		if err != nil {
+			return err
+		}
+		for _, sub := range subs {
+			u, err := store.Load[user](rec, userKey(c.pool.ID, sub))
+			if err != nil {
+				return err
+			}
+			if u != nil {
+				out.Users = append(out.Users, u.describe())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.NextToken, err = cur.write(last)
+	return out, err
+}

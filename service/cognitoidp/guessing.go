@@ -1,0 +1,84 @@
+package cognitoidp
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// Lock-out on guessing ("Lockout behavior for failed sign-in attempts", Amazon Cognito Developer Guide): the n-th failure
+// locks for 2^(n-5) seconds, at most about 15 minutes, and 15 quiet minutes forget all.
+const (
+	freeGuesses = 5
+	maxLockout  = 15 * time.Minute
+	quiet       = 15 * time.Minute
+)
+
+func (g *guesses) locked(now time.Time) bool { return g != nil && now.Before(g.Until) }
+
+func (g *guesses) forgotten(now time.Time) bool { return now.Sub(later(g.Last, g.Until)) >= quiet }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func lockout(failed int) time.Duration {
+	if failed < freeGuesses {
+		return 0
+	}
+	if shift := failed - freeGuesses; shift < 10 {
+		return min(time.Second<<shift, maxLockout)
+	}
+	return maxLockout
+}
+
+// who is whose guesses are counted: the user by any of its names, or a name that is nobody's, which locks just the same.
+func (c *scoped) who(u *user, name string) (string, error) {
+	if u != nil {
+		return u.Sub, nil
+	}
+	seed, err := c.decoySeed("guess", name)
+	return hex.EncodeToString(seed[:16:16]), err
+}
+
+// guard returns NotAuthorizedException while the user is locked out. It is asked again in the transaction that records
+// the outcome, so that guesses made at the same moment count one after the other.
+func (c *scoped) guard(rec *store.Records, who string) error {
+	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, who))
+	if err == nil && g.locked(c.call.Now) {
+		err = lockedOut()
+	}
+	return err
+}
+
+// failed counts a wrong password.
+func (c *scoped) failed(rec *store.Records, who string) error {
+	k := c.pool.spentKey(spentGuess, who)
+	g, err := store.Load[guesses](rec, k)
+	if err != nil {
+		return err
+	}
+	now := c.call.Now
+	if g == nil || g.forgotten(now) {
+		g = &guesses{}
+	}
+	g.Failed++
+	g.Last, g.Until = now, now.Add(lockout(g.Failed))
+	if err := store.Save(rec, k, g); err != nil {
+		return err
+	}
+	return c.expire(rec, spentGuess, who, g.Until.Add(quiet))
+}
+
+// passed forgets the failures of a user who signed in.
+func (c *scoped) passed(rec *store.Records, who string) error {
+	k := c.pool.spentKey(spentGuess, who)
+	if _, found, err := rec.Get(k); err != nil || !found {
+		return err
+	}
+	return rec.Delete(k)
+}

@@ -1,0 +1,203 @@
+package cognitoidp
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+)
+
+// signingKeyBits is the size of the RSA keys that Cognito signs with.
+const signingKeyBits = 2048
+
+// The keys of a pool, by what they sign. A token under the other key is refused whatever it claims to be.
+const (
+	keyOfID = iota
+	keyOfAccess
+)
+
+// makeKeys makes the two signing keys of a new pool at once.
+func (s *Service) makeKeys(p *pool) error {
+	var errs [len(p.Keys)]error
+	var wg sync.WaitGroup
+	for i := range p.Keys {
+		wg.Go(func() { p.Keys[i], errs[i] = s.makeKey(p) })
+	}
+	wg.Wait()
+	return internal(errors.Join(errs[:]...), "make signing keys")
+}
+
+func (s *Service) makeKey(p *pool) (signingKey, error) {
+	key, err := s.newKey()
+	if err != nil {
+		return signingKey{}, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return signingKey{}, err
+	}
+	defer clear(private)
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return signingKey{}, err
+	}
+	sum := sha256.Sum256(public)
+	k := signingKey{KID: base64.StdEncoding.EncodeToString(sum[:]), Public: public}
+	k.Sealed, err = s.keys.Seal(keyring.PoolSigningKey, p.scope(), private, []byte(k.KID))
+	return k, err
+}
+
+func (k *signingKey) public() (*rsa.PublicKey, error) {
+	pub, err := x509.ParsePKIXPublicKey(k.Public)
+	if err != nil {
+		return nil, fault.Wrap(err, "read a public key")
+	}
+	r, ok := pub.(*rsa.PublicKey)
+	if !ok {
+		return nil, fault.Wrap(errors.New("not an RSA key"), "read a public key")
+	}
+	return r, nil
+}
+
+// signers keeps keys that were opened, both halves. A key id names one key for ever, so entries never go stale.
+type signers struct {
+	mu      sync.RWMutex
+	private map[string]*rsa.PrivateKey
+	public  map[string]*rsa.PublicKey
+}
+
+const maxSigners = 8192
+
+func newSigners() *signers {
+	return &signers{private: map[string]*rsa.PrivateKey{}, public: map[string]*rsa.PublicKey{}}
+}
+
+func cached[K any](s *signers, m map[string]*K, kid string, load func() (*K, error)) (*K, error) {
+	s.mu.RLock()
+	k, ok := m[kid]
+	s.mu.RUnlock()
+	if ok {
+		return k, nil
+	}
+	k, err := load()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(m) >= maxSigners {
+		clear(m)
+	}
+	m[kid] = k
+	return k, nil
+}
+
+// signer returns a private key of the pool.
+func (s *Service) signer(p *pool, which int) (*rsa.PrivateKey, error) {
+	k := &p.Keys[which]
+	return cached(s.signers, s.signers.private, k.KID, func() (*rsa.PrivateKey, error) {
+		der, err := s.keys.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
+		if err != nil {
+			return nil, fault.Wrap(err, "open a signing key")
+		}
+		defer clear(der)
+		key, err := x509.ParsePKCS8PrivateKey(der)
+		if err != nil {
+			return nil, fault.Wrap(err, "read a signing key")
+		}
+		r, ok := key.(*rsa.PrivateKey)
+		if !ok {
+			return nil, fault.Wrap(errors.New("not an RSA key"), "read a signing key")
+		}
+		return r, nil
+	})
+}
+
+// verifier returns a public key of the pool.
+func (s *Service) verifier(p *pool, which int) (*rsa.PublicKey, error) {
+	k := &p.Keys[which]
+	return cached(s.signers, s.signers.public, k.KID, k.public)
+}
+
+// ProviderName is a pool as identity pools and role trust name it: cognito-idp.<region>.amazonaws.com/<pool>.
+func ProviderName(region, pool string) string {
+	return "cognito-idp." + region + ".amazonaws.com/" + pool
+}
+
+// issuer is the iss claim of the pool's tokens.
+func (s *Service) issuer(p *pool) string {
+	if s.issuerURL != "" {
+		return s.issuerURL + "/" + p.ID
+	}
+	return "https://" + ProviderName(p.Region, p.ID)
+}
+
+// poolOfIssuer returns the pool that an issuer or provider name stands for, or nil. Without a scheme both forms are the
+// same, so that a token's iss, a provider's URL and a key of Logins all find their pool.
+func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*pool, error) {
+	i := strings.LastIndexByte(issuer, '/')
+	p, err := s.factsOf(ctx, issuer[i+1:])
+	if err != nil || p == nil {
+		return nil, err
+	}
+	switch issuer {
+	case s.issuer(p), withoutScheme(s.issuer(p)), ProviderName(p.Region, p.ID), "https://" + ProviderName(p.Region, p.ID):
+		return p, nil
+	}
+	return nil, nil
+}
+
+func withoutScheme(url string) string {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return url
+	}
+	return rest
+}
+
+// Keys returns the public key by which a token of one of this server's pools is verified without a network call. issuer is
+// the token's iss or the provider's name. ok is false for anything that is no key of a pool here, and when the store
+// cannot be read: the token is then to be refused. Callers still check iss, aud or client_id, exp and token_use.
+func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.PublicKey, alg string, ok bool) {
+	p, err := s.poolOfIssuer(ctx, issuer)
+	if err != nil || p == nil {
+		return nil, "", false
+	}
+	for which := range p.Keys {
+		if p.Keys[which].KID != kid {
+			continue
+		}
+		pub, err := s.verifier(p, which)
+		if err != nil {
+			return nil, "", false
+		}
+		return pub, jose.RS256, true
+	}
+	return nil, "", false
+}
+
+// Pool is where a user pool is and what it is called by.
+type Pool struct {
+	// Account owns the pool; ID is its id, Region its region.
+	Account, Region, ID string
+	// Issuer is the iss claim of its tokens.
+	Issuer string
+}
+
+// PoolOf returns the pool that an issuer or provider name stands for; false if there is none here.
+func (s *Service) PoolOf(ctx context.Context, issuer string) (Pool, bool, error) {
+	p, err := s.poolOfIssuer(ctx, issuer)
+	if err != nil || p == nil {
+		return Pool{}, false, err
+	}
+	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}, true, nil
+}

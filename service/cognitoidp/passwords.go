@@ -1,0 +1,185 @@
+package cognitoidp
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/srp"
+)
+
+// passwordPolicy is what a pool asks of passwords ("PasswordPolicyType", Amazon Cognito user pools API reference).
+type passwordPolicy struct {
+	MinimumLength                  int32
+	Upper, Lower, Numbers, Symbols bool
+	TemporaryDays                  int32
+}
+
+// The longest password is PasswordType's; a temporary one holds for a week unless the pool says otherwise.
+const (
+	maxPasswordLength  = 256
+	defaultTemporary   = 7
+	passwordSymbols    = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-"
+	lowerLetters       = "abcdefghijkmnopqrstuvwxyz"
+	upperLetters       = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+	digits             = "23456789"
+	invitationSymbols  = "!@#%&*?"
+	minInvitation      = 12
+	passwordNonConform = "Password did not conform with policy: "
+)
+
+// defaultPolicy is that of a pool made without one.
+func defaultPolicy() passwordPolicy {
+	return passwordPolicy{MinimumLength: 8, Upper: true, Lower: true, Numbers: true, Symbols: true, TemporaryDays: defaultTemporary}
+}
+
+func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
+	if in == nil || in.PasswordPolicy == nil {
+		return defaultPolicy(), nil
+	}
+	if in.SignInPolicy != nil && slices.ContainsFunc(in.SignInPolicy.AllowedFirstAuthFactors, func(f api.AuthFactorType) bool { return f != "PASSWORD" }) {
+		return passwordPolicy{}, notServed("A sign-in policy with factors other than PASSWORD")
+	}
+	p := in.PasswordPolicy
+	out := passwordPolicy{
+		MinimumLength: 8, Upper: deref(p.RequireUppercase), Lower: deref(p.RequireLowercase),
+		Numbers: deref(p.RequireNumbers), Symbols: deref(p.RequireSymbols), TemporaryDays: defaultTemporary,
+	}
+	if p.MinimumLength != nil {
+		out.MinimumLength = *p.MinimumLength
+	}
+	if p.TemporaryPasswordValidityDays != nil && *p.TemporaryPasswordValidityDays != 0 {
+		out.TemporaryDays = *p.TemporaryPasswordValidityDays
+	}
+	if deref(p.PasswordHistorySize) != 0 {
+		return out, notServed("A password history")
+	}
+	return out, nil
+}
+
+// check returns InvalidPasswordException for a password that the policy does not allow, in AWS's order and words.
+func (p passwordPolicy) check(password string) error {
+	wrong := ""
+	switch {
+	case utf8.RuneCountInString(password) < int(p.MinimumLength):
+		wrong = "Password not long enough"
+	case len(password) > maxPasswordLength:
+		wrong = "Password too long"
+	case p.Upper && !strings.ContainsFunc(password, func(r rune) bool { return r >= 'A' && r <= 'Z' }):
+		wrong = "Password must have uppercase characters"
+	case p.Lower && !strings.ContainsFunc(password, func(r rune) bool { return r >= 'a' && r <= 'z' }):
+		wrong = "Password must have lowercase characters"
+	case p.Numbers && !strings.ContainsAny(password, "0123456789"):
+		wrong = "Password must have numeric characters"
+	case p.Symbols && !strings.ContainsAny(password, passwordSymbols+" "):
+		wrong = "Password must have symbol characters"
+	case strings.TrimSpace(password) != password:
+		wrong = "Password must not begin or end with a space"
+	default:
+		return nil
+	}
+	return api.NewInvalidPasswordException(passwordNonConform+"%s", wrong)
+}
+
+// temporary makes a password that any policy allows.
+func (p passwordPolicy) temporary() string {
+	n := max(minInvitation, int(p.MinimumLength))
+	all := lowerLetters + upperLetters + digits + invitationSymbols
+	b := []byte{pick(lowerLetters), pick(upperLetters), pick(digits), pick(invitationSymbols)}
+	for len(b) < n {
+		b = append(b, pick(all))
+	}
+	for i := len(b) - 1; i > 0; i-- {
+		j := randomInt(i + 1)
+		b[i], b[j] = b[j], b[i]
+	}
+	return string(b)
+}
+
+func pick(from string) byte { return from[randomInt(len(from))] }
+
+// randomInt is uniform in [0, n).
+func randomInt(n int) int {
+	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
+	if err != nil {
+		panic(fmt.Sprintf("cognitoidp: no randomness: %v", err)) // crypto/rand never fails
+	}
+	return int(v.Int64())
+}
+
+// srpName is the pool's id after the underscore, as SRP hashes it.
+func (p *pool) srpName() string {
+	_, name, _ := strings.Cut(p.ID, "_")
+	return name
+}
+
+func (p *pool) scope() keyring.Scope { return keyring.Scope{Account: p.Account, Name: p.ID} }
+
+// sealPassword makes what is kept of a user's password. The username is part of it, so a user is never renamed.
+func (c *scoped) sealPassword(u *user, password string) ([]byte, error) {
+	leave, err := c.work.enter(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v := srp.NewVerifier(c.pool.srpName(), u.Username, password)
+	sealed, err := c.keys.Seal(keyring.Verifier, c.pool.scope(), v.Bytes(), []byte(u.Sub))
+	return sealed, internal(err, "seal a verifier")
+}
+
+// verifierOf returns what to check a password of u against: a decoy for a user who does not exist or has no password,
+// so that both take the same course.
+func (c *scoped) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, err error) {
+	if u == nil || u.Verifier == nil {
+		seed, err := c.decoySeed("verifier", name)
+		if err != nil {
+			return v, true, err
+		}
+		return srp.Decoy(seed), true, nil
+	}
+	plain, err := c.keys.Open(keyring.Verifier, c.pool.scope(), u.Verifier, []byte(u.Sub))
+	if err != nil {
+		return v, false, fault.Wrap(err, "open a verifier")
+	}
+	if v, err = srp.ParseVerifier(plain); err != nil {
+		return v, false, fault.Wrap(err, "read a verifier")
+	}
+	return v, false, nil
+}
+
+// decoySeed is a value that only the server can tell for a name, the same each time.
+func (c *scoped) decoySeed(what, name string) ([]byte, error) {
+	key, err := c.keys.Key(keyring.Verifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/decoy"})
+	if err != nil {
+		return nil, fault.Wrap(err, "derive a key")
+	}
+	defer key.Wipe()
+	h := hmac.New(sha256.New, key.Bytes())
+	h.Write([]byte(what + "\x00" + c.pool.fold(name)))
+	return h.Sum(nil), nil
+}
+
+// passwordMatches checks a password in plain, with the cost of one whether there is a user or not.
+func (c *scoped) passwordMatches(u *user, name, password string) (bool, error) {
+	leave, err := c.work.enter(c.ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	v, decoy, err := c.verifierOf(u, name)
+	if err != nil {
+		return false, err
+	}
+	if u != nil {
+		name = u.Username
+	}
+	return v.Matches(c.pool.srpName(), name, password) && !decoy, nil
+}

@@ -1,0 +1,163 @@
+package cognitoidp
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// errNowhere is returned for an id that the directory does not have.
+var errNowhere = errors.New("cognitoidp: not in the directory")
+
+// placeOf finds where a pool ("pool") or client ("client") is. Ids never come to mean another place, so what is cached
+// stays true; whether the thing still exists is for its own record to say.
+func (s *Service) placeOf(ctx context.Context, kind, id string) (place, error) {
+	return s.places.Get("", kind+"/"+id, func() (p place, err error) {
+		err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+			dir, err := tx.Directory()
+			if err != nil {
+				return err
+			}
+			found, err := store.Load[place](dir, store.K(kind, id))
+			if err != nil {
+				return err
+			}
+			if found == nil {
+				return errNowhere
+			}
+			p = *found
+			return nil
+		})
+		return p, err
+	})
+}
+
+// factsOf returns the pool for a decision, or nil if there is none.
+func (s *Service) factsOf(ctx context.Context, id string) (*pool, error) {
+	at, err := s.placeOf(ctx, "pool", id)
+	if errors.Is(err, errNowhere) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.pools.Get(at.Account, id, func() (*pool, error) {
+		var p *pool
+		err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+			rec, err := tx.Records(at.Account, at.Region)
+			if err != nil {
+				return err
+			}
+			if p, err = store.Load[pool](rec, poolKey(id)); err == nil && p == nil {
+				err = errNowhere
+			}
+			return err
+		})
+		return p, err
+	})
+	if errors.Is(err, errNowhere) {
+		return nil, nil
+	}
+	return p, err
+}
+
+// scoped is a request within one pool.
+type scoped struct {
+	*Service
+	ctx  context.Context
+	call *pipeline.Call
+	pool *pool
+}
+
+// in opens a pool for a request whose grant was made for it.
+func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*scoped, error) {
+	p, err := s.factsOf(ctx, deref(id))
+	if err != nil {
+		return nil, err
+	}
+	if p == nil || !granted(call.Grant, p) {
+		return nil, poolNotFound(deref(id))
+	}
+	return &scoped{s, ctx, call, p}, nil
+}
+
+// granted reports whether the grant is for where the pool is. One that is elsewhere does not exist for the request.
+func granted(g authz.Grant, p *pool) bool {
+	account, region := g.Home()
+	return account == p.Account && region == p.Region
+}
+
+// view runs fn on the records of the pool's account and region.
+func (c *scoped) view(fn func(*store.Records) error) error {
+	return c.db.View(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		return fn(rec)
+	})
+}
+
+// update runs fn on the records of the pool's account and region in a transaction. fn may run several times.
+func (c *scoped) update(fn func(*store.Records) error) error {
+	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		return fn(rec)
+	})
+}
+
+// clientOf returns an app client of any pool, with its pool opened.
+func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *client, error) {
+	at, err := s.placeOf(ctx, "client", deref(id))
+	if errors.Is(err, errNowhere) {
+		return nil, nil, clientNotFound(deref(id))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := s.in(ctx, call, &at.Pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	app, err := c.client(deref(id))
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, app, nil
+}
+
+// client returns an app client of the pool.
+func (c *scoped) client(id string) (*client, error) {
+	app, err := c.clients.Get(c.pool.Account, id, func() (app *client, err error) {
+		err = c.view(func(rec *store.Records) error {
+			if app, err = store.Load[client](rec, clientKey(c.pool.ID, id)); err == nil && app == nil {
+				err = clientNotFound(id)
+			}
+			return err
+		})
+		return app, err
+	})
+	if err == nil && app.Pool != c.pool.ID {
+		err = clientNotFound(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		return *new(T)
+	}
+	return *p
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,165 @@
+package cognitoidp
+
+import (
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// The records of the service, by account and region of the pool:
+//
+//	pool / <pool id>                                   pool
+//	in / <pool id> / client / <client id>              client
+//	in / <pool id> / user / <sub>                      user
+//	in / <pool id> / name / <username, folded>         ref to the user
+//	in / <pool id> / alias / <attribute> / <value>     ref to the user
+//	in / <pool id> / group / <name>                    group
+//	in / <pool id> / member / <group> / <sub>          ref
+//	in / <pool id> / groups / <sub> / <group>          ref
+//	in / <pool id> / code / <sub> / <purpose>          code
+//	in / <pool id> / guess / <who>                     guesses
+//	in / <pool id> / spent / <kind> / <id>             spent
+//	in / <pool id> / expiry / <time> / <kind> / <id>   expiry of a spent or guess record
+//	mail / <time> / <id>                               sealed message
+//	gone / <pool id>                                   a pool whose contents are still to be deleted
+//
+// The directory says where a pool and a client are, both of which are found by ids that are unique in the server.
+func poolKey(id string) store.Key { return store.K("pool", id) }
+
+func goneKey(id string) store.Key { return store.K("gone", id) }
+
+func inPool(id string, parts ...string) store.Key {
+	return store.K(append([]string{"in", id}, parts...)...)
+}
+
+// place is where the records of a pool or client are.
+type place struct {
+	Account, Region, Pool string
+}
+
+// ref points to a user.
+type ref struct{ Sub string }
+
+// pool is a user pool. A cached one is shared: it is never changed.
+type pool struct {
+	ID, Name, Account, Region string
+	Created, Modified         time.Time
+	Tags                      map[string]string
+	Settings                  settings
+	Schema                    []attribute
+	AutoVerified              []string
+	Aliases                   []string
+	UsernameAttributes        []string
+	CaseSensitive             bool
+	// HasUsernameConfig is true when case was decided by the caller.
+	HasUsernameConfig bool
+	// Keys sign ID tokens and access tokens, in this order.
+	Keys [2]signingKey
+}
+
+// settings are those that UpdateUserPool sets anew as a whole.
+type settings struct {
+	Password           passwordPolicy
+	DeletionProtection bool
+	AdminOnly          bool
+	UnusedDays         int32
+	Invite             *api.MessageTemplateType
+	EmailMessage       *string
+	EmailSubject       *string
+	SMSMessage         *string
+	Template           *api.VerificationMessageTemplateType
+	Email              *api.EmailConfigurationType
+	SMS                *api.SmsConfigurationType
+	Recovery           *api.AccountRecoverySettingType
+	Tier               api.UserPoolTierType
+}
+
+// signingKey is a key pair of a pool: the private half sealed.
+type signingKey struct {
+	KID    string
+	Public []byte // PKIX
+	Sealed []byte // PKCS #8
+}
+
+// client is an app client. A cached one is shared: it is never changed.
+type client struct {
+	ID, Pool, Name    string
+	Created, Modified time.Time
+	// Secret is sealed; nil for a public client.
+	Secret []byte
+	clientSettings
+}
+
+// clientSettings are those that UpdateUserPoolClient sets anew as a whole.
+type clientSettings struct {
+	Flows              []string
+	Read, Write        []string
+	Access, Identity   int64 // lifetimes of tokens as given, in their units
+	Refresh            int64
+	Units              api.TokenValidityUnitsType
+	HideUsers          bool // PreventUserExistenceErrors ENABLED
+	NoRevocation       bool
+	SessionMinutes     int32
+	IdentityProviders  []string
+	CallbackURLs       []string
+	LogoutURLs         []string
+	DefaultRedirectURI *string
+	OAuthFlows         []api.OAuthFlowType
+	OAuthScopes        []string
+	OAuth              bool
+	Propagate          bool
+}
+
+// user is a user of a pool.
+type user struct {
+	Sub, Username     string
+	Attributes        map[string]string
+	Status            api.UserStatusType
+	Disabled          bool
+	Created, Modified time.Time
+	// Verifier is sealed. Nil means that no password is set.
+	Verifier []byte
+	// TemporaryUntil is when a temporary password ends; zero for one that the user chose.
+	TemporaryUntil time.Time
+	// Epoch counts the times the user was signed out everywhere. Tokens of an earlier epoch are revoked.
+	Epoch uint32
+	// SignedOut is when Epoch last changed.
+	SignedOut time.Time
+}
+
+// group is a group of users.
+type group struct {
+	Name              string
+	Description       *string
+	RoleARN           *string
+	Precedence        *int32
+	Created, Modified time.Time
+}
+
+// code is a confirmation code on its way.
+type code struct {
+	Sealed  []byte
+	Expires time.Time
+	// Target is the attribute it was sent to.
+	Target string
+	// Sent and Failed count within the hour that began at Since.
+	Sent, Failed int
+	Since        time.Time
+}
+
+// guesses counts failed sign-ins.
+type guesses struct {
+	Failed int
+	Until  time.Time // locked out until
+	Last   time.Time
+}
+
+// spent marks what must not be used again, or counts against somebody, until it is over anyway.
+type spent struct{ Expires time.Time }
+
+func clientKey(pool, id string) store.Key { return inPool(pool, "client", id) }
+func userKey(pool, sub string) store.Key  { return inPool(pool, "user", sub) }
+func groupKey(pool, name string) store.Key {
+	return inPool(pool, "group", name)
+}

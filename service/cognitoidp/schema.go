@@ -1,0 +1,269 @@
+package cognitoidp
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+)
+
+// Limits of attributes ("Working with user attributes", Amazon Cognito Developer Guide). The number of custom attributes
+// follows "Quotas in Amazon Cognito".
+const (
+	maxCustomAttributes = 50
+	maxAttributeValue   = 2048
+	maxCustomName       = 20
+)
+
+const (
+	customPrefix = "custom:"
+	devPrefix    = "dev:"
+)
+
+// attribute is one of a pool's schema, under its full name.
+type attribute struct {
+	Name     string
+	Type     api.AttributeDataType
+	Mutable  bool
+	Required bool
+	// DeveloperOnly attributes are for Admin operations ("dev:custom:…").
+	DeveloperOnly bool
+	// MinLength and MaxLength bound a string, Min and Max a number; "" is no bound.
+	MinLength, MaxLength, Min, Max string
+}
+
+func (a *attribute) custom() bool {
+	return strings.HasPrefix(a.Name, customPrefix) || strings.HasPrefix(a.Name, devPrefix)
+}
+
+// standardAttributes are OpenID Connect's, with Cognito's bounds.
+func standardAttributes() []attribute {
+	text := func(name string) attribute {
+		return attribute{Name: name, Type: api.AttributeDataTypeString, Mutable: true, MinLength: "0", MaxLength: "2048"}
+	}
+	flag := func(name string) attribute {
+		return attribute{Name: name, Type: api.AttributeDataTypeBoolean, Mutable: true}
+	}
+	birth := text("birthdate")
+	birth.MinLength, birth.MaxLength = "10", "10"
+	sub := attribute{Name: "sub", Type: api.AttributeDataTypeString, Required: true, MinLength: "1", MaxLength: "2048"}
+	return []attribute{
+		sub, text("name"), text("given_name"), text("family_name"), text("middle_name"), text("nickname"),
+		text("preferred_username"), text("profile"), text("picture"), text("website"), text("email"),
+		flag("email_verified"), text("gender"), birth, text("zoneinfo"), text("locale"), text("phone_number"),
+		flag("phone_number_verified"), text("address"),
+		{Name: "updated_at", Type: api.AttributeDataTypeNumber, Mutable: true, Min: "0"},
+	}
+}
+
+// extendSchema adds attributes to a schema: settings of standard ones when a pool is made, custom ones then and later.
+func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool) ([]attribute, error) {
+	out := slices.Clone(schema)
+	for i := range add {
+		a := &add[i]
+		name := deref(a.Name)
+		if name == "" {
+			return nil, invalid("An attribute of the schema has no name.")
+		}
+		if at := indexOf(out, name); at >= 0 && !later {
+			if err := setStandard(&out[at], a); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		added, err := newCustom(a)
+		if err != nil {
+			return nil, err
+		}
+		if indexOf(out, added.Name) >= 0 {
+			return nil, invalid("%s: Existing attribute already has name %s.", added.Name, added.Name)
+		}
+		out = append(out, added)
+	}
+	if n := countCustom(out); n > maxCustomAttributes {
+		return nil, api.NewLimitExceededException("The number of custom attributes, %d, is over the limit of %d.", n, maxCustomAttributes)
+	}
+	return out, nil
+}
+
+func countCustom(schema []attribute) (n int) {
+	for i := range schema {
+		if schema[i].custom() {
+			n++
+		}
+	}
+	return n
+}
+
+func indexOf(schema []attribute, name string) int {
+	return slices.IndexFunc(schema, func(a attribute) bool { return a.Name == name })
+}
+
+func setStandard(to *attribute, from *api.SchemaAttributeType) error {
+	if to.Name == "sub" {
+		return invalid("Required custom attributes are not supported currently.")
+	}
+	if from.AttributeDataType != "" && from.AttributeDataType != to.Type {
+		return invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+	}
+	if from.Mutable != nil {
+		to.Mutable = *from.Mutable
+	}
+	to.Required = deref(from.Required)
+	return setBounds(to, from)
+}
+
+func newCustom(from *api.SchemaAttributeType) (attribute, error) {
+	name := strings.TrimPrefix(deref(from.Name), customPrefix)
+	if name == "" || utf8.RuneCountInString(name) > maxCustomName {
+		return attribute{}, invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
+	}
+	if deref(from.Required) {
+		return attribute{}, invalid("Required custom attributes are not supported currently.")
+	}
+	a := attribute{Name: customPrefix + name, Type: from.AttributeDataType, Mutable: from.Mutable == nil || *from.Mutable}
+	if a.Type == "" {
+		return attribute{}, invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+	}
+	if deref(from.DeveloperOnlyAttribute) {
+		a.DeveloperOnly, a.Name = true, devPrefix+a.Name
+	}
+	return a, setBounds(&a, from)
+}
+
+func setBounds(a *attribute, from *api.SchemaAttributeType) error {
+	if c := from.StringAttributeConstraints; c != nil && a.Type == api.AttributeDataTypeString {
+		if c.MinLength != nil {
+			a.MinLength = *c.MinLength
+		}
+		if c.MaxLength != nil {
+			a.MaxLength = *c.MaxLength
+		}
+	}
+	if c := from.NumberAttributeConstraints; c != nil && a.Type == api.AttributeDataTypeNumber {
+		if c.MinValue != nil {
+			a.Min = *c.MinValue
+		}
+		if c.MaxValue != nil {
+			a.Max = *c.MaxValue
+		}
+	}
+	for _, bound := range []string{a.MinLength, a.MaxLength, a.Min, a.Max} {
+		if bound == "" {
+			continue
+		}
+		if _, err := strconv.ParseInt(bound, 10, 64); err != nil {
+			return invalid("%s: a constraint is not a number: %s", a.Name, bound)
+		}
+	}
+	if n, ok := limit(a.MaxLength); ok && n > maxAttributeValue {
+		return invalid("%s: the maximum length is over %d", a.Name, maxAttributeValue)
+	}
+	return nil
+}
+
+// describe is the attribute as DescribeUserPool shows it.
+func (a *attribute) describe() api.SchemaAttributeType {
+	out := api.SchemaAttributeType{
+		Name: ptr(a.Name), AttributeDataType: a.Type, Mutable: ptr(a.Mutable), Required: ptr(a.Required),
+		DeveloperOnlyAttribute: ptr(a.DeveloperOnly),
+	}
+	switch a.Type {
+	case api.AttributeDataTypeString:
+		out.StringAttributeConstraints = &api.StringAttributeConstraintsType{MinLength: text(a.MinLength), MaxLength: text(a.MaxLength)}
+	case api.AttributeDataTypeNumber:
+		out.NumberAttributeConstraints = &api.NumberAttributeConstraintsType{MinValue: text(a.Min), MaxValue: text(a.Max)}
+	case api.AttributeDataTypeBoolean, api.AttributeDataTypeDateTime:
+	}
+	return out
+}
+
+// text is a pointer to s, or nil if it is empty.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func limit(bound string) (int64, bool) {
+	n, err := strconv.ParseInt(bound, 10, 64)
+	return n, err == nil
+}
+
+// check says what is wrong with a value, or "".
+func (a *attribute) check(value string) string {
+	if len(value) > maxAttributeValue*utf8.UTFMax || utf8.RuneCountInString(value) > maxAttributeValue {
+		return "String must be no longer than " + strconv.Itoa(maxAttributeValue) + " characters."
+	}
+	switch a.Type {
+	case api.AttributeDataTypeString:
+		return a.checkText(value)
+	case api.AttributeDataTypeNumber:
+		return a.checkNumber(value)
+	case api.AttributeDataTypeBoolean:
+		if l := strings.ToLower(value); l != "true" && l != "false" {
+			return "Boolean must be either true or false."
+		}
+	case api.AttributeDataTypeDateTime:
+		if _, err := time.Parse(time.RFC3339, value); err != nil {
+			if _, err := strconv.ParseInt(value, 10, 64); err != nil {
+				return "Date must be in ISO 8601 format or epoch format."
+			}
+		}
+	}
+	return ""
+}
+
+var (
+	// A mail address as far as it can be judged without sending to it (RFC 5321 section 4.5.3.1 has the lengths).
+	emailForm = regexp.MustCompile(`^[^@\s"<>()\[\],;:\\]{1,64}@[^@\s"<>()\[\],;:\\]{1,255}$`)
+	// E.164.
+	phoneForm = regexp.MustCompile(`^\+[0-9]{1,15}$`)
+)
+
+func (a *attribute) checkText(value string) string {
+	n := int64(utf8.RuneCountInString(value))
+	if most, ok := limit(a.MaxLength); ok && n > most {
+		return "String must be no longer than " + a.MaxLength + " characters."
+	}
+	if value == "" {
+		return "" // an empty value takes the attribute away
+	}
+	if least, ok := limit(a.MinLength); ok && n < least {
+		return "String must be at least " + a.MinLength + " characters long."
+	}
+	switch {
+	case a.Name == "email" && !emailForm.MatchString(value):
+		return "Invalid email address format."
+	case a.Name == "phone_number" && !phoneForm.MatchString(value):
+		return "Invalid phone number format."
+	}
+	return ""
+}
+
+func (a *attribute) checkNumber(value string) string {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return "Number must be an integer."
+	}
+	if least, ok := limit(a.Min); ok && n < least {
+		return "Number must be no less than " + a.Min + "."
+	}
+	if most, ok := limit(a.Max); ok && n > most {
+		return "Number must be no greater than " + a.Max + "."
+	}
+	return ""
+}
+
+// verifiedFlag is the attribute that says whether another one is verified, or "".
+func verifiedFlag(name string) string {
+	if name == "email" || name == "phone_number" {
+		return name + "_verified"
+	}
+	return ""
+}

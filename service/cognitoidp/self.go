@@ -1,0 +1,149 @@
+package cognitoidp
+
+import (
+	"context"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// GetUser implements api.Service.
+func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetUserInput) (*api.GetUserOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = b.view(func(rec *store.Records) (err error) {
+		u, err = b.user(rec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetUserOutput{Username: ptr(u.Username), UserAttributes: attributesOf(u, b.app)}, nil
+}
+
+// UpdateUserAttributes implements api.Service. An address that changes is unverified.
+func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call, in *api.UpdateUserAttributesInput) (*api.UpdateUserAttributesOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	err = b.change(func(_ *store.Records, u *user) error {
+		return b.pool.set(u, writer{client: b.app}, in.UserAttributes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateUserAttributesOutput{CodeDeliveryDetailsList: []api.CodeDeliveryDetailsType{}}, nil
+}
+
+// ChangePassword implements api.Service. Wrong guesses at the old password count as those at signing in.
+func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *api.ChangePasswordInput) (*api.ChangePasswordOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	var known *user
+	err = b.view(func(rec *store.Records) (err error) {
+		if known, err = b.user(rec); err != nil {
+			return err
+		}
+		return b.guard(rec, known.Sub)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if in.PreviousPassword == nil {
+		return nil, missing("PreviousPassword")
+	}
+	ok, err := b.passwordMatches(known, known.Username, *in.PreviousPassword)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		if err := b.pool.Settings.Password.check(deref(in.ProposedPassword)); err != nil {
+			return nil, err
+		}
+	}
+	verifier, err := b.sealPassword(known, deref(in.ProposedPassword))
+	if err != nil {
+		return nil, err
+	}
+	if err := b.replacePassword(known, ok, verifier); err != nil {
+		return nil, err
+	}
+	return &api.ChangePasswordOutput{}, nil
+}
+
+// replacePassword records the outcome of the check and sets the new password if it was right.
+func (b *bearer) replacePassword(known *user, ok bool, verifier []byte) error {
+	var refused error
+	err := b.change(func(rec *store.Records, u *user) error {
+		refused = nil
+		if err := b.guard(rec, u.Sub); err != nil {
+			return err
+		}
+		if !ok || !sameVerifier(u, known) {
+			refused = badCredentials()
+			return b.failed(rec, u.Sub)
+		}
+		u.Verifier = verifier
+		return b.passed(rec, u.Sub)
+	})
+	if err == nil {
+		err = refused
+	}
+	return err
+}
+
+// GlobalSignOut implements api.Service.
+func (s *Service) GlobalSignOut(ctx context.Context, call *pipeline.Call, in *api.GlobalSignOutInput) (*api.GlobalSignOutOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	err = b.change(func(_ *store.Records, u *user) error {
+		b.signOut(u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.GlobalSignOutOutput{}, nil
+}
+
+// RevokeToken implements api.Service. It ends a refresh token and all access tokens that came of the same sign-in. A token
+// that is no more, or was never one of this client, is answered the same way (RFC 7009 section 2.2).
+func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.RevokeTokenInput) (*api.RevokeTokenOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkClientSecret(app, deref(in.ClientSecret)); err != nil {
+		return nil, err
+	}
+	if app.NoRevocation {
+		return nil, api.NewUnsupportedOperationException("Revocation is not enabled for this client")
+	}
+	token, err := c.openRefreshToken(app, deref(in.Token))
+	switch {
+	case err == nil:
+		err = c.update(func(rec *store.Records) error {
+			_, err := c.spend(rec, spentOrigin, token.Origin, token.Expires.Add(app.lifetime(useAccess)))
+			return err
+		})
+	case strings.Contains(deref(in.Token), "."):
+		err = api.NewUnsupportedTokenTypeException("Unsupported token type")
+	case fault.Is(err, "NotAuthorizedException"):
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &api.RevokeTokenOutput{}, nil
+}

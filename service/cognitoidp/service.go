@@ -1,0 +1,110 @@
+// Package cognitoidp implements Amazon Cognito user pools: pools and app clients, users with their attributes, groups,
+// sign-up, sign-in by password and by SRP, and the tokens that come of it.
+//
+// Three tags of a pool say what AWS would need a trigger or care for:
+//
+//   - bulkhead:session-tags = "TenantID=custom:tenant_id" puts the attribute's value into ID tokens as a session tag (the
+//     claim https://aws.amazon.com/tags). Several pairs are separated by spaces or commas. A user without the attribute
+//     gets no such tag.
+//   - bulkhead:tenant-attribute = "custom:tenant_id" leaves the attribute to the Admin operations, whatever app clients
+//     may write. Custom attributes named by bulkhead:session-tags are kept from users in the same way, for whoever can
+//     write such an attribute chooses the tenant it acts for.
+package cognitoidp
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"runtime"
+	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// serviceName is the signing name, and the prefix of actions.
+const serviceName = "cognito-idp"
+
+// Config is what the service needs.
+type Config struct {
+	// DB holds the records.
+	DB *store.DB
+	// Keys seals the secrets in them.
+	Keys *keyring.Keyring
+	// IssuerURL makes issuers "<IssuerURL>/<pool>"; empty means AWS's form, https://cognito-idp.<region>.amazonaws.com/<pool>.
+	IssuerURL string
+	// Deliver sends codes and invitations. Nil keeps them in the local mailbox (see Mailbox).
+	Deliver Deliverer
+}
+
+// Service implements the operations.
+type Service struct {
+	db        *store.DB
+	keys      *keyring.Keyring
+	issuerURL string
+	deliver   Deliverer
+	places    *store.Cache[string, place]
+	pools     *store.Cache[string, *pool]
+	clients   *store.Cache[string, *client]
+	signers   *signers
+	newKey    func() (*rsa.PrivateKey, error)
+	work      *gate
+}
+
+// Sizes of caches, in entries: some 2 kB each for pools.
+const (
+	cachedPools   = 16384
+	cachedClients = 65536
+	cachedPlaces  = 65536
+)
+
+// New returns the service.
+func New(c Config) (*Service, error) {
+	if c.DB == nil || c.Keys == nil {
+		return nil, errors.New("cognitoidp: a store and a keyring are needed")
+	}
+	s := &Service{
+		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver,
+		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
+		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
+		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
+		signers: newSigners(),
+		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
+		work:    newGate(runtime.GOMAXPROCS(0)),
+	}
+	if s.deliver == nil {
+		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}
+	}
+	return s, nil
+}
+
+// gate bounds the computations that anybody can ask for: the cost of passwords and signatures. It sheds what would wait
+// too long, before any of it is computed.
+type gate struct {
+	slots, queue chan struct{}
+}
+
+// queuePerSlot is how many sign-ins may wait for each processor: at some 3 ms each, a wait of about 200 ms.
+const queuePerSlot = 64
+
+func newGate(n int) *gate {
+	return &gate{slots: make(chan struct{}, n), queue: make(chan struct{}, n*(queuePerSlot+1))}
+}
+
+// enter waits for a turn. The caller calls leave when err is nil.
+func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case g.queue <- struct{}{}:
+	default:
+		return nil, tooManyRequests()
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return func() { <-g.slots; <-g.queue }, nil
+	case <-ctx.Done():
+		<-g.queue
+		return nil, fault.Wrap(ctx.Err(), "wait for a turn")
+	}
+}

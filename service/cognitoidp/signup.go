@@ -1,0 +1,332 @@
+package cognitoidp
+
+import (
+	"context"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// SignUp implements api.Service.
+func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignUpInput) (*api.SignUpOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+		return nil, err
+	}
+	if c.pool.Settings.AdminOnly {
+		return nil, api.NewNotAuthorizedException("SignUp is not permitted for this user pool")
+	}
+	if in.Password == nil {
+		return nil, invalid("Password is required to sign up.")
+	}
+	if err := c.pool.Settings.Password.check(*in.Password); err != nil {
+		return nil, err
+	}
+	u, err := c.newUser(deref(in.Username), writer{client: app, creating: true}, in.UserAttributes)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.pool.requireAttributes(u); err != nil {
+		return nil, err
+	}
+	if u.Verifier, err = c.sealPassword(u, *in.Password); err != nil {
+		return nil, err
+	}
+	u.Status = api.UserStatusTypeUnconfirmed
+	to, sends := c.pool.signUpDestination(u)
+	var plain string
+	err = c.update(func(rec *store.Records) error {
+		if err := c.create(rec, u, false); err != nil {
+			return err
+		}
+		if sends {
+			plain, err = c.newCode(rec, u, codeSignUp, to.attribute)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.SignUpOutput{UserConfirmed: ptr(false), UserSub: ptr(u.Sub)}
+	if sends {
+		out.CodeDeliveryDetails = to.details()
+		err = c.sendCode(u, to, plain)
+	}
+	return out, err
+}
+
+// ConfirmSignUp implements api.Service.
+func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *api.ConfirmSignUpInput) (*api.ConfirmSignUpOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+		return nil, err
+	}
+	var refused error
+	err = c.update(func(rec *store.Records) (err error) {
+		refused, err = c.confirm(rec, app, in)
+		return err
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &api.ConfirmSignUpOutput{}, nil
+}
+
+// confirm checks the code and confirms the user. A wrong guess is `refused`, and to be committed.
+func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput) (refused, err error) {
+	before, err := c.pool.find(rec, deref(in.Username))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case before == nil && app.HideUsers, before != nil && before.Disabled && app.HideUsers:
+		return nil, codeExpired()
+	case before == nil:
+		return nil, userNotFound()
+	case before.Status != api.UserStatusTypeUnconfirmed:
+		return nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
+	}
+	target, refused, err := c.useCode(rec, before, codeSignUp, deref(in.ConfirmationCode))
+	if refused != nil || err != nil {
+		return refused, err
+	}
+	u := before.clone()
+	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
+	u.put(verifiedFlag(target), "true")
+	return nil, c.pool.save(rec, before, u, deref(in.ForceAliasCreation))
+}
+
+// ResendConfirmationCode implements api.Service.
+func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Call, in *api.ResendConfirmationCodeInput) (*api.ResendConfirmationCodeOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+		return nil, err
+	}
+	var u *user
+	var to destination
+	var plain string
+	err = c.update(func(rec *store.Records) (err error) {
+		if u, err = c.reachable(rec, app, in.Username); err != nil {
+			return err
+		}
+		if u == nil {
+			return c.pretendCode(rec, deref(in.Username), codeSignUp)
+		}
+		if u.Status != api.UserStatusTypeUnconfirmed {
+			return invalid("User is already confirmed.")
+		}
+		sends := false
+		if to, sends = c.pool.signUpDestination(u); !sends {
+			return invalid("Auto verification not turned on.")
+		}
+		plain, err = c.newCode(rec, u, codeSignUp, to.attribute)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		to, err = c.pretended(deref(in.Username))
+		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, err
+	}
+	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
+}
+
+// reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
+func (c *scoped) reachable(rec *store.Records, app *client, name *string) (*user, error) {
+	u, err := c.pool.find(rec, deref(name))
+	if err != nil {
+		return nil, err
+	}
+	if u == nil || u.Disabled {
+		switch {
+		case app.HideUsers:
+			return nil, nil
+		case u == nil:
+			return nil, userNotFound()
+		default:
+			return nil, userDisabled()
+		}
+	}
+	return u, nil
+}
+
+// pretended is the address of a user who does not exist: the name itself where it is one, else one that stays the same
+// ("Managing user existence error responses", Amazon Cognito Developer Guide).
+func (c *scoped) pretended(name string) (destination, error) {
+	switch {
+	case emailForm.MatchString(name):
+		return destination{"email", name}, nil
+	case phoneForm.MatchString(name):
+		return destination{"phone_number", name}, nil
+	}
+	seed, err := c.decoySeed("address", name)
+	if err != nil {
+		return destination{}, err
+	}
+	letter := func(b byte) string { return string(rune('a' + b%26)) }
+	return destination{"email", letter(seed[0]) + "@" + letter(seed[1])}, nil
+}
+
+// ghost stands for a name that is nobody's, so that codes for it are counted as a user's are.
+func (c *scoped) ghost(name string) (*user, error) {
+	who, err := c.who(nil, name)
+	return &user{Sub: who}, err
+}
+
+// pretendCode makes a code that is sent to nobody.
+func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
+	g, err := c.ghost(name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.newCode(rec, g, purpose, ""); err != nil {
+		return err
+	}
+	return c.expire(rec, spentCode, g.Sub+"/"+purpose, c.call.Now.Add(codeWindow))
+}
+
+// pretendReset refuses a code for nobody as it would a wrong one for a user.
+func (c *scoped) pretendReset(name, given string) error {
+	g, err := c.ghost(name)
+	if err != nil {
+		return err
+	}
+	var refused error
+	err = c.update(func(rec *store.Records) (err error) {
+		_, refused, err = c.useCode(rec, g, codeForgot, given)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		return refused
+	}
+	return codeMismatch()
+}
+
+// ForgotPassword implements api.Service.
+func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *api.ForgotPasswordInput) (*api.ForgotPasswordOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+		return nil, err
+	}
+	var u *user
+	var to destination
+	var plain string
+	err = c.update(func(rec *store.Records) (err error) {
+		if u, err = c.reachable(rec, app, in.Username); err != nil {
+			return err
+		}
+		if u == nil {
+			return c.pretendCode(rec, deref(in.Username), codeForgot)
+		}
+		to, plain, err = c.forgot(rec, u)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		to, err = c.pretended(deref(in.Username))
+		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, err
+	}
+	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
+}
+
+// forgot makes the code by which a user sets a new password.
+func (c *scoped) forgot(rec *store.Records, u *user) (to destination, plain string, err error) {
+	if u.Status == api.UserStatusTypeForceChangePassword {
+		return to, "", api.NewNotAuthorizedException("User password cannot be reset in the current state.")
+	}
+	if to, err = c.pool.recoveryDestination(u); err != nil {
+		return to, "", err
+	}
+	plain, err = c.newCode(rec, u, codeForgot, to.attribute)
+	return to, plain, err
+}
+
+// ConfirmForgotPassword implements api.Service.
+func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call, in *api.ConfirmForgotPasswordInput) (*api.ConfirmForgotPasswordOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+		return nil, err
+	}
+	if err := c.pool.Settings.Password.check(deref(in.Password)); err != nil {
+		return nil, err
+	}
+	var known *user
+	err = c.view(func(rec *store.Records) (err error) {
+		known, err = c.pool.find(rec, deref(in.Username))
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case app.HideUsers && (known == nil || known.Disabled):
+		return nil, c.pretendReset(deref(in.Username), deref(in.ConfirmationCode))
+	case known == nil:
+		return nil, userNotFound()
+	case known.Disabled:
+		return nil, userDisabled()
+	}
+	verifier, err := c.sealPassword(known, deref(in.Password))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.resetPassword(known.Sub, deref(in.ConfirmationCode), verifier); err != nil {
+		return nil, err
+	}
+	return &api.ConfirmForgotPasswordOutput{}, nil
+}
+
+// resetPassword sets a new password by a code. It confirms a user who was not, for the code shows the address as well.
+func (c *scoped) resetPassword(sub, given string, verifier []byte) error {
+	var refused error
+	err := c.update(func(rec *store.Records) error {
+		before, err := store.Load[user](rec, userKey(c.pool.ID, sub))
+		if err != nil {
+			return err
+		}
+		if before == nil {
+			return codeExpired()
+		}
+		var target string
+		if target, refused, err = c.useCode(rec, before, codeForgot, given); err != nil || refused != nil {
+			return err
+		}
+		u := before.clone()
+		u.Status, u.Verifier, u.TemporaryUntil = api.UserStatusTypeConfirmed, verifier, time.Time{}
+		u.Modified = c.call.Now
+		u.put(verifiedFlag(target), "true")
+		if err := c.passed(rec, u.Sub); err != nil {
+			return err
+		}
+		return c.pool.save(rec, before, u, false)
+	})
+	if err == nil {
+		err = refused
+	}
+	return err
+}

@@ -1,0 +1,323 @@
+package cognitoidp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+const (
+	useAccess  = "access"
+	useID      = "id"
+	useRefresh = "refresh"
+	// scopeSelf is the scope of tokens that come of the API: their users may manage themselves.
+	scopeSelf = "aws.cognito.signin.user.admin"
+	// tagsClaim carries session tags ("Passing session tags using AssumeRoleWithWebIdentity", IAM User Guide).
+	tagsClaim = "https://aws.amazon.com/tags"
+)
+
+// signIn is what all tokens of one sign-in share.
+type signIn struct {
+	origin string // origin_jti: what revocation names
+	at     time.Time
+	event  string
+}
+
+// newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
+// before the user was last signed out everywhere; the rest is random (RFC 9562 version 8).
+func (c *scoped) newSignIn(u *user) signIn {
+	var id [16]byte
+	rand.Read(id[:]) //nolint:errcheck // never fails (crypto/rand)
+	binary.BigEndian.PutUint32(id[:], u.Epoch)
+	return signIn{formatUUID(id, 8), c.call.Now, newUUID()}
+}
+
+// epochOf reads the epoch out of an origin.
+func epochOf(origin string) (uint32, bool) {
+	if len(origin) != 36 {
+		return 0, false
+	}
+	b, err := hex.DecodeString(origin[:8])
+	if err != nil {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
+// tagsOf is the claim of session tags.
+type tagsOf struct {
+	Principal  map[string][]string `json:"principal_tags"`
+	Transitive []string            `json:"transitive_tag_keys"`
+}
+
+// idClaims are the claims of an ID token ("Understanding the identity (ID) token", Amazon Cognito Developer Guide).
+func (c *scoped) idClaims(app *client, u *user, in signIn, m membership) map[string]any {
+	claims := c.commonClaims(app, u, in, useID)
+	claims["aud"] = app.ID
+	claims["cognito:username"] = u.Username
+	m.claim(claims, true)
+	for name, value := range u.Attributes {
+		if mayRead(app, name) && claims[name] == nil {
+			claims[name] = claimValue(name, value)
+		}
+	}
+	if t := c.pool.tagsClaim(u); t != nil {
+		claims[tagsClaim] = t
+	}
+	return claims
+}
+
+// claimValue gives an attribute the type that OpenID Connect says (Core 1.0 section 5.1). Custom ones are strings.
+func claimValue(name, value string) any {
+	switch name {
+	case "email_verified", "phone_number_verified":
+		return value == "true"
+	case "address":
+		return map[string]string{"formatted": value}
+	case "updated_at":
+		return json.Number(value)
+	}
+	return value
+}
+
+// tagsClaim is the session tags that the pool declares and the user has, or nil if there are none.
+func (p *pool) tagsClaim(u *user) *tagsOf {
+	t := &tagsOf{Principal: map[string][]string{}}
+	for _, tag := range p.sessionTags() {
+		value := u.Attributes[tag.Attribute]
+		if tag.Attribute == "sub" {
+			value = u.Sub
+		}
+		if value == "" {
+			continue
+		}
+		if _, twice := t.Principal[tag.Key]; !twice {
+			t.Transitive = append(t.Transitive, tag.Key)
+		}
+		t.Principal[tag.Key] = []string{value}
+	}
+	if len(t.Principal) == 0 {
+		return nil
+	}
+	return t
+}
+
+// accessClaims are the claims of an access token ("Understanding the access token").
+func (c *scoped) accessClaims(app *client, u *user, in signIn, m membership) map[string]any {
+	claims := c.commonClaims(app, u, in, useAccess)
+	claims["client_id"] = app.ID
+	claims["username"] = u.Username
+	claims["scope"] = scopeSelf
+	m.claim(claims, false)
+	return claims
+}
+
+func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[string]any {
+	now := c.call.Now
+	life := app.lifetime(use)
+	claims := map[string]any{
+		"sub": u.Sub, "iss": c.issuer(c.pool), "token_use": use, "event_id": in.event, "jti": newUUID(),
+		"auth_time": in.at.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+	}
+	if !app.NoRevocation {
+		claims["origin_jti"] = in.origin
+	}
+	return claims
+}
+
+// issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
+func (c *scoped) issue(app *client, u *user, in signIn, m membership, refresh bool) (*api.AuthenticationResultType, error) {
+	leave, err := c.work.enter(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	id, err := c.sign(keyOfID, c.idClaims(app, u, in, m))
+	if err != nil {
+		return nil, err
+	}
+	access, err := c.sign(keyOfAccess, c.accessClaims(app, u, in, m))
+	if err != nil {
+		return nil, err
+	}
+	out := &api.AuthenticationResultType{
+		IdToken: &id, AccessToken: &access, TokenType: ptr("Bearer"),
+		ExpiresIn: ptr(int32(app.lifetime(useAccess) / time.Second)), //nolint:gosec // at most a day
+	}
+	if refresh {
+		out.RefreshToken, err = c.newRefreshToken(app, u, in)
+	}
+	return out, err
+}
+
+func (c *scoped) sign(which int, claims map[string]any) (string, error) {
+	key, err := c.signer(c.pool, which)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return "", fault.Wrap(err, "encode claims")
+	}
+	token, err := jose.Sign(key, c.pool.Keys[which].KID, text)
+	return token, internal(err, "sign a token")
+}
+
+// refreshToken is the content of one: sealed, so that nothing of it is stored or can be read or made up.
+type refreshToken struct {
+	Sub, Origin string
+	At, Expires time.Time
+	Epoch       uint32
+}
+
+func (c *scoped) newRefreshToken(app *client, u *user, in signIn) (*string, error) {
+	text, err := json.Marshal(refreshToken{u.Sub, in.origin, in.at, in.at.Add(app.lifetime(useRefresh)), u.Epoch})
+	if err != nil {
+		return nil, fault.Wrap(err, "encode a refresh token")
+	}
+	sealed, err := c.keys.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(app.ID))
+	if err != nil {
+		return nil, fault.Wrap(err, "seal a refresh token")
+	}
+	return ptr(base64.RawURLEncoding.EncodeToString(sealed)), nil
+}
+
+// openRefreshToken reads a refresh token of the app client. Another client's is none.
+func (c *scoped) openRefreshToken(app *client, token string) (*refreshToken, error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil {
+		return nil, badRefreshToken()
+	}
+	text, err := c.keys.Open(keyring.RefreshToken, c.pool.scope(), sealed, []byte(app.ID))
+	if err != nil {
+		return nil, badRefreshToken()
+	}
+	var t refreshToken
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, fault.Wrap(err, "read a refresh token")
+	}
+	return &t, nil
+}
+
+// claims are those of an access token that the server reads back.
+type claims struct {
+	Sub      string `json:"sub"`
+	Issuer   string `json:"iss"`
+	ClientID string `json:"client_id"`
+	Use      string `json:"token_use"`
+	Scope    string `json:"scope"`
+	Origin   string `json:"origin_jti"`
+	Expires  int64  `json:"exp"`
+	Issued   int64  `json:"iat"`
+}
+
+// verifyAccess checks an access token by itself: signature, issuer, use and time. It returns the token's pool.
+func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
+	t, err := jose.Parse(compact)
+	if err != nil {
+		return nil, nil, badAccessToken()
+	}
+	var c claims
+	if json.Unmarshal(t.Claims, &c) != nil {
+		return nil, nil, badAccessToken()
+	}
+	p, err := s.factsOf(ctx, c.Issuer[strings.LastIndexByte(c.Issuer, '/')+1:])
+	if err != nil {
+		return nil, nil, err
+	}
+	if p == nil || s.issuer(p) != c.Issuer || t.KID != p.Keys[keyOfAccess].KID {
+		return nil, nil, badAccessToken()
+	}
+	key, err := s.verifier(p, keyOfAccess)
+	if err != nil {
+		return nil, nil, err
+	}
+	if t.Verify(key) != nil || c.Use != useAccess {
+		return nil, nil, badAccessToken()
+	}
+	if now.Unix() >= c.Expires {
+		return nil, nil, accessTokenExpired()
+	}
+	return p, &c, nil
+}
+
+// bearer is a request of a user by access token.
+type bearer struct {
+	*scoped
+	app    *client
+	claims *claims
+}
+
+// bearerOf opens the pool of an access token and its app client.
+func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *string) (*bearer, error) {
+	p, claims, err := s.verifyAccess(ctx, deref(token), call.Now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.in(ctx, call, &p.ID)
+	if err != nil {
+		return nil, err
+	}
+	app, err := c.client(claims.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	return &bearer{c, app, claims}, nil
+}
+
+// user loads the token's user, or says why the token is not good any more.
+func (b *bearer) user(rec *store.Records) (*user, error) {
+	u, err := store.Load[user](rec, userKey(b.pool.ID, b.claims.Sub))
+	switch {
+	case err != nil:
+		return nil, err
+	case u == nil:
+		return nil, userNotFound()
+	case u.Disabled:
+		return nil, userDisabled()
+	case b.signedOut(u):
+		return nil, accessTokenRevoked()
+	}
+	revoked, err := b.revoked(rec, b.claims.Origin)
+	if err == nil && revoked {
+		err = accessTokenRevoked()
+	}
+	return u, err
+}
+
+// signedOut reports whether the user was signed out since the token was made. A token without an origin tells by its
+// time, to the second and in doubt against it.
+func (b *bearer) signedOut(u *user) bool {
+	if epoch, ok := epochOf(b.claims.Origin); ok {
+		return epoch != u.Epoch
+	}
+	return !u.SignedOut.IsZero() && b.claims.Issued <= u.SignedOut.Unix()
+}
+
+// change loads the token's user, lets fn change it and saves it.
+func (b *bearer) change(fn func(rec *store.Records, u *user) error) error {
+	return b.update(func(rec *store.Records) error {
+		before, err := b.user(rec)
+		if err != nil {
+			return err
+		}
+		u := before.clone()
+		if err := fn(rec, u); err != nil {
+			return err
+		}
+		u.Modified = b.call.Now
+		return b.pool.save(rec, before, u, false)
+	})
+}
