@@ -118,9 +118,9 @@ func TestCreateAccount(t *testing.T) {
 	}
 	trusted := func(caller, account string) bool {
 		return policy.Evaluate(&policy.Request{
-			Action: "sts:AssumeRole", Resource: role.ARN, ResourceAccount: account,
-			Principal: policy.Principal{Account: account, ARN: caller, Root: false}, Context: &policy.Context{},
-		}, &policy.Policies{Resource: &role.Trust, Identity: policy.NewSet([]policy.Source{all(t)})}).Allowed
+			Action: "sts:AssumeRole", Resource: role.ARN, ResourceAccount: *done.AccountId,
+			Principal: policy.Principal{Account: account, ARN: caller}, Context: &policy.Context{},
+		}, &policy.Policies{Resource: &role.Trust, ResourceMode: policy.ResourceRequired, Identity: policy.NewSet([]policy.Source{all(t)})}).Allowed
 	}
 	if !trusted("arn:aws:iam::"+management+":user/admin", management) || trusted("arn:aws:iam::444455556666:user/x", "444455556666") {
 		t.Error("the role does not trust exactly the management account")
