@@ -72,7 +72,7 @@ func (b *Mailbox) Deliver(ctx context.Context, g authz.Grant, m Message) error {
 	if err != nil {
 		return fault.Wrap(err, "seal a message")
 	}
-	id, trim := newUUID(), randomInt(trimEvery) == 0
+	trim := randomInt(trimEvery) == 0
 	return b.db.Update(ctx, g, func(tx *store.Tx) error {
 		rec, err := tx.Records(m.Account, m.Region)
 		if err != nil {
@@ -83,8 +83,22 @@ func (b *Mailbox) Deliver(ctx context.Context, g authz.Grant, m Message) error {
 				return err
 			}
 		}
-		return store.Save(rec, store.K("mail", fmt.Sprintf("%020d", m.Time.UnixNano()), id), &letter{sealed})
+		k, err := slot(rec, m.Time)
+		if err != nil {
+			return err
+		}
+		return store.Save(rec, k, &letter{sealed})
 	})
+}
+
+// slot is the first free key from a time on, so that messages of one instant keep their order.
+func slot(rec *store.Records, at time.Time) (store.Key, error) {
+	for n := at.UnixNano(); ; n++ {
+		k := store.K("mail", fmt.Sprintf("%020d", n))
+		if _, taken, err := rec.Get(k); err != nil || !taken {
+			return k, err
+		}
+	}
 }
 
 func dropOldest(rec *store.Records) error {

@@ -21,7 +21,7 @@ import (
 //	in / <pool id> / guess / <who>                     guesses
 //	in / <pool id> / spent / <kind> / <id>             spent
 //	in / <pool id> / expiry / <time> / <kind> / <id>   expiry of a spent or guess record
-//	mail / <time> / <id>                               sealed message
+//	mail / <time>                                      sealed message
 //	gone / <pool id>                                   a pool whose contents are still to be deleted
 //
 // The directory says where a pool and a client are, both of which are found by ids that are unique in the server.
