@@ -86,6 +86,16 @@ func (g Grant) Home() (account, region string) {
 	return g.g.resources[0].account, g.g.resources[0].region
 }
 
+// Resource returns where the resource of the i-th check is and its identity (Resource.ID), so that a handler acts on the
+// very resource that was decided about, whatever the request's names for it mean by now. It is zero if there is none.
+func (g Grant) Resource(i int) (account, region, id string) {
+	if g.g == nil || i < 0 || i >= len(g.g.resources) {
+		return "", "", ""
+	}
+	r := &g.g.resources[i]
+	return r.account, r.region, r.id
+}
+
 // RowRule returns the rule for the rows of the resource with the id, or false if the grant does not cover its rows.
 func (g Grant) RowRule(id string) (RowRule, bool) {
 	if g.g == nil || id == "" {

@@ -59,6 +59,9 @@ type Resource struct {
 	// ID is the identity that views are bound to, so that a resource made anew under the same name is another one.
 	// Empty binds to the service's records of the account and region.
 	ID string
+	// Concealed keeps the ARN, and the reason of a denial, out of what a denied caller is told: for a resource that the
+	// request named in another way (an alias, a ciphertext), so that a denial tells nobody whether there is one.
+	Concealed bool
 	// Tags become aws:ResourceTag/…
 	Tags []authn.Tag
 	// Policy is the resource-based policy; nil if there is none.

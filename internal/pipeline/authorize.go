@@ -52,6 +52,11 @@ func (c *Call) denied(op *Op, out *authz.Outcome) error {
 	}
 	msg := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s%s",
 		whoIs(c.Caller), d.Check.Action, d.Check.Resource.ARN, why(d))
+	if d.Check.Resource.Concealed {
+		msg = fmt.Sprintf("User: %s is not authorized to perform: %s on this resource because the resource does not exist in this "+
+			"Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+			whoIs(c.Caller), d.Check.Action)
+	}
 	if d.Check.As != nil {
 		msg = "Not authorized to perform " + d.Check.Action
 	}
@@ -124,6 +129,10 @@ func (c *Call) encodeDenial(d *authz.Decided) (string, error) {
 	} else {
 		// the other account's policies are not the caller's operators' to read
 		m.Explanation = d.Decision.Reason
+		if d.Check.Resource.Concealed {
+			m.Context.Resource = ""
+			m.Explanation = nil
+		}
 	}
 	b, err := json.Marshal(m)
 	if err != nil {
