@@ -27,6 +27,12 @@ func (v *DeleteTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 func (v *DeleteTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *GetAuditAnchorsInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *GetAuditAnchorsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *GetTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 	v.Id = rest.Label(r, "Id").StringPtr()
 	return v, nil
@@ -34,6 +40,22 @@ func (v *GetTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *GetTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *ListAuditEventsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	var err error
+	if v.MaxResults, err = rest.Query(r, "maxResults").Int32Ptr(); err != nil {
+		return nil, err
+	}
+	if v.Start, err = rest.Query(r, "start").TimePtr(); err != nil {
+		return nil, err
+	}
+	v.Tenant = rest.Query(r, "tenant").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ListAuditEventsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
 func (v *ListTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
@@ -47,3 +69,9 @@ func (v *ListTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *ListTenantsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *VerifyAuditInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *VerifyAuditOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }

@@ -9,6 +9,40 @@ import (
 	"github.com/bulkhead/bulkhead/internal/protocol/jsoncodec"
 )
 
+// AppendJSON appends v.
+func (v *AuditEvent) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Event != nil {
+		b = jsoncodec.AppendKey(b, "Event")
+		b = jsoncodec.AppendString(b, *v.Event)
+	}
+	if v.Id != nil {
+		b = jsoncodec.AppendKey(b, "Id")
+		b = jsoncodec.AppendString(b, *v.Id)
+	}
+	if v.Name != nil {
+		b = jsoncodec.AppendKey(b, "Name")
+		b = jsoncodec.AppendString(b, *v.Name)
+	}
+	if v.Source != nil {
+		b = jsoncodec.AppendKey(b, "Source")
+		b = jsoncodec.AppendString(b, *v.Source)
+	}
+	if v.Tenant != nil {
+		b = jsoncodec.AppendKey(b, "Tenant")
+		b = jsoncodec.AppendString(b, *v.Tenant)
+	}
+	if v.Time != nil {
+		b = jsoncodec.AppendKey(b, "Time")
+		b = jsoncodec.AppendTime(b, *v.Time)
+	}
+	if v.Username != nil {
+		b = jsoncodec.AppendKey(b, "Username")
+		b = jsoncodec.AppendString(b, *v.Username)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *CreateTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -78,6 +112,32 @@ func (v *DeleteTenantOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetAuditAnchorsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetAuditAnchorsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Anchors != nil {
+		b = jsoncodec.AppendKey(b, "Anchors")
+		b = appendAnchorListJSON(b, v.Anchors)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *GetTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -99,6 +159,32 @@ func (v *GetTenantOutput) AppendJSON(b []byte) []byte {
 	if v.Tenant != nil {
 		b = jsoncodec.AppendKey(b, "Tenant")
 		b = v.Tenant.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListAuditEventsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListAuditEventsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Events != nil {
+		b = jsoncodec.AppendKey(b, "Events")
+		b = appendAuditEventListJSON(b, v.Events)
 	}
 	return append(b, '}')
 }
@@ -205,6 +291,88 @@ func (v *Tenant) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *VerifyAuditInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Anchors":
+			v.Anchors, err = decodeAnchorListJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *VerifyAuditOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Chains != nil {
+		b = jsoncodec.AppendKey(b, "Chains")
+		b = jsoncodec.AppendInt(b, int64(*v.Chains))
+	}
+	if v.Gaps != nil {
+		b = jsoncodec.AppendKey(b, "Gaps")
+		b = jsoncodec.AppendInt(b, int64(*v.Gaps))
+	}
+	if v.Ok != nil {
+		b = jsoncodec.AppendKey(b, "Ok")
+		b = jsoncodec.AppendBool(b, *v.Ok)
+	}
+	if v.Open != nil {
+		b = jsoncodec.AppendKey(b, "Open")
+		b = jsoncodec.AppendInt(b, int64(*v.Open))
+	}
+	if v.Pending != nil {
+		b = jsoncodec.AppendKey(b, "Pending")
+		b = jsoncodec.AppendInt(b, int64(*v.Pending))
+	}
+	if v.Problems != nil {
+		b = jsoncodec.AppendKey(b, "Problems")
+		b = appendStringListJSON(b, v.Problems)
+	}
+	if v.Records != nil {
+		b = jsoncodec.AppendKey(b, "Records")
+		b = jsoncodec.AppendInt(b, int64(*v.Records))
+	}
+	return append(b, '}')
+}
+
+func decodeAnchorListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendAnchorListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func appendAuditEventListJSON(b []byte, v []AuditEvent) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func appendStepListJSON(b []byte, v []Step) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -212,6 +380,17 @@ func appendStepListJSON(b []byte, v []Step) []byte {
 			b = append(b, ',')
 		}
 		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendStringListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
 	}
 	return append(b, ']')
 }

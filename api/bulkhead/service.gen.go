@@ -17,16 +17,22 @@ import (
 type Service interface {
 	CreateTenant(context.Context, *pipeline.Call, *CreateTenantInput) (*CreateTenantOutput, error)
 	DeleteTenant(context.Context, *pipeline.Call, *DeleteTenantInput) (*DeleteTenantOutput, error)
+	GetAuditAnchors(context.Context, *pipeline.Call, *GetAuditAnchorsInput) (*GetAuditAnchorsOutput, error)
 	GetTenant(context.Context, *pipeline.Call, *GetTenantInput) (*GetTenantOutput, error)
+	ListAuditEvents(context.Context, *pipeline.Call, *ListAuditEventsInput) (*ListAuditEventsOutput, error)
 	ListTenants(context.Context, *pipeline.Call, *ListTenantsInput) (*ListTenantsOutput, error)
+	VerifyAudit(context.Context, *pipeline.Call, *VerifyAuditInput) (*VerifyAuditOutput, error)
 }
 
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
 	CreateTenant(*authz.Scope, *CreateTenantInput) authz.Requirement
 	DeleteTenant(*authz.Scope, *DeleteTenantInput) authz.Requirement
+	GetAuditAnchors(*authz.Scope, *GetAuditAnchorsInput) authz.Requirement
 	GetTenant(*authz.Scope, *GetTenantInput) authz.Requirement
+	ListAuditEvents(*authz.Scope, *ListAuditEventsInput) authz.Requirement
 	ListTenants(*authz.Scope, *ListTenantsInput) authz.Requirement
+	VerifyAudit(*authz.Scope, *VerifyAuditInput) authz.Requirement
 }
 
 // Operations binds each operation to its requirement and its implementation.
@@ -36,10 +42,16 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			restjson.Decode[CreateTenantInput], r.CreateTenant, s.CreateTenant, restjson.Encode[CreateTenantOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTenant", Kind: pipeline.Management, Write: true, Method: "DELETE", Path: "/-/api/v1/tenants/{Id}"},
 			restjson.Decode[DeleteTenantInput], r.DeleteTenant, s.DeleteTenant, restjson.Encode[DeleteTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetAuditAnchors", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/audit/anchors"},
+			restjson.Decode[GetAuditAnchorsInput], r.GetAuditAnchors, s.GetAuditAnchors, restjson.Encode[GetAuditAnchorsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTenant", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants/{Id}"},
 			restjson.Decode[GetTenantInput], r.GetTenant, s.GetTenant, restjson.Encode[GetTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListAuditEvents", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/audit/events"},
+			restjson.Decode[ListAuditEventsInput], r.ListAuditEvents, s.ListAuditEvents, restjson.Encode[ListAuditEventsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants"},
 			restjson.Decode[ListTenantsInput], r.ListTenants, s.ListTenants, restjson.Encode[ListTenantsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyAudit", Kind: pipeline.Management, Method: "POST", Path: "/-/api/v1/audit/verify"},
+			restjson.Decode[VerifyAuditInput], r.VerifyAudit, s.VerifyAudit, restjson.Encode[VerifyAuditOutput](API)),
 	}
 }
 
@@ -52,6 +64,7 @@ var API = &protocol.Service{
 	Protocol:    restjson.Protocol,
 	Errors: map[string]protocol.WireError{
 		"ConcurrentModificationException": {Code: "ConcurrentModificationException", Status: 409},
+		"InvalidAnchorException":          {Code: "InvalidAnchorException", Status: 400},
 		"InvalidTenantIdException":        {Code: "InvalidTenantIdException", Status: 400},
 		"TenantAlreadyExistsException":    {Code: "TenantAlreadyExistsException", Status: 409},
 		"TenantNotFoundException":         {Code: "TenantNotFoundException", Status: 404},

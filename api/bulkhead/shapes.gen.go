@@ -28,6 +28,17 @@ const (
 	TierMixed Tier = "MIXED"
 )
 
+// AuditEvent is a structure of the model.
+type AuditEvent struct {
+	Event    *string
+	Id       *string
+	Name     *string
+	Source   *string
+	Tenant   *string
+	Time     *time.Time
+	Username *string
+}
+
 // CreateTenantInput is a structure of the model.
 type CreateTenantInput struct {
 	Id               *string
@@ -54,6 +65,15 @@ type DeleteTenantOutput struct {
 	Tenant *Tenant
 }
 
+// GetAuditAnchorsInput is a structure of the model.
+type GetAuditAnchorsInput struct {
+}
+
+// GetAuditAnchorsOutput is a structure of the model.
+type GetAuditAnchorsOutput struct {
+	Anchors []string
+}
+
 // GetTenantInput is a structure of the model.
 type GetTenantInput struct {
 	Id *string
@@ -62,6 +82,18 @@ type GetTenantInput struct {
 // GetTenantOutput is a structure of the model.
 type GetTenantOutput struct {
 	Tenant *Tenant
+}
+
+// ListAuditEventsInput is a structure of the model.
+type ListAuditEventsInput struct {
+	MaxResults *int32
+	Start      *time.Time
+	Tenant     *string
+}
+
+// ListAuditEventsOutput is a structure of the model.
+type ListAuditEventsOutput struct {
+	Events []AuditEvent
 }
 
 // ListTenantsInput is a structure of the model.
@@ -99,9 +131,30 @@ type Tenant struct {
 	UserPoolId *string
 }
 
+// VerifyAuditInput is a structure of the model.
+type VerifyAuditInput struct {
+	Anchors []string
+}
+
+// VerifyAuditOutput is a structure of the model.
+type VerifyAuditOutput struct {
+	Chains   *int64
+	Gaps     *int64
+	Ok       *bool
+	Open     *int64
+	Pending  *int64
+	Problems []string
+	Records  *int64
+}
+
 // NewConcurrentModificationException makes the error of the model.
 func NewConcurrentModificationException(format string, args ...any) *fault.Error {
 	return fault.Of("ConcurrentModificationException", format, args...)
+}
+
+// NewInvalidAnchorException makes the error of the model.
+func NewInvalidAnchorException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidAnchorException", format, args...)
 }
 
 // NewInvalidTenantIdException makes the error of the model.

@@ -39,9 +39,23 @@ func (v *DeleteTenantInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *GetAuditAnchorsInput) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *GetTenantInput) Validate(c *constraint.Checker) {
 	if c.Required("id", v.Id != nil) {
 		checkTenantId(c, "id", *v.Id)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListAuditEventsInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkMaxResults(c, "maxResults", *v.MaxResults)
+	}
+	if v.Tenant != nil {
+		checkTenantId(c, "tenant", *v.Tenant)
 	}
 }
 
@@ -53,6 +67,17 @@ func (v *ListTenantsInput) Validate(c *constraint.Checker) {
 	if v.NextToken != nil {
 		checkNextToken(c, "nextToken", *v.NextToken)
 	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *VerifyAuditInput) Validate(c *constraint.Checker) {
+	if v.Anchors != nil {
+		checkAnchorList(c, "anchors", v.Anchors)
+	}
+}
+
+func checkAnchor(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 256)
 }
 
 func checkKeyAliasTemplate(c *constraint.Checker, at string, v string) {
@@ -110,6 +135,15 @@ var patternUserPoolId = constraint.NewPattern(`[\w-]+_[0-9a-zA-Z]+`, `[\w-]+_[0-
 func checkUserPoolId(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 55)
 	c.Matches(at, v, patternUserPoolId)
+}
+
+func checkAnchorList(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 1000, "[]")
+	c.Each()
+	for i := range v {
+		checkAnchor(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkTagMap(c *constraint.Checker, at string, v map[string]string) {

@@ -38,9 +38,9 @@ type Requirements interface {
 // Operations binds each operation to its requirement and its implementation.
 func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
-		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRole", Kind: pipeline.Management, Write: true},
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRole", Kind: pipeline.Management},
 			awsquery.Decode[AssumeRoleInput], r.AssumeRole, s.AssumeRole, awsquery.Encode[AssumeRoleOutput](API, "AssumeRole", "AssumeRoleResult")),
-		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRoleWithWebIdentity", Kind: pipeline.Management, Write: true},
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRoleWithWebIdentity", Kind: pipeline.Management, Unsigned: true},
 			awsquery.Decode[AssumeRoleWithWebIdentityInput], r.AssumeRoleWithWebIdentity, s.AssumeRoleWithWebIdentity, awsquery.Encode[AssumeRoleWithWebIdentityOutput](API, "AssumeRoleWithWebIdentity", "AssumeRoleWithWebIdentityResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DecodeAuthorizationMessage", Kind: pipeline.Management},
 			awsquery.Decode[DecodeAuthorizationMessageInput], r.DecodeAuthorizationMessage, s.DecodeAuthorizationMessage, awsquery.Encode[DecodeAuthorizationMessageOutput](API, "DecodeAuthorizationMessage", "DecodeAuthorizationMessageResult")),

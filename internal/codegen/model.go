@@ -39,6 +39,8 @@ type Operation struct {
 	Input  *Ref   `json:"input,omitempty"`
 	Output *Ref   `json:"output,omitempty"`
 	Errors []*Ref `json:"errors,omitempty"`
+	// AuthType is "none" for operations that callers without credentials may call.
+	AuthType string `json:"authtype,omitempty"`
 }
 
 // HTTP is the binding of an operation.

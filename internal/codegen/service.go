@@ -45,7 +45,8 @@ func (g *serviceGen) operations(w *file) {
 	for _, op := range g.t.ops {
 		o, facts := g.m.Operations[op], g.f.Operations[op]
 		w.p("pipeline.NewOp(pipeline.Spec{Service: API, Name: %q, Kind: pipeline.%s%s%s},", op,
-			export(facts.Kind), map[bool]string{true: ", Write: true"}[facts.Access == "write"], g.binding(o))
+			export(facts.Kind), map[bool]string{true: ", Write: true"}[facts.Access == "write"]+
+				map[bool]string{true: ", Unsigned: true"}[o.AuthType == "none"], g.binding(o))
 		w.p("%s, r.%s, s.%s, %s),", g.decoder(op), op, op, g.encoder(op))
 	}
 	w.p("}")
