@@ -32,8 +32,10 @@ func TestContract(t *testing.T) {
 		t.Parallel()
 		kvtest.Run(t, func(t *testing.T) kv.DB { return open(t, t.TempDir(), pebblekv.Options{}) })
 	})
-	t.Run("memory", func(t *testing.T) {
+	t.Run("small tables", func(t *testing.T) {
 		t.Parallel()
-		kvtest.Run(t, func(t *testing.T) kv.DB { return open(t, "db", pebblekv.Options{FS: vfs.NewMem()}) })
+		kvtest.Run(t, func(t *testing.T) kv.DB {
+			return open(t, "db", pebblekv.Options{FS: vfs.NewMem(), MemTableSize: 128 << 10})
+		})
 	})
 }

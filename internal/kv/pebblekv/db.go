@@ -30,6 +30,9 @@ const attempts = 3
 // DefaultCacheSize is the size of the block cache unless Options say otherwise, in bytes.
 const DefaultCacheSize = 64 << 20
 
+// DefaultMemTableSize is how much of the latest writes is gathered in memory, unless Options say otherwise, in bytes.
+const DefaultMemTableSize = 32 << 20
+
 // Options of a store. The zero value is ready for use.
 type Options struct {
 	// FS is where the files are; nil is the operating system's.
@@ -38,6 +41,9 @@ type Options struct {
 	Logger *slog.Logger
 	// CacheSize is the size of the block cache in bytes; 0 is DefaultCacheSize.
 	CacheSize int64
+	// MemTableSize is how much of the latest writes is gathered in memory before it is written as a table, in bytes; 0
+	// is DefaultMemTableSize. A few times as much may be in memory.
+	MemTableSize uint64
 }
 
 // DB is a kv.DB in a directory.
@@ -46,6 +52,8 @@ type DB struct {
 	log   *slog.Logger
 	fs    *guardFS
 	cache *pebble.Cache
+
+	memTable uint64 // size in bytes
 
 	engine   atomic.Pointer[engine] // replaced once, by a read-only one, after a failure; nil if that could not be opened
 	closed   atomic.Bool
@@ -69,7 +77,7 @@ var _ kv.DB = (*DB)(nil)
 
 // Open opens the store in dir, creating it if there is none. It fails if another process has it open, and if its format
 // is of a version this program does not know.
-func Open(dir string, o Options) (db *DB, err error) {
+func Open(dir string, o Options) (opened *DB, err error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
@@ -79,7 +87,10 @@ func Open(dir string, o Options) (db *DB, err error) {
 	if o.CacheSize == 0 {
 		o.CacheSize = DefaultCacheSize
 	}
-	db = &DB{dir: dir, log: o.Logger, cache: pebble.NewCache(o.CacheSize), switched: make(chan struct{})}
+	if o.MemTableSize == 0 {
+		o.MemTableSize = DefaultMemTableSize
+	}
+	db := &DB{dir: dir, log: o.Logger, cache: pebble.NewCache(o.CacheSize), memTable: o.MemTableSize, switched: make(chan struct{})}
 	db.fs = newGuardFS(o.FS, db.fail)
 	db.durable.init()
 	db.stall.init()
@@ -107,7 +118,7 @@ func Open(dir string, o Options) (db *DB, err error) {
 	}
 	e.lock = lock
 	db.engine.Store(e)
-	db.stall.watch(e.pdb)
+	db.stall.watch(e.pdb, maxMemTables*o.MemTableSize)
 	db.fs.arm()
 	return db, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strconv"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -24,9 +25,6 @@ const (
 
 var formatKey = []byte("meta/format")
 
-// memTableSize is what the latest writes may take in memory before they are written out as a table, in bytes.
-const memTableSize = 32 << 20
-
 // engine is an open Pebble store and the transactions that run on it.
 type engine struct {
 	pdb      *pebble.DB
@@ -35,15 +33,16 @@ type engine struct {
 	readOnly bool
 }
 
-// openPanic carries a fatal error of Pebble out of Open.
-type openPanic struct{ err error }
-
+// openEngine opens Pebble. Some failures of the disk make Pebble panic with the error (or call Fatalf, which does so
+// here); while nothing is open yet they are errors like others. What the runtime panics with stays a panic.
 func (db *DB) openEngine(fs vfs.FS, lock *pebble.Lock, readOnly bool) (e *engine, err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
-		case openPanic:
-			err = p.err
+		case runtime.Error:
+			panic(p)
+		case error:
+			e, err = nil, p
 		default:
 			panic(p)
 		}
@@ -57,7 +56,7 @@ func (db *DB) openEngine(fs vfs.FS, lock *pebble.Lock, readOnly bool) (e *engine
 		Logger:   logger,
 		// Pinned, so that an upgrade of the library does not make the store unreadable to the release before.
 		FormatMajorVersion: pebble.FormatValueSeparation,
-		MemTableSize:       memTableSize,
+		MemTableSize:       db.memTable,
 		// Pebble would stall a commit while it holds the commit lock, for ever if the disk does not recover. So it
 		// never stalls; stall does the same before the lock, and ends when the store fails or the caller gives up.
 		MemTableStopWritesThreshold: 1 << 20,
@@ -132,14 +131,32 @@ func (l *logger) Errorf(format string, args ...any) {
 // a consequence: the engine cannot change its files any more, its commits are not acknowledged and it is being
 // replaced, so it may stumble on. Anything else is a broken invariant, and stopping at once is the only safe answer.
 func (l *logger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("pebble: "+format, args...)
-	switch {
-	case l.fs.failed():
+	err := fatalError{fmt.Sprintf("pebble: "+format, args...), args}
+	if l.fs.failed() {
 		l.log.Error("after the disk failed: " + err.Error())
-	case !l.fs.isArmed():
-		panic(openPanic{err})
-	default:
-		l.log.Error("fatal: " + err.Error())
-		panic(err)
+		return
 	}
+	if l.fs.isArmed() {
+		l.log.Error("fatal: " + err.Error())
+	}
+	panic(err)
+}
+
+// fatalError is a message of Pebble that keeps the errors within it.
+type fatalError struct {
+	text string
+	args []any
+}
+
+func (e fatalError) Error() string { return e.text }
+
+// Unwrap returns the arguments of the message that are errors.
+func (e fatalError) Unwrap() []error {
+	var errs []error
+	for _, a := range e.args {
+		if err, ok := a.(error); ok {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }

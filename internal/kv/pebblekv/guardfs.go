@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -314,9 +315,19 @@ func (discardFile) ReadAt([]byte, int64) (int, error)      { return 0, errFrozen
 func (discardFile) Write(p []byte) (int, error)            { return len(p), nil }
 func (discardFile) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 func (discardFile) Preallocate(int64, int64) error         { return nil }
-func (discardFile) Stat() (vfs.FileInfo, error)            { return nil, errFrozen }
+func (discardFile) Stat() (vfs.FileInfo, error)            { return discardFile{}, nil }
 func (discardFile) Sync() error                            { return nil }
 func (discardFile) SyncTo(int64) (bool, error)             { return true, nil }
 func (discardFile) SyncData() error                        { return nil }
 func (discardFile) Prefetch(int64, int64) error            { return nil }
 func (discardFile) Fd() uintptr                            { return vfs.InvalidFd }
+
+// The rest is discardFile as its own vfs.FileInfo: an empty file.
+
+func (discardFile) Name() string           { return "" }
+func (discardFile) Size() int64            { return 0 }
+func (discardFile) Mode() os.FileMode      { return 0 }
+func (discardFile) ModTime() time.Time     { return time.Time{} }
+func (discardFile) IsDir() bool            { return false }
+func (discardFile) Sys() any               { return nil }
+func (discardFile) DeviceID() vfs.DeviceID { return vfs.DeviceID{} }

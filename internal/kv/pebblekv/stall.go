@@ -10,7 +10,7 @@ import (
 
 // Limits beyond which new transactions wait for Pebble's background work.
 const (
-	maxMemTables = 4 * memTableSize // in bytes: small ones are left to pile up until they fill a table
+	maxMemTables = 4 // times the size of one: small ones are left to pile up until they fill a table
 	maxSublevels = 20
 )
 
@@ -40,7 +40,7 @@ func (s *stall) kick() {
 }
 
 // watch follows the state of pdb until stop.
-func (s *stall) watch(pdb *pebble.DB) {
+func (s *stall) watch(pdb *pebble.DB, maxMemory uint64) {
 	s.wg.Go(func() {
 		for {
 			select {
@@ -49,7 +49,7 @@ func (s *stall) watch(pdb *pebble.DB) {
 			case <-s.kicks:
 			}
 			m := pdb.Metrics()
-			s.set(m.MemTable.Size > maxMemTables || m.Levels[0].Sublevels > maxSublevels)
+			s.set(m.MemTable.Size > maxMemory || m.Levels[0].Sublevels > maxSublevels)
 		}
 	})
 }
