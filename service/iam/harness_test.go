@@ -25,7 +25,7 @@ var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // server is the service with the real catalog and the real engine around it.
 type server struct {
 	*Service
-	need    *Requirements
+	need    *requirements
 	catalog *identity.Catalog
 	engine  *authz.Engine
 	root    *authn.Principal
@@ -52,7 +52,7 @@ func newServer(t testing.TB) *server {
 		t.Fatal(err)
 	}
 	return &server{
-		Service: New(Config{DB: db, Catalog: catalog, Keyring: ring}), need: NewRequirements(catalog), catalog: catalog,
+		Service: New(Config{DB: db, Catalog: catalog, Keyring: ring}), need: newRequirements(catalog), catalog: catalog,
 		engine: authz.NewEngine(catalog, "o-test"), root: authztest.Root(account),
 	}
 }

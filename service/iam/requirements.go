@@ -11,14 +11,14 @@ import (
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
-// Requirements says what IAM's operations need ("Actions, resources, and condition keys for AWS Identity and Access
+// requirements says what IAM's operations need ("Actions, resources, and condition keys for AWS Identity and Access
 // Management", Service Authorization Reference).
-type Requirements struct{ catalog *identity.Catalog }
+type requirements struct{ catalog *identity.Catalog }
 
-var _ api.Requirements = (*Requirements)(nil)
+var _ api.Requirements = (*requirements)(nil)
 
-// NewRequirements returns the requirements with facts from the catalog.
-func NewRequirements(c *identity.Catalog) *Requirements { return &Requirements{c} }
+// newRequirements returns the requirements with facts from the catalog.
+func newRequirements(c *identity.Catalog) *requirements { return &requirements{c} }
 
 // need is one permission in the making.
 type need struct {
@@ -29,7 +29,7 @@ type need struct {
 	err    error
 }
 
-func (r *Requirements) need(s *authz.Scope, operation string) *need {
+func (r *requirements) need(s *authz.Scope, operation string) *need {
 	return &need{scope: s, action: "iam:" + operation, res: authz.Resource{ARN: "*", Account: s.Account}}
 }
 
@@ -40,7 +40,7 @@ func (n *need) on(kind, path, name string) *need {
 }
 
 // entity names a user, group or role: the one that exists, with its tags and boundary, or the literal name.
-func (r *Requirements) entity(s *authz.Scope, operation string, kind identity.Kind, name string) *need {
+func (r *requirements) entity(s *authz.Scope, operation string, kind identity.Kind, name string) *need {
 	n := r.need(s, operation).on(string(kind), "/", name)
 	e, err := r.catalog.Entity(s.Context, s.Account, kind, name)
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *Requirements) entity(s *authz.Scope, operation string, kind identity.Ki
 
 // own names the user that an operation is about, the caller if none is named. Who is no user has no default; the handler
 // tells the caller so.
-func (r *Requirements) own(s *authz.Scope, operation string, given *string) *need {
+func (r *requirements) own(s *authz.Scope, operation string, given *string) *need {
 	name, err := userName(s.Caller, given)
 	if err != nil {
 		return r.need(s, operation).on("user", "/", "*")
@@ -70,7 +70,7 @@ func (r *Requirements) own(s *authz.Scope, operation string, given *string) *nee
 }
 
 // policy names a managed policy.
-func (r *Requirements) policy(s *authz.Scope, operation string, policyARN *string) *need {
+func (r *requirements) policy(s *authz.Scope, operation string, policyARN *string) *need {
 	n := r.need(s, operation)
 	n.res.ARN = literal(policyARN)
 	p, err := r.catalog.ManagedPolicy(s.Context, s.Account, n.res.ARN)
@@ -85,7 +85,7 @@ func (r *Requirements) policy(s *authz.Scope, operation string, policyARN *strin
 }
 
 // provider names an OpenID Connect provider.
-func (r *Requirements) provider(s *authz.Scope, operation string, providerARN *string) *need {
+func (r *requirements) provider(s *authz.Scope, operation string, providerARN *string) *need {
 	n := r.need(s, operation)
 	n.res.ARN = literal(providerARN)
 	a, ok := arn.Parse(n.res.ARN)
@@ -162,7 +162,7 @@ func (n *need) tagKeys(keys []string) *need {
 }
 
 // bounded sets iam:PermissionsBoundary to the boundary that the entity has.
-func (r *Requirements) bounded(n *need, kind identity.Kind, name *string) *need {
+func (r *requirements) bounded(n *need, kind identity.Kind, name *string) *need {
 	e, err := r.catalog.Entity(n.scope.Context, n.scope.Account, kind, value(name))
 	if err != nil {
 		n.err = err

@@ -7,51 +7,51 @@ import (
 )
 
 // PutUserPermissionsBoundary implements api.Requirements.
-func (r *Requirements) PutUserPermissionsBoundary(s *authz.Scope, in *api.PutUserPermissionsBoundaryInput) authz.Requirement {
+func (r *requirements) PutUserPermissionsBoundary(s *authz.Scope, in *api.PutUserPermissionsBoundaryInput) authz.Requirement {
 	n := r.entity(s, "PutUserPermissionsBoundary", identity.KindUser, value(in.UserName))
 	return require(n.given("iam:PermissionsBoundary", in.PermissionsBoundary))
 }
 
 // DeleteUserPermissionsBoundary implements api.Requirements.
-func (r *Requirements) DeleteUserPermissionsBoundary(s *authz.Scope, in *api.DeleteUserPermissionsBoundaryInput) authz.Requirement {
+func (r *requirements) DeleteUserPermissionsBoundary(s *authz.Scope, in *api.DeleteUserPermissionsBoundaryInput) authz.Requirement {
 	n := r.entity(s, "DeleteUserPermissionsBoundary", identity.KindUser, value(in.UserName))
 	return require(r.bounded(n, identity.KindUser, in.UserName))
 }
 
 // PutRolePermissionsBoundary implements api.Requirements.
-func (r *Requirements) PutRolePermissionsBoundary(s *authz.Scope, in *api.PutRolePermissionsBoundaryInput) authz.Requirement {
+func (r *requirements) PutRolePermissionsBoundary(s *authz.Scope, in *api.PutRolePermissionsBoundaryInput) authz.Requirement {
 	n := r.entity(s, "PutRolePermissionsBoundary", identity.KindRole, value(in.RoleName))
 	return require(n.given("iam:PermissionsBoundary", in.PermissionsBoundary))
 }
 
 // DeleteRolePermissionsBoundary implements api.Requirements.
-func (r *Requirements) DeleteRolePermissionsBoundary(s *authz.Scope, in *api.DeleteRolePermissionsBoundaryInput) authz.Requirement {
+func (r *requirements) DeleteRolePermissionsBoundary(s *authz.Scope, in *api.DeleteRolePermissionsBoundaryInput) authz.Requirement {
 	n := r.entity(s, "DeleteRolePermissionsBoundary", identity.KindRole, value(in.RoleName))
 	return require(r.bounded(n, identity.KindRole, in.RoleName))
 }
 
 // CreateAccessKey implements api.Requirements.
-func (r *Requirements) CreateAccessKey(s *authz.Scope, in *api.CreateAccessKeyInput) authz.Requirement {
+func (r *requirements) CreateAccessKey(s *authz.Scope, in *api.CreateAccessKeyInput) authz.Requirement {
 	return require(r.own(s, "CreateAccessKey", in.UserName))
 }
 
 // UpdateAccessKey implements api.Requirements.
-func (r *Requirements) UpdateAccessKey(s *authz.Scope, in *api.UpdateAccessKeyInput) authz.Requirement {
+func (r *requirements) UpdateAccessKey(s *authz.Scope, in *api.UpdateAccessKeyInput) authz.Requirement {
 	return require(r.own(s, "UpdateAccessKey", in.UserName))
 }
 
 // DeleteAccessKey implements api.Requirements.
-func (r *Requirements) DeleteAccessKey(s *authz.Scope, in *api.DeleteAccessKeyInput) authz.Requirement {
+func (r *requirements) DeleteAccessKey(s *authz.Scope, in *api.DeleteAccessKeyInput) authz.Requirement {
 	return require(r.own(s, "DeleteAccessKey", in.UserName))
 }
 
 // ListAccessKeys implements api.Requirements.
-func (r *Requirements) ListAccessKeys(s *authz.Scope, in *api.ListAccessKeysInput) authz.Requirement {
+func (r *requirements) ListAccessKeys(s *authz.Scope, in *api.ListAccessKeysInput) authz.Requirement {
 	return require(r.own(s, "ListAccessKeys", in.UserName))
 }
 
 // GetAccessKeyLastUsed implements api.Requirements.
-func (r *Requirements) GetAccessKeyLastUsed(s *authz.Scope, in *api.GetAccessKeyLastUsedInput) authz.Requirement {
+func (r *requirements) GetAccessKeyLastUsed(s *authz.Scope, in *api.GetAccessKeyLastUsedInput) authz.Requirement {
 	n := r.need(s, "GetAccessKeyLastUsed").on("user", "/", "*")
 	owner, err := r.catalog.KeyOwner(s.Context, s.Account, value(in.AccessKeyId))
 	if err != nil {
@@ -64,110 +64,110 @@ func (r *Requirements) GetAccessKeyLastUsed(s *authz.Scope, in *api.GetAccessKey
 }
 
 // PutUserPolicy implements api.Requirements.
-func (r *Requirements) PutUserPolicy(s *authz.Scope, in *api.PutUserPolicyInput) authz.Requirement {
+func (r *requirements) PutUserPolicy(s *authz.Scope, in *api.PutUserPolicyInput) authz.Requirement {
 	return require(r.bounded(r.entity(s, "PutUserPolicy", identity.KindUser, value(in.UserName)), identity.KindUser, in.UserName))
 }
 
 // GetUserPolicy implements api.Requirements.
-func (r *Requirements) GetUserPolicy(s *authz.Scope, in *api.GetUserPolicyInput) authz.Requirement {
+func (r *requirements) GetUserPolicy(s *authz.Scope, in *api.GetUserPolicyInput) authz.Requirement {
 	return require(r.entity(s, "GetUserPolicy", identity.KindUser, value(in.UserName)))
 }
 
 // DeleteUserPolicy implements api.Requirements.
-func (r *Requirements) DeleteUserPolicy(s *authz.Scope, in *api.DeleteUserPolicyInput) authz.Requirement {
+func (r *requirements) DeleteUserPolicy(s *authz.Scope, in *api.DeleteUserPolicyInput) authz.Requirement {
 	return require(r.bounded(r.entity(s, "DeleteUserPolicy", identity.KindUser, value(in.UserName)), identity.KindUser, in.UserName))
 }
 
 // AttachUserPolicy implements api.Requirements.
-func (r *Requirements) AttachUserPolicy(s *authz.Scope, in *api.AttachUserPolicyInput) authz.Requirement {
+func (r *requirements) AttachUserPolicy(s *authz.Scope, in *api.AttachUserPolicyInput) authz.Requirement {
 	n := r.entity(s, "AttachUserPolicy", identity.KindUser, value(in.UserName)).given("iam:PolicyARN", in.PolicyArn)
 	return require(r.bounded(n, identity.KindUser, in.UserName))
 }
 
 // DetachUserPolicy implements api.Requirements.
-func (r *Requirements) DetachUserPolicy(s *authz.Scope, in *api.DetachUserPolicyInput) authz.Requirement {
+func (r *requirements) DetachUserPolicy(s *authz.Scope, in *api.DetachUserPolicyInput) authz.Requirement {
 	n := r.entity(s, "DetachUserPolicy", identity.KindUser, value(in.UserName)).given("iam:PolicyARN", in.PolicyArn)
 	return require(r.bounded(n, identity.KindUser, in.UserName))
 }
 
 // ListUserPolicies implements api.Requirements.
-func (r *Requirements) ListUserPolicies(s *authz.Scope, in *api.ListUserPoliciesInput) authz.Requirement {
+func (r *requirements) ListUserPolicies(s *authz.Scope, in *api.ListUserPoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListUserPolicies", identity.KindUser, value(in.UserName)))
 }
 
 // ListAttachedUserPolicies implements api.Requirements.
-func (r *Requirements) ListAttachedUserPolicies(s *authz.Scope, in *api.ListAttachedUserPoliciesInput) authz.Requirement {
+func (r *requirements) ListAttachedUserPolicies(s *authz.Scope, in *api.ListAttachedUserPoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListAttachedUserPolicies", identity.KindUser, value(in.UserName)))
 }
 
 // PutGroupPolicy implements api.Requirements.
-func (r *Requirements) PutGroupPolicy(s *authz.Scope, in *api.PutGroupPolicyInput) authz.Requirement {
+func (r *requirements) PutGroupPolicy(s *authz.Scope, in *api.PutGroupPolicyInput) authz.Requirement {
 	return require(r.entity(s, "PutGroupPolicy", identity.KindGroup, value(in.GroupName)))
 }
 
 // GetGroupPolicy implements api.Requirements.
-func (r *Requirements) GetGroupPolicy(s *authz.Scope, in *api.GetGroupPolicyInput) authz.Requirement {
+func (r *requirements) GetGroupPolicy(s *authz.Scope, in *api.GetGroupPolicyInput) authz.Requirement {
 	return require(r.entity(s, "GetGroupPolicy", identity.KindGroup, value(in.GroupName)))
 }
 
 // DeleteGroupPolicy implements api.Requirements.
-func (r *Requirements) DeleteGroupPolicy(s *authz.Scope, in *api.DeleteGroupPolicyInput) authz.Requirement {
+func (r *requirements) DeleteGroupPolicy(s *authz.Scope, in *api.DeleteGroupPolicyInput) authz.Requirement {
 	return require(r.entity(s, "DeleteGroupPolicy", identity.KindGroup, value(in.GroupName)))
 }
 
 // AttachGroupPolicy implements api.Requirements.
-func (r *Requirements) AttachGroupPolicy(s *authz.Scope, in *api.AttachGroupPolicyInput) authz.Requirement {
+func (r *requirements) AttachGroupPolicy(s *authz.Scope, in *api.AttachGroupPolicyInput) authz.Requirement {
 	return require(r.entity(s, "AttachGroupPolicy", identity.KindGroup, value(in.GroupName)).given("iam:PolicyARN", in.PolicyArn))
 }
 
 // DetachGroupPolicy implements api.Requirements.
-func (r *Requirements) DetachGroupPolicy(s *authz.Scope, in *api.DetachGroupPolicyInput) authz.Requirement {
+func (r *requirements) DetachGroupPolicy(s *authz.Scope, in *api.DetachGroupPolicyInput) authz.Requirement {
 	return require(r.entity(s, "DetachGroupPolicy", identity.KindGroup, value(in.GroupName)).given("iam:PolicyARN", in.PolicyArn))
 }
 
 // ListGroupPolicies implements api.Requirements.
-func (r *Requirements) ListGroupPolicies(s *authz.Scope, in *api.ListGroupPoliciesInput) authz.Requirement {
+func (r *requirements) ListGroupPolicies(s *authz.Scope, in *api.ListGroupPoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListGroupPolicies", identity.KindGroup, value(in.GroupName)))
 }
 
 // ListAttachedGroupPolicies implements api.Requirements.
-func (r *Requirements) ListAttachedGroupPolicies(s *authz.Scope, in *api.ListAttachedGroupPoliciesInput) authz.Requirement {
+func (r *requirements) ListAttachedGroupPolicies(s *authz.Scope, in *api.ListAttachedGroupPoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListAttachedGroupPolicies", identity.KindGroup, value(in.GroupName)))
 }
 
 // PutRolePolicy implements api.Requirements.
-func (r *Requirements) PutRolePolicy(s *authz.Scope, in *api.PutRolePolicyInput) authz.Requirement {
+func (r *requirements) PutRolePolicy(s *authz.Scope, in *api.PutRolePolicyInput) authz.Requirement {
 	return require(r.bounded(r.entity(s, "PutRolePolicy", identity.KindRole, value(in.RoleName)), identity.KindRole, in.RoleName))
 }
 
 // GetRolePolicy implements api.Requirements.
-func (r *Requirements) GetRolePolicy(s *authz.Scope, in *api.GetRolePolicyInput) authz.Requirement {
+func (r *requirements) GetRolePolicy(s *authz.Scope, in *api.GetRolePolicyInput) authz.Requirement {
 	return require(r.entity(s, "GetRolePolicy", identity.KindRole, value(in.RoleName)))
 }
 
 // DeleteRolePolicy implements api.Requirements.
-func (r *Requirements) DeleteRolePolicy(s *authz.Scope, in *api.DeleteRolePolicyInput) authz.Requirement {
+func (r *requirements) DeleteRolePolicy(s *authz.Scope, in *api.DeleteRolePolicyInput) authz.Requirement {
 	return require(r.bounded(r.entity(s, "DeleteRolePolicy", identity.KindRole, value(in.RoleName)), identity.KindRole, in.RoleName))
 }
 
 // AttachRolePolicy implements api.Requirements.
-func (r *Requirements) AttachRolePolicy(s *authz.Scope, in *api.AttachRolePolicyInput) authz.Requirement {
+func (r *requirements) AttachRolePolicy(s *authz.Scope, in *api.AttachRolePolicyInput) authz.Requirement {
 	n := r.entity(s, "AttachRolePolicy", identity.KindRole, value(in.RoleName)).given("iam:PolicyARN", in.PolicyArn)
 	return require(r.bounded(n, identity.KindRole, in.RoleName))
 }
 
 // DetachRolePolicy implements api.Requirements.
-func (r *Requirements) DetachRolePolicy(s *authz.Scope, in *api.DetachRolePolicyInput) authz.Requirement {
+func (r *requirements) DetachRolePolicy(s *authz.Scope, in *api.DetachRolePolicyInput) authz.Requirement {
 	n := r.entity(s, "DetachRolePolicy", identity.KindRole, value(in.RoleName)).given("iam:PolicyARN", in.PolicyArn)
 	return require(r.bounded(n, identity.KindRole, in.RoleName))
 }
 
 // ListRolePolicies implements api.Requirements.
-func (r *Requirements) ListRolePolicies(s *authz.Scope, in *api.ListRolePoliciesInput) authz.Requirement {
+func (r *requirements) ListRolePolicies(s *authz.Scope, in *api.ListRolePoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListRolePolicies", identity.KindRole, value(in.RoleName)))
 }
 
 // ListAttachedRolePolicies implements api.Requirements.
-func (r *Requirements) ListAttachedRolePolicies(s *authz.Scope, in *api.ListAttachedRolePoliciesInput) authz.Requirement {
+func (r *requirements) ListAttachedRolePolicies(s *authz.Scope, in *api.ListAttachedRolePoliciesInput) authz.Requirement {
 	return require(r.entity(s, "ListAttachedRolePolicies", identity.KindRole, value(in.RoleName)))
 }

@@ -7,28 +7,28 @@ import (
 )
 
 // CreateUser implements api.Requirements.
-func (r *Requirements) CreateUser(s *authz.Scope, in *api.CreateUserInput) authz.Requirement {
+func (r *requirements) CreateUser(s *authz.Scope, in *api.CreateUserInput) authz.Requirement {
 	n := r.need(s, "CreateUser").on("user", path(in.Path), value(in.UserName)).given("iam:PermissionsBoundary", in.PermissionsBoundary)
 	return create(n, in.Tags, "TagUser")
 }
 
 // GetUser implements api.Requirements.
-func (r *Requirements) GetUser(s *authz.Scope, in *api.GetUserInput) authz.Requirement {
+func (r *requirements) GetUser(s *authz.Scope, in *api.GetUserInput) authz.Requirement {
 	return require(r.own(s, "GetUser", in.UserName))
 }
 
 // DeleteUser implements api.Requirements.
-func (r *Requirements) DeleteUser(s *authz.Scope, in *api.DeleteUserInput) authz.Requirement {
+func (r *requirements) DeleteUser(s *authz.Scope, in *api.DeleteUserInput) authz.Requirement {
 	return require(r.entity(s, "DeleteUser", identity.KindUser, value(in.UserName)))
 }
 
 // ListUsers implements api.Requirements.
-func (r *Requirements) ListUsers(s *authz.Scope, _ *api.ListUsersInput) authz.Requirement {
+func (r *requirements) ListUsers(s *authz.Scope, _ *api.ListUsersInput) authz.Requirement {
 	return require(r.need(s, "ListUsers").on("user", "/", ""))
 }
 
 // UpdateUser implements api.Requirements.
-func (r *Requirements) UpdateUser(s *authz.Scope, in *api.UpdateUserInput) authz.Requirement {
+func (r *requirements) UpdateUser(s *authz.Scope, in *api.UpdateUserInput) authz.Requirement {
 	needs := []*need{r.entity(s, "UpdateUser", identity.KindUser, value(in.UserName))}
 	if in.NewPath != nil || in.NewUserName != nil {
 		// Renaming needs the permission on the new name as well ("Rename an IAM user", IAM User Guide).
@@ -38,27 +38,27 @@ func (r *Requirements) UpdateUser(s *authz.Scope, in *api.UpdateUserInput) authz
 }
 
 // CreateGroup implements api.Requirements.
-func (r *Requirements) CreateGroup(s *authz.Scope, in *api.CreateGroupInput) authz.Requirement {
+func (r *requirements) CreateGroup(s *authz.Scope, in *api.CreateGroupInput) authz.Requirement {
 	return require(r.need(s, "CreateGroup").on("group", path(in.Path), value(in.GroupName)))
 }
 
 // GetGroup implements api.Requirements.
-func (r *Requirements) GetGroup(s *authz.Scope, in *api.GetGroupInput) authz.Requirement {
+func (r *requirements) GetGroup(s *authz.Scope, in *api.GetGroupInput) authz.Requirement {
 	return require(r.entity(s, "GetGroup", identity.KindGroup, value(in.GroupName)))
 }
 
 // DeleteGroup implements api.Requirements.
-func (r *Requirements) DeleteGroup(s *authz.Scope, in *api.DeleteGroupInput) authz.Requirement {
+func (r *requirements) DeleteGroup(s *authz.Scope, in *api.DeleteGroupInput) authz.Requirement {
 	return require(r.entity(s, "DeleteGroup", identity.KindGroup, value(in.GroupName)))
 }
 
 // ListGroups implements api.Requirements.
-func (r *Requirements) ListGroups(s *authz.Scope, _ *api.ListGroupsInput) authz.Requirement {
+func (r *requirements) ListGroups(s *authz.Scope, _ *api.ListGroupsInput) authz.Requirement {
 	return require(r.need(s, "ListGroups").on("group", "/", ""))
 }
 
 // UpdateGroup implements api.Requirements.
-func (r *Requirements) UpdateGroup(s *authz.Scope, in *api.UpdateGroupInput) authz.Requirement {
+func (r *requirements) UpdateGroup(s *authz.Scope, in *api.UpdateGroupInput) authz.Requirement {
 	needs := []*need{r.entity(s, "UpdateGroup", identity.KindGroup, value(in.GroupName))}
 	if in.NewPath != nil || in.NewGroupName != nil {
 		// Renaming needs the permission on the new name as well ("Rename an IAM group", IAM User Guide).
@@ -68,88 +68,88 @@ func (r *Requirements) UpdateGroup(s *authz.Scope, in *api.UpdateGroupInput) aut
 }
 
 // CreateRole implements api.Requirements.
-func (r *Requirements) CreateRole(s *authz.Scope, in *api.CreateRoleInput) authz.Requirement {
+func (r *requirements) CreateRole(s *authz.Scope, in *api.CreateRoleInput) authz.Requirement {
 	n := r.need(s, "CreateRole").on("role", path(in.Path), value(in.RoleName)).given("iam:PermissionsBoundary", in.PermissionsBoundary)
 	return create(n, in.Tags, "TagRole")
 }
 
 // GetRole implements api.Requirements.
-func (r *Requirements) GetRole(s *authz.Scope, in *api.GetRoleInput) authz.Requirement {
+func (r *requirements) GetRole(s *authz.Scope, in *api.GetRoleInput) authz.Requirement {
 	return require(r.entity(s, "GetRole", identity.KindRole, value(in.RoleName)))
 }
 
 // DeleteRole implements api.Requirements.
-func (r *Requirements) DeleteRole(s *authz.Scope, in *api.DeleteRoleInput) authz.Requirement {
+func (r *requirements) DeleteRole(s *authz.Scope, in *api.DeleteRoleInput) authz.Requirement {
 	return require(r.entity(s, "DeleteRole", identity.KindRole, value(in.RoleName)))
 }
 
 // ListRoles implements api.Requirements.
-func (r *Requirements) ListRoles(s *authz.Scope, _ *api.ListRolesInput) authz.Requirement {
+func (r *requirements) ListRoles(s *authz.Scope, _ *api.ListRolesInput) authz.Requirement {
 	return require(r.need(s, "ListRoles").on("role", "/", ""))
 }
 
 // UpdateRole implements api.Requirements.
-func (r *Requirements) UpdateRole(s *authz.Scope, in *api.UpdateRoleInput) authz.Requirement {
+func (r *requirements) UpdateRole(s *authz.Scope, in *api.UpdateRoleInput) authz.Requirement {
 	return require(r.entity(s, "UpdateRole", identity.KindRole, value(in.RoleName)))
 }
 
 // UpdateRoleDescription implements api.Requirements.
-func (r *Requirements) UpdateRoleDescription(s *authz.Scope, in *api.UpdateRoleDescriptionInput) authz.Requirement {
+func (r *requirements) UpdateRoleDescription(s *authz.Scope, in *api.UpdateRoleDescriptionInput) authz.Requirement {
 	return require(r.entity(s, "UpdateRoleDescription", identity.KindRole, value(in.RoleName)))
 }
 
 // UpdateAssumeRolePolicy implements api.Requirements.
-func (r *Requirements) UpdateAssumeRolePolicy(s *authz.Scope, in *api.UpdateAssumeRolePolicyInput) authz.Requirement {
+func (r *requirements) UpdateAssumeRolePolicy(s *authz.Scope, in *api.UpdateAssumeRolePolicyInput) authz.Requirement {
 	return require(r.entity(s, "UpdateAssumeRolePolicy", identity.KindRole, value(in.RoleName)))
 }
 
 // AddUserToGroup implements api.Requirements.
-func (r *Requirements) AddUserToGroup(s *authz.Scope, in *api.AddUserToGroupInput) authz.Requirement {
+func (r *requirements) AddUserToGroup(s *authz.Scope, in *api.AddUserToGroupInput) authz.Requirement {
 	return require(r.entity(s, "AddUserToGroup", identity.KindGroup, value(in.GroupName)))
 }
 
 // RemoveUserFromGroup implements api.Requirements.
-func (r *Requirements) RemoveUserFromGroup(s *authz.Scope, in *api.RemoveUserFromGroupInput) authz.Requirement {
+func (r *requirements) RemoveUserFromGroup(s *authz.Scope, in *api.RemoveUserFromGroupInput) authz.Requirement {
 	return require(r.entity(s, "RemoveUserFromGroup", identity.KindGroup, value(in.GroupName)))
 }
 
 // ListGroupsForUser implements api.Requirements.
-func (r *Requirements) ListGroupsForUser(s *authz.Scope, in *api.ListGroupsForUserInput) authz.Requirement {
+func (r *requirements) ListGroupsForUser(s *authz.Scope, in *api.ListGroupsForUserInput) authz.Requirement {
 	return require(r.entity(s, "ListGroupsForUser", identity.KindUser, value(in.UserName)))
 }
 
 // TagUser implements api.Requirements.
-func (r *Requirements) TagUser(s *authz.Scope, in *api.TagUserInput) authz.Requirement {
+func (r *requirements) TagUser(s *authz.Scope, in *api.TagUserInput) authz.Requirement {
 	return require(r.entity(s, "TagUser", identity.KindUser, value(in.UserName)).requestTags(in.Tags))
 }
 
 // UntagUser implements api.Requirements.
-func (r *Requirements) UntagUser(s *authz.Scope, in *api.UntagUserInput) authz.Requirement {
+func (r *requirements) UntagUser(s *authz.Scope, in *api.UntagUserInput) authz.Requirement {
 	return require(r.entity(s, "UntagUser", identity.KindUser, value(in.UserName)).tagKeys(in.TagKeys))
 }
 
 // ListUserTags implements api.Requirements.
-func (r *Requirements) ListUserTags(s *authz.Scope, in *api.ListUserTagsInput) authz.Requirement {
+func (r *requirements) ListUserTags(s *authz.Scope, in *api.ListUserTagsInput) authz.Requirement {
 	return require(r.entity(s, "ListUserTags", identity.KindUser, value(in.UserName)))
 }
 
 // TagRole implements api.Requirements.
-func (r *Requirements) TagRole(s *authz.Scope, in *api.TagRoleInput) authz.Requirement {
+func (r *requirements) TagRole(s *authz.Scope, in *api.TagRoleInput) authz.Requirement {
 	return require(r.entity(s, "TagRole", identity.KindRole, value(in.RoleName)).requestTags(in.Tags))
 }
 
 // UntagRole implements api.Requirements.
-func (r *Requirements) UntagRole(s *authz.Scope, in *api.UntagRoleInput) authz.Requirement {
+func (r *requirements) UntagRole(s *authz.Scope, in *api.UntagRoleInput) authz.Requirement {
 	return require(r.entity(s, "UntagRole", identity.KindRole, value(in.RoleName)).tagKeys(in.TagKeys))
 }
 
 // ListRoleTags implements api.Requirements.
-func (r *Requirements) ListRoleTags(s *authz.Scope, in *api.ListRoleTagsInput) authz.Requirement {
+func (r *requirements) ListRoleTags(s *authz.Scope, in *api.ListRoleTagsInput) authz.Requirement {
 	return require(r.entity(s, "ListRoleTags", identity.KindRole, value(in.RoleName)))
 }
 
 // renamed needs the operation on the name that the entity will have.
-func (r *Requirements) renamed(old *need, kind identity.Kind, name string, newPath, newName *string) *need {
+func (r *requirements) renamed(old *need, kind identity.Kind, name string, newPath, newName *string) *need {
 	n := *old
 	at, called := "/", name
 	e, err := r.catalog.Entity(n.scope.Context, n.scope.Account, kind, name)

@@ -38,6 +38,11 @@ func New(cfg Config) *Service {
 	return &Service{cfg.DB, cfg.Catalog, pages{cfg.Keyring}}
 }
 
+// Operations are the service's operations for the pipeline.
+func (s *Service) Operations() pipeline.Service {
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, newRequirements(s.catalog))}
+}
+
 // view runs fn with the records that the call was authorized for.
 func (s *Service) view(ctx context.Context, call *pipeline.Call, fn func(*identity.View) error) error {
 	return s.db.View(ctx, call.Grant, func(tx *store.Tx) error { return inHome(tx, call, fn) })

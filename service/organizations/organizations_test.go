@@ -28,7 +28,7 @@ var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 type server struct {
 	*Service
-	need   *Requirements
+	need   *requirements
 	engine *authz.Engine
 	root   *authn.Principal
 }
@@ -54,7 +54,7 @@ func newServer(t testing.TB) *server {
 		t.Fatal(err)
 	}
 	return &server{
-		New(Config{DB: db, Catalog: catalog, Keyring: ring}), NewRequirements(catalog), authz.NewEngine(catalog, "o-test"),
+		New(Config{DB: db, Catalog: catalog, Keyring: ring}), newRequirements(catalog), authz.NewEngine(catalog, "o-test"),
 		authztest.Root(management),
 	}
 }

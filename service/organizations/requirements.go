@@ -8,17 +8,17 @@ import (
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
-// Requirements says what the operations need ("Actions, resources, and condition keys for AWS Organizations", Service
+// requirements says what the operations need ("Actions, resources, and condition keys for AWS Organizations", Service
 // Authorization Reference). The organization's resources are the management account's, so that no policy of a member
 // account reaches them.
-type Requirements struct{ catalog *identity.Catalog }
+type requirements struct{ catalog *identity.Catalog }
 
-var _ api.Requirements = (*Requirements)(nil)
+var _ api.Requirements = (*requirements)(nil)
 
-// NewRequirements returns the requirements with facts from the catalog.
-func NewRequirements(c *identity.Catalog) *Requirements { return &Requirements{c} }
+// newRequirements returns the requirements with facts from the catalog.
+func newRequirements(c *identity.Catalog) *requirements { return &requirements{c} }
 
-func (r *Requirements) need(s *authz.Scope, operation string, keys func(*policy.Context)) authz.Requirement {
+func (r *requirements) need(s *authz.Scope, operation string, keys func(*policy.Context)) authz.Requirement {
 	org, err := r.catalog.Organization(s.Context)
 	if err != nil {
 		return authz.Failed(err)
@@ -30,7 +30,7 @@ func (r *Requirements) need(s *authz.Scope, operation string, keys func(*policy.
 }
 
 // CreateAccount implements api.Requirements.
-func (r *Requirements) CreateAccount(s *authz.Scope, in *api.CreateAccountInput) authz.Requirement {
+func (r *requirements) CreateAccount(s *authz.Scope, in *api.CreateAccountInput) authz.Requirement {
 	if len(in.Tags) == 0 {
 		return r.need(s, "CreateAccount", nil)
 	}
@@ -46,17 +46,17 @@ func (r *Requirements) CreateAccount(s *authz.Scope, in *api.CreateAccountInput)
 }
 
 // CreateOrganization implements api.Requirements. It is the caller's own account that would manage the organization.
-func (r *Requirements) CreateOrganization(s *authz.Scope, _ *api.CreateOrganizationInput) authz.Requirement {
+func (r *requirements) CreateOrganization(s *authz.Scope, _ *api.CreateOrganizationInput) authz.Requirement {
 	return authz.Require("organizations:CreateOrganization", authz.Resource{ARN: "*", Account: s.Account}, nil)
 }
 
 // DescribeOrganization implements api.Requirements. Members may ask which organization they are in.
-func (r *Requirements) DescribeOrganization(s *authz.Scope, _ *api.DescribeOrganizationInput) authz.Requirement {
+func (r *requirements) DescribeOrganization(s *authz.Scope, _ *api.DescribeOrganizationInput) authz.Requirement {
 	return authz.Require("organizations:DescribeOrganization", authz.Resource{ARN: "*", Account: s.Account}, nil)
 }
 
 // DescribeAccount implements api.Requirements.
-func (r *Requirements) DescribeAccount(s *authz.Scope, in *api.DescribeAccountInput) authz.Requirement {
+func (r *requirements) DescribeAccount(s *authz.Scope, in *api.DescribeAccountInput) authz.Requirement {
 	org, err := r.catalog.Organization(s.Context)
 	if err != nil {
 		return authz.Failed(err)
@@ -79,21 +79,21 @@ func (r *Requirements) DescribeAccount(s *authz.Scope, in *api.DescribeAccountIn
 }
 
 // DescribeCreateAccountStatus implements api.Requirements.
-func (r *Requirements) DescribeCreateAccountStatus(s *authz.Scope, _ *api.DescribeCreateAccountStatusInput) authz.Requirement {
+func (r *requirements) DescribeCreateAccountStatus(s *authz.Scope, _ *api.DescribeCreateAccountStatusInput) authz.Requirement {
 	return r.need(s, "DescribeCreateAccountStatus", nil)
 }
 
 // ListAccounts implements api.Requirements.
-func (r *Requirements) ListAccounts(s *authz.Scope, _ *api.ListAccountsInput) authz.Requirement {
+func (r *requirements) ListAccounts(s *authz.Scope, _ *api.ListAccountsInput) authz.Requirement {
 	return r.need(s, "ListAccounts", nil)
 }
 
 // ListCreateAccountStatus implements api.Requirements.
-func (r *Requirements) ListCreateAccountStatus(s *authz.Scope, _ *api.ListCreateAccountStatusInput) authz.Requirement {
+func (r *requirements) ListCreateAccountStatus(s *authz.Scope, _ *api.ListCreateAccountStatusInput) authz.Requirement {
 	return r.need(s, "ListCreateAccountStatus", nil)
 }
 
 // ListRoots implements api.Requirements.
-func (r *Requirements) ListRoots(s *authz.Scope, _ *api.ListRootsInput) authz.Requirement {
+func (r *requirements) ListRoots(s *authz.Scope, _ *api.ListRootsInput) authz.Requirement {
 	return r.need(s, "ListRoots", nil)
 }

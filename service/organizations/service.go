@@ -33,6 +33,11 @@ var _ api.Service = (*Service)(nil)
 // New returns the service. Call Resume before it serves.
 func New(cfg Config) *Service { return &Service{cfg.DB, cfg.Catalog, cfg.Keyring} }
 
+// Operations are the service's operations for the pipeline.
+func (s *Service) Operations() pipeline.Service {
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, newRequirements(s.catalog))}
+}
+
 func notInUse() error {
 	return api.NewAWSOrganizationsNotInUseException("Your account is not a member of an organization.")
 }
