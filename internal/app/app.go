@@ -34,6 +34,7 @@ type App struct {
 	backend  kv.DB
 	db       *store.DB
 	keys     *keyring.Keyring
+	ids      *tenant.Language
 	catalog  *identity.Catalog
 	sealer   *session.Sealer
 	audit    *audit.Log
@@ -100,12 +101,12 @@ func (a *App) openStore(ctx context.Context) error {
 }
 
 func (a *App) openIdentity(ctx context.Context) error {
-	ids, err := tenant.NewLanguage(a.config.TenantPattern)
-	if err != nil {
+	var err error
+	if a.ids, err = tenant.NewLanguage(a.config.TenantPattern); err != nil {
 		return err
 	}
 	a.catalog, err = identity.New(identity.Config{
-		DB: a.db, Keyring: a.keys, TenantTags: a.config.TenantTags, Tenants: ids, Log: a.log,
+		DB: a.db, Keyring: a.keys, TenantTags: a.config.TenantTags, Tenants: a.ids, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -187,7 +188,7 @@ func errUnknownKey() error {
 }
 
 func (a *App) openAPI(ctx context.Context) error {
-	services, err := a.services()
+	services, err := a.services(ctx)
 	if err != nil {
 		return err
 	}

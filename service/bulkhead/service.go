@@ -1,4 +1,5 @@
-// Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding.
+// Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding, and the
+// audit log of the whole server.
 package bulkhead
 
 import (
@@ -7,6 +8,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/bulkhead"
+	"github.com/bulkhead/bulkhead/internal/audit"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
@@ -20,20 +22,23 @@ type Service struct {
 	db   *store.DB
 	keys *keyring.Keyring
 	ids  *tenant.Language
+	log  *audit.Reader
+	main string
 }
 
-// New returns the service. ids is the language of tenant ids.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language) *Service {
-	return &Service{db, keys, ids}
+// New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
+// the audit log, since it is that of all accounts.
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string) *Service {
+	return &Service{db, keys, ids, log, main}
 }
 
 // Operations are the service's operations for the pipeline.
 func (s *Service) Operations() pipeline.Service {
-	return pipeline.Service{API: api.API, Ops: api.Operations(s, requirements{})}
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, requirements{s.main})}
 }
 
 // requirements: each operation is an action on arn:aws:bulkhead:REGION:ACCOUNT:tenant/ID.
-type requirements struct{}
+type requirements struct{ main string }
 
 func (requirements) CreateTenant(s *authz.Scope, in *api.CreateTenantInput) authz.Requirement {
 	return authz.Require("bulkhead:CreateTenant", resource(s, *in.Id), nil)
