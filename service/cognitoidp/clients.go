@@ -223,7 +223,7 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 	out := &api.UserPoolClientType{
 		UserPoolId: ptr(c.Pool), ClientId: ptr(c.ID), ClientName: ptr(c.Name), ClientSecret: text(string(secret)),
 		CreationDate: ptr(c.Created), LastModifiedDate: ptr(c.Modified), ExplicitAuthFlows: enums[api.ExplicitAuthFlowsType](c.Flows),
-		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: ptr(int32(c.Refresh)), //nolint:gosec // read from an int32
+		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: ptr(int32(c.Refresh)),
 		PreventUserExistenceErrors: hide, EnableTokenRevocation: ptr(!c.NoRevocation), AuthSessionValidity: ptr(minutes),
 		SupportedIdentityProviders: c.IdentityProviders, CallbackURLs: c.CallbackURLs, LogoutURLs: c.LogoutURLs,
 		DefaultRedirectURI: c.DefaultRedirectURI, AllowedOAuthFlows: c.OAuthFlows, AllowedOAuthScopes: c.OAuthScopes,
@@ -233,10 +233,10 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 		out.RefreshTokenValidity = ptr(int32(defaultRefreshLife / (24 * time.Hour)))
 	}
 	if c.Access != 0 {
-		out.AccessTokenValidity = ptr(int32(c.Access)) //nolint:gosec // read from an int32
+		out.AccessTokenValidity = ptr(int32(c.Access))
 	}
 	if c.Identity != 0 {
-		out.IdTokenValidity = ptr(int32(c.Identity)) //nolint:gosec // read from an int32
+		out.IdTokenValidity = ptr(int32(c.Identity))
 	}
 	if c.Units != (api.TokenValidityUnitsType{}) {
 		out.TokenValidityUnits = ptr(c.Units)

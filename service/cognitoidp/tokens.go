@@ -39,7 +39,7 @@ type signIn struct {
 // before the user was last signed out everywhere; the rest is random (RFC 9562 version 8).
 func (c *scoped) newSignIn(u *user) signIn {
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // never fails (crypto/rand)
+	rand.Read(id[:]) // never fails (crypto/rand)
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
 	return signIn{formatUUID(id, 8), c.call.Now, newUUID()}
 }
@@ -154,7 +154,7 @@ func (c *scoped) issue(app *client, u *user, in signIn, m membership, refresh bo
 	}
 	out := &api.AuthenticationResultType{
 		IdToken: &id, AccessToken: &access, TokenType: ptr("Bearer"),
-		ExpiresIn: ptr(int32(app.lifetime(useAccess) / time.Second)), //nolint:gosec // at most a day
+		ExpiresIn: ptr(int32(app.lifetime(useAccess) / time.Second)),
 	}
 	if refresh {
 		out.RefreshToken, err = c.newRefreshToken(app, u, in)
