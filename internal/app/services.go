@@ -4,33 +4,31 @@ import (
 	"context"
 	"crypto"
 
-	"github.com/bulkhead/bulkhead/api/iam"
-	"github.com/bulkhead/bulkhead/api/organizations"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/bulkhead"
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
-	iamservice "github.com/bulkhead/bulkhead/service/iam"
+	"github.com/bulkhead/bulkhead/service/iam"
 	"github.com/bulkhead/bulkhead/service/kms"
-	orgservice "github.com/bulkhead/bulkhead/service/organizations"
+	"github.com/bulkhead/bulkhead/service/organizations"
 	"github.com/bulkhead/bulkhead/service/sts"
 )
 
 // services makes every service the server has.
 func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	tokens := webtoken.New(webtoken.Options{AllowPrivate: a.config.AllowPrivateIssuers, AllowHTTP: a.config.AllowPrivateIssuers, Own: a.ownKeys})
-	orgs := orgservice.New(orgservice.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
+	orgs := organizations.New(organizations.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
 	if err := orgs.Resume(ctx); err != nil {
 		return nil, err
 	}
-	users := iamservice.New(iamservice.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
+	users := iam.New(iam.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
 	keys := kms.New(a.db, a.keys, a.catalog)
 	a.sweeping("keys", keys.Sweep)
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
-		{API: iam.API, Ops: iam.Operations(users, iamservice.NewRequirements(a.catalog))},
-		{API: organizations.API, Ops: organizations.Operations(orgs, orgservice.NewRequirements(a.catalog))},
+		users.Operations(),
+		orgs.Operations(),
 		keys.Operations(),
 		cloudtrail.New(a.audit).Operations(),
 		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account).Operations(),
