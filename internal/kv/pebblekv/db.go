@@ -229,11 +229,12 @@ func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, alone bool) (re
 		c, err = db.commit(t, true)
 	}
 	switch {
-	case err == errConflict:
+	case err == errConflict || t.doomed: // doomed: whatever fn has made of it
 		return true, nil
 	case err != nil || c == nil:
 		return false, t.settle(err)
 	default:
+		t.end() // a snapshot that outlives the fsync costs every compaction
 		return false, db.await(c)
 	}
 }

@@ -68,11 +68,15 @@ func (r *reader) begin() error {
 		// The order matters: start is a lower and upper is an upper bound of what the snapshot holds.
 		r.start = r.db.applied.Load()
 		r.snap = r.e.pdb.NewSnapshot()
-		if !r.e.readOnly { // that one shows durable commits only
-			r.upper = r.db.issued.Load()
-		}
+		r.setUpper()
 	}
 	return nil
+}
+
+func (r *reader) setUpper() {
+	if !r.e.readOnly { // that one shows durable commits only
+		r.upper = r.db.issued.Load()
+	}
 }
 
 // Get implements kv.Reader.
@@ -88,8 +92,12 @@ func (r *reader) get(key []byte) ([]byte, bool, error) {
 	if err := r.begin(); err != nil {
 		return nil, false, err
 	}
+	return r.getFrom(r.snap, key)
+}
+
+func (r *reader) getFrom(from pebble.Reader, key []byte) ([]byte, bool, error) {
 	r.keyBuf = append(append(r.keyBuf[:0], spaceUser), key...)
-	v, closer, err := r.snap.Get(r.keyBuf)
+	v, closer, err := from.Get(r.keyBuf)
 	if err != nil {
 		if errors.Is(err, pebble.ErrNotFound) {
 			return nil, false, nil
@@ -213,6 +221,8 @@ type tx struct {
 	writes overlay.Writes
 	points []uint32 // slots of the keys read
 	spans  []span   // ranges read
+	direct bool     // the first read was a Get of the latest state, without a snapshot
+	doomed bool     // no snapshot fits that read any more
 }
 
 var txs = sync.Pool{New: func() any { return new(tx) }}
@@ -228,6 +238,7 @@ func (t *tx) release() {
 	t.writes.Reset()
 	clear(t.spans)
 	t.points, t.spans = t.points[:0], t.spans[:0]
+	t.direct, t.doomed = false, false
 	txs.Put(t)
 }
 
@@ -236,7 +247,7 @@ func (t *tx) Get(key []byte) ([]byte, bool, error) {
 	if op, ok := t.writes.Get(key); ok {
 		return op.Value, !op.Deleted, t.ctx.Err()
 	}
-	v, ok, err := t.get(key)
+	v, ok, err := t.fetch(key)
 	if err != nil {
 		return nil, false, err
 	}
@@ -248,12 +259,53 @@ func (t *tx) Get(key []byte) ([]byte, bool, error) {
 	return v, ok, nil
 }
 
+// fetch reads key as of the transaction's start. Most transactions read one key, so the first Get does without a snapshot;
+// the next read takes one, which fits if nothing has written the first key since.
+func (t *tx) fetch(key []byte) ([]byte, bool, error) {
+	if len(t.points) > 0 || t.snap != nil {
+		if err := t.fit(); err != nil {
+			return nil, false, err
+		}
+		return t.get(key)
+	}
+	if err := t.ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	// In this order, as in begin.
+	t.direct, t.start = true, t.db.applied.Load()
+	v, ok, err := t.getFrom(t.e.pdb, key)
+	t.setUpper()
+	return v, ok, err
+}
+
+// fit makes sure that there is a snapshot, which agrees with a direct read before.
+func (t *tx) fit() error {
+	if t.doomed {
+		return errConflict
+	}
+	start := t.start
+	if err := t.begin(); err != nil || !t.direct {
+		return err
+	}
+	t.direct, t.start = false, start
+	for _, slot := range t.points {
+		if t.db.recent.latest[slot].Load() > start {
+			t.doomed = true
+			return errConflict
+		}
+	}
+	return nil
+}
+
 // Scan implements kv.Reader.
 func (t *tx) Scan(rng kv.Range, yield func(key, value []byte) bool) error {
 	return t.writes.Scan(rng, t.scanBase, yield)
 }
 
 func (t *tx) scanBase(rng kv.Range, yield func(key, value []byte) bool) error {
+	if err := t.fit(); err != nil {
+		return err
+	}
 	seen, err := t.scan(rng, yield)
 	t.spans = append(t.spans, span{bytes.Clone(seen.start), bytes.Clone(seen.end)})
 	return err
