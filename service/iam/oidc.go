@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
@@ -161,10 +162,13 @@ func (s *Service) ListOpenIDConnectProviders(ctx context.Context, call *pipeline
 	return out, nil
 }
 
-// DeleteOpenIDConnectProvider implements api.Service.
+// DeleteOpenIDConnectProvider implements api.Service. Deleting one that is not there succeeds, as on AWS.
 func (s *Service) DeleteOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.DeleteOpenIDConnectProviderInput) (*api.DeleteOpenIDConnectProviderOutput, error) {
 	err := s.update(ctx, call, func(v *identity.View) error {
 		p, err := providerOf(v, value(in.OpenIDConnectProviderArn))
+		if fault.Is(err, "NoSuchEntityException") {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

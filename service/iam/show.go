@@ -49,7 +49,11 @@ func showRoleUsed(v *identity.View, name string) (*api.RoleLastUsed, error) {
 	return &api.RoleLastUsed{LastUsedDate: &used.At, Region: present(used.Region)}, nil
 }
 
+// showTags leaves the member out if there are no tags, as IAM does but in answers that list tags.
 func showTags(tags []identity.Tag) []api.Tag {
+	if len(tags) == 0 {
+		return nil
+	}
 	out := make([]api.Tag, len(tags))
 	for i := range tags {
 		out[i] = api.Tag{Key: &tags[i].Key, Value: &tags[i].Value}

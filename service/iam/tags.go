@@ -79,7 +79,7 @@ func (s *Service) listTags(ctx context.Context, call *pipeline.Call, operation, 
 			return err
 		}
 		tags = slices.SortedFunc(slices.Values(tags), func(a, b identity.Tag) int { return strings.Compare(a.Key, b.Key) })
-		page.tags = showTags(pick(l, tags, func(t identity.Tag) string { return t.Key }))
+		page.tags = append([]api.Tag{}, showTags(pick(l, tags, func(t identity.Tag) string { return t.Key }))...)
 		return nil
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"strings"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/arn"
@@ -96,7 +97,7 @@ func (s *Service) rootUser(ctx context.Context, call *pipeline.Call) (*api.User,
 	}
 	u := &api.User{UserId: &call.Account, Arn: present(arn.Root(call.Account)), Path: present("/")}
 	if a != nil {
-		u.CreateDate = &a.Joined
+		u.CreateDate = present(a.Joined.Truncate(time.Second))
 	}
 	return u, nil
 }
