@@ -95,21 +95,19 @@ func (d *demo) decidedBy(ctx context.Context, event string, refusal error) strin
 		return err.Error()
 	}
 	var e struct {
-		AdditionalEventData struct {
-			Decision struct{ Effect, Statement, Policy, Guard string }
-		}
+		AdditionalEventData struct{ Decision, Statement, Policy, GuardFinding string }
 	}
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return "audit event: " + err.Error()
 	}
-	dec := e.AdditionalEventData.Decision
-	parts := []string{dec.Effect}
-	for _, p := range []string{dec.Policy, dec.Statement, dec.Guard} {
+	dec := e.AdditionalEventData
+	parts := []string{dec.Decision}
+	for _, p := range []string{dec.Policy, dec.Statement, dec.GuardFinding} {
 		if p != "" {
 			parts = append(parts, p)
 		}
 	}
-	if dec.Effect == "Allow" || dec.Effect == "" {
+	if dec.Decision == "Allow" || dec.Decision == "" {
 		var api smithy.APIError
 		if errors.As(refusal, &api) {
 			msg, _, _ := strings.Cut(api.ErrorMessage(), ".")
