@@ -16,11 +16,18 @@ type ARN struct {
 // Parse reads an ARN. It returns false unless s has all six parts, a partition, a service and a resource, and an account
 // that is empty, "aws" or 12 digits.
 func Parse(s string) (ARN, bool) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" {
+	var a ARN
+	rest, ok := strings.CutPrefix(s, "arn:")
+	for _, part := range [...]*string{&a.Partition, &a.Service, &a.Region, &a.Account} {
+		if !ok {
+			return ARN{}, false
+		}
+		*part, rest, ok = strings.Cut(rest, ":")
+	}
+	if !ok {
 		return ARN{}, false
 	}
-	a := ARN{parts[1], parts[2], parts[3], parts[4], parts[5]}
+	a.Resource = rest
 	if a.Partition == "" || a.Service == "" || a.Resource == "" {
 		return ARN{}, false
 	}

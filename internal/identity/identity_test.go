@@ -444,7 +444,7 @@ func TestPoliciesAreCached(t *testing.T) {
 	if again, _ := c.Policies(ctx, p); again != first {
 		t.Error("the policies of a session were compiled twice")
 	}
-	if n := testing.AllocsPerRun(100, func() { _, _ = c.Policies(ctx, p) }); n > 6 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = c.Policies(ctx, p) }); n != 0 {
 		t.Errorf("%v allocations for cached policies", n)
 	}
 }

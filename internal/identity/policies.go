@@ -169,7 +169,8 @@ func (c *Catalog) EntityPolicies(ctx context.Context, account string, kind Kind,
 
 // policiesOf returns the policies of a user, group or role; nil if there is none.
 func (c *Catalog) policiesOf(ctx context.Context, account string, kind Kind, name string) (*entityPolicies, error) {
-	return found(c.sets.Get(account, entityKey{account, kind, fold(name)}, func() (e *entityPolicies, err error) {
+	// The key is the name as it is: principals carry it in its one spelling, and folding it costs an allocation.
+	return found(c.sets.Get(account, entityKey{account, kind, name}, func() (e *entityPolicies, err error) {
 		err = c.view(ctx, account, func(v *View) error {
 			e, err = c.loadPolicies(v, kind, name)
 			return err
