@@ -222,6 +222,9 @@ func (c *Catalog) CreateAccessRole(ctx context.Context, account, management, nam
 		if old, err := v.Role(name); err != nil || old != nil {
 			return err
 		}
+		if _, err := v.Count(CountRoles, 1); err != nil {
+			return err
+		}
 		if err := v.AddUse(administrator, AsPolicy, &r.Entity); err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ const (
 	keyUse      = "use"      // policy ARN, as, kind, name
 	keyID       = "id"       // unique id
 	keySettings = "settings" // one
+	keyCount    = "count"    // what
 )
 
 func put[T any](v *View, k store.Key, rec *T) error {
@@ -268,3 +269,29 @@ func (v *View) Settings() (*Settings, error) {
 
 // PutSettings stores the account's settings.
 func (v *View) PutSettings(s *Settings) error { return put(v, store.K(keySettings), s) }
+
+// Counted is what an account has a quota of.
+type Counted string
+
+// The kinds of records that are counted.
+const (
+	CountUsers     Counted = keyUser
+	CountGroups    Counted = keyGroup
+	CountRoles     Counted = keyRole
+	CountPolicies  Counted = keyPolicy
+	CountProviders Counted = keyOIDC
+)
+
+// Count adds to the number of records and returns it. Who makes or removes a record calls it; counting by reading them
+// all would make every change of one conflict with every creation of another.
+func (v *View) Count(what Counted, add int) (int, error) {
+	n, err := store.Load[int](v.records, store.K(keyCount, string(what)))
+	if err != nil {
+		return 0, err
+	}
+	if n == nil {
+		n = new(int)
+	}
+	*n += add
+	return *n, store.Save(v.records, store.K(keyCount, string(what)), n)
+}

@@ -18,7 +18,7 @@ func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.
 		if old, err := v.Group(g.Name); err != nil || old != nil {
 			return taken(err, "Group with name %s already exists.", g.Name)
 		}
-		if err := within(v.Groups, maxGroups, "GroupsPerAccount"); err != nil {
+		if err := within(v, identity.CountGroups, maxGroups, "GroupsPerAccount"); err != nil {
 			return err
 		}
 		return v.PutGroup(g)
@@ -195,6 +195,9 @@ func (s *Service) DeleteGroup(ctx context.Context, call *pipeline.Call, in *api.
 		}
 		if inUse {
 			return api.NewDeleteConflictException("Cannot delete entity, must remove users from group first.")
+		}
+		if err := less(v, identity.CountGroups); err != nil {
+			return err
 		}
 		return v.DeleteGroup(g)
 	})

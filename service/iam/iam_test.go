@@ -516,3 +516,24 @@ func TestAccountAlias(t *testing.T) {
 	_, err = call(s, s.root, s.need.DeleteAccountAlias, s.DeleteAccountAlias, &api.DeleteAccountAliasInput{AccountAlias: p("one")})
 	refused(t, err, "NoSuchEntityException", "")
 }
+
+func TestGroupQuota(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	create := func(i int) error {
+		_, err := call(s, s.root, s.need.CreateGroup, s.CreateGroup, &api.CreateGroupInput{GroupName: p(fmt.Sprint("g", i))})
+		return err
+	}
+	for i := range maxGroups {
+		if err := create(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, create(maxGroups), "LimitExceededException", "Cannot exceed quota for GroupsPerAccount: 300")
+	if _, err := call(s, s.root, s.need.DeleteGroup, s.DeleteGroup, &api.DeleteGroupInput{GroupName: p("g7")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(maxGroups); err != nil {
+		t.Errorf("after deleting one: %v", err)
+	}
+}

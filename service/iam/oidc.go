@@ -76,12 +76,8 @@ func (s *Service) CreateOpenIDConnectProvider(ctx context.Context, call *pipelin
 		if old, err := v.OIDC(at); err != nil || old != nil {
 			return taken(err, "Provider with url %s already exists.", value(in.Url))
 		}
-		n := 0
-		if err := v.OIDCs(func(*identity.OIDCProvider) bool { n++; return true }); err != nil {
+		if err := within(v, identity.CountProviders, maxProviders, "OpenIdConnectProvidersPerAccount"); err != nil {
 			return err
-		}
-		if n >= maxProviders {
-			return overQuota("OpenIdConnectProvidersPerAccount", maxProviders)
 		}
 		return v.PutOIDC(p)
 	})
@@ -170,6 +166,9 @@ func (s *Service) DeleteOpenIDConnectProvider(ctx context.Context, call *pipelin
 			return nil
 		}
 		if err != nil {
+			return err
+		}
+		if err := less(v, identity.CountProviders); err != nil {
 			return err
 		}
 		return v.DeleteOIDC(p.URL)

@@ -43,7 +43,7 @@ func (s *Service) CreatePolicy(ctx context.Context, call *pipeline.Call, in *api
 		if old, err := v.Policy(p.Name); err != nil || old != nil {
 			return taken(err, "A policy called %s already exists. Duplicate names are not allowed.", p.Name)
 		}
-		if err := within(v.Policies, maxPolicies, "PoliciesPerAccount"); err != nil {
+		if err := within(v, identity.CountPolicies, maxPolicies, "PoliciesPerAccount"); err != nil {
 			return err
 		}
 		shown, err := showPolicy(v, p, true)
@@ -127,6 +127,9 @@ func (s *Service) DeletePolicy(ctx context.Context, call *pipeline.Call, in *api
 		case len(p.Versions) > 1:
 			return api.NewDeleteConflictException("This policy has more than one version. Before you delete a policy, you must " +
 				"delete the policy's versions. The default version is deleted with the policy.")
+		}
+		if err := less(v, identity.CountPolicies); err != nil {
+			return err
 		}
 		return v.DeletePolicy(p)
 	})

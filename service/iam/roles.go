@@ -48,7 +48,7 @@ func (s *Service) CreateRole(ctx context.Context, call *pipeline.Call, in *api.C
 		if old, err := v.Role(r.Name); err != nil || old != nil {
 			return taken(err, "Role with name %s already exists.", r.Name)
 		}
-		if err := within(v.Roles, maxRoles, "RolesPerAccount"); err != nil {
+		if err := within(v, identity.CountRoles, maxRoles, "RolesPerAccount"); err != nil {
 			return err
 		}
 		if err := setBoundary(v, &r.Entity, value(in.PermissionsBoundary)); err != nil {
@@ -213,6 +213,9 @@ func (s *Service) DeleteRole(ctx context.Context, call *pipeline.Call, in *api.D
 			return err
 		}
 		if err := unlink(v, &r.Entity); err != nil {
+			return err
+		}
+		if err := less(v, identity.CountRoles); err != nil {
 			return err
 		}
 		return v.DeleteRole(r)

@@ -32,7 +32,7 @@ func (s *Service) CreateUser(ctx context.Context, call *pipeline.Call, in *api.C
 		if old, err := v.User(u.Name); err != nil || old != nil {
 			return taken(err, "User with name %s already exists.", u.Name)
 		}
-		if err := within(v.Users, maxUsers, "UsersPerAccount"); err != nil {
+		if err := within(v, identity.CountUsers, maxUsers, "UsersPerAccount"); err != nil {
 			return err
 		}
 		if err := setBoundary(v, &u.Entity, value(in.PermissionsBoundary)); err != nil {
@@ -55,16 +55,19 @@ func taken(err error, format string, args ...any) error {
 	return api.NewEntityAlreadyExistsException(format, args...)
 }
 
-// within checks the quota of an account before one more is added.
-func within[T any](each func(after string, yield func(*T) bool) error, limit int, what string) error {
-	n := 0
-	if err := each("", func(*T) bool { n++; return n < limit }); err != nil {
-		return err
+// within counts one more record of an account, if its quota allows it.
+func within(v *identity.View, what identity.Counted, limit int, quota string) error {
+	n, err := v.Count(what, 1)
+	if err == nil && n > limit {
+		err = overQuota(quota, limit)
 	}
-	if n >= limit {
-		return overQuota(what, limit)
-	}
-	return nil
+	return err
+}
+
+// less counts one record less.
+func less(v *identity.View, what identity.Counted) error {
+	_, err := v.Count(what, -1)
+	return err
 }
 
 // GetUser implements api.Service.
@@ -236,6 +239,9 @@ func (s *Service) DeleteUser(ctx context.Context, call *pipeline.Call, in *api.D
 			return api.NewDeleteConflictException("Cannot delete entity, must remove users from group first.")
 		}
 		if err := unlink(v, &u.Entity); err != nil {
+			return err
+		}
+		if err := less(v, identity.CountUsers); err != nil {
 			return err
 		}
 		return v.DeleteUser(u)
