@@ -148,14 +148,14 @@ func (t *tail) show(e *eventView) error {
 	}
 	var more struct {
 		ErrorCode           string
-		AdditionalEventData struct{ Decision, Policy, Statement, GuardFinding string }
+		AdditionalEventData struct{ Decision, Policy, Statement, Guard string }
 	}
 	if err := json.Unmarshal([]byte(e.Event), &more); err != nil {
 		return err
 	}
 	d := more.AdditionalEventData
 	_, err := fmt.Fprintf(t.w, "%s  %-12s %-28s %-24s %-13s %s %s %s %s\n", e.at().UTC().Format("15:04:05.000"), or(e.Tenant, "-"),
-		or(e.Username, "-"), e.Name, d.Decision, d.Policy, d.Statement, d.GuardFinding, more.ErrorCode)
+		or(e.Username, "-"), e.Name, d.Decision, d.Policy, d.Statement, d.Guard, more.ErrorCode)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/bulkhead"
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
+	"github.com/bulkhead/bulkhead/service/dynamodb"
 	"github.com/bulkhead/bulkhead/service/iam"
 	"github.com/bulkhead/bulkhead/service/kms"
 	"github.com/bulkhead/bulkhead/service/organizations"
@@ -25,11 +26,14 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	users := iam.New(iam.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
 	keys := kms.New(a.db, a.keys, a.catalog)
 	a.sweeping("keys", keys.Sweep)
+	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log})
+	a.background(tables.Run)
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
 		users.Operations(),
 		orgs.Operations(),
 		keys.Operations(),
+		tables.Operations(),
 		cloudtrail.New(a.audit).Operations(),
 		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account).Operations(),
 	}, nil

@@ -10,10 +10,7 @@ const sweepEvery = time.Minute
 
 // sweeping runs f now and then until the server closes: deletion and rotation of keys that are due.
 func (a *App) sweeping(name string, f func(context.Context, time.Time) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	a.background(func(ctx context.Context) {
 		tick := time.NewTicker(sweepEvery)
 		defer tick.Stop()
 		for {
@@ -26,6 +23,16 @@ func (a *App) sweeping(name string, f func(context.Context, time.Time) error) {
 			case <-tick.C:
 			}
 		}
+	})
+}
+
+// background runs f until the server closes, and waits for it then.
+func (a *App) background(f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
 	}()
 	a.onClose(func(context.Context) error { cancel(); <-done; return nil })
 }

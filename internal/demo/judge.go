@@ -95,14 +95,14 @@ func (d *demo) decidedBy(ctx context.Context, event string, refusal error) strin
 		return err.Error()
 	}
 	var e struct {
-		AdditionalEventData struct{ Decision, Statement, Policy, GuardFinding string }
+		AdditionalEventData struct{ Decision, Statement, Policy, Guard string }
 	}
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return "audit event: " + err.Error()
 	}
 	dec := e.AdditionalEventData
 	parts := []string{dec.Decision}
-	for _, p := range []string{dec.Policy, dec.Statement, dec.GuardFinding} {
+	for _, p := range []string{dec.Policy, dec.Statement, dec.Guard} {
 		if p != "" {
 			parts = append(parts, p)
 		}

@@ -44,10 +44,15 @@ type rows struct {
 	tx    *Tx
 	rule  authz.RowRule
 	table hash
+	// system is true for maintenance that touches all rows and shows none (maintain.go).
+	system bool
 }
 
 // check says whether the row with the partition key may be touched; false without an error is a hidden row.
 func (r *rows) check(pk []byte, write bool) (bool, error) {
+	if r.system {
+		return true, nil
+	}
 	switch r.rule.Check(leadingText(pk), write) {
 	case authz.Permitted:
 		return true, nil

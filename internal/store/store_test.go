@@ -244,7 +244,9 @@ func TestViewRefusesRowsTheRequestDidNotName(t *testing.T) {
 			"delete": func() error { return rows.Delete(key("globex#1", "s")) },
 			"query":  func() error { return rows.Query([]byte("Sglobex#1"), item.Range{}, func([]byte) bool { return true }) },
 			"scan":   func() error { return rows.Scan(item.Segment{}, nil, 0, func([]byte) bool { return true }) },
-			"index":  func() error { return rows.PutIndex("i", item.IndexPos{Key: key("k", ""), Base: key("globex#1", "s")}, nil) },
+			"index": func() error {
+				return rows.PutIndex("i", item.IndexPos{Key: key("k", ""), Base: key("globex#1", "s")}, nil)
+			},
 		} {
 			if err := do(); !errors.Is(err, store.ErrNotGranted) {
 				return fmt.Errorf("%s: %w", name, err)

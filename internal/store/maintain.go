@@ -1,0 +1,90 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/kv"
+)
+
+// SystemDrop is for package system only: it removes up to limit rows and index entries of a table that is gone, or
+// entries of one of its indexes if index is not "". It reports whether there may be more.
+func (tx *Tx) SystemDrop(table, index string, limit int) (more bool, err error) {
+	if tx.access.system == "" || tx.w == nil {
+		return false, notGranted("removing the rows of " + table)
+	}
+	r := &rows{tx: tx, table: hashOf([]byte(table)), system: true}
+	prefixes := [][]byte{append([]byte{spaceIndex}, r.table[:]...), append([]byte{spaceRows}, r.table[:]...)}
+	if index != "" {
+		prefixes = [][]byte{r.index(index).prefix}
+	}
+	for _, prefix := range prefixes {
+		n, err := tx.drop(prefix, limit)
+		if err != nil {
+			return false, err
+		}
+		if limit -= n; limit <= 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (tx *Tx) drop(prefix []byte, limit int) (int, error) {
+	var keys [][]byte
+	rng := kv.Prefix(prefix)
+	rng.Limit = limit
+	err := tx.r.Scan(rng, func(k, _ []byte) bool {
+		keys = append(keys, bytes.Clone(k))
+		return len(keys) < limit
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range keys {
+		if err := tx.w.Delete(k); err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
+}
+
+// SystemBackfill is for package system only: it adds rows of a table to a new index, whoever's they are, as
+// item.Table.Backfill does.
+func (tx *Tx) SystemBackfill(table string, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {
+	if tx.access.system == "" || tx.w == nil {
+		return nil, notGranted("backfilling an index of " + table)
+	}
+	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), system: true}, x, after, limit)
+}
+
+// SystemCount is for package system only: it counts up to limit rows of a table after a row's place, and the bytes that
+// they take, which is about what DynamoDB says is their size. It returns the place to go on from, nil at the end.
+func (tx *Tx) SystemCount(table string, after []byte, limit int) (n, size int64, next []byte, err error) {
+	if tx.access.system == "" {
+		return 0, 0, nil, notGranted("counting the rows of " + table)
+	}
+	id := hashOf([]byte(table))
+	rng := kv.Prefix(append([]byte{spaceRows}, id[:]...))
+	rng.Limit = limit
+	if after != nil {
+		rng.Start = append(append(bytes.Clone(rng.Start), after...), 0)
+	}
+	var bad error
+	err = tx.r.Scan(rng, func(k, b []byte) bool {
+		_, value, err := openRow(b)
+		if err != nil {
+			bad = err
+			return false
+		}
+		n, size = n+1, size+int64(len(value))
+		if n == int64(limit) {
+			next = bytes.Clone(k[1+hashSize:])
+		}
+		return n < int64(limit)
+	})
+	if err == nil {
+		err = bad
+	}
+	return n, size, next, err
+}
