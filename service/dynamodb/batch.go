@@ -1,0 +1,173 @@
+package dynamodb
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// Limits of batches (API reference, "BatchGetItem" and "BatchWriteItem").
+const (
+	maxBatchGet   = 100
+	maxBatchWrite = 25
+)
+
+// opened is a table that a request of several tables has opened, by the name that the request gives it.
+type opened struct {
+	*table
+	rows item.Rows
+}
+
+// open opens a table of a request of several.
+func (s *Service) open(tx *store.Tx, c *pipeline.Call, named string) (opened, error) {
+	at, err := locate(c.Account, c.Region, named)
+	if err != nil {
+		return opened{}, err
+	}
+	t, err := s.current(tx, at)
+	if err != nil {
+		return opened{}, err
+	}
+	if t == nil {
+		return opened{}, errNoTable
+	}
+	rs, err := rows(tx, c, t)
+	return opened{t, rs}, err
+}
+
+// BatchGetItem reads rows by key, of several tables, from one snapshot.
+func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (*api.BatchGetItemOutput, error) {
+	n := 0
+	for _, ks := range in.RequestItems {
+		n += len(ks.Keys)
+	}
+	if n > maxBatchGet {
+		return nil, invalid("Too many items requested for the BatchGetItem call")
+	}
+	var out *api.BatchGetItemOutput
+	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		out = &api.BatchGetItemOutput{Responses: map[string][]item.Map{}, UnprocessedKeys: map[string]api.KeysAndAttributes{}}
+		budget := item.MaxBatchBytes
+		var total sum
+		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
+			t, err := s.open(tx, c, named)
+			if err != nil {
+				return err
+			}
+			cost, err := t.getBatch(out, named, in.RequestItems[named], &budget)
+			if err != nil {
+				return err
+			}
+			total.add(t.table, named, cost)
+		}
+		out.ConsumedCapacity = total.consumed(in.ReturnConsumedCapacity)
+		return nil
+	})
+	if err != nil {
+		return nil, noTable(err)
+	}
+	return out, nil
+}
+
+// getBatch adds what a batch reads of one table.
+func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysAndAttributes, budget *int) (item.Cost, error) {
+	pr, err := planProjection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
+	if err != nil {
+		return item.Cost{}, err
+	}
+	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, value(ks.ConsistentRead), budget)
+	if err != nil {
+		return item.Cost{}, err
+	}
+	items := make([]item.Map, len(found))
+	for i, m := range found {
+		items[i] = m.Clone()
+	}
+	out.Responses[named] = items
+	if done < len(ks.Keys) {
+		ks.Keys = ks.Keys[done:]
+		out.UnprocessedKeys[named] = ks
+	}
+	return cost, nil
+}
+
+// planRequest compiles one write of a batch.
+func planRequest(in *api.WriteRequest) (*item.Write, error) {
+	switch {
+	case in.PutRequest != nil && in.DeleteRequest == nil:
+		return &item.Write{Kind: item.PutRow, Item: *in.PutRequest.Item}, nil
+	case in.DeleteRequest != nil && in.PutRequest == nil:
+		return &item.Write{Kind: item.DeleteRow, Key: *in.DeleteRequest.Key}, nil
+	}
+	return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+}
+
+// BatchWriteItem writes and deletes rows of several tables, all or none.
+func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput) (*api.BatchWriteItemOutput, error) {
+	n := 0
+	for _, ws := range in.RequestItems {
+		n += len(ws)
+	}
+	if n > maxBatchWrite {
+		return nil, invalid("Too many items requested for the BatchWriteItem call")
+	}
+	var out *api.BatchWriteItemOutput
+	err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}
+		var total sum
+		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
+			t, err := s.open(tx, c, named)
+			if err != nil {
+				return err
+			}
+			cost, err := t.writeBatch(out, named, in.RequestItems[named], in.ReturnItemCollectionMetrics)
+			if err != nil {
+				return err
+			}
+			total.add(t.table, named, cost)
+		}
+		out.ConsumedCapacity = total.consumed(in.ReturnConsumedCapacity)
+		return nil
+	})
+	if err != nil {
+		return nil, noTable(err)
+	}
+	return out, nil
+}
+
+// writeBatch performs what a batch writes to one table.
+func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api.WriteRequest, mode api.ReturnItemCollectionMetrics) (item.Cost, error) {
+	writes, keys := make([]*item.Write, len(in)), make([]item.RowKey, len(in))
+	var err error
+	for i := range in {
+		if writes[i], err = planRequest(&in[i]); err != nil {
+			return item.Cost{}, err
+		}
+		if keys[i], err = writes[i].RowKey(&t.schema); err != nil {
+			return item.Cost{}, err
+		}
+	}
+	if err := item.CheckBatch(keys); err != nil {
+		return item.Cost{}, err
+	}
+	var cost item.Cost
+	for _, w := range writes {
+		done, err := t.schema.Write(t.rows, w)
+		if err != nil {
+			return item.Cost{}, err
+		}
+		cost.Add(done.Cost)
+		if m := collection(mode, t.table, w); m != nil {
+			if out.ItemCollectionMetrics == nil {
+				out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
+			}
+			out.ItemCollectionMetrics[named] = append(out.ItemCollectionMetrics[named], *m)
+		}
+	}
+	return cost, nil
+}

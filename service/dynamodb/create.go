@@ -1,0 +1,94 @@
+package dynamodb
+
+import (
+	"context"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// CreateTable makes a table.
+func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.CreateTableInput) (*api.CreateTableOutput, error) {
+	at, err := locate(c.Account, c.Region, *in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := s.newRecord(c.Now, at, in)
+	if err != nil {
+		return nil, err
+	}
+	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		t, err := s.current(tx, at)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			return api.NewResourceInUseException("Table already exists: %s", at.name)
+		}
+		return save(tx, at, rec)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Note("tableId", rec.ID)
+	return &api.CreateTableOutput{TableDescription: rec.describe(at)}, nil
+}
+
+// newRecord checks what a table is to be.
+func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (*record, error) {
+	if err := refuseOptions(in); err != nil {
+		return nil, err
+	}
+	r := &record{ID: newID(), Name: at.name, Created: now.UTC(), Protected: value(in.DeletionProtectionEnabled), Class: string(in.TableClass)}
+	if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
+		return nil, err
+	}
+	if r.OnDemand {
+		r.OnDemandSince = r.Created
+	}
+	if err := r.limitOnDemand(in.OnDemandThroughput); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Attributes, err = definitions(in.AttributeDefinitions); err != nil {
+		return nil, err
+	}
+	if r.Keys, err = r.keys(in.KeySchema); err != nil {
+		return nil, err
+	}
+	if err := r.addLocal(in.LocalSecondaryIndexes); err != nil {
+		return nil, err
+	}
+	if err := r.addGlobal(in.GlobalSecondaryIndexes); err != nil {
+		return nil, err
+	}
+	if err := r.checkDefinitions(); err != nil {
+		return nil, err
+	}
+	if err := s.setTags(r, fromTags(in.Tags)); err != nil {
+		return nil, err
+	}
+	if in.ResourcePolicy != nil {
+		if err := r.setPolicy(at, *in.ResourcePolicy); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// refuseOptions refuses what would be a false promise if it was accepted.
+func refuseOptions(in *api.CreateTableInput) error {
+	switch {
+	case in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled):
+		return unsupported("StreamSpecification")
+	case in.SSESpecification != nil && value(in.SSESpecification.Enabled):
+		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
+	case in.WarmThroughput != nil:
+		return unsupported("WarmThroughput")
+	case in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != "":
+		return unsupported("A global table")
+	}
+	return nil
+}

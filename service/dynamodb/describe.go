@@ -1,0 +1,143 @@
+package dynamodb
+
+import (
+	"context"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// DescribeTable describes a table. ItemCount and TableSizeBytes are approximate, as AWS's are.
+func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.DescribeTableInput) (*api.DescribeTableOutput, error) {
+	at, err := locate(c.Account, c.Region, *in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.DescribeTableOutput{}
+	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+		out.Table = t.describe(at)
+		return nil
+	})
+	if err != nil {
+		return nil, noTableNamed(err, at)
+	}
+	return out, nil
+}
+
+func (r *record) describe(at place) *api.TableDescription {
+	tableARN, zero := at.arn(), int64(0)
+	d := &api.TableDescription{
+		TableName: &r.Name, TableId: &r.ID, TableArn: &tableARN, TableStatus: api.TableStatusActive, CreationDateTime: &r.Created,
+		KeySchema: elements(r.Keys), ItemCount: &zero, TableSizeBytes: &zero, DeletionProtectionEnabled: &r.Protected,
+		ProvisionedThroughput: r.Throughput.describe(),
+	}
+	for _, a := range r.Attributes {
+		d.AttributeDefinitions = append(d.AttributeDefinitions,
+			api.AttributeDefinition{AttributeName: &a.Name, AttributeType: api.ScalarAttributeType(a.Type)})
+	}
+	if r.OnDemand {
+		d.BillingModeSummary = &api.BillingModeSummary{
+			BillingMode: api.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: present(r.OnDemandSince),
+		}
+	}
+	if r.MaxOnDemand != (throughput{}) {
+		d.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: &r.MaxOnDemand.Read, MaxWriteRequestUnits: &r.MaxOnDemand.Write}
+	}
+	if r.Class != "" {
+		d.TableClassSummary = &api.TableClassSummary{TableClass: api.TableClass(r.Class), LastUpdateDateTime: present(r.ClassSince)}
+	}
+	for i := range r.Indexes {
+		r.Indexes[i].describe(d)
+	}
+	return d
+}
+
+func (x *index) describe(d *api.TableDescription) {
+	indexARN, zero := *d.TableArn+"/index/"+x.Name, int64(0)
+	p := &api.Projection{ProjectionType: api.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
+	if x.Local {
+		d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, api.LocalSecondaryIndexDescription{
+			IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
+		})
+		return
+	}
+	g := api.GlobalSecondaryIndexDescription{
+		IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
+		IndexStatus: api.IndexStatusActive, ProvisionedThroughput: x.Throughput.describe(),
+	}
+	if x.Filling {
+		g.IndexStatus, g.Backfilling = api.IndexStatusCreating, &x.Filling
+	}
+	d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
+}
+
+func (t throughput) describe() *api.ProvisionedThroughputDescription {
+	zero := int64(0)
+	return &api.ProvisionedThroughputDescription{NumberOfDecreasesToday: &zero, ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write}
+}
+
+func elements(keys []string) []api.KeySchemaElement {
+	types := [...]api.KeyType{api.KeyTypeHash, api.KeyTypeRange}
+	out := make([]api.KeySchemaElement, len(keys))
+	for i := range keys {
+		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: types[i]}
+	}
+	return out
+}
+
+// present makes a member that is left out when the time is zero.
+func present(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// DescribeTimeToLive tells that a table has no time to live: it cannot be turned on here.
+func (s *Service) DescribeTimeToLive(ctx context.Context, c *pipeline.Call, in *api.DescribeTimeToLiveInput) (*api.DescribeTimeToLiveOutput, error) {
+	if err := s.exists(ctx, c, *in.TableName); err != nil {
+		return nil, err
+	}
+	return &api.DescribeTimeToLiveOutput{
+		TimeToLiveDescription: &api.TimeToLiveDescription{TimeToLiveStatus: api.TimeToLiveStatusDisabled},
+	}, nil
+}
+
+// DescribeContinuousBackups tells that a table has no continuous backups: they cannot be turned on here.
+func (s *Service) DescribeContinuousBackups(ctx context.Context, c *pipeline.Call, in *api.DescribeContinuousBackupsInput) (*api.DescribeContinuousBackupsOutput, error) {
+	if err := s.exists(ctx, c, *in.TableName); err != nil {
+		return nil, err
+	}
+	return &api.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &api.ContinuousBackupsDescription{
+		ContinuousBackupsStatus: api.ContinuousBackupsStatusDisabled,
+		PointInTimeRecoveryDescription: &api.PointInTimeRecoveryDescription{
+			PointInTimeRecoveryStatus: api.PointInTimeRecoveryStatusDisabled,
+		},
+	}}, nil
+}
+
+func (s *Service) exists(ctx context.Context, c *pipeline.Call, name string) error {
+	at, err := locate(c.Account, c.Region, name)
+	if err != nil {
+		return err
+	}
+	err = s.inTable(ctx, c, at, func(*store.Tx, *table) error { return nil })
+	return noTableNamed(err, at)
+}
+
+// DescribeLimits tells AWS's default quotas, none of which is enforced.
+func (s *Service) DescribeLimits(context.Context, *pipeline.Call, *api.DescribeLimitsInput) (*api.DescribeLimitsOutput, error) {
+	account, perTable := int64(80_000), int64(40_000)
+	return &api.DescribeLimitsOutput{
+		AccountMaxReadCapacityUnits: &account, AccountMaxWriteCapacityUnits: &account,
+		TableMaxReadCapacityUnits: &perTable, TableMaxWriteCapacityUnits: &perTable,
+	}, nil
+}
+
+// DescribeEndpoints tells clients to stay where they are: the address is the one that they called.
+func (s *Service) DescribeEndpoints(_ context.Context, c *pipeline.Call, _ *api.DescribeEndpointsInput) (*api.DescribeEndpointsOutput, error) {
+	minutes := int64(1440)
+	return &api.DescribeEndpointsOutput{Endpoints: []api.Endpoint{{Address: &c.Host, CachePeriodInMinutes: &minutes}}}, nil
+}

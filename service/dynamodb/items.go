@@ -1,0 +1,150 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// rows opens the rows of a table for a call. A table that was made anew under its name since the call was authorized is
+// another table: the grant does not cover it, and the caller's table is gone.
+func rows(tx *store.Tx, c *pipeline.Call, t *table) (item.Rows, error) {
+	if _, ok := c.Grant.RowRule(t.ID); !ok {
+		return nil, errNoTable
+	}
+	return tx.Rows(t.ID)
+}
+
+// GetItem reads a row by its key.
+func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItemInput) (*api.GetItemOutput, error) {
+	at, err := locate(c.Account, c.Region, *in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	pr, err := planProjection(in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.GetItemOutput{}
+	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		rs, err := rows(tx, c, t)
+		if err != nil {
+			return err
+		}
+		got, err := t.schema.Get(rs, *in.Key, pr, value(in.ConsistentRead))
+		if err != nil {
+			return err
+		}
+		out.Item = member(got.Item.Clone())
+		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t, *in.TableName, got.Cost)
+		return nil
+	})
+	if err != nil {
+		return nil, noTable(err)
+	}
+	return out, nil
+}
+
+// member makes an output of a map, left out if it is absent.
+func member(m item.Map) *item.Map {
+	if m.IsZero() {
+		return nil
+	}
+	return &m
+}
+
+// outcome is what a single write answers.
+type outcome struct {
+	attributes *item.Map
+	capacity   *api.ConsumedCapacity
+	metrics    *api.ItemCollectionMetrics
+}
+
+// answer is what the caller wants to hear of a write.
+type answer struct {
+	returns  api.ReturnValue
+	capacity api.ReturnConsumedCapacity
+	metrics  api.ReturnItemCollectionMetrics
+}
+
+// writeRow performs one write in a transaction of its own.
+func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w *item.Write, want answer) (*outcome, error) {
+	at, err := locate(c.Account, c.Region, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &outcome{}
+	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		rs, err := rows(tx, c, t)
+		if err != nil {
+			return err
+		}
+		done, err := t.schema.Write(rs, w)
+		if err != nil {
+			return err
+		}
+		*out = outcome{
+			attributes: member(w.Returned(string(want.returns), done).Clone()),
+			capacity:   consumed(want.capacity, t, name, done.Cost),
+			metrics:    collection(want.metrics, t, w),
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, failed(err)
+	}
+	return out, nil
+}
+
+// failed turns the failures of writes into the API's errors.
+func failed(err error) error {
+	var condition *item.ConditionFailedError
+	if errors.As(err, &condition) {
+		shape := &api.ConditionalCheckFailedException{Item: member(condition.Item.Clone())}
+		return shape.Fault("%s", condition.Error())
+	}
+	return noTable(err)
+}
+
+// PutItem writes a row.
+func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItemInput) (*api.PutItemOutput, error) {
+	w, err := planPut(in)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	if err != nil {
+		return nil, err
+	}
+	return &api.PutItemOutput{Attributes: out.attributes, ConsumedCapacity: out.capacity, ItemCollectionMetrics: out.metrics}, nil
+}
+
+// UpdateItem changes a row, or makes it.
+func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.UpdateItemInput) (*api.UpdateItemOutput, error) {
+	w, err := planUpdate(in)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateItemOutput{Attributes: out.attributes, ConsumedCapacity: out.capacity, ItemCollectionMetrics: out.metrics}, nil
+}
+
+// DeleteItem removes a row.
+func (s *Service) DeleteItem(ctx context.Context, c *pipeline.Call, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
+	w, err := planDelete(in)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteItemOutput{Attributes: out.attributes, ConsumedCapacity: out.capacity, ItemCollectionMetrics: out.metrics}, nil
+}

@@ -1,0 +1,208 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// Work in the background is done in transactions of this many rows; what is left to do is on record, so that it goes on
+// after a restart, on any node.
+const (
+	chunk    = 500
+	workPoll = time.Minute
+)
+
+// The kinds of jobs.
+const (
+	dropTable = "drop-table"
+	dropIndex = "drop-index"
+	fillIndex = "fill-index"
+)
+
+// job is work that is left to do, on record in the directory: it belongs to no account.
+type job struct {
+	Kind         string
+	Table, Index string // ids
+	// Where the record of the table is, for fillIndex.
+	Account, Region, Name string       `json:",omitempty"`
+	After                 *item.RowKey `json:",omitempty"`
+}
+
+func (j *job) key() store.Key { return store.K("job", j.Kind, j.Table, j.Index) }
+
+// expiry says when to forget a ClientRequestToken.
+type expiry struct {
+	Account, Region, Token string
+	Until                  time.Time
+}
+
+// expiryKey orders tokens by the time when they are to be forgotten.
+func expiryKey(until time.Time, id string) store.Key {
+	return store.K("expiry", until.UTC().Format("2006-01-02T15:04:05"), id)
+}
+
+func addJob(tx *store.Tx, j *job) error {
+	jobs, err := tx.Directory()
+	if err != nil {
+		return err
+	}
+	return store.Save(jobs, j.key(), j)
+}
+
+// kick has Run look for work at once.
+func (s *Service) kick() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run does the background work until ctx ends: it removes the rows of deleted tables and indexes, fills new indexes and
+// forgets old request tokens. Several nodes may run it on one store.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(workPoll)
+	defer tick.Stop()
+	for {
+		if err := s.Work(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.Error("dynamodb: background work", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// Work does all that is to be done now.
+func (s *Service) Work(ctx context.Context, now time.Time) error {
+	var jobs []*job
+	err := system.View(ctx, s.db, name, func(tx *store.Tx) error {
+		jobs = nil
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		return store.Each(dir, store.K("job"), nil, func(_ store.Key, j *job) bool {
+			jobs = append(jobs, j)
+			return true
+		})
+	})
+	errs := []error{err}
+	for _, j := range jobs {
+		errs = append(errs, s.do(ctx, j))
+	}
+	return errors.Join(append(errs, s.forget(ctx, now))...)
+}
+
+// do does one job, chunk by chunk.
+func (s *Service) do(ctx context.Context, j *job) error {
+	for {
+		more := false
+		err := system.Update(ctx, s.db, name, func(tx *store.Tx) error {
+			dir, err := tx.Directory()
+			if err != nil {
+				return err
+			}
+			now, err := store.Load[job](dir, j.key())
+			if err != nil || now == nil {
+				more = false // another node has done it
+				return err
+			}
+			if more, err = s.step(tx, now); err != nil {
+				return err
+			}
+			if more {
+				return store.Save(dir, j.key(), now)
+			}
+			return dir.Delete(j.key())
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// step does one chunk of a job and reports whether there is more.
+func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
+	if j.Kind != fillIndex {
+		return system.Drop(tx, j.Table, j.Index, chunk)
+	}
+	at := place{j.Account, j.Region, j.Name}
+	t, err := s.read(tx, at, nil)
+	if err != nil || t == nil || t.ID != j.Table {
+		return false, err
+	}
+	for i := range t.Indexes {
+		if t.Indexes[i].ID != j.Index {
+			continue
+		}
+		j.After, err = system.Backfill(tx, j.Table, &t.schema, &t.schema.Indexes[i], j.After, chunk)
+		if err != nil || j.After != nil {
+			return true, err
+		}
+		rec := t.record
+		rec.Indexes[i].Filling = false // t is this transaction's own
+		return false, save(tx, at, &rec)
+	}
+	return false, nil
+}
+
+// forget removes the tokens whose time is over.
+func (s *Service) forget(ctx context.Context, now time.Time) error {
+	for {
+		n := 0
+		err := system.Update(ctx, s.db, name, func(tx *store.Tx) error {
+			dir, err := tx.Directory()
+			if err != nil {
+				return err
+			}
+			var due []*expiry
+			err = store.Each(dir, store.K("expiry"), nil, func(_ store.Key, e *expiry) bool {
+				if e.Until.After(now) {
+					return false
+				}
+				due = append(due, e)
+				return len(due) < chunk
+			})
+			if err != nil {
+				return err
+			}
+			n = len(due)
+			for _, e := range due {
+				if err := forgetToken(tx, dir, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n < chunk {
+			return err
+		}
+	}
+}
+
+func forgetToken(tx *store.Tx, dir *store.Records, e *expiry) error {
+	recs, err := tx.Records(e.Account, e.Region)
+	if err != nil {
+		return err
+	}
+	k := (&token{id: e.Token}).key()
+	p, err := store.Load[performed](recs, k)
+	if err != nil {
+		return err
+	}
+	// A token that was used again since has a later time, and an expiry of its own.
+	if p != nil && !p.Until.After(e.Until) {
+		if err := recs.Delete(k); err != nil {
+			return err
+		}
+	}
+	return dir.Delete(expiryKey(e.Until, e.Token))
+}

@@ -1,0 +1,69 @@
+package dynamodb
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/arn"
+)
+
+var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+
+// locate reads a TableName parameter, which is a name of the caller's account or an ARN.
+func locate(account, region, text string) (place, error) {
+	if strings.HasPrefix(text, "arn:") {
+		return locateARN(region, text)
+	}
+	if !tableName.MatchString(text) {
+		return place{}, badName(text)
+	}
+	return place{account, region, text}, nil
+}
+
+// locateARN reads the ARN of a table in the region of the request.
+func locateARN(region, text string) (place, error) {
+	a, ok := arn.Parse(text)
+	kind, rest := a.Type()
+	if !ok || a.Partition != arn.Partition || a.Service != name || a.Region != region || !arn.IsAccount(a.Account) ||
+		kind != "table" || !tableName.MatchString(rest) {
+		return place{}, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", text)
+	}
+	return place{a.Account, a.Region, rest}, nil
+}
+
+func badName(text string) error {
+	const detected = "1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: "
+	switch {
+	case len(text) < 3:
+		return invalid(detected+"Member must have length greater than or equal to 3", text)
+	case len(text) > 255:
+		return invalid(detected+"Member must have length less than or equal to 255", text)
+	}
+	return invalid(detected+"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", text)
+}
+
+// noTable gives a missing table the message of operations on rows.
+func noTable(err error) error {
+	if errors.Is(err, errNoTable) {
+		return api.NewResourceNotFoundException("Requested resource not found")
+	}
+	return err
+}
+
+// noTableNamed gives a missing table the message of operations on tables.
+func noTableNamed(err error, at place) error {
+	if errors.Is(err, errNoTable) {
+		return api.NewResourceNotFoundException("Requested resource not found: Table: %s not found", at.name)
+	}
+	return err
+}
+
+// noResource gives a missing table the message of operations on tags and policies, misspelt as AWS's is.
+func noResource(err error, at place) error {
+	if errors.Is(err, errNoTable) {
+		return api.NewResourceNotFoundException("Requested resource not found: ResourcArn: %s not found", at.arn())
+	}
+	return err
+}

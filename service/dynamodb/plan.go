@@ -1,0 +1,231 @@
+package dynamodb
+
+import (
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+)
+
+// This file compiles requests without looking at a table, for their requirements (which name the attributes that
+// expressions touch) and for their execution alike.
+
+// changes are the parameters of a write that hold expressions, or what expressions have replaced.
+type changes struct {
+	update, condition *string
+	names             map[string]string
+	values            *item.Map
+	// The legacy parameters. updatable says that the operation has update expressions at all.
+	updatable bool
+	updates   map[string]api.AttributeValueUpdate
+	expected  map[string]api.ExpectedAttributeValue
+	operator  api.ConditionalOperator
+}
+
+func (c *changes) none() bool {
+	return c.update == nil && c.condition == nil && c.names == nil && c.values == nil && c.updates == nil &&
+		c.expected == nil && c.operator == ""
+}
+
+// compile puts the expressions into a write.
+func (c *changes) compile(w *item.Write) error {
+	if c.none() {
+		return nil
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.updates != nil || c.expected != nil || c.operator != "" {
+		return c.legacy(w)
+	}
+	ph, err := item.NewPlaceholders(c.names, value(c.values))
+	if err != nil {
+		return err
+	}
+	if c.update != nil {
+		if w.Update, err = item.ParseUpdate(*c.update, ph); err != nil {
+			return err
+		}
+	}
+	if c.condition != nil {
+		if w.Condition, err = item.ParseCondition("ConditionExpression", *c.condition, ph); err != nil {
+			return err
+		}
+	}
+	return ph.Unused()
+}
+
+func (c *changes) check() error {
+	exprs := []item.Param{{Name: "ConditionExpression", Given: c.condition != nil}}
+	old := []item.Param{{Name: "Expected", Given: c.expected != nil}, {Name: "ConditionalOperator", Given: c.operator != ""}}
+	if c.updatable {
+		exprs = []item.Param{{Name: "UpdateExpression", Given: c.update != nil}, exprs[0]}
+		old = append([]item.Param{{Name: "AttributeUpdates", Given: c.updates != nil}}, old...)
+	}
+	return item.CheckParams(exprs, old, c.names != nil, c.values != nil)
+}
+
+func (c *changes) legacy(w *item.Write) error {
+	if err := checkOperator(c.operator, len(c.expected)); err != nil {
+		return err
+	}
+	if c.updates != nil {
+		ups := make(map[string]item.LegacyUpdate, len(c.updates))
+		for attr, u := range c.updates {
+			ups[attr] = item.LegacyUpdate{Action: string(u.Action), Value: value(u.Value)}
+		}
+		var err error
+		if w.Update, err = item.LegacyUpdates(ups); err != nil {
+			return err
+		}
+	}
+	conds := make(map[string]item.LegacyCondition, len(c.expected))
+	for attr, e := range c.expected {
+		conds[attr] = item.LegacyCondition{
+			Operator: string(e.ComparisonOperator), Values: e.AttributeValueList, Value: value(e.Value), Exists: e.Exists,
+		}
+	}
+	var err error
+	w.Condition, err = item.LegacyExpected(conds, c.operator == api.ConditionalOperatorOr)
+	return err
+}
+
+func checkOperator(op api.ConditionalOperator, conditions int) error {
+	switch {
+	case op == "":
+		return nil
+	case conditions == 0:
+		return invalid(wrong + "ConditionalOperator cannot be used without Filter or Expected")
+	case conditions == 1:
+		return invalid(wrong + "ConditionalOperator can only be used when Filter or Expected has two or more elements")
+	}
+	return nil
+}
+
+func onFailure(r api.ReturnValuesOnConditionCheckFailure) bool {
+	return r == api.ReturnValuesOnConditionCheckFailureAllOld
+}
+
+func planPut(in *api.PutItemInput) (*item.Write, error) {
+	w := &item.Write{Kind: item.PutRow, Item: *in.Item, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
+	if err := onlyOld(in.ReturnValues); err != nil {
+		return nil, err
+	}
+	c := changes{
+		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
+		expected: in.Expected, operator: in.ConditionalOperator,
+	}
+	return w, c.compile(w)
+}
+
+func planDelete(in *api.DeleteItemInput) (*item.Write, error) {
+	w := &item.Write{Kind: item.DeleteRow, Key: *in.Key, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
+	if err := onlyOld(in.ReturnValues); err != nil {
+		return nil, err
+	}
+	c := changes{
+		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
+		expected: in.Expected, operator: in.ConditionalOperator,
+	}
+	return w, c.compile(w)
+}
+
+func onlyOld(r api.ReturnValue) error {
+	if r != "" && r != api.ReturnValueNone && r != api.ReturnValueAllOld {
+		return invalid("ReturnValues can only be ALL_OLD or NONE")
+	}
+	return nil
+}
+
+func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
+	w := &item.Write{Kind: item.UpdateRow, Key: *in.Key, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
+	c := changes{
+		updatable: true, update: in.UpdateExpression, condition: in.ConditionExpression,
+		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
+		updates: in.AttributeUpdates, expected: in.Expected, operator: in.ConditionalOperator,
+	}
+	return w, c.compile(w)
+}
+
+// action is one element of TransactWriteItems.
+type action struct {
+	name  string // as policies name it
+	table string
+	write *item.Write
+}
+
+// planActions compiles a transaction.
+func planActions(items []api.TransactWriteItem) ([]action, error) {
+	all := make([]action, len(items))
+	for i := range items {
+		a, err := planAction(&items[i])
+		if err != nil {
+			return nil, err
+		}
+		all[i] = a
+	}
+	return all, nil
+}
+
+func planAction(in *api.TransactWriteItem) (action, error) {
+	n := 0
+	for _, given := range []bool{in.Put != nil, in.Update != nil, in.Delete != nil, in.ConditionCheck != nil} {
+		if given {
+			n++
+		}
+	}
+	if n != 1 {
+		return action{}, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+	}
+	a := action{write: &item.Write{}}
+	var c changes
+	switch w := a.write; {
+	case in.Put != nil:
+		p := in.Put
+		a.name, a.table = "dynamodb:PutItem", *p.TableName
+		w.Kind, w.Item, w.ReturnOnFailure = item.PutRow, *p.Item, onFailure(p.ReturnValuesOnConditionCheckFailure)
+		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
+	case in.Update != nil:
+		p := in.Update
+		a.name, a.table = "dynamodb:UpdateItem", *p.TableName
+		w.Kind, w.Key, w.ReturnOnFailure = item.UpdateRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
+		c = changes{
+			updatable: true, update: p.UpdateExpression, condition: p.ConditionExpression, names: p.ExpressionAttributeNames,
+			values: p.ExpressionAttributeValues,
+		}
+	case in.Delete != nil:
+		p := in.Delete
+		a.name, a.table = "dynamodb:DeleteItem", *p.TableName
+		w.Kind, w.Key, w.ReturnOnFailure = item.DeleteRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
+		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
+	default:
+		p := in.ConditionCheck
+		a.name, a.table = "dynamodb:ConditionCheckItem", *p.TableName
+		w.Kind, w.Key, w.ReturnOnFailure = item.CheckRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
+		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
+	}
+	return a, c.compile(a.write)
+}
+
+// planProjection compiles what a read returns of an item; nil is all of it.
+func planProjection(expr *string, names map[string]string, legacy []string) (*item.Projection, error) {
+	if expr == nil && names == nil && legacy == nil {
+		return nil, nil
+	}
+	err := item.CheckParams(
+		[]item.Param{{Name: "ProjectionExpression", Given: expr != nil}},
+		[]item.Param{{Name: "AttributesToGet", Given: legacy != nil}}, names != nil, false)
+	if err != nil {
+		return nil, err
+	}
+	if legacy != nil {
+		return item.LegacyProjection(legacy)
+	}
+	ph, err := item.NewPlaceholders(names, item.Map{})
+	if err != nil {
+		return nil, err
+	}
+	pr, err := item.ParseProjection(*expr, ph)
+	if err != nil {
+		return nil, err
+	}
+	return pr, ph.Unused()
+}

@@ -1,0 +1,127 @@
+package dynamodb
+
+import (
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+)
+
+// search holds the parameters that Query and Scan share.
+type search struct {
+	keys, filter, projection *string
+	names                    map[string]string
+	values                   *item.Map
+	// The legacy parameters.
+	oldKeys, oldFilter map[string]api.Condition
+	filterName         string // of oldFilter
+	attributes         []string
+	operator           api.ConditionalOperator
+}
+
+func planQuery(in *api.QueryInput) (*item.Query, error) {
+	q := &item.Query{
+		Index: value(in.IndexName), Limit: int(value(in.Limit)), Start: value(in.ExclusiveStartKey),
+		Reverse: in.ScanIndexForward != nil && !*in.ScanIndexForward, Consistent: value(in.ConsistentRead),
+	}
+	q.Select, _ = item.ParseSelect(string(in.Select))
+	s := search{
+		keys: in.KeyConditionExpression, filter: in.FilterExpression, projection: in.ProjectionExpression,
+		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, oldKeys: in.KeyConditions,
+		oldFilter: in.QueryFilter, filterName: "QueryFilter", attributes: in.AttributesToGet, operator: in.ConditionalOperator,
+	}
+	if err := s.compile(q); err != nil {
+		return nil, err
+	}
+	if q.Keys == nil {
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	return q, nil
+}
+
+func planScan(in *api.ScanInput) (*item.Query, error) {
+	q := &item.Query{
+		Index: value(in.IndexName), Limit: int(value(in.Limit)), Start: value(in.ExclusiveStartKey),
+		Consistent: value(in.ConsistentRead),
+		Segment:    item.Segment{Index: int(value(in.Segment)), Total: int(value(in.TotalSegments))},
+	}
+	switch {
+	case in.Segment != nil && in.TotalSegments == nil:
+		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+	case in.Segment == nil && in.TotalSegments != nil:
+		return nil, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+	}
+	q.Select, _ = item.ParseSelect(string(in.Select))
+	s := search{
+		filter: in.FilterExpression, projection: in.ProjectionExpression, names: in.ExpressionAttributeNames,
+		values: in.ExpressionAttributeValues, oldFilter: in.ScanFilter, filterName: "ScanFilter",
+		attributes: in.AttributesToGet, operator: in.ConditionalOperator,
+	}
+	return q, s.compile(q)
+}
+
+func (s *search) compile(q *item.Query) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	if s.attributes != nil || s.oldFilter != nil || s.oldKeys != nil || s.operator != "" {
+		return s.legacy(q)
+	}
+	ph, err := item.NewPlaceholders(s.names, value(s.values))
+	if err != nil {
+		return err
+	}
+	if s.filter != nil {
+		if q.Filter, err = item.ParseCondition("FilterExpression", *s.filter, ph); err != nil {
+			return err
+		}
+	}
+	if s.projection != nil {
+		if q.Projection, err = item.ParseProjection(*s.projection, ph); err != nil {
+			return err
+		}
+	}
+	if s.keys != nil {
+		if q.Keys, err = item.ParseKeyCondition(*s.keys, ph); err != nil {
+			return err
+		}
+	}
+	return ph.Unused()
+}
+
+func (s *search) check() error {
+	exprs := []item.Param{
+		{Name: "ProjectionExpression", Given: s.projection != nil}, {Name: "FilterExpression", Given: s.filter != nil},
+	}
+	if s.filterName == "QueryFilter" {
+		exprs = append(exprs, item.Param{Name: "KeyConditionExpression", Given: s.keys != nil})
+	}
+	return item.CheckParams(exprs, []item.Param{
+		{Name: "AttributesToGet", Given: s.attributes != nil}, {Name: s.filterName, Given: s.oldFilter != nil},
+		{Name: "ConditionalOperator", Given: s.operator != ""}, {Name: "KeyConditions", Given: s.oldKeys != nil},
+	}, s.names != nil, s.values != nil)
+}
+
+func (s *search) legacy(q *item.Query) (err error) {
+	if err := checkOperator(s.operator, len(s.oldFilter)); err != nil {
+		return err
+	}
+	if s.attributes != nil {
+		if q.Projection, err = item.LegacyProjection(s.attributes); err != nil {
+			return err
+		}
+	}
+	if q.Filter, err = item.LegacyFilter(legacyConditions(s.oldFilter), s.operator == api.ConditionalOperatorOr); err != nil {
+		return err
+	}
+	if s.oldKeys != nil {
+		q.Keys, err = item.LegacyKeys(legacyConditions(s.oldKeys))
+	}
+	return err
+}
+
+func legacyConditions(in map[string]api.Condition) map[string]item.LegacyCondition {
+	out := make(map[string]item.LegacyCondition, len(in))
+	for attr, c := range in {
+		out[attr] = item.LegacyCondition{Operator: string(c.ComparisonOperator), Values: c.AttributeValueList}
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package dynamodb
+
+import (
+	"context"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// page is one page of a Query or Scan. Rows that the guard hides are no part of it: they are not counted, and a page
+// never ends at one.
+type page struct {
+	*item.Page
+	capacity *api.ConsumedCapacity
+}
+
+func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *item.Query, capacity api.ReturnConsumedCapacity) (*page, error) {
+	at, err := locate(c.Account, c.Region, name)
+	if err != nil {
+		return nil, err
+	}
+	var out *page
+	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		if x := t.index(q.Index); x != nil && x.Filling {
+			return invalid("Cannot read from backfilling global secondary index: %s", x.Name)
+		}
+		rs, err := rows(tx, c, t)
+		if err != nil {
+			return err
+		}
+		p, err := t.schema.Query(rs, q)
+		if err != nil {
+			return err
+		}
+		out = &page{p, consumed(capacity, t, name, p.Cost)}
+		return nil
+	})
+	if err != nil {
+		return nil, noTable(err)
+	}
+	return out, nil
+}
+
+// Query reads rows of one partition of a table or an index.
+func (s *Service) Query(ctx context.Context, c *pipeline.Call, in *api.QueryInput) (*api.QueryOutput, error) {
+	q, err := planQuery(in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.page(ctx, c, *in.TableName, q, in.ReturnConsumedCapacity)
+	if err != nil {
+		return nil, err
+	}
+	return &api.QueryOutput{
+		Items: p.Items, Count: count(p.Count), ScannedCount: count(p.Scanned), LastEvaluatedKey: member(p.Last),
+		ConsumedCapacity: p.capacity,
+	}, nil
+}
+
+// Scan reads all rows of a table or an index.
+func (s *Service) Scan(ctx context.Context, c *pipeline.Call, in *api.ScanInput) (*api.ScanOutput, error) {
+	q, err := planScan(in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.page(ctx, c, *in.TableName, q, in.ReturnConsumedCapacity)
+	if err != nil {
+		return nil, err
+	}
+	return &api.ScanOutput{
+		Items: p.Items, Count: count(p.Count), ScannedCount: count(p.Scanned), LastEvaluatedKey: member(p.Last),
+		ConsumedCapacity: p.capacity,
+	}, nil
+}
+
+func count(n int) *int32 {
+	c := int32(n) //nolint:gosec // a page holds at most 1 MB
+	return &c
+}

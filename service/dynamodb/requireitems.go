@@ -1,0 +1,216 @@
+package dynamodb
+
+import (
+	"maps"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/item"
+)
+
+// rowCheck is one check of rows by partition key.
+func rowCheck(action string, res authz.Resource, k *conditionKeys, write bool) authz.Check {
+	return authz.Check{
+		Action: action, Resource: res, Keys: k.set, Rows: &authz.Rows{Leading: k.leading, All: k.scan, Write: write},
+	}
+}
+
+func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requirement {
+	res, t, err := r.target(s, *in.TableName)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	pr, err := planProjection(in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	return authz.RequireChecks(rowCheck("dynamodb:GetItem", res, &conditionKeys{
+		leading: t.leadingOf(*in.Key), attributes: selected(t, pr), choice: choice("", pr, ""), capacity: in.ReturnConsumedCapacity,
+	}, false))
+}
+
+// leadingOf is the leading key in a key or an item; none if the table is unknown.
+func (t *table) leadingOf(m item.Map) []string {
+	if t == nil {
+		return nil
+	}
+	return leading(t.schema.Keys.Leading(m))
+}
+
+// write needs one action for one write of one row.
+func (r *requirements) write(s *authz.Scope, action, name string, w *item.Write, k conditionKeys) authz.Requirement {
+	res, t, err := r.target(s, name)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	k.write, k.all, k.attributes = true, w.ReturnOnFailure, written(t, w)
+	if t != nil {
+		k.leading = leading(w.Leading(&t.schema.Keys))
+	}
+	return authz.RequireChecks(rowCheck(action, res, &k, w.Kind != item.CheckRow))
+}
+
+func (r *requirements) PutItem(s *authz.Scope, in *api.PutItemInput) authz.Requirement {
+	w, err := planPut(in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	return r.write(s, "dynamodb:PutItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
+}
+
+func (r *requirements) UpdateItem(s *authz.Scope, in *api.UpdateItemInput) authz.Requirement {
+	w, err := planUpdate(in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	return r.write(s, "dynamodb:UpdateItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
+}
+
+func (r *requirements) DeleteItem(s *authz.Scope, in *api.DeleteItemInput) authz.Requirement {
+	w, err := planDelete(in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	return r.write(s, "dynamodb:DeleteItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
+}
+
+func (r *requirements) Query(s *authz.Scope, in *api.QueryInput) authz.Requirement {
+	q, err := planQuery(in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	res, t, err := r.target(s, *in.TableName)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	k := &conditionKeys{
+		attributes: item.AttributeNames(q.Keys, q.Filter, q.Projection), choice: choice(in.Select, q.Projection, q.Index),
+		capacity: in.ReturnConsumedCapacity,
+	}
+	if t != nil {
+		k.leading = t.queried(q)
+	}
+	c := rowCheck("dynamodb:Query", res, k, false)
+	onIndex(&c, q.Index)
+	return authz.RequireChecks(c)
+}
+
+// queried is the leading key of a query: of the table or of the index that it names.
+func (t *table) queried(q *item.Query) []string {
+	keys := &t.schema.Keys
+	if q.Index != "" {
+		x := t.schema.IndexNamed(q.Index)
+		if x == nil {
+			return nil
+		}
+		keys = &x.Keys
+	}
+	return leading(q.Keys.Leading(keys))
+}
+
+// onIndex makes the check one of an index.
+func onIndex(c *authz.Check, index string) {
+	if index != "" {
+		c.Resource.ARN += "/index/" + index
+		c.Rows.Index = true
+	}
+}
+
+func (r *requirements) Scan(s *authz.Scope, in *api.ScanInput) authz.Requirement {
+	q, err := planScan(in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	res, _, err := r.target(s, *in.TableName)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	c := rowCheck("dynamodb:Scan", res, &conditionKeys{
+		attributes: item.AttributeNames(q.Filter, q.Projection), choice: choice(in.Select, q.Projection, q.Index),
+		capacity: in.ReturnConsumedCapacity, scan: true,
+	}, false)
+	if q.Index != "" {
+		c.Resource.ARN += "/index/" + q.Index
+	}
+	return authz.RequireChecks(c)
+}
+
+func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) authz.Requirement {
+	var all []authz.Check
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		ks := in.RequestItems[name]
+		res, t, err := r.target(s, name)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		pr, err := planProjection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		k := &conditionKeys{attributes: selected(t, pr), choice: choice("", pr, ""), capacity: in.ReturnConsumedCapacity}
+		for _, key := range ks.Keys {
+			k.leading = union(k.leading, t.leadingOf(key))
+		}
+		all = append(all, rowCheck("dynamodb:BatchGetItem", res, k, false))
+	}
+	return authz.RequireChecks(all...)
+}
+
+func (r *requirements) BatchWriteItem(s *authz.Scope, in *api.BatchWriteItemInput) authz.Requirement {
+	var all []authz.Check
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		res, t, err := r.target(s, name)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		k := &conditionKeys{write: true, capacity: in.ReturnConsumedCapacity}
+		writes := in.RequestItems[name]
+		for i := range writes {
+			w, err := planRequest(&writes[i])
+			if err != nil {
+				return authz.Failed(err)
+			}
+			k.attributes = union(k.attributes, written(t, w))
+			if t != nil {
+				k.leading = union(k.leading, leading(w.Leading(&t.schema.Keys)))
+			}
+		}
+		all = append(all, rowCheck("dynamodb:BatchWriteItem", res, k, true))
+	}
+	return authz.RequireChecks(all...)
+}
+
+func (r *requirements) TransactGetItems(s *authz.Scope, in *api.TransactGetItemsInput) authz.Requirement {
+	all := make([]authz.Check, 0, len(in.TransactItems))
+	for i := range in.TransactItems {
+		g := in.TransactItems[i].Get
+		res, t, err := r.target(s, *g.TableName)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		pr, err := planProjection(g.ProjectionExpression, g.ExpressionAttributeNames, nil)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		all = append(all, rowCheck("dynamodb:GetItem", res, &conditionKeys{
+			leading: t.leadingOf(*g.Key), attributes: selected(t, pr), choice: choice("", pr, ""),
+			capacity: in.ReturnConsumedCapacity, enclosing: "TransactGetItems",
+		}, false))
+	}
+	return authz.RequireChecks(all...)
+}
+
+func (r *requirements) TransactWriteItems(s *authz.Scope, in *api.TransactWriteItemsInput) authz.Requirement {
+	actions, err := planActions(in.TransactItems)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	all := make([]authz.Requirement, 0, len(actions))
+	for _, a := range actions {
+		all = append(all, r.write(s, a.name, a.table, a.write, conditionKeys{
+			capacity: in.ReturnConsumedCapacity, enclosing: "TransactWriteItems",
+		}))
+	}
+	return authz.All(all...)
+}

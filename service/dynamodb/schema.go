@@ -1,0 +1,231 @@
+package dynamodb
+
+import (
+	"slices"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+)
+
+// Limits of a table's schema (DynamoDB Developer Guide, "Service, account, and table quotas").
+const (
+	maxLocalIndexes  = 5
+	maxGlobalIndexes = 20
+	maxNonKey        = 100 // of all indexes together
+	maxUnits         = 1_000_000_000_000
+)
+
+// definitions reads AttributeDefinitions.
+func definitions(in []api.AttributeDefinition) ([]attribute, error) {
+	out := make([]attribute, len(in))
+	for i, d := range in {
+		out[i] = attribute{*d.AttributeName, string(d.AttributeType)}
+		for _, other := range out[:i] {
+			if other.Name == out[i].Name {
+				return nil, invalid(wrong+"Cannot define attribute %s more than once", other.Name)
+			}
+		}
+	}
+	return out, nil
+}
+
+// keys reads a KeySchema.
+func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
+	switch {
+	case len(in) == 0:
+		return nil, invalid("1 validation error detected: Value '[]' at 'keySchema' failed to satisfy constraint: " +
+			"Member must have length greater than or equal to 1")
+	case len(in) > 2:
+		return nil, invalid("1 validation error detected: Value at 'keySchema' failed to satisfy constraint: " +
+			"Member must have length less than or equal to 2")
+	case in[0].KeyType != api.KeyTypeHash:
+		return nil, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+	case len(in) == 2 && *in[0].AttributeName == *in[1].AttributeName:
+		return nil, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	case len(in) == 2 && in[1].KeyType != api.KeyTypeRange:
+		return nil, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	}
+	out := make([]string, len(in))
+	defined := true
+	for i, k := range in {
+		out[i] = *k.AttributeName
+		defined = defined && slices.Contains(r.defined(), out[i])
+	}
+	if !defined {
+		return nil, invalid(wrong+"Some index key attributes are not defined in AttributeDefinitions. Keys: %s, "+
+			"AttributeDefinitions: %s", list(out), list(r.defined()))
+	}
+	return out, nil
+}
+
+func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
+
+func (r *record) defined() []string {
+	names := make([]string, len(r.Attributes))
+	for i, a := range r.Attributes {
+		names[i] = a.Name
+	}
+	return names
+}
+
+// used are the attributes that are keys of the table or an index.
+func (r *record) used() []string {
+	names := slices.Clone(r.Keys)
+	for _, x := range r.Indexes {
+		names = union(names, x.Keys)
+	}
+	return names
+}
+
+// checkDefinitions refuses definitions that no key uses.
+func (r *record) checkDefinitions() error {
+	used := r.used()
+	if len(used) == len(r.Attributes) {
+		return nil
+	}
+	if len(r.Indexes) == 0 {
+		return invalid(wrong + "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+	}
+	return invalid(wrong+"Some AttributeDefinitions are not used. AttributeDefinitions: %s, keys used: %s", list(r.defined()), list(used))
+}
+
+// addIndex checks an index and adds it.
+func (r *record) addIndex(x index, keys []api.KeySchemaElement, p *api.Projection) error {
+	var err error
+	if x.Keys, err = r.keys(keys); err != nil {
+		return err
+	}
+	if r.index(x.Name) != nil {
+		return invalid(wrong+"Duplicate index name: %s", x.Name)
+	}
+	if err := x.project(p); err != nil {
+		return err
+	}
+	x.ID = newID()
+	r.Indexes = append(r.Indexes, x)
+	n := 0
+	for i := range r.Indexes {
+		n += len(r.Indexes[i].NonKey)
+	}
+	if n > maxNonKey {
+		return invalid(wrong+"Number of NonKeyAttributes in all indexes exceeds the per-table limit of %d", maxNonKey)
+	}
+	return nil
+}
+
+func (x *index) project(p *api.Projection) error {
+	switch {
+	case p == nil || p.ProjectionType == "":
+		return invalid(wrong + "Unknown ProjectionType: null")
+	case p.ProjectionType != api.ProjectionTypeInclude && p.NonKeyAttributes != nil:
+		return invalid(wrong+"ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
+	case p.ProjectionType == api.ProjectionTypeInclude && len(p.NonKeyAttributes) == 0:
+		return invalid(wrong + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	}
+	x.Projection, x.NonKey = string(p.ProjectionType), p.NonKeyAttributes
+	return nil
+}
+
+// addLocal adds the local secondary indexes.
+func (r *record) addLocal(in []api.LocalSecondaryIndex) error {
+	if in != nil && len(in) == 0 {
+		return invalid(wrong + "List of LocalSecondaryIndexes is empty")
+	}
+	for i := range in {
+		d := &in[i]
+		if len(r.Keys) < 2 {
+			return invalid(wrong + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+		}
+		if err := r.addIndex(index{Name: *d.IndexName, Local: true}, d.KeySchema, d.Projection); err != nil {
+			return err
+		}
+		x := r.index(*d.IndexName)
+		if len(x.Keys) < 2 {
+			return invalid(wrong+"Index KeySchema does not have a range key for index: %s", x.Name)
+		}
+		if x.Keys[0] != r.Keys[0] {
+			return invalid(wrong+"Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. "+
+				"index hash key: %s, table hash key: %s", x.Name, x.Keys[0], r.Keys[0])
+		}
+	}
+	if len(in) > maxLocalIndexes {
+		return invalid(wrong+"Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
+	}
+	return nil
+}
+
+// addGlobal adds the global secondary indexes of a new table.
+func (r *record) addGlobal(in []api.GlobalSecondaryIndex) error {
+	if in != nil && len(in) == 0 {
+		return invalid(wrong + "List of GlobalSecondaryIndexes is empty")
+	}
+	if len(in) > maxGlobalIndexes {
+		return invalid(wrong+"GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+	}
+	for i := range in {
+		d := &in[i]
+		if d.WarmThroughput != nil || d.OnDemandThroughput != nil {
+			return unsupported("WarmThroughput or OnDemandThroughput of an index")
+		}
+		x := index{Name: *d.IndexName}
+		var err error
+		if x.Throughput, err = r.indexThroughput(x.Name, d.ProvisionedThroughput); err != nil {
+			return err
+		}
+		if err := r.addIndex(x, d.KeySchema, d.Projection); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *record) indexThroughput(name string, p *api.ProvisionedThroughput) (throughput, error) {
+	switch {
+	case r.OnDemand && p != nil:
+		return throughput{}, invalid(wrong+"ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", name)
+	case r.OnDemand:
+		return throughput{}, nil
+	case p == nil:
+		return throughput{}, invalid(wrong+"ProvisionedThroughput must be specified for index: %s", name)
+	}
+	return provisioned(p)
+}
+
+func provisioned(p *api.ProvisionedThroughput) (throughput, error) {
+	t := throughput{value(p.ReadCapacityUnits), value(p.WriteCapacityUnits)}
+	if t.Read > maxUnits {
+		return t, invalid("Given value %d for ReadCapacityUnits is out of bounds", t.Read)
+	}
+	if t.Write > maxUnits {
+		return t, invalid("Given value %d for WriteCapacityUnits is out of bounds", t.Write)
+	}
+	return t, nil
+}
+
+// bill sets how a table is billed.
+func (r *record) bill(mode api.BillingMode, p *api.ProvisionedThroughput) error {
+	r.OnDemand = mode == api.BillingModePayPerRequest
+	switch {
+	case r.OnDemand && p != nil:
+		return invalid(wrong + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case r.OnDemand:
+		r.Throughput = throughput{}
+		return nil
+	case p == nil:
+		return invalid(wrong + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+	}
+	var err error
+	r.Throughput, err = provisioned(p)
+	return err
+}
+
+func (r *record) limitOnDemand(t *api.OnDemandThroughput) error {
+	if t == nil {
+		return nil
+	}
+	if !r.OnDemand {
+		return invalid(wrong + "OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
+	}
+	r.MaxOnDemand = throughput{value(t.MaxReadRequestUnits), value(t.MaxWriteRequestUnits)}
+	return nil
+}

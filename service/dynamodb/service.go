@@ -1,0 +1,103 @@
+// Package dynamodb serves DynamoDB's API ("Amazon DynamoDB API Reference"): tables, rows, indexes, batches and
+// transactions. What a request does to rows is package item's; which rows it may touch is the store's view's.
+//
+// Where it differs from AWS:
+//   - A table is ACTIVE as soon as CreateTable has answered, and gone as soon as DeleteTable has; its rows are removed
+//     in the background. A new index is backfilled in the background, as on AWS.
+//   - All reads are strongly consistent; ConsistentRead changes the capacity that a read is said to consume, and is
+//     refused on global indexes as on AWS.
+//   - Provisioned throughput is kept and described, and not enforced.
+//   - BatchWriteItem is one transaction.
+package dynamodb
+
+import (
+	"context"
+	"log/slog"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+// name is the service's signing name: the space of its records.
+const name = "dynamodb"
+
+// cachedTables is how many tables' facts are kept in memory.
+const cachedTables = 4096
+
+// Config is what the service works with; all of it is required.
+type Config struct {
+	DB *store.DB
+	// Tenants is the language of tenant ids, which says what owner patterns are safe.
+	Tenants *tenant.Language
+	Log     *slog.Logger
+}
+
+// Service executes DynamoDB's operations.
+type Service struct {
+	db     *store.DB
+	ids    *tenant.Language
+	log    *slog.Logger
+	tables *store.Cache[place, *table]
+	wake   chan struct{}
+}
+
+var (
+	_ api.Service      = (*Service)(nil)
+	_ api.Requirements = (*requirements)(nil)
+)
+
+// New returns the service. Run does its background work.
+func New(c Config) *Service {
+	return &Service{
+		db: c.DB, ids: c.Tenants, log: c.Log, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
+		wake: make(chan struct{}, 1),
+	}
+}
+
+// Operations are the service's operations for the pipeline.
+func (s *Service) Operations() pipeline.Service {
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, &requirements{s})}
+}
+
+// inTable runs fn in a reading transaction with the table as it is in it.
+func (s *Service) inTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
+}
+
+// changeTable runs fn, perhaps several times, in a writing transaction with the table as it is in it.
+func (s *Service) changeTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
+}
+
+func (s *Service) with(tx *store.Tx, at place, fn func(*store.Tx, *table) error) error {
+	t, err := s.current(tx, at)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return errNoTable
+	}
+	return fn(tx, t)
+}
+
+// unsupported refuses an option that AWS has and this server does not.
+func unsupported(option string) error {
+	return fault.New(fault.Unsupported, "%s is not supported yet.", option)
+}
+
+func invalid(format string, args ...any) error { return fault.New(fault.Validation, format, args...) }
+
+// wrong begins most of DynamoDB's messages about parameters.
+const wrong = "One or more parameter values were invalid: "
+
+// value is what p points to, or the zero value for a member that was not sent.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

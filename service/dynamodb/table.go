@@ -1,0 +1,209 @@
+package dynamodb
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/policy"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// record is a table as it is stored, by its name. Fields are only ever added.
+type record struct {
+	// ID names the table in the store and in grants; unlike Name it is never used again.
+	ID, Name   string
+	Created    time.Time
+	Attributes []attribute
+	Keys       []string // of Attributes: the partition key, then the sort key if there is one
+	Indexes    []index
+
+	OnDemand      bool
+	OnDemandSince time.Time // zero unless OnDemand
+	Throughput    throughput
+	MaxOnDemand   throughput // -1 or 0: no maximum
+	Class         string
+	ClassSince    time.Time // zero unless Class was changed
+	Protected     bool
+
+	Tags []authn.Tag
+	// Policy is the resource-based policy, "" for none.
+	Policy, PolicyRevision string
+}
+
+type attribute struct{ Name, Type string }
+
+type throughput struct{ Read, Write int64 }
+
+type index struct {
+	ID, Name   string
+	Local      bool
+	Keys       []string
+	Projection string
+	NonKey     []string `json:",omitempty"`
+	Throughput throughput
+	// Filling is true until all rows are in a new index; it is written meanwhile, and not read.
+	Filling bool `json:",omitempty"`
+}
+
+// place is where a table is: what its record is found by.
+type place struct{ account, region, name string }
+
+func (p place) key() store.Key { return store.K("table", p.name) }
+
+func (p place) arn() string {
+	return "arn:aws:dynamodb:" + p.region + ":" + p.account + ":table/" + p.name
+}
+
+// table is a record and what is made of it once for all requests. It is immutable.
+type table struct {
+	record
+	raw    []byte // the record's bytes
+	at     place
+	schema item.Table
+	// res is the table as a resource, for requirements.
+	res authz.Resource
+}
+
+// errNoTable stands for a table that does not exist; each operation has a message of its own for it.
+var errNoTable = errors.New("dynamodb: no such table")
+
+// facts returns what requirements need to know of a table, from the cache. It returns nil if there is no such table.
+func (s *Service) facts(ctx context.Context, at place) (*table, error) {
+	t, err := s.tables.Get(at.account, at, func() (t *table, err error) {
+		err = system.View(ctx, s.db, name, func(tx *store.Tx) error {
+			t, err = s.read(tx, at, nil)
+			return err
+		})
+		if err == nil && t == nil {
+			err = errNoTable // which is not cached: names are the caller's choice
+		}
+		return t, err
+	})
+	if errors.Is(err, errNoTable) {
+		return nil, nil
+	}
+	return t, err
+}
+
+// current returns the table as it is in the transaction, or nil. The cached facts serve if the record has not changed.
+func (s *Service) current(tx *store.Tx, at place) (*table, error) {
+	cached, err := s.tables.Get(at.account, at, func() (*table, error) { return nil, errNoTable })
+	if err != nil {
+		cached = nil
+	}
+	return s.read(tx, at, cached)
+}
+
+func (s *Service) read(tx *store.Tx, at place, cached *table) (*table, error) {
+	recs, err := tx.Records(at.account, at.region)
+	if err != nil {
+		return nil, err
+	}
+	raw, ok, err := recs.Get(at.key())
+	if err != nil || !ok {
+		return nil, err
+	}
+	if cached != nil && bytes.Equal(raw, cached.raw) {
+		return cached, nil
+	}
+	rec, err := store.Load[record](recs, at.key())
+	if err != nil || rec == nil {
+		return nil, err
+	}
+	return s.compile(rec, at, bytes.Clone(raw))
+}
+
+// compile makes the facts of a record.
+func (s *Service) compile(rec *record, at place, raw []byte) (*table, error) {
+	owner, err := authz.ParseOwnerRule(rec.Tags, s.ids)
+	if err != nil {
+		return nil, fmt.Errorf("dynamodb: owner tags of table %s: %w", at.arn(), err)
+	}
+	t := &table{record: *rec, raw: raw, at: at, schema: rec.schema(at.arn())}
+	t.res = authz.Resource{
+		ARN: at.arn(), Account: at.account, Region: at.region, ID: rec.ID, Tags: rec.Tags, Owner: owner,
+	}
+	if rec.Policy != "" {
+		p, err := policy.Parse([]byte(rec.Policy), policy.Resource)
+		if err != nil {
+			return nil, fmt.Errorf("dynamodb: policy of table %s: %w", at.arn(), err)
+		}
+		t.res.Policy = &policy.Source{Name: at.arn(), Policy: p}
+	}
+	return t, nil
+}
+
+// save stores a changed record and drops what is cached of it.
+func save(tx *store.Tx, at place, rec *record) error {
+	recs, err := tx.Records(at.account, at.region)
+	if err != nil {
+		return err
+	}
+	recs.Changed()
+	return store.Save(recs, at.key(), rec)
+}
+
+// schema is the record in the terms of package item. Names of tables in different accounts may be the same, so the
+// schema's is the ARN.
+func (r *record) schema(tableARN string) item.Table {
+	t := item.Table{Name: tableARN, Keys: r.keySchema(r.Keys)}
+	for i := range r.Indexes {
+		x := &r.Indexes[i]
+		t.Indexes = append(t.Indexes, item.Index{
+			ID: x.ID, Name: x.Name, Local: x.Local, Keys: r.keySchema(x.Keys), Projection: projections[x.Projection], NonKey: x.NonKey,
+		})
+	}
+	return t
+}
+
+func (r *record) keySchema(names []string) item.KeySchema {
+	s := item.KeySchema{Hash: r.keyPart(names[0])}
+	if len(names) > 1 {
+		s.Sort = r.keyPart(names[1])
+	}
+	return s
+}
+
+func (r *record) keyPart(name string) item.KeyPart {
+	p := item.KeyPart{Name: name}
+	for _, a := range r.Attributes {
+		if a.Name == name {
+			p.Kind = scalars[a.Type]
+		}
+	}
+	return p
+}
+
+var scalars = map[string]item.Kind{"S": item.S, "N": item.N, "B": item.B}
+
+var projections = map[string]item.ProjectionType{
+	string(api.ProjectionTypeAll): item.All, string(api.ProjectionTypeInclude): item.Include,
+	string(api.ProjectionTypeKeysOnly): item.KeysOnly,
+}
+
+func (r *record) index(name string) *index {
+	for i := range r.Indexes {
+		if r.Indexes[i].Name == name {
+			return &r.Indexes[i]
+		}
+	}
+	return nil
+}
+
+// newID returns a random UUID (RFC 9562, version 4), the form of AWS's table ids.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,124 @@
+package dynamodb
+
+import (
+	"context"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// maxTags is the most tags a table has (DynamoDB Developer Guide, "Tagging restrictions").
+const maxTags = 50
+
+func fromTags(in []api.Tag) []authn.Tag {
+	tags := make([]authn.Tag, len(in))
+	for i, t := range in {
+		tags[i] = authn.Tag{Key: *t.Key, Value: *t.Value}
+	}
+	return tags
+}
+
+// setTags checks a table's tags, the owner's among them, and puts them in place.
+func (s *Service) setTags(r *record, tags []authn.Tag) error {
+	seen := make(map[string]bool, len(tags))
+	for _, t := range tags {
+		// Condition keys compare without regard to case: two such tags would be one aws:ResourceTag key.
+		key := strings.ToLower(t.Key)
+		switch {
+		case seen[key]:
+			return invalid(wrong+"Duplicate tag key: %s", t.Key)
+		case strings.HasPrefix(key, "aws:"):
+			return invalid(wrong+"Tag keys that begin with aws: are reserved: %s", t.Key)
+		}
+		seen[key] = true
+	}
+	if len(tags) > maxTags {
+		return invalid(wrong+"Too many tags: a table has at most %d", maxTags)
+	}
+	if _, err := authz.ParseOwnerRule(tags, s.ids); err != nil {
+		return invalid(wrong+"%s", err.Error())
+	}
+	r.Tags = tags
+	return nil
+}
+
+// TagResource adds tags to a table, and replaces the values of those it has.
+func (s *Service) TagResource(ctx context.Context, c *pipeline.Call, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
+	added := fromTags(in.Tags)
+	err := s.changeTags(ctx, c, *in.ResourceArn, func(old authn.Tags) []authn.Tag {
+		tags := added
+		for _, t := range old {
+			if _, replaced := authn.Tags(added).Get(t.Key); !replaced {
+				tags = append(tags[:len(tags):len(tags)], t)
+			}
+		}
+		return tags
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.TagResourceOutput{}, nil
+}
+
+// UntagResource removes tags of a table.
+func (s *Service) UntagResource(ctx context.Context, c *pipeline.Call, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
+	err := s.changeTags(ctx, c, *in.ResourceArn, func(old authn.Tags) []authn.Tag {
+		var tags []authn.Tag
+		for _, t := range old {
+			removed := false
+			for _, k := range in.TagKeys {
+				removed = removed || strings.EqualFold(k, t.Key)
+			}
+			if !removed {
+				tags = append(tags, t)
+			}
+		}
+		return tags
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UntagResourceOutput{}, nil
+}
+
+func (s *Service) changeTags(ctx context.Context, c *pipeline.Call, resource string, change func(authn.Tags) []authn.Tag) error {
+	at, err := locateARN(c.Region, resource)
+	if err != nil {
+		return err
+	}
+	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		rec := t.record
+		if err := s.setTags(&rec, change(t.Tags)); err != nil {
+			return err
+		}
+		return save(tx, at, &rec)
+	})
+	return noResource(err, at)
+}
+
+// ListTagsOfResource lists the tags of a table, all in one page.
+func (s *Service) ListTagsOfResource(ctx context.Context, c *pipeline.Call, in *api.ListTagsOfResourceInput) (*api.ListTagsOfResourceOutput, error) {
+	at, err := locateARN(c.Region, *in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	if in.NextToken != nil {
+		return nil, invalid("Invalid NextToken")
+	}
+	out := &api.ListTagsOfResourceOutput{}
+	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+		out.Tags = make([]api.Tag, len(t.Tags))
+		for i := range t.Tags {
+			out.Tags[i] = api.Tag{Key: &t.Tags[i].Key, Value: &t.Tags[i].Value}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, noResource(err, at)
+	}
+	return out, nil
+}

@@ -1,0 +1,160 @@
+package dynamodb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// tokenLife is how long a ClientRequestToken is remembered (API reference, "TransactWriteItems").
+const tokenLife = 10 * time.Minute
+
+// performed is a transaction that was performed under a token.
+type performed struct {
+	Until   time.Time
+	Request string // digest of the request
+	// Units are the read units by table that the request is said to consume when it comes again.
+	Units map[string]float64
+}
+
+func (p *performed) consumed(mode api.ReturnConsumedCapacity) []api.ConsumedCapacity {
+	if mode == "" || mode == api.ReturnConsumedCapacityNone {
+		return nil
+	}
+	var all []api.ConsumedCapacity
+	for _, named := range slices.Sorted(maps.Keys(p.Units)) {
+		c := consumed(mode, nil, named, item.Cost{Table: p.Units[named]})
+		all = append(all, *transacted(c, false))
+	}
+	return all
+}
+
+// token is the ClientRequestToken of a transaction; the zero token is none.
+type token struct {
+	account, region string
+	id, request     string
+	done            *performed // not nil if the request was performed before
+}
+
+// token looks a request's token up.
+func (s *Service) token(tx *store.Tx, c *pipeline.Call, in *api.TransactWriteItemsInput) (*token, error) {
+	if value(in.ClientRequestToken) == "" {
+		return &token{}, nil
+	}
+	account, region := c.Grant.Home()
+	t := &token{account: account, region: region, id: tokenID(c.Caller, *in.ClientRequestToken), request: digest(c, in)}
+	recs, err := tx.Records(account, region)
+	if err != nil {
+		return nil, err
+	}
+	p, err := store.Load[performed](recs, t.key())
+	if err != nil || p == nil || !c.Now.Before(p.Until) {
+		return t, err
+	}
+	if p.Request != t.request {
+		return nil, api.NewIdempotentParameterMismatchException("The provided client token is already in use with a different " +
+			"request; the parameters of the request must be the same.")
+	}
+	t.done = p
+	return t, nil
+}
+
+func (t *token) key() store.Key { return store.K("token", t.id) }
+
+// keep remembers that the request was performed, and when to forget it.
+func (t *token) keep(tx *store.Tx, now time.Time, units map[string]float64) error {
+	if t.id == "" {
+		return nil
+	}
+	recs, err := tx.Records(t.account, t.region)
+	if err != nil {
+		return err
+	}
+	until := now.UTC().Add(tokenLife)
+	if err := store.Save(recs, t.key(), &performed{Until: until, Request: t.request, Units: units}); err != nil {
+		return err
+	}
+	jobs, err := tx.Directory()
+	if err != nil {
+		return err
+	}
+	return store.Save(jobs, expiryKey(until, t.id), &expiry{Account: t.account, Region: t.region, Token: t.id, Until: until})
+}
+
+// tokenID names a token. Tokens are the caller's own: one role's, or one tenant's in it, say nothing of another's.
+func tokenID(p *authn.Principal, text string) string {
+	who := p.RoleARN
+	if who == "" {
+		who = p.ARN
+	}
+	h := sha256.New()
+	for _, s := range []string{who, p.Tenant.String(), text} {
+		part(h, s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// part adds a string to a hash so that no two sequences of strings hash the same input.
+func part(h hash.Hash, s string) {
+	h.Write([]byte(strconv.Itoa(len(s)) + ":" + s)) //nolint:errcheck // a hash.Hash never fails
+}
+
+// digest identifies what a transaction does, whatever the order of attributes in it.
+func digest(c *pipeline.Call, in *api.TransactWriteItemsInput) string {
+	h := sha256.New()
+	for i := range in.TransactItems {
+		switch t := &in.TransactItems[i]; {
+		case t.Put != nil:
+			p := t.Put
+			element(h, "put", *p.TableName, *p.Item, nil, p.ConditionExpression, p.ExpressionAttributeNames,
+				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
+		case t.Update != nil:
+			p := t.Update
+			element(h, "update", *p.TableName, *p.Key, p.UpdateExpression, p.ConditionExpression, p.ExpressionAttributeNames,
+				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
+		case t.Delete != nil:
+			p := t.Delete
+			element(h, "delete", *p.TableName, *p.Key, nil, p.ConditionExpression, p.ExpressionAttributeNames,
+				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
+		case t.ConditionCheck != nil:
+			p := t.ConditionCheck
+			element(h, "check", *p.TableName, *p.Key, nil, p.ConditionExpression, p.ExpressionAttributeNames,
+				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
+		}
+	}
+	part(h, c.Account)
+	part(h, c.Region)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func element(h hash.Hash, kind, table string, m item.Map, update, condition *string, names map[string]string, values *item.Map,
+	onFailure api.ReturnValuesOnConditionCheckFailure,
+) {
+	part(h, kind)
+	part(h, table)
+	part(h, canonical(m))
+	part(h, value(update))
+	part(h, value(condition))
+	part(h, strconv.Itoa(len(names)))
+	for _, k := range slices.Sorted(maps.Keys(names)) {
+		part(h, k)
+		part(h, names[k])
+	}
+	part(h, canonical(value(values)))
+	part(h, string(onFailure))
+}
+
+// canonical is a map in the order of its names; values nested in it are kept in order.
+func canonical(m item.Map) string {
+	return string(item.MapOf(maps.Collect(m.All())).Stored())
+}

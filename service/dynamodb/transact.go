@@ -1,0 +1,152 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// openAll opens the tables of a transaction, each once however often it is named.
+func (s *Service) openAll(tx *store.Tx, c *pipeline.Call, names []string) (map[string]opened, error) {
+	all := make(map[string]opened, 1)
+	for _, named := range names {
+		if _, ok := all[named]; ok {
+			continue
+		}
+		t, err := s.open(tx, c, named)
+		if err != nil {
+			return nil, err
+		}
+		all[named] = t
+	}
+	return all, nil
+}
+
+// TransactGetItems reads rows of several tables from one snapshot.
+func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *api.TransactGetItemsInput) (*api.TransactGetItemsOutput, error) {
+	names := make([]string, len(in.TransactItems))
+	plans := make([]*item.Projection, len(in.TransactItems))
+	for i := range in.TransactItems {
+		g := in.TransactItems[i].Get
+		names[i] = *g.TableName
+		var err error
+		if plans[i], err = planProjection(g.ProjectionExpression, g.ExpressionAttributeNames, nil); err != nil {
+			return nil, err
+		}
+	}
+	var out *api.TransactGetItemsOutput
+	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		tables, err := s.openAll(tx, c, names)
+		if err != nil {
+			return err
+		}
+		gets := make([]item.TransactGet, len(names))
+		for i, named := range names {
+			t := tables[named]
+			gets[i] = item.TransactGet{Table: &t.schema, Rows: t.rows, Key: *in.TransactItems[i].Get.Key, Projection: plans[i]}
+		}
+		got, err := item.TransactRead(gets)
+		if err != nil {
+			return err
+		}
+		out = &api.TransactGetItemsOutput{}
+		var total sum
+		for i, g := range got {
+			out.Responses = append(out.Responses, api.ItemResponse{Item: member(g.Item.Clone())})
+			total.add(tables[names[i]].table, names[i], g.Cost)
+		}
+		out.ConsumedCapacity = total.transacted(in.ReturnConsumedCapacity, false)
+		return nil
+	})
+	if err != nil {
+		return nil, canceled(err)
+	}
+	return out, nil
+}
+
+func (s *sum) transacted(mode api.ReturnConsumedCapacity, write bool) []api.ConsumedCapacity {
+	all := s.consumed(mode)
+	for i := range all {
+		transacted(&all[i], write)
+	}
+	return all
+}
+
+// canceled turns the failures of transactions into the API's errors.
+func canceled(err error) error {
+	var c *item.CanceledError
+	if !errors.As(err, &c) {
+		return noTable(err)
+	}
+	shape := &api.TransactionCanceledException{CancellationReasons: make([]api.CancellationReason, len(c.Reasons))}
+	for i := range c.Reasons {
+		r := &c.Reasons[i]
+		out := &shape.CancellationReasons[i]
+		out.Code, out.Item = &r.Code, member(r.Item.Clone())
+		if r.Message != "" {
+			out.Message = &r.Message
+		}
+	}
+	return shape.Fault("%s", c.Error())
+}
+
+// TransactWriteItems writes rows of several tables, all or none. With a ClientRequestToken it does so once: the same
+// request again within ten minutes answers as the first and changes nothing.
+func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput) (*api.TransactWriteItemsOutput, error) {
+	actions, err := planActions(in.TransactItems)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(actions))
+	for i, a := range actions {
+		names[i] = a.table
+	}
+	var out *api.TransactWriteItemsOutput
+	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		tables, err := s.openAll(tx, c, names)
+		if err != nil {
+			return err
+		}
+		tok, err := s.token(tx, c, in)
+		if err != nil {
+			return err
+		}
+		if tok.done != nil {
+			out = &api.TransactWriteItemsOutput{ConsumedCapacity: tok.done.consumed(in.ReturnConsumedCapacity)}
+			return nil
+		}
+		writes := make([]item.TransactWrite, len(actions))
+		for i, a := range actions {
+			t := tables[a.table]
+			writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: a.write}
+		}
+		done, err := item.Transact(writes)
+		if err != nil {
+			return err
+		}
+		out = &api.TransactWriteItemsOutput{}
+		var total sum
+		reread := map[string]float64{}
+		for i, d := range done {
+			t := tables[names[i]]
+			total.add(t.table, names[i], d.Cost)
+			reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
+			if m := collection(in.ReturnItemCollectionMetrics, t.table, actions[i].write); m != nil {
+				if out.ItemCollectionMetrics == nil {
+					out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
+				}
+				out.ItemCollectionMetrics[names[i]] = append(out.ItemCollectionMetrics[names[i]], *m)
+			}
+		}
+		out.ConsumedCapacity = total.transacted(in.ReturnConsumedCapacity, true)
+		return tok.keep(tx, c.Now, reread)
+	})
+	if err != nil {
+		return nil, canceled(err)
+	}
+	return out, nil
+}

@@ -1,0 +1,234 @@
+package dynamodb
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// UpdateTable changes how a table is billed and protected, and makes or removes one global index.
+func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.UpdateTableInput) (*api.UpdateTableOutput, error) {
+	at, err := locate(c.Account, c.Region, *in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseUpdates(in); err != nil {
+		return nil, err
+	}
+	out := &api.UpdateTableOutput{}
+	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		rec := t.record
+		rec.Indexes = slices.Clone(t.Indexes)
+		if err := rec.update(c.Now.UTC(), in); err != nil {
+			return err
+		}
+		work, err := rec.updateIndexes(at, in)
+		if err != nil {
+			return err
+		}
+		for _, j := range work {
+			if err := addJob(tx, j); err != nil {
+				return err
+			}
+		}
+		out.TableDescription = rec.describe(at)
+		return save(tx, at, &rec)
+	})
+	if err != nil {
+		return nil, noTableNamed(err, at)
+	}
+	s.kick()
+	return out, nil
+}
+
+func refuseUpdates(in *api.UpdateTableInput) error {
+	switch {
+	case in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled):
+		return unsupported("StreamSpecification")
+	case in.SSESpecification != nil && value(in.SSESpecification.Enabled):
+		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
+	case in.WarmThroughput != nil:
+		return unsupported("WarmThroughput")
+	case in.ReplicaUpdates != nil || in.GlobalTableWitnessUpdates != nil || in.MultiRegionConsistency != "" ||
+		in.GlobalTableSettingsReplicationMode != "":
+		return unsupported("A global table")
+	}
+	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.DeletionProtectionEnabled == nil && in.TableClass == "" &&
+		in.OnDemandThroughput == nil && in.SSESpecification == nil && in.StreamSpecification == nil &&
+		len(in.GlobalSecondaryIndexUpdates) == 0 {
+		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or " +
+			"SSESpecification or ReplicaUpdates is required")
+	}
+	return nil
+}
+
+// update changes what is not about indexes.
+func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
+	was := r.OnDemand
+	switch {
+	case in.BillingMode != "":
+		if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
+			return err
+		}
+	case in.ProvisionedThroughput != nil && r.OnDemand:
+		return invalid(wrong + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case in.ProvisionedThroughput != nil:
+		if err := r.reprovision(in); err != nil {
+			return err
+		}
+	}
+	if r.OnDemand && !was {
+		r.OnDemandSince = now
+		for i := range r.Indexes {
+			r.Indexes[i].Throughput = throughput{}
+		}
+	}
+	if !r.OnDemand {
+		r.OnDemandSince, r.MaxOnDemand = time.Time{}, throughput{}
+	}
+	if err := r.limitOnDemand(in.OnDemandThroughput); err != nil {
+		return err
+	}
+	if in.DeletionProtectionEnabled != nil {
+		r.Protected = *in.DeletionProtectionEnabled
+	}
+	if in.TableClass != "" && string(in.TableClass) != r.Class {
+		r.Class, r.ClassSince = string(in.TableClass), now
+	}
+	return nil
+}
+
+func (r *record) reprovision(in *api.UpdateTableInput) error {
+	t, err := provisioned(in.ProvisionedThroughput)
+	if err != nil {
+		return err
+	}
+	if t == r.Throughput && len(in.GlobalSecondaryIndexUpdates) == 0 {
+		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value. "+
+			"Current ReadCapacityUnits provisioned for the table: %d. Requested ReadCapacityUnits: %d. "+
+			"Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. "+
+			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+			r.Throughput.Read, t.Read, r.Throughput.Write, t.Write)
+	}
+	r.Throughput = t
+	return nil
+}
+
+// updateIndexes changes the global indexes and returns the work that is left to do in the background.
+func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, error) {
+	var work []*job
+	for i := range in.GlobalSecondaryIndexUpdates {
+		u := &in.GlobalSecondaryIndexUpdates[i]
+		var j *job
+		var err error
+		switch {
+		case u.Create != nil && u.Delete == nil && u.Update == nil:
+			j, err = r.createIndex(at, u.Create, in.AttributeDefinitions)
+		case u.Delete != nil && u.Create == nil && u.Update == nil:
+			j, err = r.deleteIndex(*u.Delete.IndexName)
+		case u.Update != nil && u.Create == nil && u.Delete == nil:
+			err = r.updateIndex(u.Update)
+		default:
+			err = invalid(wrong + "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, " +
+				"GlobalSecondaryIndexUpdate.Delete must not be null")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if j != nil {
+			work = append(work, j)
+		}
+	}
+	if len(work) > 1 {
+		return nil, api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted " +
+			"simultaneously per table")
+	}
+	for i := range r.Indexes {
+		if !r.OnDemand && !r.Indexes[i].Local && r.Indexes[i].Throughput == (throughput{}) {
+			return nil, invalid(wrong+"ProvisionedThroughput must be specified for index: %s", r.Indexes[i].Name)
+		}
+	}
+	return work, nil
+}
+
+func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction, defs []api.AttributeDefinition) (*job, error) {
+	if in.WarmThroughput != nil || in.OnDemandThroughput != nil {
+		return nil, unsupported("WarmThroughput or OnDemandThroughput of an index")
+	}
+	n := 0
+	for _, x := range r.Indexes {
+		if x.Filling {
+			return nil, api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted " +
+				"simultaneously per table")
+		}
+		if !x.Local {
+			n++
+		}
+	}
+	if n >= maxGlobalIndexes {
+		return nil, invalid(wrong+"GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+	}
+	if err := r.define(defs); err != nil {
+		return nil, err
+	}
+	x := index{Name: *in.IndexName, Filling: true}
+	var err error
+	if x.Throughput, err = r.indexThroughput(x.Name, in.ProvisionedThroughput); err != nil {
+		return nil, err
+	}
+	if err := r.addIndex(x, in.KeySchema, in.Projection); err != nil {
+		return nil, err
+	}
+	if err := r.checkDefinitions(); err != nil {
+		return nil, err
+	}
+	return &job{Kind: fillIndex, Table: r.ID, Index: r.index(x.Name).ID, Account: at.account, Region: at.region, Name: at.name}, nil
+}
+
+// define adds definitions of attributes that a new index needs.
+func (r *record) define(in []api.AttributeDefinition) error {
+	defs, err := definitions(in)
+	if err != nil {
+		return err
+	}
+	r.Attributes = slices.Clone(r.Attributes)
+	for _, d := range defs {
+		i := slices.IndexFunc(r.Attributes, func(a attribute) bool { return a.Name == d.Name })
+		switch {
+		case i < 0:
+			r.Attributes = append(r.Attributes, d)
+		case r.Attributes[i] != d:
+			return invalid(wrong+"Cannot redefine the type of attribute %s", d.Name)
+		}
+	}
+	return nil
+}
+
+func (r *record) deleteIndex(name string) (*job, error) {
+	i := slices.IndexFunc(r.Indexes, func(x index) bool { return x.Name == name && !x.Local })
+	if i < 0 {
+		return nil, api.NewResourceNotFoundException("Requested resource not found")
+	}
+	id := r.Indexes[i].ID
+	r.Indexes = slices.Delete(r.Indexes, i, i+1)
+	used := r.used()
+	r.Attributes = slices.DeleteFunc(slices.Clone(r.Attributes), func(a attribute) bool { return !slices.Contains(used, a.Name) })
+	return &job{Kind: dropIndex, Table: r.ID, Index: id}, nil
+}
+
+func (r *record) updateIndex(in *api.UpdateGlobalSecondaryIndexAction) error {
+	if in.WarmThroughput != nil || in.OnDemandThroughput != nil {
+		return unsupported("WarmThroughput or OnDemandThroughput of an index")
+	}
+	x := r.index(*in.IndexName)
+	if x == nil || x.Local {
+		return api.NewResourceNotFoundException("Requested resource not found")
+	}
+	t, err := r.indexThroughput(x.Name, in.ProvisionedThroughput)
+	x.Throughput = t
+	return err
+}
