@@ -33,8 +33,9 @@ type DB interface {
 
 	// Update runs fn in a serializable transaction and commits it durably: when Update returns nil, all writes of
 	// fn survive a crash; when it returns an error, none is ever seen (but see ErrUnknownOutcome). fn may run several
-	// times when transactions conflict, so it must have no effect but through the Tx. An error from fn is returned as
-	// it is and rolls back. Conflicts never surface; a transaction always ends, whatever the contention.
+	// times when transactions conflict, so it must have no effect but through the Tx; and it must start no other
+	// transaction, which might wait for this one. An error from fn is returned as it is and rolls back. Conflicts never
+	// surface; a transaction always ends, whatever the contention, unless ctx ends before.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Shared reports whether other processes may write to the same data (PostgreSQL), so that caches must look.

@@ -2,6 +2,7 @@ package pebblekv_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -83,13 +84,28 @@ func run(b *testing.B, concurrency int, fn func(i int) error) {
 	wg.Wait()
 }
 
-// BenchmarkUpdate compares a transaction of one Get and one Set with Pebble's bare synced write. Run it with -count to get
+// BenchmarkUpdate compares a transaction of one Get and one Set with Pebble's bare synced write, and with a bare Get and
+// write, which is the same work without isolation. Run it with -count to get
 // interleaved pairs, and compare the medians; absolute figures depend on the disk.
 func BenchmarkUpdate(b *testing.B) {
 	for _, c := range []int{1, 32, 256} {
 		b.Run(fmt.Sprintf("bare/%d", c), func(b *testing.B) {
 			db := openBare(b)
 			run(b, c, func(i int) error { return db.Set(benchKey(i), benchValue, pebble.Sync) })
+		})
+		b.Run(fmt.Sprintf("bareget/%d", c), func(b *testing.B) {
+			db := openBare(b)
+			run(b, c, func(i int) error {
+				k := benchKey(i)
+				if _, closer, err := db.Get(k); err == nil {
+					if err := closer.Close(); err != nil {
+						return err
+					}
+				} else if !errors.Is(err, pebble.ErrNotFound) {
+					return err
+				}
+				return db.Set(k, benchValue, pebble.Sync)
+			})
 		})
 		b.Run(fmt.Sprintf("kv/%d", c), func(b *testing.B) {
 			db := openBench(b)
