@@ -473,3 +473,37 @@ func TestTenantRule(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRewritePrincipals(f *testing.F) {
+	f.Add(allowTrust("arn:aws:iam::111122223333:user/alice"))
+	f.Add(`{"Statement":{"Principal":{"\u0041WS":["a\n","\u00e9"]},"NotPrincipal":{"AWS":"x"}}}`)
+	f.Add(`{"Statement":[{"Principal":"*","Condition":{"StringEquals":{"AWS":"a"}}}]}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		var before []string
+		same, err := rewritePrincipals(document, func(_, value string) (string, error) {
+			before = append(before, value)
+			return value, nil
+		})
+		if err != nil {
+			return
+		}
+		if same != document {
+			t.Fatalf("%q became %q", document, same)
+		}
+		there, err := rewritePrincipals(document, func(_, value string) (string, error) { return "<" + value + ">", nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := 0
+		_, err = rewritePrincipals(there, func(_, value string) (string, error) {
+			if i >= len(before) || value != "<"+before[i]+">" {
+				t.Fatalf("%q became %q: principal %d is %q", document, there, i, value)
+			}
+			i++
+			return value, nil
+		})
+		if err != nil || i != len(before) {
+			t.Fatalf("%q became %q: %v", document, there, err)
+		}
+	})
+}
