@@ -102,12 +102,27 @@ func (p *pool) set(u *user, w writer, attrs []api.AttributeType) error {
 		changed[name] = value
 	}
 	for name, value := range changed {
-		u.put(name, p.normal(name, value))
-	}
-	if !w.admin {
-		u.forgetVerification(changed)
+		p.replace(u, w, name, value, changed)
 	}
 	return nil
+}
+
+// replace sets one attribute. An address that changes is not verified any more, unless an administrator says that it is.
+func (p *pool) replace(u *user, w writer, name, value string, all map[string]string) {
+	value = p.normal(name, value)
+	before := u.Attributes[name]
+	u.put(name, value)
+	flag := verifiedFlag(name)
+	if flag == "" || before == value {
+		return
+	}
+	if _, said := all[flag]; said || w.admin && w.creating {
+		return
+	}
+	u.put(flag, "false")
+	if value == "" {
+		delete(u.Attributes, flag)
+	}
 }
 
 func (p *pool) checkSet(w writer, name, value string) error {
@@ -160,18 +175,6 @@ func (u *user) put(name, value string) {
 		u.Attributes = map[string]string{}
 	}
 	u.Attributes[name] = value
-}
-
-// forgetVerification makes an address that its user changed unverified.
-func (u *user) forgetVerification(changed map[string]string) {
-	for name := range changed {
-		if flag := verifiedFlag(name); flag != "" {
-			u.put(flag, "false")
-			if u.Attributes[name] == "" {
-				delete(u.Attributes, flag)
-			}
-		}
-	}
 }
 
 // requireAttributes checks that a user who is made has what the schema requires.

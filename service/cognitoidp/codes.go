@@ -40,14 +40,14 @@ func codeLife(purpose string) time.Duration {
 
 // newCode makes a code for the user and returns it, or LimitExceededException after too many of them in an hour. Only
 // the last one made holds.
-func (c *scoped) newCode(rec *store.Records, u *user, purpose, target string) (string, error) {
+func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destination) (string, error) {
 	k := codeKey(c.pool.ID, u.Sub, purpose)
 	old, err := store.Load[code](rec, k)
 	if err != nil {
 		return "", err
 	}
 	now := c.call.Now
-	next := code{Expires: now.Add(codeLife(purpose)), Target: target, Since: now}
+	next := code{Expires: now.Add(codeLife(purpose)), Target: to.attribute, Address: to.address, Since: now}
 	if old != nil && now.Sub(old.Since) < codeWindow {
 		next.Sent, next.Failed, next.Since = old.Sent, old.Failed, old.Since
 	}
@@ -79,7 +79,8 @@ func (c *scoped) useCode(rec *store.Records, u *user, purpose, given string) (ta
 	if have.Failed >= maxCodesWrong {
 		return "", attemptLimit(), nil
 	}
-	if !now.Before(have.Expires) {
+	// A code shows that its user reads what is sent to one address; it says nothing of another that came in its place.
+	if !now.Before(have.Expires) || have.Address != u.Attributes[have.Target] {
 		return "", codeExpired(), nil
 	}
 	plain, err := c.keys.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))

@@ -141,8 +141,8 @@ type group struct {
 type code struct {
 	Sealed  []byte
 	Expires time.Time
-	// Target is the attribute it was sent to.
-	Target string
+	// Target is the attribute it was sent to, Address its value then.
+	Target, Address string
 	// Sent and Failed count within the hour that began at Since.
 	Sent, Failed int
 	Since        time.Time

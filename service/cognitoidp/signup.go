@@ -45,7 +45,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 			return err
 		}
 		if sends {
-			plain, err = c.newCode(rec, u, codeSignUp, to.attribute)
+			plain, err = c.newCode(rec, u, codeSignUp, to)
 		}
 		return err
 	})
@@ -133,7 +133,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		if to, sends = c.pool.signUpDestination(u); !sends {
 			return invalid("Auto verification not turned on.")
 		}
-		plain, err = c.newCode(rec, u, codeSignUp, to.attribute)
+		plain, err = c.newCode(rec, u, codeSignUp, to)
 		return err
 	})
 	if err != nil {
@@ -194,7 +194,7 @@ func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.newCode(rec, g, purpose, ""); err != nil {
+	if _, err := c.newCode(rec, g, purpose, destination{}); err != nil {
 		return err
 	}
 	return c.expire(rec, spentCode, g.Sub+"/"+purpose, c.call.Now.Add(codeWindow))
@@ -260,7 +260,7 @@ func (c *scoped) forgot(rec *store.Records, u *user) (to destination, plain stri
 	if to, err = c.pool.recoveryDestination(u); err != nil {
 		return to, "", err
 	}
-	plain, err = c.newCode(rec, u, codeForgot, to.attribute)
+	plain, err = c.newCode(rec, u, codeForgot, to)
 	return to, plain, err
 }
 

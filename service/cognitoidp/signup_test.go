@@ -73,6 +73,25 @@ func TestCodesExpireAndRunOut(t *testing.T) {
 	want(t, "nobody", resend("bob"), "UserNotFoundException", "User does not exist.")
 }
 
+// TestCodeIsForOneAddress changes the address after the code went out.
+func TestCodeIsForOneAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must(w.signUp("ana", "ana@example.com"))(t)
+	right := w.code("ana@example.com")
+	if err := w.setAdmin("ana", "email", "eve@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "another address", w.confirm("ana", right), "ExpiredCodeException", "")
+	w.member("bob", "email", "bob@example.com", "email_verified", "true")
+	if err := w.setAdmin("bob", "email", "new@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if id := decoded(t, *w.tokens(w.app, "bob").IdToken); id["email_verified"] != false {
+		t.Errorf("an address that an administrator changed is verified: %v", id)
+	}
+}
+
 func TestSignUpRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

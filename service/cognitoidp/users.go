@@ -236,7 +236,9 @@ func (c *scoped) newUser(name string, w writer, attrs []api.AttributeType) (*use
 	if given := u.Attributes[attribute]; given != "" && p.fold(given) != p.fold(name) {
 		return nil, invalid("Cannot have a different %s from the username.", attribute)
 	}
-	u.put(attribute, p.normal(attribute, name))
+	if u.Attributes[attribute] == "" {
+		p.replace(u, w, attribute, name, u.Attributes)
+	}
 	return u, nil
 }
 
