@@ -24,6 +24,7 @@ type facts struct {
 	tags    []authn.Tag
 	aliases []string
 	policy  *identity.Attached
+	named   string   // what explanations call the policy
 	opened  []opened // of the materials, in their order
 }
 
@@ -72,7 +73,7 @@ func (s *Service) loadFacts(ctx context.Context, r ref) (*facts, error) {
 	for _, t := range f.record.Tags {
 		f.tags = append(f.tags, authn.Tag{Key: t.Key, Value: t.Value})
 	}
-	f.policy = identity.NewAttached(f.record.Policy)
+	f.policy, f.named = identity.NewAttached(f.record.Policy), f.arn+"/policy/"+policyName
 	f.opened = make([]opened, len(f.record.Materials))
 	return f, nil
 }
@@ -122,7 +123,7 @@ func (s *Service) source(ctx context.Context, f *facts) (*policy.Source, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &policy.Source{Name: f.arn + "/policy/default", Policy: p}, nil
+	return &policy.Source{Name: f.named, Policy: p}, nil
 }
 
 // cipher returns the material of a version; nil without an error if the key has no such version.

@@ -10,25 +10,26 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
-// checkTags refuses tags that no key may have ("Tags in AWS KMS", AWS KMS Developer Guide).
+// checkTags refuses tags that no key may have ("Tags in AWS KMS", AWS KMS Developer Guide). Unlike AWS it refuses keys that
+// differ only in case: condition keys do not tell them apart, so that one would hide the other from policies.
 func checkTags(tags []api.Tag) error {
-	seen := make(map[string]bool, len(tags))
-	for _, t := range tags {
+	if len(tags) > authn.MaxTags {
+		return tooManyTags()
+	}
+	for i, t := range tags {
 		switch {
 		case len(*t.TagKey) >= 4 && strings.EqualFold((*t.TagKey)[:4], "aws:"):
 			return api.NewTagException("Tags beginning with aws: are reserved")
 		case !authn.TagText(*t.TagKey) || !authn.TagText(*t.TagValue):
 			return api.NewTagException("Tags may only contain unicode letters, digits, white space, or one of these symbols: _ . : / = + - @")
-		case seen[*t.TagKey]:
-			return api.NewTagException("Duplicate tag keys")
+		case slices.ContainsFunc(tags[:i], func(o api.Tag) bool { return strings.EqualFold(*o.TagKey, *t.TagKey) }):
+			return duplicateTags()
 		}
-		seen[*t.TagKey] = true
-	}
-	if len(tags) > authn.MaxTags {
-		return tooManyTags()
 	}
 	return nil
 }
+
+func duplicateTags() error { return api.NewTagException("Duplicate tag keys") }
 
 func tooManyTags() error { return api.NewTagException("Too many tags") }
 
@@ -43,6 +44,9 @@ func addTags(have []tag, tags []api.Tag) ([]tag, error) {
 		if found {
 			all[i].Value = *t.TagValue
 			continue
+		}
+		if slices.ContainsFunc(all, func(o tag) bool { return strings.EqualFold(o.Key, *t.TagKey) }) {
+			return nil, duplicateTags()
 		}
 		all = slices.Insert(all, i, tag{*t.TagKey, *t.TagValue})
 	}
