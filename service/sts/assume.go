@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	api "github.com/bulkhead/bulkhead/api/sts"
 	"github.com/bulkhead/bulkhead/internal/arn"
@@ -25,7 +26,9 @@ func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.Assu
 		return nil, err
 	}
 	p := newSession(role, *in.RoleSessionName, tags)
-	p.SourceIdentity = sourceIdentity(c.Caller, in)
+	if p.SourceIdentity, err = sourceIdentity(c.Caller, in); err != nil {
+		return nil, err
+	}
 	p.Chained = c.Caller.Kind == authn.AssumedRole
 	if p.MFAAt, err = mfa(in); err != nil {
 		return nil, err
@@ -118,12 +121,17 @@ func markTransitive(tags authn.Tags, key string) bool {
 	return false
 }
 
-// sourceIdentity is the one the caller's session has, which never changes along a chain, else the one passed.
-func sourceIdentity(caller *authn.Principal, in *api.AssumeRoleInput) string {
-	if caller.SourceIdentity != "" {
-		return caller.SourceIdentity
+// sourceIdentity is the one the caller's session has, else the one passed. It never changes along a chain ("Monitor and
+// control actions taken with assumed roles", IAM User Guide).
+func sourceIdentity(caller *authn.Principal, in *api.AssumeRoleInput) (string, error) {
+	passed := deref(in.SourceIdentity)
+	if caller.SourceIdentity == "" {
+		return passed, nil
 	}
-	return deref(in.SourceIdentity)
+	if passed != "" && passed != caller.SourceIdentity {
+		return "", fault.New(fault.AccessDenied, "The source identity of the calling session cannot be changed.")
+	}
+	return caller.SourceIdentity, nil
 }
 
 // mfa refuses codes: there are no MFA devices here to check them against.
@@ -138,9 +146,17 @@ func errMFA() error {
 	return fault.New(fault.AccessDenied, "MultiFactorAuthentication failed with invalid MFA one time pass code.")
 }
 
+// maxSessionPolicy is the length of a session policy, in characters ("IAM and AWS STS quotas", IAM User Guide). The model
+// does not say it.
+const maxSessionPolicy = 2048
+
 // limit gives the session its session policies.
 func limit(p *authn.Principal, document *string, arns []api.PolicyDescriptorType) error {
 	if document != nil {
+		if utf8.RuneCountInString(*document) > maxSessionPolicy {
+			return fault.New(fault.Validation, "1 validation error detected: Value at 'policy' failed to satisfy constraint: "+
+				"Member must have length less than or equal to %d", maxSessionPolicy)
+		}
 		if _, err := policy.Parse([]byte(*document), policy.Identity); err != nil {
 			return api.NewMalformedPolicyDocumentException("%s", err.Error()).With(err)
 		}

@@ -54,7 +54,10 @@ func (r *requirements) AssumeRole(s *authz.Scope, in *api.AssumeRoleInput) authz
 	if err != nil {
 		return authz.Failed(err)
 	}
-	source := sourceIdentity(s.Caller, in)
+	source, err := sourceIdentity(s.Caller, in)
+	if err != nil {
+		return authz.Failed(err)
+	}
 	return checks(roleResource(*in.RoleArn, role), nil, "sts:AssumeRole", source, tagged(tags), func(k *policy.Context) {
 		k.Set("sts:RoleSessionName", *in.RoleSessionName)
 		if in.ExternalId != nil {
