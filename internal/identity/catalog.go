@@ -4,6 +4,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -139,12 +140,10 @@ func (c *Catalog) Credentials(ctx context.Context, accessKeyID string) (*Credent
 }
 
 // errNotCached leaves a cache without an entry: what does not exist is asked for by ids that anybody can make up.
-type errNotCached struct{}
-
-func (errNotCached) Error() string { return "identity: not found" }
+var errNotCached = errors.New("identity: not found")
 
 func found[V any](v V, err error) (V, error) {
-	if _, none := err.(errNotCached); none {
+	if errors.Is(err, errNotCached) {
 		var zero V
 		return zero, nil
 	}
@@ -159,7 +158,7 @@ func (c *Catalog) credentials(ctx context.Context, account, id string) (*Credent
 			return err
 		})
 		if err == nil && cred == nil {
-			err = errNotCached{}
+			err = errNotCached
 		}
 		return cred, err
 	}))
@@ -223,7 +222,7 @@ func (c *Catalog) entity(ctx context.Context, account string, kind Kind, name st
 			return err
 		})
 		if err == nil && e == nil {
-			err = errNotCached{}
+			err = errNotCached
 		}
 		return e, err
 	}))
@@ -288,7 +287,7 @@ func (c *Catalog) OIDCProvider(ctx context.Context, account, url string) (*OIDCP
 			return err
 		})
 		if err == nil && p == nil {
-			err = errNotCached{}
+			err = errNotCached
 		}
 		return p, err
 	}))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/arn"
@@ -150,7 +151,7 @@ func (w *principalWriter) value(path []string) error {
 					return err
 				}
 				name, _ := key.(string)
-				inner = append(path[:len(path):len(path)], name)
+				inner = slices.Concat(path, []string{name})
 			}
 			if err := w.value(inner); err != nil {
 				return err

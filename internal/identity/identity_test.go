@@ -32,7 +32,7 @@ func newCatalog(t testing.TB) *Catalog {
 	}
 	backend := memkv.New()
 	db := store.New(backend)
-	t.Cleanup(func() { db.Close(); backend.Close() })
+	t.Cleanup(func() { db.Close(); _ = backend.Close() })
 	c, err := New(Config{DB: db, Keyring: ring, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)

@@ -176,7 +176,7 @@ func (c *Catalog) policiesOf(ctx context.Context, account string, kind Kind, nam
 			return err
 		})
 		if err == nil && e == nil {
-			err = errNotCached{}
+			err = errNotCached
 		}
 		return e, err
 	}))

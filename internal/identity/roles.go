@@ -75,7 +75,7 @@ func (c *Catalog) loadRole(ctx context.Context, a arn.ARN, roleARN string) (*rol
 		return nil, err
 	}
 	if r == nil || r.ARN() != roleARN {
-		return nil, errNotCached{}
+		return nil, errNotCached
 	}
 	return &roleFacts{frozen: r.Trust, facts: RoleFacts{
 		Account: r.Account, ARN: roleARN, Name: r.Name, Path: r.Path, ID: r.ID, Tags: r.PrincipalTags(),

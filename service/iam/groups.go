@@ -136,8 +136,9 @@ func renameGroup(v *identity.View, g *identity.Group, name string) error {
 			return taken(err, "Group with name %s already exists.", name)
 		}
 	}
-	old, members, err := g.Name, []string(nil), error(nil)
-	if err = v.Members(old, "", func(m string) bool { members = append(members, m); return true }); err != nil {
+	old := g.Name
+	var members []string
+	if err := v.Members(old, "", func(m string) bool { members = append(members, m); return true }); err != nil {
 		return err
 	}
 	for _, m := range members {

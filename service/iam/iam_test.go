@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -53,7 +54,7 @@ func TestUserLife(t *testing.T) {
 	if *must[api.GetUserOutput](t)(me, err).User.UserName != "Alice" {
 		t.Errorf("the caller is %s", *me.User.UserName)
 	}
-	if _, err = call(s, alice, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("alice")}); err != errDenied {
+	if _, err = call(s, alice, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("alice")}); !errors.Is(err, errDenied) {
 		t.Errorf("deleting without permission: %v", err)
 	}
 	_, err = call(s, s.root, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("alice")})
@@ -63,7 +64,7 @@ func TestUserLife(t *testing.T) {
 	if _, err = call(s, s.root, s.need.DeleteUserPolicy, s.DeleteUserPolicy, &api.DeleteUserPolicyInput{UserName: p("alice"), PolicyName: p("inline")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); err != errDenied {
+	if _, err = call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); !errors.Is(err, errDenied) {
 		t.Errorf("the policy still works: %v", err)
 	}
 	if _, err = call(s, s.root, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("alice")}); err != nil {
@@ -171,7 +172,7 @@ func TestGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice := s.as(t, "alice")
-	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); err != errDenied {
+	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); !errors.Is(err, errDenied) {
 		t.Errorf("before joining: %v", err)
 	}
 	join := &api.AddUserToGroupInput{GroupName: p("devs"), UserName: p("alice")}
@@ -198,7 +199,7 @@ func TestGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); err != errDenied {
+	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); !errors.Is(err, errDenied) {
 		t.Errorf("after leaving: %v", err)
 	}
 }
@@ -246,7 +247,7 @@ func TestManagedPolicies(t *testing.T) {
 	}
 	refused(t, version(true), "LimitExceededException", "A managed policy can have up to 5 versions. Before you create a new version, "+
 		"you must delete an existing version.")
-	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); err != errDenied {
+	if _, err := call(s, alice, s.need.GetUser, s.GetUser, &api.GetUserInput{}); !errors.Is(err, errDenied) {
 		t.Errorf("the old version is in force: %v", err)
 	}
 	_, err = call(s, s.root, s.need.DeletePolicyVersion, s.DeletePolicyVersion, &api.DeletePolicyVersionInput{PolicyArn: a, VersionId: p("v5")})
@@ -299,7 +300,7 @@ func TestBoundaryConditionKey(t *testing.T) {
 	s.putPolicy(t, "admin", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:CreateUser","iam:AttachUserPolicy"],
 		"Resource":"*","Condition":{"StringEquals":{"iam:PermissionsBoundary":"arn:aws:iam::aws:policy/IAMReadOnlyAccess"}}}]}`)
 	admin := s.as(t, "admin")
-	if _, err := call(s, admin, s.need.CreateUser, s.CreateUser, &api.CreateUserInput{UserName: p("bob")}); err != errDenied {
+	if _, err := call(s, admin, s.need.CreateUser, s.CreateUser, &api.CreateUserInput{UserName: p("bob")}); !errors.Is(err, errDenied) {
 		t.Errorf("without the boundary: %v", err)
 	}
 	out, err := call(s, admin, s.need.CreateUser, s.CreateUser,
@@ -312,7 +313,7 @@ func TestBoundaryConditionKey(t *testing.T) {
 		t.Errorf("attaching to a bounded user: %v", err)
 	}
 	bob := s.as(t, "bob")
-	if _, err := call(s, bob, s.need.CreateUser, s.CreateUser, &api.CreateUserInput{UserName: p("eve")}); err != errDenied {
+	if _, err := call(s, bob, s.need.CreateUser, s.CreateUser, &api.CreateUserInput{UserName: p("eve")}); !errors.Is(err, errDenied) {
 		t.Errorf("the boundary does not bound: %v", err)
 	}
 	if _, err := call(s, bob, s.need.GetUser, s.GetUser, &api.GetUserInput{}); err != nil {
@@ -340,7 +341,7 @@ func TestTagging(t *testing.T) {
 		}
 	}
 	s.createUser(t, "other")
-	if _, err := call(s, admin, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("other")}); err != errDenied {
+	if _, err := call(s, admin, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("other")}); !errors.Is(err, errDenied) {
 		t.Errorf("deleting an untagged user: %v", err)
 	}
 	_, err := call(s, s.root, s.need.TagUser, s.TagUser, &api.TagUserInput{UserName: p("u4"), Tags: []api.Tag{tag("TEAM", "b"), tag("n", "1")}})
@@ -351,7 +352,7 @@ func TestTagging(t *testing.T) {
 	if tags := must[api.ListUserTagsOutput](t)(out, err).Tags; len(tags) != 2 || *tags[0].Key != "TEAM" || *tags[0].Value != "b" {
 		t.Errorf("tags %v", tags)
 	}
-	if _, err := call(s, admin, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("u4")}); err != errDenied {
+	if _, err := call(s, admin, s.need.DeleteUser, s.DeleteUser, &api.DeleteUserInput{UserName: p("u4")}); !errors.Is(err, errDenied) {
 		t.Errorf("the tag's change has no effect: %v", err)
 	}
 	_, err = call(s, s.root, s.need.TagUser, s.TagUser, &api.TagUserInput{UserName: p("u4"), Tags: []api.Tag{tag("a", "1"), tag("A", "2")}})

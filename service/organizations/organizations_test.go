@@ -225,13 +225,13 @@ func TestMembersReachNothingButTheOrganization(t *testing.T) {
 	if err != nil || *org.Organization.MasterAccountId != management {
 		t.Errorf("organization: %+v, %v", org, err)
 	}
-	if _, err := call(s, member, s.need.ListAccounts, s.ListAccounts, &api.ListAccountsInput{}); err != errDenied {
+	if _, err := call(s, member, s.need.ListAccounts, s.ListAccounts, &api.ListAccountsInput{}); !errors.Is(err, errDenied) {
 		t.Errorf("ListAccounts: %v", err)
 	}
-	if _, err := call(s, member, s.need.DescribeAccount, s.DescribeAccount, &api.DescribeAccountInput{AccountId: p(management)}); err != errDenied {
+	if _, err := call(s, member, s.need.DescribeAccount, s.DescribeAccount, &api.DescribeAccountInput{AccountId: p(management)}); !errors.Is(err, errDenied) {
 		t.Errorf("DescribeAccount: %v", err)
 	}
-	if _, err := call(s, member, s.need.CreateAccount, s.CreateAccount, &api.CreateAccountInput{AccountName: p("x"), Email: p("x@example.com")}); err != errDenied {
+	if _, err := call(s, member, s.need.CreateAccount, s.CreateAccount, &api.CreateAccountInput{AccountName: p("x"), Email: p("x@example.com")}); !errors.Is(err, errDenied) {
 		t.Errorf("CreateAccount: %v", err)
 	}
 	_, err = call(s, s.root, s.need.CreateOrganization, s.CreateOrganization, &api.CreateOrganizationInput{})
