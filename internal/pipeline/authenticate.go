@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
 )
@@ -11,6 +12,9 @@ import (
 // authenticate reads the bounded body, checks the signature over it and sets who calls. Only then is the operation of
 // the query protocol looked up, since its name is in the body.
 func (r *run) authenticate() error {
+	if r.sig == nil && r.op != nil && !r.op.Unsigned {
+		return errUnsigned()
+	}
 	var err error
 	if r.body, err = r.readBody(); err != nil {
 		return err
@@ -28,9 +32,13 @@ func (r *run) authenticate() error {
 		}
 	}
 	if r.sig == nil && !r.op.Unsigned {
-		return fault.New(fault.MissingAuthentication, "Request is missing Authentication Token")
+		return errUnsigned()
 	}
 	return nil
+}
+
+func errUnsigned() error {
+	return fault.New(fault.MissingAuthentication, "Request is missing Authentication Token")
 }
 
 func (r *run) readBody() ([]byte, error) {
@@ -56,7 +64,7 @@ func (r *run) readBody() ([]byte, error) {
 			return nil, unreadable(err)
 		}
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, min(len(body), int(limit)+1-len(body)))
 		}
 	}
 }
