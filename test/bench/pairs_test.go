@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+const (
+	// minPairs is how many pairs a ratio is the median of, at least.
+	minPairs = 7
+	// turn is how long one side of a pair runs.
+	turn = 200 * time.Millisecond
+	// rest lets what one turn left to do in the background (the audit's queue) end before the next.
+	rest = 120 * time.Millisecond
+)
+
+// side is what is measured in turns with others; run works for about d and returns operations a second.
+type side struct {
+	name string
+	run  func(d time.Duration) (float64, error)
+}
+
+// aim is what a ratio is to reach; no aim for the zero value.
+type aim struct {
+	text string
+	// least or most bounds the ratio own/floor.
+	least, most float64
+}
+
+func atLeast(x float64, of string) aim { return aim{fmt.Sprintf("≥ %.3g × %s", x, of), x, 0} }
+func atMost(x float64, of string) aim  { return aim{fmt.Sprintf("≤ %.3g × %s", x, of), 0, x} }
+
+func (a aim) reached(ratio float64) string {
+	switch {
+	case a.text == "":
+		return ""
+	case a.least > 0 && ratio >= a.least, a.most > 0 && ratio <= a.most:
+		return "yes"
+	}
+	return "no"
+}
+
+// result is a line of the table.
+type result struct {
+	path, of    string
+	aim         aim
+	ratio       float64
+	low, high   float64
+	pairs       int
+	rate, floor float64
+}
+
+var results []result
+
+// compare runs own and the floors in turns, at least minPairs times, and reports the median of own's ratio to each
+// floor. costs says that ratios are of time an operation (aims "at most") instead of operations a second.
+func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
+	b.Helper()
+	ratios := make([][]float64, len(floors))
+	rates := make([][]float64, len(floors)+1)
+	sides := append([]side{own}, floors...)
+	for _, s := range sides { // warm, unmeasured
+		if _, err := s.run(turn / 4); err != nil {
+			b.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	for n, more := 0, true; more || n < minPairs; n++ {
+		if more = more && b.Loop(); !more && n >= minPairs {
+			break
+		}
+		got := make([]float64, len(sides))
+		for i := range sides {
+			i = (i + n) % len(sides) // nobody always follows the same one
+			time.Sleep(rest)
+			r, err := sides[i].run(turn)
+			if err != nil {
+				b.Fatalf("%s: %v", sides[i].name, err)
+			}
+			got[i] = r
+			rates[i] = append(rates[i], r)
+		}
+		for i := range floors {
+			ratio := got[0] / got[i+1]
+			if aims[i].most > 0 {
+				ratio = 1 / ratio
+			}
+			ratios[i] = append(ratios[i], ratio)
+		}
+	}
+	for i, f := range floors {
+		r := result{
+			path: path, of: f.name, aim: aims[i], ratio: median(ratios[i]), low: slices.Min(ratios[i]), high: slices.Max(ratios[i]),
+			pairs: len(ratios[i]), rate: median(rates[0]), floor: median(rates[i+1]),
+		}
+		results = append(results, r)
+		b.ReportMetric(r.ratio, "ratio/"+strings.ReplaceAll(f.name, " ", "-"))
+	}
+	b.ReportMetric(median(rates[0]), "op/s")
+	b.ReportMetric(0, "ns/op") // an iteration is a round of turns: its length says nothing
+}
+
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return math.NaN()
+	}
+	s := slices.Clone(list)
+	slices.Sort(s)
+	return s[len(s)/2]
+}
+
+// printTable writes what was reached, for people.
+func printTable(w io.Writer) {
+	if len(results) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "\npath\tbeside\tratio\tspread\tpairs\taim\treached\top/s here\tthere")
+	for _, r := range results {
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%d\t%s\t%s\t%s\t%s\n", r.path, r.of, r.ratio, r.low, r.high, r.pairs,
+			r.aim.text, r.aim.reached(r.ratio), thousands(r.rate), thousands(r.floor))
+	}
+	if err := t.Flush(); err != nil {
+		panic(err)
+	}
+}
+
+func thousands(x float64) string {
+	if x >= 10_000 {
+		return fmt.Sprintf("%.1fk", x/1000)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
+
+// loop is a side that calls fn over and over in this process.
+func loop(name string, fn func() error) side {
+	return side{name, func(d time.Duration) (float64, error) {
+		const batch = 64
+		start := time.Now()
+		for n := batch; ; n += batch {
+			for range batch {
+				if err := fn(); err != nil {
+					return 0, err
+				}
+			}
+			if took := time.Since(start); took >= d {
+				return float64(n) / took.Seconds(), nil
+			}
+		}
+	}}
+}
