@@ -164,13 +164,17 @@ func withoutScheme(url string) string {
 	return rest
 }
 
-// Keys returns the public key by which a token of one of this server's pools is verified without a network call. issuer is
-// the token's iss or the provider's name. ok is false for anything that is no key of a pool here, and when the store
-// cannot be read: the token is then to be refused. Callers still check iss, aud or client_id, exp and token_use.
-func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.PublicKey, alg string, ok bool) {
+// Keys returns the public key by which a token of one of this server's pools is verified without a network call, in the
+// form of webtoken.OwnKeys. issuer is the token's iss or the provider's name. own is false for issuers of others. For a pool
+// of this server and a key that it does not have, and when the store cannot be read, key is nil: the token is then to be
+// refused. Callers still check iss, aud or client_id, exp and token_use.
+func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.PublicKey, alg string, own bool) {
 	p, err := s.poolOfIssuer(ctx, issuer)
-	if err != nil || p == nil {
-		return nil, "", false
+	if err != nil {
+		return nil, "", true
+	}
+	if p == nil {
+		return nil, "", s.issuerURL != "" && strings.HasPrefix(issuer, s.issuerURL+"/")
 	}
 	for which := range p.Keys {
 		if p.Keys[which].KID != kid {
@@ -178,11 +182,11 @@ func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.Publ
 		}
 		pub, err := s.verifier(p, which)
 		if err != nil {
-			return nil, "", false
+			break
 		}
 		return pub, jose.RS256, true
 	}
-	return nil, "", false
+	return nil, "", true
 }
 
 // Pool is where a user pool is and what it is called by.

@@ -19,8 +19,10 @@ import (
 	"runtime"
 	"strings"
 
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
@@ -78,6 +80,11 @@ func New(c Config) (*Service, error) {
 		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}
 	}
 	return s, nil
+}
+
+// Operations are the service's operations for the pipeline.
+func (s *Service) Operations() pipeline.Service {
+	return pipeline.Service{API: api.API, Ops: api.Operations(s, s.Requirements())}
 }
 
 // gate bounds the computations that anybody can ask for: the cost of passwords and signatures. It sheds what would wait

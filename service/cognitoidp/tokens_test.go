@@ -354,10 +354,13 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%q: %v %v", issuer, alg, got)
 		}
 	}
-	if _, _, ok := w.s.Keys(context.Background(), name, "other"); ok {
-		t.Error("a key for an unknown id")
+	if key, _, own := w.s.Keys(context.Background(), name, "other"); key != nil || !own {
+		t.Errorf("an unknown key of an own pool: %v, own %v", key, own)
 	}
 	own := newService(t, "http://127.0.0.1:4600/")
+	if key, _, mine := own.Keys(context.Background(), "http://127.0.0.1:4600/us-east-1_nosuch000", kid); key != nil || !mine {
+		t.Errorf("an unknown pool of this server: %v, own %v", key, mine)
+	}
 	p.ID, p.Region = "us-east-1_x", "us-east-1"
 	if got := own.issuer(p); got != "http://127.0.0.1:4600/us-east-1_x" {
 		t.Error(got)
