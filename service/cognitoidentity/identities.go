@@ -1,0 +1,268 @@
+package cognitoidentity
+
+import (
+	"context"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// maxLogins bounds the logins linked to one identity ("Quotas in Amazon Cognito").
+const maxLogins = 20
+
+// GetId implements api.Service: the identity of the logins, made if there is none, or a new guest's.
+func (s *Service) GetId(ctx context.Context, call *pipeline.Call, in *api.GetIdInput) (*api.GetIdOutput, error) {
+	c, err := s.in(ctx, call, in.IdentityPoolId)
+	if err != nil {
+		return nil, err
+	}
+	if in.AccountId != nil && *in.AccountId != c.pool.Account {
+		return nil, poolNotFound(c.pool.ID)
+	}
+	call.Note("identityPoolId", c.pool.ID)
+	var id string
+	if len(in.Logins) == 0 {
+		id, err = c.newGuest()
+	} else {
+		id, err = c.identityOf(in.Logins)
+	}
+	if err != nil {
+		return nil, err
+	}
+	call.Note("identityId", id)
+	return &api.GetIdOutput{IdentityId: ptr(id)}, nil
+}
+
+func (c *scoped) newGuest() (id string, err error) {
+	if !c.pool.Guests {
+		return "", noGuests()
+	}
+	err = c.update(func(rec, dir *store.Records) error {
+		id, err = c.create(rec, dir, nil)
+		return err
+	})
+	return id, err
+}
+
+// identityOf returns the identity that the logins are linked to. If all are linked already, nothing is written.
+func (c *scoped) identityOf(tokens map[string]string) (string, error) {
+	logins, err := c.verifyAll(c.ctx, c.pool, tokens)
+	if err != nil {
+		return "", err
+	}
+	id, all := "", false
+	err = c.view(func(rec *store.Records) error {
+		id, all, err = c.linked(rec, logins)
+		return err
+	})
+	if err != nil || all {
+		return id, err
+	}
+	err = c.update(func(rec, dir *store.Records) error {
+		id, err = c.link(rec, dir, logins)
+		return err
+	})
+	return id, err
+}
+
+// linked returns the one identity that the logins are linked to, "" if there is none, and whether all of them are.
+func (c *scoped) linked(rec *store.Records, logins []*verified) (id string, all bool, err error) {
+	all = true
+	for _, v := range logins {
+		r, err := store.Load[ref](rec, loginKey(c.pool.ID, v.login))
+		switch {
+		case err != nil:
+			return "", false, err
+		case r == nil:
+			all = false
+		case id != "" && r.ID != id:
+			return "", false, linkedElsewhere()
+		default:
+			id = r.ID
+		}
+	}
+	return id, all, nil
+}
+
+// link makes all the logins those of one identity: the one that some are linked to, or a new one. An identity has one
+// login of each provider, so that a user who signs in with a second account of a provider does not become the first's
+// owner.
+func (c *scoped) link(rec, dir *store.Records, logins []*verified) (string, error) {
+	if p, err := store.Load[pool](rec, poolKey(c.pool.ID)); err != nil || p == nil {
+		return "", orErr(err, poolNotFound(c.pool.ID))
+	}
+	id, all, err := c.linked(rec, logins)
+	if err != nil || all {
+		return id, err
+	}
+	if id == "" {
+		return c.create(rec, dir, logins)
+	}
+	who, err := store.Load[identityRecord](rec, identityKey(c.pool.ID, id))
+	if err != nil || who == nil {
+		return "", orErr(err, identityNotFound(id))
+	}
+	for _, v := range logins {
+		if who.has(v.login) {
+			continue
+		}
+		if who.hasProvider(v.Provider) {
+			return "", linkedElsewhere()
+		}
+		who.Logins = append(who.Logins, v.login)
+	}
+	if len(who.Logins) > maxLogins {
+		return "", api.NewLimitExceededException("An identity can have at most %d logins.", maxLogins)
+	}
+	who.Modified = c.call.Now
+	return id, c.save(rec, who)
+}
+
+func orErr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func (c *scoped) create(rec, dir *store.Records, logins []*verified) (string, error) {
+	if p, err := store.Load[pool](rec, poolKey(c.pool.ID)); err != nil || p == nil {
+		return "", orErr(err, poolNotFound(c.pool.ID))
+	}
+	who := &identityRecord{ID: c.pool.Region + ":" + newUUID(), Created: c.call.Now, Modified: c.call.Now}
+	for _, v := range logins {
+		who.Logins = append(who.Logins, v.login)
+	}
+	err := store.Save(dir, store.K(kindIdentity, who.ID), &place{c.pool.Account, c.pool.Region, c.pool.ID})
+	if err != nil {
+		return "", err
+	}
+	return who.ID, c.save(rec, who)
+}
+
+func (c *scoped) save(rec *store.Records, who *identityRecord) error {
+	for _, l := range who.Logins {
+		if err := store.Save(rec, loginKey(c.pool.ID, l), &ref{who.ID}); err != nil {
+			return err
+		}
+	}
+	return store.Save(rec, identityKey(c.pool.ID, who.ID), who)
+}
+
+// remove deletes an identity and all that leads to it.
+func (c *scoped) remove(rec, dir *store.Records, who *identityRecord) error {
+	for _, l := range who.Logins {
+		if err := rec.Delete(loginKey(c.pool.ID, l)); err != nil {
+			return err
+		}
+	}
+	if err := dir.Delete(store.K(kindIdentity, who.ID)); err != nil {
+		return err
+	}
+	return rec.Delete(identityKey(c.pool.ID, who.ID))
+}
+
+// DescribeIdentity implements api.Service.
+func (s *Service) DescribeIdentity(ctx context.Context, call *pipeline.Call, in *api.DescribeIdentityInput) (
+	*api.DescribeIdentityOutput, error,
+) {
+	_, who, err := s.of(ctx, call, in.IdentityId)
+	if err != nil {
+		return nil, err
+	}
+	out := api.DescribeIdentityOutput(who.describe())
+	return &out, nil
+}
+
+func (r *identityRecord) describe() api.IdentityDescription {
+	return api.IdentityDescription{
+		CreationDate: ptr(r.Created), IdentityId: ptr(r.ID), LastModifiedDate: ptr(r.Modified), Logins: r.providers(),
+	}
+}
+
+// ListIdentities implements api.Service. There are no disabled identities to hide.
+func (s *Service) ListIdentities(ctx context.Context, call *pipeline.Call, in *api.ListIdentitiesInput) (
+	*api.ListIdentitiesOutput, error,
+) {
+	c, err := s.in(ctx, call, in.IdentityPoolId)
+	if err != nil {
+		return nil, err
+	}
+	cur := s.cursor(c.pool.Account, "identities/"+c.pool.ID)
+	after, err := cur.read(in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListIdentitiesOutput{Identities: []api.IdentityDescription{}, IdentityPoolId: ptr(c.pool.ID)}
+	var last store.Key
+	err = c.view(func(rec *store.Records) error {
+		all, more, err := readPage[identityRecord](rec, identityPrefix(c.pool.ID), after, int(deref(in.MaxResults)))
+		for _, r := range all {
+			out.Identities = append(out.Identities, r.describe())
+		}
+		last = more
+		return err
+	})
+	if err == nil {
+		out.NextToken, err = cur.write(last)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DeleteIdentities implements api.Service. An identity that does not exist for the caller is not processed.
+func (s *Service) DeleteIdentities(ctx context.Context, call *pipeline.Call, in *api.DeleteIdentitiesInput) (
+	*api.DeleteIdentitiesOutput, error,
+) {
+	out := &api.DeleteIdentitiesOutput{UnprocessedIdentityIds: []api.UnprocessedIdentityId{}}
+	ids := slices.Clone(in.IdentityIdsToDelete)
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		done, err := s.deleteIdentity(ctx, call, id)
+		if err != nil {
+			return nil, err
+		}
+		if !done {
+			out.UnprocessedIdentityIds = append(out.UnprocessedIdentityIds, api.UnprocessedIdentityId{
+				ErrorCode: api.ErrorCodeAccessDenied, IdentityId: ptr(id),
+			})
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) deleteIdentity(ctx context.Context, call *pipeline.Call, id string) (done bool, err error) {
+	p, err := s.factsOfIdentity(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	c, ok := s.open(ctx, call, p)
+	if !ok || !granted(call, p) {
+		return false, nil
+	}
+	err = c.update(func(rec, dir *store.Records) error {
+		who, err := store.Load[identityRecord](rec, identityKey(p.ID, id))
+		if done = who != nil; err != nil || !done {
+			return err
+		}
+		return c.remove(rec, dir, who)
+	})
+	return done, err
+}
+
+// granted reports whether one of the request's checks was about this very pool: an account's pools share a place.
+func granted(call *pipeline.Call, p *pool) bool {
+	for i := 0; ; i++ {
+		account, _, id := call.Grant.Resource(i)
+		if account == "" {
+			return false
+		}
+		if id == p.ID {
+			return true
+		}
+	}
+}
