@@ -1,11 +1,13 @@
 package kms
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -66,6 +68,10 @@ func TestDisabled(t *testing.T) {
 		t.Errorf("%+v %v", m, err)
 	}
 	w.everyUse(t, "disabled", *k.KeyId, blob, "DisabledException "+*k.Arn+" is disabled.")
+	f, err := w.svc.facts(t.Context(), ref{accountA, region, *k.KeyId})
+	if must(t, f, err); f.opened[0].cipher != nil {
+		t.Error("the material of a disabled key is open")
+	}
 	wants(t, "enable", w.enable(*k.KeyId), "")
 	w.everyUse(t, "enabled", *k.KeyId, blob, "")
 }
@@ -245,6 +251,10 @@ func TestTagsAndDescription(t *testing.T) {
 	if got := list(); got != "TenantID=globex a= " {
 		t.Errorf("tags %q", got)
 	}
+	_, err = do(w, w.root(), (*requirements).TagResource, (*Service).TagResource, &api.TagResourceInput{
+		KeyId: k.Arn, Tags: []api.Tag{{TagKey: ptr("tenantid"), TagValue: ptr("acme")}},
+	})
+	wants(t, "a tag in another case", err, "TagException Duplicate tag keys")
 	_, err = do(w, w.root(), (*requirements).UntagResource, (*Service).UntagResource, &api.UntagResourceInput{KeyId: k.KeyId, TagKeys: []string{"a", "b"}})
 	wants(t, "untag", err, "")
 	if got := list(); got != "TenantID=globex " {
@@ -268,10 +278,43 @@ func TestHotPathDoesNotReadTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.catalog, w.svc.db = nil, nil                                                     // a read would panic
-	w.svc.keys.Get(accountA, ref{}, func() (*facts, error) { return nil, errUnknown }) //nolint:errcheck // only to show that the cache is asked
+	w.svc.db = nil // a read would panic
 	w.everyUse(t, "cached", "alias/app", blob, "")
 	if _, err := authorize(w, w.root(), authz.Read, (*requirements).Encrypt, &api.EncryptInput{KeyId: k.Arn}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestConcurrentUse uses a key while it is disabled and enabled: every answer is right for one of the states.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.createKey("")
+	in := &api.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x"), EncryptionContext: map[string]string{"a": "b"}}
+	c, err := authorize(w, w.root(), authz.Read, (*requirements).Encrypt, in)
+	must(t, c, err)
+	var users sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			for range 200 {
+				out, err := w.svc.Encrypt(t.Context(), c, in)
+				if fault.Is(err, "DisabledException") {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				back, err := w.svc.Decrypt(t.Context(), c, &api.DecryptInput{CiphertextBlob: out.CiphertextBlob, EncryptionContext: in.EncryptionContext})
+				if err == nil && string(back.Plaintext) != "x" || err != nil && !fault.Is(err, "DisabledException") {
+					t.Errorf("%v %v", back, err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		wants(t, "disable", w.disable(*k.KeyId), "")
+		wants(t, "enable", w.enable(*k.KeyId), "")
+	}
+	users.Wait()
 }
