@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
+
+	"github.com/bulkhead/bulkhead/internal/app"
 )
 
 // remote is how commands reach a running server.
@@ -38,7 +39,7 @@ func env(name, fallback string) string {
 // config loads credentials as the AWS CLI does, else the root credentials in the data directory.
 func (r *remote) config(ctx context.Context) (aws.Config, error) {
 	opts := []func(*config.LoadOptions) error{config.WithRegion(r.region), config.WithBaseEndpoint(r.endpoint)}
-	file := filepath.Join(r.data, "root-credentials")
+	file := app.RootCredentialsFile(r.data)
 	_, missing := os.Stat(file)
 	if missing == nil && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" &&
 		os.Getenv("AWS_SHARED_CREDENTIALS_FILE") == "" {

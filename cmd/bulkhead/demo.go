@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead/bulkhead/internal/app"
@@ -76,15 +75,17 @@ func runDemo(cmd *cobra.Command, c app.Config, keep, asJSON bool) (err error) {
 	o := demo.Options{Endpoint: "http://" + l.Addr().String(), Region: c.Region, Progress: func(step string) {
 		fmt.Fprintln(os.Stderr, "·", step) //nolint:errcheck // progress only
 	}}
-	if o.AccessKeyID, o.SecretAccessKey, err = rootCredentials(ctx, &c); err != nil {
-		return err
+	if o.AccessKeyID, o.SecretAccessKey = c.RootAccessKeyID, c.RootSecretAccessKey; o.AccessKeyID == "" {
+		if o.AccessKeyID, o.SecretAccessKey, err = app.ReadRootCredentials(ctx, c.Data); err != nil {
+			return err
+		}
 	}
 	if err := showDemo(cmd, o, asJSON); err != nil && !keep || ctx.Err() != nil {
 		return err
 	}
 	if keep {
 		fmt.Fprintf(os.Stderr, "\nThe server is up. Reach it with\n\n  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_SHARED_CREDENTIALS_FILE=%s\n\n"+
-			"and stop it with Ctrl-C.\n", o.Endpoint, c.Region, filepath.Join(c.Data, "root-credentials")) //nolint:errcheck // for people
+			"and stop it with Ctrl-C.\n", o.Endpoint, c.Region, app.RootCredentialsFile(c.Data)) //nolint:errcheck // for people
 		<-ctx.Done()
 	}
 	return nil
@@ -130,19 +131,4 @@ func demoData(c *app.Config) (clean func() error, err error) {
 		return nil, err
 	}
 	return func() error { return os.RemoveAll(c.Data) }, nil
-}
-
-// rootCredentials are those that were declared, else those the first start wrote.
-func rootCredentials(ctx context.Context, c *app.Config) (id, secret string, err error) {
-	if c.RootAccessKeyID != "" {
-		return c.RootAccessKeyID, c.RootSecretAccessKey, nil
-	}
-	file := filepath.Join(c.Data, "root-credentials")
-	p, err := config.LoadSharedConfigProfile(ctx, "default", func(o *config.LoadSharedConfigOptions) {
-		o.CredentialsFiles, o.ConfigFiles = []string{file}, nil
-	})
-	if err != nil {
-		return "", "", fmt.Errorf("read the root credentials: %w", err)
-	}
-	return p.Credentials.AccessKeyID, p.Credentials.SecretAccessKey, nil
 }

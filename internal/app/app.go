@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -25,6 +24,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/cognitoidp"
 )
 
 // App is a running server without its listener.
@@ -38,6 +38,7 @@ type App struct {
 	catalog  *identity.Catalog
 	sealer   *session.Sealer
 	audit    *audit.Log
+	pools    *cognitoidp.Service
 	metrics  *metrics
 	mux      *http.ServeMux
 	draining atomic.Bool
@@ -119,18 +120,8 @@ func (a *App) openIdentity(ctx context.Context) error {
 		return err
 	}
 	a.onClose(func(context.Context) error { a.catalog.Close(); return nil })
-	made, err := a.catalog.Init(ctx, identity.InitInput{
-		Account: a.config.Account, AccessKeyID: a.config.RootAccessKeyID, SecretAccessKey: a.config.RootSecretAccessKey,
-	})
-	if err != nil {
+	if err := a.openAccount(ctx); err != nil {
 		return err
-	}
-	a.config.Account = made.Account
-	if made.AccessKeyID != "" {
-		if err := writeRootCredentials(a.config.Data, a.config.Region, made); err != nil {
-			return err
-		}
-		a.log.Info("root credentials written", "file", rootCredentialsFile(a.config.Data), "account", made.Account)
 	}
 	a.catalog.Start()
 	return a.openSessions()
@@ -213,7 +204,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	api, err := pipeline.New(pipeline.Config{
 		Services: services, Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: a.lookup}),
 		Engine: authz.NewEngine(a.catalog, org.ID), Audit: a.audit, Account: a.config.Account, Region: a.config.Region,
-		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Tracer: tracer,
+		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Used: a.catalog.Used, Tracer: tracer,
 	})
 	if err != nil {
 		return err
@@ -223,6 +214,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	a.mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	a.mux.HandleFunc("GET /-/readyz", a.ready)
 	a.mux.Handle("GET /-/metrics", a.metrics.handler())
+	a.mux.Handle("GET /{pool}/.well-known/", a.pools.Handler())
 	return nil
 }
 
@@ -251,22 +243,4 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintln(w, text) //nolint:errcheck // the client is gone if this fails
-}
-
-// rootCredentialsFile is where the generated root credentials are, in the form of an AWS shared credentials file.
-func rootCredentialsFile(data string) string { return filepath.Join(data, "root-credentials") }
-
-func writeRootCredentials(data, region string, made *identity.InitResult) error {
-	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\n",
-		made.AccessKeyID, made.SecretAccessKey, region)
-	name := rootCredentialsFile(data)
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write root credentials: %w", err)
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write root credentials: %w", err)
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/bulkhead"
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
+	"github.com/bulkhead/bulkhead/service/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/dynamodb"
 	"github.com/bulkhead/bulkhead/service/iam"
 	"github.com/bulkhead/bulkhead/service/kms"
@@ -28,18 +29,24 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	a.sweeping("keys", keys.Sweep)
 	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log})
 	a.background(tables.Run)
+	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL})
+	if err != nil {
+		return nil, err
+	}
+	a.pools = pools
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
 		users.Operations(),
 		orgs.Operations(),
 		keys.Operations(),
 		tables.Operations(),
+		pools.Operations(),
 		cloudtrail.New(a.audit).Operations(),
 		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account).Operations(),
 	}, nil
 }
 
 // ownKeys finds the keys of issuers in this server.
-func (a *App) ownKeys(context.Context, string, string) (crypto.PublicKey, string, bool) {
-	return nil, "", false
+func (a *App) ownKeys(ctx context.Context, issuer, kid string) (crypto.PublicKey, string, bool) {
+	return a.pools.Keys(ctx, issuer, kid)
 }

@@ -28,7 +28,7 @@ func fillCaller(k *policy.Context, p *authn.Principal, now time.Time) {
 		return
 	}
 	arn := p.ARN
-	if p.RoleARN != "" {
+	if p.Kind == authn.AssumedRole {
 		arn = p.RoleARN
 	}
 	k.Set("aws:PrincipalArn", arn)

@@ -25,6 +25,9 @@ func (r *run) authenticate() error {
 			return err
 		}
 		r.call.Caller, r.call.Account, r.call.Region = p, p.Account, r.sig.Region
+		if r.Used != nil {
+			r.Used(p, r.api.Name, r.call.Region, r.call.Now)
+		}
 	}
 	if r.op == nil {
 		if err := r.routeQuery(); err != nil {

@@ -42,6 +42,8 @@ type Config struct {
 	// Sealer makes the encoded authorization messages of denials.
 	Sealer MessageSealer
 	Log    *slog.Logger
+	// Used is told who used which service, once the request is authenticated; nil tells nobody. It must not block.
+	Used func(p *authn.Principal, service, region string, at time.Time)
 	// Observe is told of every finished request; nil tells nobody.
 	Observe func(Observation)
 	// Tracer makes a span for every request; nil makes none.
