@@ -60,6 +60,50 @@ func TestNewID(t *testing.T) {
 	}
 }
 
+func TestAADIsInjective(t *testing.T) {
+	t.Parallel()
+	type input struct {
+		head, arn string
+		context   map[string]string
+	}
+	seen := map[string]input{}
+	for _, in := range []input{
+		{"h", "arn", nil}, {"ha", "rn", nil}, {"", "harn", nil}, {"g", "arn", nil}, {"h", "arm", nil},
+		{"h", "arn", map[string]string{"": ""}}, {"h", "arn", map[string]string{"a": "b"}}, {"h", "arn", map[string]string{"ab": ""}},
+		{"h", "arn", map[string]string{"a": "1\x00\x00\x00\x01b2", "c": "3"}}, {"h", "arn", map[string]string{"a": "1", "b": "2\x00\x00\x00\x01c3"}},
+	} {
+		got := string(aad([]byte(in.head), in.arn, in.context))
+		if other, ok := seen[got]; ok {
+			t.Errorf("%+v and %+v are bound alike", in, other)
+		}
+		seen[got] = in
+	}
+}
+
+func TestSaltMakesTheMessageKey(t *testing.T) {
+	t.Parallel()
+	k, err := newCipherKey(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := k.aead(bytes.Repeat([]byte{1}, saltSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := k.aead(bytes.Repeat([]byte{2}, saltSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := make([]byte, nonceSize)
+	box := one.Seal(nil, nonce, []byte("x"), nil)
+	if _, err := two.Open(nil, nonce, box, nil); err == nil {
+		t.Error("two salts make one key")
+	}
+	if _, err := newCipherKey(make([]byte, 16)); err == nil {
+		t.Error("a short material is taken")
+	}
+}
+
 // BenchmarkEncrypt compares the operation, requirement and decision included, with its handler and with bare AES-256-GCM
 // under a fresh key, which is what it cannot be faster than.
 func BenchmarkEncrypt(b *testing.B) {

@@ -110,6 +110,8 @@ func TestPendingDeletion(t *testing.T) {
 	w.now = w.now.Add(10*day - time.Second)
 	wants(t, "early sweep", w.svc.Sweep(t.Context(), w.now), "")
 	w.everyUse(t, "still pending", *k.KeyId, blob, pending)
+	wants(t, "a reminder that is wrong", w.svc.sweep(t.Context(), store.K(recordDue, "x"), ref{accountA, region, *k.KeyId}, w.now), "")
+	w.everyUse(t, "pending in spite of it", *k.KeyId, blob, pending)
 	w.now = w.now.Add(time.Second)
 	w.gone(t, "due, not swept", k, blob)
 	if n := w.records(t); n == 0 {
