@@ -24,24 +24,27 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
 )
 
 // App is a running server without its listener.
 type App struct {
-	config   Config
-	log      *slog.Logger
-	backend  kv.DB
-	db       *store.DB
-	keys     *keyring.Keyring
-	ids      *tenant.Language
-	catalog  *identity.Catalog
-	sealer   *session.Sealer
-	audit    *audit.Log
-	pools    *cognitoidp.Service
-	metrics  *metrics
-	mux      *http.ServeMux
-	draining atomic.Bool
+	config  Config
+	log     *slog.Logger
+	backend kv.DB
+	db      *store.DB
+	keys    *keyring.Keyring
+	ids     *tenant.Language
+	catalog *identity.Catalog
+	sealer  *session.Sealer
+	audit   *audit.Log
+	// pools and identities are the issuers of this server.
+	pools      *cognitoidp.Service
+	identities *cognitoidentity.Service
+	metrics    *metrics
+	mux        *http.ServeMux
+	draining   atomic.Bool
 	// closers end what was opened, last first.
 	closers []func(context.Context) error
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/bulkhead"
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
+	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/dynamodb"
 	"github.com/bulkhead/bulkhead/service/iam"
@@ -33,7 +34,13 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pools = pools
+	identities, err := cognitoidentity.New(cognitoidentity.Config{
+		DB: a.db, Keyring: a.keys, Tokens: tokens, Catalog: a.catalog, UserPool: a.userPool,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.pools, a.identities = pools, identities
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
 		users.Operations(),
@@ -41,6 +48,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		keys.Operations(),
 		tables.Operations(),
 		pools.Operations(),
+		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
 		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account).Operations(),
 	}, nil
@@ -48,5 +56,17 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 
 // ownKeys finds the keys of issuers in this server.
 func (a *App) ownKeys(ctx context.Context, issuer, kid string) (crypto.PublicKey, string, bool) {
+	if key, alg, own := a.identities.Keys(ctx, issuer, kid); own {
+		return key, alg, true
+	}
 	return a.pools.Keys(ctx, issuer, kid)
+}
+
+// userPool finds the user pool that a provider name or an issuer stands for.
+func (a *App) userPool(ctx context.Context, name string) (cognitoidentity.UserPool, bool, error) {
+	p, ok, err := a.pools.PoolOf(ctx, name)
+	if err != nil || !ok {
+		return cognitoidentity.UserPool{}, false, err
+	}
+	return cognitoidentity.UserPool{Name: cognitoidp.ProviderName(p.Region, p.ID), Issuer: p.Issuer}, true, nil
 }
