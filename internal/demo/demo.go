@@ -93,12 +93,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if d.Progress == nil {
 		d.Progress = func(string) {}
 	}
-	d.connect()
+	d.connect(credentials.NewStaticCredentialsProvider(d.AccessKeyID, d.SecretAccessKey, ""))
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
 		{"account", d.findAccount},
+		{"operator", d.makeOperator},
 		{"user pool with an immutable tenant attribute", d.makeUserPool},
 		{"tenants acme and globex, with a key and an alias each", d.makeTenants},
 		{"identity pool that turns claims into tags", d.makeIdentityPool},
@@ -129,8 +130,9 @@ func (d *demo) configure(c aws.CredentialsProvider) aws.Config {
 	return cfg
 }
 
-func (d *demo) connect() {
-	d.aws = d.configure(credentials.NewStaticCredentialsProvider(d.AccessKeyID, d.SecretAccessKey, ""))
+// connect makes the operator's clients.
+func (d *demo) connect(c aws.CredentialsProvider) {
+	d.aws = d.configure(c)
 	d.iam, d.sts, d.rows = iam.NewFromConfig(d.aws), sts.NewFromConfig(d.aws), dynamodb.NewFromConfig(d.aws)
 	d.kms, d.users = kms.NewFromConfig(d.aws), cip.NewFromConfig(d.aws)
 	d.ids, d.trail = cognitoidentity.NewFromConfig(d.aws), cloudtrail.NewFromConfig(d.aws)

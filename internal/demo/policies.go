@@ -41,7 +41,7 @@ const tenantPolicy = `{"Version":"2012-10-17","Statement":[
 
 // functionTrust lets a Lambda function take the execution role; in the demo the operator stands in for the function.
 const functionTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
- "Principal":{"AWS":"arn:aws:iam::ACCOUNT:root"},"Action":"sts:AssumeRole"}]}`
+ "Principal":{"AWS":"arn:aws:iam::ACCOUNT:user/demo-operator"},"Action":"sts:AssumeRole"}]}`
 
 // functionPolicy is the execution role's: it reaches no data itself.
 const functionPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],
