@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
 const pool = `{'TableName':'pool','BillingMode':'PAY_PER_REQUEST',
@@ -61,4 +64,203 @@ func TestTableLifecycle(t *testing.T) {
 	if err := e.s.Work(context.Background(), e.now); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestCreateTableRefusals(t *testing.T) {
+	t.Parallel()
+	const (
+		defs = `'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}]`
+		two  = `'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'sk','AttributeType':'S'}]`
+		hash = `'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}]`
+		both = `'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'RANGE'}]`
+		name = `'TableName':'new','BillingMode':'PAY_PER_REQUEST',`
+		one  = "Validation: One or more parameter values were invalid: "
+	)
+	gsi := func(s string) string { return `,'GlobalSecondaryIndexes':[` + s + `]` }
+	lsi := func(s string) string { return `,'LocalSecondaryIndexes':[` + s + `]` }
+	all := `'Projection':{'ProjectionType':'ALL'}`
+	e := newEnv(t)
+	for _, c := range []struct{ input, want string }{
+		{`'TableName':'ab',` + defs + `,` + hash, "Validation: 1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3"},
+		{`'TableName':'a/bc',` + defs + `,` + hash, "Validation: 1 validation error detected: Value 'a/bc' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
+		{`'TableName':'arn:aws:dynamodb:eu-west-1:111111111111:table/new',` + defs + `,` + hash, "Validation: Invalid TableArn: Invalid ResourceArn provided as input arn:aws:dynamodb:eu-west-1:111111111111:table/new"},
+		{`'TableName':'new',` + defs + `,` + hash, one + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"},
+		{name + defs + `,` + hash + `,'ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':1}`, one + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"},
+		{name + defs + `,` + both, one + "Some index key attributes are not defined in AttributeDefinitions. Keys: [pk, sk], AttributeDefinitions: [pk]"},
+		{name + two + `,` + hash, one + "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions"},
+		{name + defs + `,'KeySchema':[{'AttributeName':'pk','KeyType':'RANGE'}]`, "Validation: Invalid KeySchema: The first KeySchemaElement is not a HASH key type"},
+		{name + two + `,'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'HASH'}]`, "Validation: Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"},
+		{name + defs + `,'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'pk','KeyType':'RANGE'}]`, "Validation: Both the Hash Key and the Range Key element in the KeySchema have the same name"},
+		{name + defs + `,` + hash + gsi(""), one + "List of GlobalSecondaryIndexes is empty"},
+		{name + defs + `,` + hash + lsi(""), one + "List of LocalSecondaryIndexes is empty"},
+		{name + two + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'zz','KeyType':'HASH'}],`+all+`}`), one + "Some index key attributes are not defined in AttributeDefinitions. Keys: [zz], AttributeDefinitions: [pk, sk]"},
+		{name + defs + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],`+all+`},{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],`+all+`}`), one + "Duplicate index name: idx"},
+		{name + defs + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Projection':{'ProjectionType':'INCLUDE'}}`), one + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"},
+		{name + defs + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL','NonKeyAttributes':['x']}}`), one + "ProjectionType is ALL, but NonKeyAttributes is specified"},
+		{name + defs + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Projection':{}}`), one + "Unknown ProjectionType: null"},
+		{name + two + `,` + hash + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'RANGE'}],`+all+`}`), one + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"},
+		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],`+all+`}`), one + "Index KeySchema does not have a range key for index: idx"},
+		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'sk','KeyType':'HASH'},{'AttributeName':'pk','KeyType':'RANGE'}],`+all+`}`), one + "Index KeySchema does not have the same leading hash key as table KeySchema for index: idx. index hash key: sk, table hash key: pk"},
+		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}`, "Unsupported: StreamSpecification is not supported yet."},
+		{name + defs + `,` + hash + `,'SSESpecification':{'Enabled':true}`, "Unsupported: SSESpecification with Enabled true (encryption under a key of AWS KMS) is not supported yet."},
+		{name + defs + `,` + hash + `,'Tags':[{'Key':'a','Value':'1'},{'Key':'A','Value':'2'}]`, one + "Duplicate tag key: A"},
+	} {
+		if got := e.result(root(), "CreateTable", `{`+c.input+`}`); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.input, got, c.want)
+		}
+	}
+	if got := e.must(root(), "ListTables", `{}`); got != `{"TableNames":[]}` {
+		t.Errorf("a refused table is there: %s", got)
+	}
+}
+
+func TestListTables(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	for i := range 5 {
+		e.must(root(), "CreateTable", fmt.Sprintf(strings.Replace(pool, "'pool'", fmt.Sprintf("'table-%d'", i), 1), ""))
+	}
+	var names []string
+	for start := ""; ; {
+		out := e.must(root(), "ListTables", `{'Limit':2`+start+`}`)
+		for _, n := range get(t, out, "TableNames").([]any) {
+			names = append(names, n.(string))
+		}
+		last, more := get(t, out, "LastEvaluatedTableName").(string)
+		if !more {
+			break
+		}
+		start = `,'ExclusiveStartTableName':'` + last + `'`
+	}
+	if fmt.Sprint(names) != "[table-0 table-1 table-2 table-3 table-4]" {
+		t.Error(names)
+	}
+	guest := e.user(other, "", nil, quoted(wide))
+	if got := e.must(guest, "ListTables", `{}`); got != `{"TableNames":[]}` {
+		t.Errorf("another account sees %s", got)
+	}
+}
+
+func TestUpdateTable(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	for _, c := range []struct{ input, want string }{
+		{`{'TableName':'pool'}`, "Validation: At least one of ProvisionedThroughput, BillingMode"},
+		{`{'TableName':'none','BillingMode':'PAY_PER_REQUEST'}`, "ResourceNotFoundException: Requested resource not found: Table: none not found"},
+		{`{'TableName':'pool','BillingMode':'PROVISIONED'}`, "Validation: One or more parameter values were invalid: ReadCapacityUnits and"},
+		{`{'TableName':'pool','BillingMode':'PROVISIONED','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':2}}`, "Validation: One or more parameter values were invalid: ProvisionedThroughput must be specified for index: by-kind"},
+		{`{'TableName':'pool','BillingMode':'PROVISIONED','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':2},
+		 'GlobalSecondaryIndexUpdates':[{'Update':{'IndexName':'by-kind','ProvisionedThroughput':{'ReadCapacityUnits':3,'WriteCapacityUnits':4}}}]}`, `{"TableDescription"`},
+		{`{'TableName':'pool','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':2}}`, "Validation: The provisioned throughput for the table will not change."},
+		{`{'TableName':'pool','BillingMode':'PAY_PER_REQUEST','TableClass':'STANDARD_INFREQUENT_ACCESS','DeletionProtectionEnabled':true}`, `{"TableDescription"`},
+		{`{'TableName':'pool','ReplicaUpdates':[{'Create':{'RegionName':'eu-west-1'}}]}`, "Unsupported: A global table is not supported yet."},
+		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'none'}}]}`, "ResourceNotFoundException: Requested resource not found"},
+		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{}]}`, "Validation: One or more parameter values were invalid: One of GlobalSecondaryIndexUpdate.Update"},
+		{`{'TableName':'pool','AttributeDefinitions':[{'AttributeName':'kind','AttributeType':'N'}],'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'new','KeySchema':[{'AttributeName':'kind','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}}]}`,
+			"Validation: One or more parameter values were invalid: Cannot redefine the type of attribute kind"},
+	} {
+		if got := e.result(root(), "UpdateTable", c.input); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s:\n got %s\nwant %s", c.input, got, c.want)
+		}
+	}
+	d := e.must(root(), "DescribeTable", `{'TableName':'pool'}`)
+	for _, want := range []string{`"STANDARD_INFREQUENT_ACCESS"`, `"PAY_PER_REQUEST"`, `"DeletionProtectionEnabled":true`} {
+		if !strings.Contains(d, want) {
+			t.Errorf("%s lacks %s", d, want)
+		}
+	}
+}
+
+// An index that is added to a table is written from then on, filled in the background, and read when it is whole.
+func TestIndexLifecycle(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	const rows = chunk + 20
+	put := func(i int) {
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pool','Item':{'pk':{'S':'%d'},'sk':{'S':'s'},'color':{'S':'red'}}}`, i))
+	}
+	for i := range rows {
+		put(i)
+	}
+	e.must(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'odd'},'sk':{'S':'s'},'color':{'N':'1'}}}`)
+	const create = `{'TableName':'pool','AttributeDefinitions':[{'AttributeName':'color','AttributeType':'S'}],'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'%s',
+	 'KeySchema':[{'AttributeName':'color','KeyType':'HASH'}],'Projection':{'ProjectionType':'KEYS_ONLY'}}}]}`
+	const query = `{'TableName':'pool','IndexName':'by-color','KeyConditionExpression':'color = :c','ExpressionAttributeValues':{':c':{'S':'red'}},'Select':'COUNT'}`
+	e.must(root(), "UpdateTable", fmt.Sprintf(create, "by-color"))
+	if got := e.result(root(), "Query", query); got != "Validation: Cannot read from backfilling global secondary index: by-color" {
+		t.Error(got)
+	}
+	if got := e.result(root(), "UpdateTable", fmt.Sprintf(create, "second")); !strings.HasPrefix(got, "LimitExceededException: ") {
+		t.Error(got)
+	}
+	put(rows) // while it fills
+	e.must(root(), "DeleteItem", `{'TableName':'pool','Key':{'pk':{'S':'0'},'sk':{'S':'s'}}}`)
+	if got := e.must(root(), "DescribeTable", `{'TableName':'pool'}`); !strings.Contains(got, `"Backfilling":true`) {
+		t.Error(got)
+	}
+	if err := e.s.Work(context.Background(), e.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.must(root(), "Query", query); get(t, got, "Count").(float64) != rows {
+		t.Errorf("want %d: %s", rows, got)
+	}
+	if got := e.result(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'odd'},'sk':{'S':'t'},'color':{'N':'1'}}}`); !strings.HasPrefix(got, "Validation: ") {
+		t.Error(got)
+	}
+	e.must(root(), "UpdateTable", `{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'by-color'}}]}`)
+	if got := e.result(root(), "Query", query); got != "Validation: The table does not have the specified index: by-color" {
+		t.Error(got)
+	}
+	e.must(root(), "UpdateTable", fmt.Sprintf(create, "by-color")) // before the old one's entries are gone
+	if err := e.s.Work(context.Background(), e.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.must(root(), "Query", query); get(t, got, "Count").(float64) != rows {
+		t.Errorf("want %d: %s", rows, got)
+	}
+}
+
+// Rows of a deleted table are removed, in chunks, by whichever node comes to it, and those of no other table.
+func TestDeletedRowsAreRemoved(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	const rows = chunk + 20
+	for i := range rows {
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pool','Item':{'pk':{'S':'%d'},'sk':{'S':'s'},'kind':{'S':'k'}}}`, i))
+	}
+	old := get(t, e.must(root(), "DescribeTable", `{'TableName':'pool'}`), "Table", "TableId").(string)
+	e.must(root(), "DeleteTable", `{'TableName':'pool'}`)
+	e.makePool("")
+	e.must(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'new'},'sk':{'S':'s'},'kind':{'S':'k'}}}`)
+	if n := e.rowsOf(old); n != rows {
+		t.Fatalf("%d rows before the work", n)
+	}
+	restarted := New(Config{DB: e.s.db, Tenants: e.ids, Log: e.s.log})
+	if err := restarted.Work(context.Background(), e.now); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.rowsOf(old); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	for _, op := range []string{`{'TableName':'pool'}`, `{'TableName':'pool','IndexName':'by-kind'}`} {
+		if got := e.must(root(), "Scan", op); get(t, got, "Count").(float64) != 1 {
+			t.Error(got)
+		}
+	}
+}
+
+func (e *env) rowsOf(id string) (rows int64) {
+	e.t.Helper()
+	err := system.View(context.Background(), e.s.db, name, func(tx *store.Tx) error {
+		var err error
+		rows, _, _, err = system.Count(tx, id, nil, 1<<20)
+		return err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return rows
 }

@@ -1,0 +1,149 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+func TestTransactionsAreIdempotent(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	add := func(token, by string) string {
+		return `{'TransactItems':[{'Update':{'TableName':'pool','Key':{'pk':{'S':'a'},'sk':{'S':'s'}},'UpdateExpression':'ADD n :n',
+		 'ExpressionAttributeValues':{':n':{'N':'` + by + `'}}}}],'ClientRequestToken':'` + token + `','ReturnConsumedCapacity':'TOTAL'}`
+	}
+	count := func() string {
+		return e.must(root(), "GetItem", `{'TableName':'pool','Key':{'pk':{'S':'a'},'sk':{'S':'s'}},'ProjectionExpression':'n'}`)
+	}
+	first := e.must(root(), "TransactWriteItems", add("one", "1"))
+	if !strings.Contains(first, `"WriteCapacityUnits":2`) {
+		t.Error(first)
+	}
+	again := e.must(root(), "TransactWriteItems", add("one", "1"))
+	if !strings.Contains(again, `"ReadCapacityUnits":2`) || strings.Contains(again, "WriteCapacityUnits") {
+		t.Error(again)
+	}
+	if got := count(); !strings.Contains(got, `{"N":"1"}`) {
+		t.Errorf("the same token wrote twice: %s", got)
+	}
+	if got := e.result(root(), "TransactWriteItems", add("one", "2")); !strings.HasPrefix(got, "IdempotentParameterMismatchException: ") {
+		t.Error(got)
+	}
+	// Another role's or tenant's token is another one, though the text is the same.
+	e.must(e.user(account, "", nil, quoted(wide)), "TransactWriteItems", add("one", "10"))
+	e.must(e.user(account, "acme", nil, quoted(wide)), "TransactWriteItems", add("one", "100"))
+	if got := count(); !strings.Contains(got, `{"N":"111"}`) {
+		t.Error(got)
+	}
+	e.now = e.now.Add(tokenLife)
+	e.must(root(), "TransactWriteItems", add("one", "1000"))
+	if got := count(); !strings.Contains(got, `{"N":"1111"}`) {
+		t.Errorf("the token outlived ten minutes: %s", got)
+	}
+	if err := e.s.Work(context.Background(), e.now); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.tokens(); n != 1 {
+		t.Errorf("%d tokens are kept, of which one is not over", n)
+	}
+	if err := e.s.Work(context.Background(), e.now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.tokens(); n != 0 {
+		t.Errorf("%d tokens are kept", n)
+	}
+}
+
+func (e *env) tokens() (n int) {
+	e.t.Helper()
+	err := system.View(context.Background(), e.s.db, name, func(tx *store.Tx) error {
+		recs, err := tx.Records(account, region)
+		if err != nil {
+			return err
+		}
+		return recs.Scan(store.K("token"), nil, func(store.Key, []byte) bool { n++; return true })
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return n
+}
+
+// A request is the same whatever the order of its attributes, and another for any other difference.
+func TestTokenDigest(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	put := func(item, more string) string {
+		return `{'TransactItems':[{'Put':{'TableName':'pool','Item':` + item + more + `}}],'ClientRequestToken':'x'}`
+	}
+	e.must(root(), "TransactWriteItems", put(`{'pk':{'S':'a'},'sk':{'S':'s'},'m':{'M':{'x':{'N':'1'},'y':{'SS':['a','b']}}}}`, ""))
+	for input, same := range map[string]bool{
+		put(`{'m':{'M':{'y':{'SS':['b','a']},'x':{'N':'1.0'}}},'sk':{'S':'s'},'pk':{'S':'a'}}`, ""):                                            true,
+		put(`{'pk':{'S':'a'},'sk':{'S':'s'}}`, ""):                                                                                             false,
+		put(`{'pk':{'S':'a'},'sk':{'S':'s'},'m':{'M':{'x':{'N':'1'},'y':{'SS':['a','b']}}}}`, `,'ConditionExpression':'attribute_exists(pk)'`): false,
+		put(`{'pk':{'S':'a'},'sk':{'S':'s'},'m':{'M':{'x':{'N':'1'},'y':{'L':[]}}}}`, ""):                                                      false,
+	} {
+		if got := e.result(root(), "TransactWriteItems", input); strings.HasPrefix(got, "{") != same {
+			t.Errorf("%s: %s", input, got)
+		}
+	}
+}
+
+func TestTransactionErrors(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	e.must(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'},'v':{'S':'old'}}}`)
+	_, err := e.op(root(), "TransactWriteItems", `{'TransactItems':[
+	 {'Put':{'TableName':'pool','Item':{'pk':{'S':'b'},'sk':{'S':'s'}}}},
+	 {'Delete':{'TableName':'pool','Key':{'pk':{'S':'a'},'sk':{'S':'s'}},'ConditionExpression':'attribute_not_exists(pk)','ReturnValuesOnConditionCheckFailure':'ALL_OLD'}}]}`)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Message != "Transaction cancelled, please refer cancellation reasons for specific reasons [None, ConditionalCheckFailed]" {
+		t.Fatalf("%v", err)
+	}
+	shape, ok := f.Shape.(*api.TransactionCanceledException)
+	if !ok || len(shape.CancellationReasons) != 2 || *shape.CancellationReasons[0].Code != "None" || shape.CancellationReasons[0].Message != nil ||
+		*shape.CancellationReasons[1].Message != "The conditional request failed" || shape.CancellationReasons[1].Item.Get("v").Str() != "old" {
+		t.Errorf("%+v", f.Shape)
+	}
+	if got := e.must(root(), "GetItem", `{'TableName':'pool','Key':{'pk':{'S':'b'},'sk':{'S':'s'}}}`); got != "{}" {
+		t.Errorf("a cancelled transaction wrote: %s", got)
+	}
+	for _, c := range []struct{ op, input, want string }{
+		{"TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'pool','Key':{'pk':{'S':'a'},'sk':{'S':'s'}}}},{'ConditionCheck':{'TableName':'` + poolARN + `','Key':{'pk':{'S':'a'},'sk':{'S':'s'}},'ConditionExpression':'attribute_exists(pk)'}}]}`,
+			"Validation: Transaction request cannot include multiple operations on one item"},
+		{"TransactWriteItems", `{'TransactItems':[{}]}`, "Validation: TransactItems can only contain one of Check, Put, Update or Delete"},
+		{"TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'none','Key':{'pk':{'S':'a'}}}}]}`, "ResourceNotFoundException: Requested resource not found"},
+		{"TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'pool','Key':{'pk':{'S':'a'}}}}]}`, "TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError]"},
+		{"TransactGetItems", `{'TransactItems':[{'Get':{'TableName':'none','Key':{'pk':{'S':'a'}}}}]}`, "ResourceNotFoundException: Requested resource not found"},
+		{"PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'}},'ConditionExpression':'v = :v','ExpressionAttributeValues':{':v':{'S':'x'}}}`, "ConditionalCheckFailedException: The conditional request failed"},
+		{"PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'}},'ReturnValues':'ALL_NEW'}`, "Validation: ReturnValues can only be ALL_OLD or NONE"},
+		{"PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'}},'ExpressionAttributeNames':{'#a':'b'}}`, "Validation: ExpressionAttributeNames can only be specified when using expressions"},
+		{"PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'}},'ConditionalOperator':'OR'}`, "Validation: One or more parameter values were invalid: ConditionalOperator cannot be used without Filter or Expected"},
+		{"PutItem", `{'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'}},'ConditionExpression':'v','Expected':{}}`, "Validation: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}"},
+		{"Query", `{'TableName':'pool'}`, "Validation: Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."},
+		{"Scan", `{'TableName':'pool','Segment':1}`, "Validation: The TotalSegments parameter is required but was not present in the request when Segment parameter is present"},
+		{"Scan", `{'TableName':'pool','IndexName':'none'}`, "Validation: The table does not have the specified index: none"},
+		{"BatchGetItem", `{'RequestItems':{'pool':{'Keys':[{'pk':{'S':'a'},'sk':{'S':'s'}},{'pk':{'S':'a'},'sk':{'S':'s'}}]}}}`, "Validation: Provided list of item keys contains duplicates"},
+		{"BatchWriteItem", `{'RequestItems':{'pool':[{'DeleteRequest':{'Key':{'pk':{'S':'a'},'sk':{'S':'s'}}}},{'PutRequest':{'Item':{'pk':{'S':'a'},'sk':{'S':'s'}}}}]}}`, "Validation: Provided list of item keys contains duplicates"},
+		{"BatchWriteItem", `{'RequestItems':{'none':[{'DeleteRequest':{'Key':{'pk':{'S':'a'}}}}]}}`, "ResourceNotFoundException: Requested resource not found"},
+		{"TagResource", `{'ResourceArn':'arn:aws:dynamodb:eu-central-1:111111111111:table/none','Tags':[]}`, "ResourceNotFoundException: Requested resource not found: ResourcArn: arn:aws:dynamodb:eu-central-1:111111111111:table/none not found"},
+		{"TagResource", `{'ResourceArn':'arn:aws:s3:::x','Tags':[]}`, "Validation: Invalid TableArn: Invalid ResourceArn provided as input arn:aws:s3:::x"},
+		{"DescribeTimeToLive", `{'TableName':'pool'}`, `{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`},
+		{"DescribeContinuousBackups", `{'TableName':'none'}`, "ResourceNotFoundException: Requested resource not found: Table: none not found"},
+	} {
+		if got := e.result(root(), c.op, c.input); got != c.want {
+			t.Errorf("%s %s:\n got %s\nwant %s", c.op, c.input, got, c.want)
+		}
+	}
+}
