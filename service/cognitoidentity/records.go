@@ -25,7 +25,9 @@ func identityPrefix(pool string) store.Key { return store.K("in", pool, "identit
 
 func identityKey(pool, id string) store.Key { return store.K("in", pool, "identity", id) }
 
-func loginKey(pool string, l login) store.Key { return store.K("in", pool, "login", l.Provider, l.Subject) }
+func loginKey(pool string, l login) store.Key {
+	return store.K("in", pool, "login", l.Provider, l.Subject)
+}
 
 var signingKeyKey = store.K("key")
 
