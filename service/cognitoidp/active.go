@@ -1,0 +1,40 @@
+package cognitoidp
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// Active reports whether the user of a verified ID token may still use it: neither deleted, nor disabled, nor signed out
+// since, nor the sign-in revoked (an identity pool's ServerSideTokenCheck). issuer is the token's iss or the pool's
+// provider name.
+func (s *Service) Active(ctx context.Context, issuer string, token *webtoken.Claims) (bool, error) {
+	p, err := s.poolOfIssuer(ctx, issuer)
+	if err != nil || p == nil {
+		return false, err
+	}
+	var origin string
+	if raw := token.Raw["origin_jti"]; raw != nil && json.Unmarshal(raw, &origin) != nil {
+		return false, nil
+	}
+	b := &bearer{
+		scoped: &scoped{Service: s, ctx: ctx, pool: p},
+		claims: &claims{Sub: token.Subject, Origin: origin, Issued: token.IssuedAt.Unix()},
+	}
+	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(p.Account, p.Region)
+		if err == nil {
+			_, err = b.user(rec)
+		}
+		return err
+	})
+	if fault.IsClass(err, fault.Modeled) {
+		return false, nil
+	}
+	return err == nil, err
+}
