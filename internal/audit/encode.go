@@ -137,6 +137,7 @@ func appendAdditional(b []byte, e *Event, cut bool) []byte {
 	b = optional(b, "decision", e.Decision.Effect)
 	b = optional(b, "statement", e.Decision.Statement)
 	b = optional(b, "policy", e.Decision.Policy)
+	b = optional(b, "unmet", e.Decision.Unmet)
 	b = optional(b, "guard", e.Decision.Guard)
 	for _, p := range e.marker {
 		b = field(b, p.Name, p.Value)

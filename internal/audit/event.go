@@ -41,7 +41,7 @@ func ParseID(s string) (ID, bool) {
 func (id ID) IsZero() bool { return id == ID{} }
 
 // String returns the 36-character form.
-func (id ID) String() string { return string(id.append(nil)) }
+func (id ID) String() string { return string(id.append(make([]byte, 0, 36))) }
 
 func (id ID) append(b []byte) []byte {
 	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
@@ -116,6 +116,9 @@ type Decision struct {
 	Effect string
 	// Statement is the id of the statement that decided; Policy the policy that holds it.
 	Statement, Policy string
+	// Unmet is what the statement did not match by, for an implicit denial: then Statement and Policy name the one that
+	// came closest to allowing. It names a condition key, never a value.
+	Unmet string
 	// Guard is what the guard found: a hole in a policy. Empty if nothing.
 	Guard string
 }

@@ -15,7 +15,7 @@ import (
 //	i chain number              pending intent
 //	a account 0 time chain seq  management events of an account
 //	t tenant 0 time chain seq   all events of a tenant
-//	e id                        chain and seq of a management event, or a data event that was refused
+//	e id                        chain and seq of a management event, or of a data event that was refused or guarded
 //
 // Numbers and times are 8 bytes, big-endian. The methods append to b.
 type keys struct{ prefix string }
@@ -126,7 +126,7 @@ func (r *rows) index(k keys, m *meta, chain, seq uint64) {
 		r.data = p.append(k.tenant(r.data, m.tenant))
 		r.add(len(r.data))
 	}
-	if len(m.account) == 0 || !m.management && !m.refused {
+	if len(m.account) == 0 || !m.management && !m.notable {
 		return
 	}
 	if m.management {

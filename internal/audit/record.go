@@ -37,7 +37,7 @@ type sum = [sumSize]byte
 type meta struct {
 	kind       kind
 	management bool
-	refused    bool // it ended in an error
+	notable    bool // it ended in an error, or the guard found something
 	time       time.Time
 	id         ID
 	account    []byte
@@ -52,7 +52,7 @@ const payloadFixed = 3 + 8 + 16
 // The flags of a payload.
 const (
 	flagManagement = 1 << iota
-	flagRefused
+	flagNotable
 )
 
 func appendPayload(b []byte, e *Event) []byte {
@@ -60,8 +60,8 @@ func appendPayload(b []byte, e *Event) []byte {
 	if e.Management {
 		flags |= flagManagement
 	}
-	if e.ErrorCode != "" {
-		flags |= flagRefused
+	if e.ErrorCode != "" || e.Decision.Guard != "" {
+		flags |= flagNotable
 	}
 	b = append(b, formatVersion, byte(e.kind), flags)
 	b = binary.BigEndian.AppendUint64(b, stamp(e.Time))
@@ -95,7 +95,7 @@ func parsePayload(b []byte) (meta, error) {
 		return meta{}, errPayload
 	}
 	m := meta{
-		kind: kind(b[1]), management: b[2]&flagManagement != 0, refused: b[2]&flagRefused != 0,
+		kind: kind(b[1]), management: b[2]&flagManagement != 0, notable: b[2]&flagNotable != 0,
 		time: unstamp(binary.BigEndian.Uint64(b[3:])),
 	}
 	copy(m.id[:], b[11:])

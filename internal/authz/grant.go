@@ -1,6 +1,8 @@
 package authz
 
 import (
+	"sync/atomic"
+
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
@@ -26,6 +28,8 @@ type grant struct {
 	region  string
 	// resources the grant covers, one for each check.
 	resources []granted
+	// hid is set by a view that left foreign rows out.
+	hid atomic.Bool
 }
 
 type granted struct {
@@ -33,6 +37,16 @@ type granted struct {
 	rows                     RowRule
 	hasRows                  bool
 }
+
+// NoteHidden says that a view left foreign rows out, for the audit: policies allowed them.
+func (g Grant) NoteHidden() {
+	if g.g != nil {
+		g.g.hid.Store(true)
+	}
+}
+
+// Hid reports whether a view left foreign rows out.
+func (g Grant) Hid() bool { return g.g != nil && g.g.hid.Load() }
 
 // Valid reports whether the grant was made by an Engine.
 func (g Grant) Valid() bool { return g.g != nil && g.g.access != NoAccess }

@@ -85,11 +85,12 @@ type demo struct {
 	keys                                              map[string]string // tenant → ARN of its key
 	secrets                                           map[string][]byte // tenant → ciphertext under its key
 	result                                            *Result
+	events                                            *events
 }
 
 // Run sets up what is missing, tries everything, and returns what was found. It can be run again on the same server.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	d := &demo{Options: o, region: o.Region, keys: map[string]string{}, secrets: map[string][]byte{}, result: &Result{Endpoint: o.Endpoint}}
+	d := &demo{Options: o, region: o.Region, keys: map[string]string{}, secrets: map[string][]byte{}, result: &Result{Endpoint: o.Endpoint}, events: &events{RoundTripper: http.DefaultTransport}}
 	if d.Progress == nil {
 		d.Progress = func(string) {}
 	}
@@ -121,7 +122,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 // configure is an SDK configuration for credentials; without them requests are not signed.
 func (d *demo) configure(c aws.CredentialsProvider) aws.Config {
 	cfg := aws.Config{
-		Region: d.region, BaseEndpoint: aws.String(d.Endpoint), Credentials: c, HTTPClient: http.DefaultClient,
+		Region: d.region, BaseEndpoint: aws.String(d.Endpoint), Credentials: c, HTTPClient: &http.Client{Transport: d.events},
 		RetryMaxAttempts: 1,
 	}
 	if c == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -12,12 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // refusals are the error codes that say no; any other error is a fault of the demo or the server.
 var refusals = map[string]bool{
-	"AccessDenied": true, "AccessDeniedException": true, "NotAuthorizedException": true, "InvalidIdentityToken": true,
+	"AccessDenied": true, "InvalidParameterValue": true, "AccessDeniedException": true, "NotAuthorizedException": true, "InvalidIdentityToken": true,
 	"InvalidCiphertextException": true, "IncorrectKeyException": true,
 }
 
@@ -38,11 +38,10 @@ func (d *demo) try(ctx context.Context, s *session, a *attempt) {
 	case err == nil:
 		r.Crossed = true
 	case errors.Is(err, errHidden):
-		r.Decided = "the guard left the other's rows out"
 	case !refusals[r.Other]:
 		r.Broken = true
 	}
-	r.Event = eventOf(err)
+	r.Event = d.events.last
 	r.refusal = err
 	if r.Crossed {
 		d.result.Crossed++
@@ -66,13 +65,19 @@ func outcome(err error) string {
 	return "error: " + err.Error()
 }
 
-// eventOf is the id of the audit event that a refusal's answer names.
-func eventOf(err error) string {
-	var resp *smithyhttp.ResponseError
-	if !errors.As(err, &resp) || resp.Response == nil {
-		return ""
+// events remembers the audit event that the last answer named.
+type events struct {
+	http.RoundTripper
+	last string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (e *events) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := e.RoundTripper.RoundTrip(r)
+	if err == nil {
+		e.last = resp.Header.Get(eventHeader)
 	}
-	return resp.Response.Header.Get(eventHeader)
+	return resp, err
 }
 
 // explain asks the audit log, as the operator, what decided each attempt.
@@ -95,19 +100,22 @@ func (d *demo) decidedBy(ctx context.Context, event string, refusal error) strin
 		return err.Error()
 	}
 	var e struct {
-		AdditionalEventData struct{ Decision, Statement, Policy, Guard string }
+		AdditionalEventData struct{ Decision, Statement, Policy, Unmet, Guard string }
 	}
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return "audit event: " + err.Error()
 	}
 	dec := e.AdditionalEventData
 	parts := []string{dec.Decision}
-	for _, p := range []string{dec.Policy, dec.Statement, dec.Guard} {
+	if dec.Policy != "" {
+		parts = append(parts, dec.Policy+" "+dec.Statement)
+	}
+	for _, p := range []string{dec.Unmet, dec.Guard} {
 		if p != "" {
 			parts = append(parts, p)
 		}
 	}
-	if dec.Decision == "Allow" || dec.Decision == "" {
+	if dec.Guard == "" && (dec.Decision == "Allow" || dec.Policy == "") {
 		var api smithy.APIError
 		if errors.As(refusal, &api) {
 			msg, _, _ := strings.Cut(api.ErrorMessage(), ".")

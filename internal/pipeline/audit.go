@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/audit"
@@ -15,7 +16,7 @@ import (
 // EventIDHeader is the header of an answer that names the audit event of the request.
 const EventIDHeader = "X-Bulkhead-Event-Id"
 
-// Auditor records events; *audit.Log is one.
+// Auditor records events, and keeps nothing of what it is given; *audit.Log is one.
 type Auditor interface {
 	Append(ctx context.Context, e *audit.Event) error
 	Queue(ctx context.Context, e *audit.Event) error
@@ -28,12 +29,13 @@ func (c *Call) Note(name, value string) {
 	c.params = append(c.params, audit.Param{Name: name, Value: value})
 }
 
-// event describes the call so far.
+// event describes the call so far. It is valid until the next call of event: an Auditor keeps nothing of it.
 func (c *Call) event(op *Op) *audit.Event {
-	e := &audit.Event{
+	e := &c.recorded
+	*e = audit.Event{
 		ID: c.EventID, Time: c.Now, Region: c.Region, SourceIP: c.SourceIP, UserAgent: c.UserAgent,
 		RequestID: c.RequestID, Identity: audit.IdentityOf(c.Caller), Tags: c.Caller.Tags, Tenant: c.Caller.Tenant,
-		Params: c.params, Account: c.Account,
+		Params: c.params, Account: c.Account, Resources: c.resources[:0],
 	}
 	if c.Secure {
 		e.TLS.Host = c.Host
@@ -69,8 +71,19 @@ func decided(e *audit.Event, out *authz.Outcome) {
 	default:
 		e.Decision.Effect = effect(d.Decision.Allowed)
 	}
-	e.Decision.Policy, e.Decision.Statement = d.Decision.Source, d.Decision.Sid
+	e.Decision.Policy, e.Decision.Statement = d.Decision.Source, statementOf(&d.Decision)
+	if !d.Decision.Allowed && d.Decision.Source == "" {
+		e.Decision.Policy, e.Decision.Statement, e.Decision.Unmet = d.Near.Source, d.Near.Statement, d.Near.Unmet
+	}
 	e.Resources = append(e.Resources, resourceOf(d.Check))
+}
+
+// statementOf names the deciding statement: by its Sid, or its number.
+func statementOf(d *policy.Decision) string {
+	if d.Sid != "" || d.Source == "" {
+		return d.Sid
+	}
+	return "#" + strconv.Itoa(d.Statement)
 }
 
 // ownerOf is the account that an event of a caller without one belongs to: the resource's.
@@ -95,10 +108,19 @@ func effect(allowed bool) string {
 // resourceOf names the resource of a check; its type is left to the service part of the ARN.
 func resourceOf(c *authz.Check) audit.Resource {
 	r := audit.Resource{ARN: c.Resource.ARN, Account: c.Resource.Account}
-	if parts := strings.SplitN(r.ARN, ":", 6); len(parts) == 6 {
-		kind, _, _ := strings.Cut(parts[5], "/")
-		r.Type = "AWS::" + parts[2] + "::" + kind
+	rest, service := r.ARN, ""
+	for i := range 5 { // arn:partition:service:region:account:resource
+		part, after, ok := strings.Cut(rest, ":")
+		if !ok {
+			return r
+		}
+		if i == 2 {
+			service = part
+		}
+		rest = after
 	}
+	kind, _, _ := strings.Cut(rest, "/")
+	r.Type = "AWS::" + service + "::" + kind
 	return r
 }
 
@@ -150,12 +172,20 @@ func (c *Call) do(ctx context.Context, op *Op, in any) (any, error) {
 		return c.executeWithIntent(ctx, op, &out, in)
 	}
 	result, err := c.execute(ctx, op, &out, in)
+	e := c.outcome(op, &out, err)
+	return result, c.record(ctx, op, e, err)
+}
+
+// outcome describes an operation that was executed.
+func (c *Call) outcome(op *Op, out *authz.Outcome, err error) *audit.Event {
 	e := c.event(op)
-	decided(e, &out)
+	decided(e, out)
 	if err != nil {
 		failed(e, err)
+	} else if c.Grant.Hid() {
+		e.Decision.Guard = "policies allowed another tenant's rows; they were left out"
 	}
-	return result, c.record(ctx, op, e, err)
+	return e
 }
 
 // record writes the event of a call that needed no intent and returns err, or why the event could not be written.
@@ -179,11 +209,7 @@ func (c *Call) executeWithIntent(ctx context.Context, op *Op, out *authz.Outcome
 		return nil, fault.Wrap(err, "audit intent")
 	}
 	result, err := c.execute(ctx, op, out, in)
-	e := c.event(op)
-	decided(e, out)
-	if err != nil {
-		failed(e, err)
-	}
+	e := c.outcome(op, out, err)
 	// the operation has run: its outcome is recorded even if the caller has gone
 	if auditErr := ticket.Done(context.WithoutCancel(ctx), e); auditErr != nil {
 		return nil, fault.Wrap(auditErr, "audit outcome")

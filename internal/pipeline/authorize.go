@@ -19,20 +19,20 @@ type MessageSealer interface {
 
 // authorize asks the engine. The call's Grant is valid afterwards if the request is allowed.
 func (c *Call) authorize(ctx context.Context, op *Op, in any) (authz.Outcome, error) {
-	scope := &authz.Scope{
+	c.scope = authz.Scope{
 		Context: ctx, Partition: Partition, Region: c.Region, Account: c.Account, Caller: c.Caller, Now: c.Now, Via: c.Via,
 	}
 	access := authz.Read
 	if op.Write {
 		access = authz.Write
 	}
-	req := &authz.Request{
-		Caller: c.Caller, Service: op.Service.Name, Region: c.Region, Access: access, Requirement: op.require(scope, in),
+	c.request = authz.Request{
+		Caller: c.Caller, Service: op.Service.Name, Region: c.Region, Access: access, Requirement: op.require(&c.scope, in),
 		Env: authz.Environment{
 			Now: c.Now, SourceIP: c.SourceIP, Secure: c.Secure, UserAgent: c.UserAgent, Referer: c.Referer, CalledVia: c.Via,
 		},
 	}
-	out, err := c.server.Engine.Authorize(ctx, req)
+	out, err := c.server.Engine.Authorize(ctx, &c.request)
 	if err != nil {
 		return authz.Outcome{}, err
 	}
@@ -124,8 +124,11 @@ func (c *Call) encodeDenial(d *authz.Decided) (string, error) {
 	m.Context.Principal.ID, m.Context.Principal.ARN = c.Caller.UserID, whoIs(c.Caller)
 	m.Context.Action, m.Context.Resource, m.Context.RequestID = d.Check.Action, d.Check.Resource.ARN, c.RequestID
 	account := c.Account
-	if d.Check.Resource.Account == account {
-		m.Explanation = d.Explain()
+	x := d.Explain()
+	foreign := d.Check.Resource.Account != account
+	d.Near = x.Nearest(foreign)
+	if !foreign {
+		m.Explanation = x
 	} else {
 		// the other account's policies are not the caller's operators' to read
 		m.Explanation = d.Decision.Reason

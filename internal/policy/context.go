@@ -74,6 +74,14 @@ func (c *Context) Reset() {
 	c.hashes, c.entries, c.values = c.hashes[:0], c.entries[:0], c.values[:0]
 }
 
+// CopyFrom makes c hold what from does. They share nothing that Set changes.
+func (c *Context) CopyFrom(from *Context) {
+	c.Reset()
+	c.hashes = append(c.hashes, from.hashes...)
+	c.entries = append(c.entries, from.entries...)
+	c.values = append(c.values, from.values...)
+}
+
 // lookup returns the values of the key with the hash, nil if it is absent.
 func (c *Context) lookup(h uint64, key string) []string {
 	i := c.find(h, key)

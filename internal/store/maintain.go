@@ -58,17 +58,21 @@ func (tx *Tx) SystemBackfill(table string, t *item.Table, x *item.Index, after *
 	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), system: true}, x, after, limit)
 }
 
-// SystemCount is for package system only: it counts up to limit rows of a table after a row's place, and the bytes that
-// they take, which is about what DynamoDB says is their size. It returns the place to go on from, nil at the end.
-func (tx *Tx) SystemCount(table string, after []byte, limit int) (n, size int64, next []byte, err error) {
+// SystemCount is for package system only: it counts up to limit rows of a table, or entries of one of its indexes if
+// index is not "", from a place on, and the bytes that they take. It returns the place to go on from, nil at the end.
+func (tx *Tx) SystemCount(table, index string, after []byte, limit int) (n, size int64, next []byte, err error) {
 	if tx.access.system == "" {
 		return 0, 0, nil, notGranted("counting the rows of " + table)
 	}
-	id := hashOf([]byte(table))
-	rng := kv.Prefix(append([]byte{spaceRows}, id[:]...))
+	r := &rows{tx: tx, table: hashOf([]byte(table)), system: true}
+	prefix := append([]byte{spaceRows}, r.table[:]...)
+	if index != "" {
+		prefix = r.index(index).prefix
+	}
+	rng := kv.Prefix(prefix)
 	rng.Limit = limit
 	if after != nil {
-		rng.Start = append(append(bytes.Clone(rng.Start), after...), 0)
+		rng.Start = append(append(bytes.Clone(prefix), after...), 0)
 	}
 	var bad error
 	err = tx.r.Scan(rng, func(k, b []byte) bool {
@@ -79,7 +83,7 @@ func (tx *Tx) SystemCount(table string, after []byte, limit int) (n, size int64,
 		}
 		n, size = n+1, size+int64(len(value))
 		if n == int64(limit) {
-			next = bytes.Clone(k[1+hashSize:])
+			next = bytes.Clone(k[len(prefix):])
 		}
 		return n < int64(limit)
 	})

@@ -57,6 +57,7 @@ func (r *rows) check(pk []byte, write bool) (bool, error) {
 	case authz.Permitted:
 		return true, nil
 	case authz.Hidden:
+		r.tx.access.grant.NoteHidden()
 		return false, nil
 	case authz.Foreign:
 		return false, &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow,

@@ -135,7 +135,8 @@ func (tx *Tx) records(account, region string) (*Records, error) {
 	if !ok {
 		return nil, notGranted("unknown service " + tx.access.service())
 	}
-	prefix := append([]byte{spaceRecords, space}, K(account, region)...)
+	prefix := append(make([]byte, 0, 64), spaceRecords, space)
+	prefix = appendPart(appendPart(prefix, account), region)
 	return &Records{tx: tx, prefix: prefix, account: account}, nil
 }
 

@@ -17,8 +17,8 @@ func Backfill(tx *store.Tx, table string, t *item.Table, x *item.Index, after *i
 	return tx.SystemBackfill(table, t, x, after, limit)
 }
 
-// Count counts up to limit rows of a table from a place on, and the bytes they take. It returns the place to go on from,
-// nil at the end.
-func Count(tx *store.Tx, table string, after []byte, limit int) (n, size int64, next []byte, err error) {
-	return tx.SystemCount(table, after, limit)
+// Count counts up to limit rows of a table, or entries of one of its indexes if index is not "", from a place on, and the
+// bytes they take. It returns the place to go on from, nil at the end.
+func Count(tx *store.Tx, table, index string, after []byte, limit int) (n, size int64, next []byte, err error) {
+	return tx.SystemCount(table, index, after, limit)
 }
