@@ -11,8 +11,8 @@ func consumed(mode api.ReturnConsumedCapacity, t *table, named string, c item.Co
 	if mode == "" || mode == api.ReturnConsumedCapacityNone {
 		return nil
 	}
-	total := c.Total()
-	out := &api.ConsumedCapacity{TableName: &named, CapacityUnits: &total}
+	total, as := c.Total(), named // copies, so that nothing is allocated where nothing is asked for
+	out := &api.ConsumedCapacity{TableName: &as, CapacityUnits: &total}
 	if mode != api.ReturnConsumedCapacityIndexes {
 		return out
 	}

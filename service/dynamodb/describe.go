@@ -5,20 +5,29 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
-// DescribeTable describes a table. ItemCount and TableSizeBytes are approximate, as AWS's are.
+// DescribeTable describes a table. ItemCount and TableSizeBytes are approximate and up to six
+// hours old, as AWS's are; the tenants of a guarded table are told zeros.
 func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.DescribeTableInput) (*api.DescribeTableOutput, error) {
 	at, err := locate(c.Account, c.Region, *in.TableName)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.DescribeTableOutput{}
-	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		out.Table = t.describe(at)
-		return nil
+		if t.res.Owner != nil && authz.Confined(c.Caller) {
+			return nil // how much the others hold is nothing that a tenant is told
+		}
+		n, err := s.countsOf(tx, t, c.Now)
+		if err == nil {
+			n.describe(t, out.Table)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, noTableNamed(err, at)

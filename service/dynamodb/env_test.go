@@ -31,7 +31,7 @@ const (
 // env is a service over a store in memory, whose operations are run as the pipeline runs them: requirement, decision,
 // execution with the grant.
 type env struct {
-	t   *testing.T
+	t   testing.TB
 	s   *Service
 	r   *requirements
 	ids *tenant.Language
@@ -40,7 +40,7 @@ type env struct {
 	between func()
 }
 
-func newEnv(t *testing.T) *env {
+func newEnv(t testing.TB) *env {
 	t.Helper()
 	backend := memkv.New()
 	db := store.New(backend)

@@ -98,7 +98,7 @@ func (s *Service) Work(ctx context.Context, now time.Time) error {
 	for _, j := range jobs {
 		errs = append(errs, s.do(ctx, j))
 	}
-	return errors.Join(append(errs, s.forget(ctx, now))...)
+	return errors.Join(append(errs, s.forget(ctx, now), s.count(ctx, now))...)
 }
 
 // do does one job, chunk by chunk.
@@ -132,7 +132,7 @@ func (s *Service) do(ctx context.Context, j *job) error {
 // step does one chunk of a job and reports whether there is more.
 func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
 	if j.Kind != fillIndex {
-		return system.Drop(tx, j.Table, j.Index, chunk)
+		return s.drop(tx, j)
 	}
 	at := place{j.Account, j.Region, j.Name}
 	t, err := s.read(tx, at, nil)
@@ -152,6 +152,19 @@ func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
 		return false, save(tx, at, &rec)
 	}
 	return false, nil
+}
+
+func (s *Service) drop(tx *store.Tx, j *job) (more bool, err error) {
+	if j.Kind == dropTable {
+		dir, err := tx.Directory()
+		if err != nil {
+			return false, err
+		}
+		if err := dir.Delete(countsKey(j.Table)); err != nil {
+			return false, err
+		}
+	}
+	return system.Drop(tx, j.Table, j.Index, chunk)
 }
 
 // forget removes the tokens whose time is over.

@@ -256,11 +256,53 @@ func (e *env) rowsOf(id string) (rows int64) {
 	e.t.Helper()
 	err := system.View(context.Background(), e.s.db, name, func(tx *store.Tx) error {
 		var err error
-		rows, _, _, err = system.Count(tx, id, nil, 1<<20)
+		rows, _, _, err = system.Count(tx, id, "", nil, 1<<20)
 		return err
 	})
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	return rows
+}
+
+// Counts are told as they were at most six hours ago, and tenants of a guarded table are told none.
+func TestItemCount(t *testing.T) {
+	t.Parallel()
+	e := pooled(t, "deny")
+	ctx := context.Background()
+	counted := func(who caller) string {
+		out := e.must(who, "DescribeTable", `{'TableName':'pool'}`)
+		d := get(t, out, "Table").(map[string]any)
+		gsi := d["GlobalSecondaryIndexes"].([]any)[0].(map[string]any)
+		return fmt.Sprint(d["ItemCount"], gsi["ItemCount"], d["TableSizeBytes"].(float64) > 0)
+	}
+	if got := counted(root()); got != "0 0 false" {
+		t.Errorf("before it was counted: %s", got)
+	}
+	if err := e.s.Work(ctx, e.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(root()); got != "3 3 true" {
+		t.Error(got)
+	}
+	if got := counted(e.user(account, "acme", nil, quoted(wide))); got != "0 0 false" {
+		t.Errorf("a tenant is told %s", got)
+	}
+	for i := range chunk {
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pool','Item':{'pk':{'S':'%d'},'sk':{'S':'s'}}}`, i))
+	}
+	if err := e.s.Work(ctx, e.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(root()); got != "3 3 true" {
+		t.Errorf("within six hours: %s", got)
+	}
+	e.now = e.now.Add(countLife)
+	counted(root())
+	if err := e.s.Work(ctx, e.now); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(root()); got != fmt.Sprint(chunk+3, 3, true) {
+		t.Errorf("after six hours: %s", got)
+	}
 }

@@ -2,21 +2,32 @@ package dynamodb
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/arn"
 )
 
-var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+// isTableName reports whether s is 3 to 255 of the characters that names of tables have.
+func isTableName(s string) bool {
+	if len(s) < 3 || len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
 
 // locate reads a TableName parameter, which is a name of the caller's account or an ARN.
 func locate(account, region, text string) (place, error) {
 	if strings.HasPrefix(text, "arn:") {
 		return locateARN(region, text)
 	}
-	if !tableName.MatchString(text) {
+	if !isTableName(text) {
 		return place{}, badName(text)
 	}
 	return place{account, region, text}, nil
@@ -27,7 +38,7 @@ func locateARN(region, text string) (place, error) {
 	a, ok := arn.Parse(text)
 	kind, rest := a.Type()
 	if !ok || a.Partition != arn.Partition || a.Service != name || a.Region != region || !arn.IsAccount(a.Account) ||
-		kind != "table" || !tableName.MatchString(rest) {
+		kind != "table" || !isTableName(rest) {
 		return place{}, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", text)
 	}
 	return place{a.Account, a.Region, rest}, nil

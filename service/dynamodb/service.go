@@ -37,11 +37,12 @@ type Config struct {
 
 // Service executes DynamoDB's operations.
 type Service struct {
-	db     *store.DB
-	ids    *tenant.Language
-	log    *slog.Logger
-	tables *store.Cache[place, *table]
-	wake   chan struct{}
+	db        *store.DB
+	ids       *tenant.Language
+	log       *slog.Logger
+	tables    *store.Cache[place, *table]
+	wake      chan struct{}
+	uncounted uncounted
 }
 
 var (
