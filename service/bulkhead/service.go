@@ -4,7 +4,7 @@ package bulkhead
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/bulkhead"
@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
@@ -127,64 +128,31 @@ func (s *Service) ListTenants(ctx context.Context, c *pipeline.Call, in *api.Lis
 	if in.MaxResults != nil {
 		size = int(*in.MaxResults)
 	}
-	after, err := s.openToken(c, in.NextToken)
+	page, err := paging.List{Keys: s.keys, Account: c.Account, Region: c.Region, Operation: "bulkhead:ListTenants"}.Page(in.NextToken, size)
+	if errors.Is(err, paging.ErrToken) {
+		err = fault.New(fault.Validation, "The NextToken is not one of this list.").With(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListTenantsOutput{}
-	var last string
 	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
-		out.Tenants, last = nil, ""
 		home, err := tx.Home()
 		if err != nil {
 			return err
 		}
-		more := false
-		err = store.Each(home, store.K("tenant"), after, func(_ store.Key, rec *record) bool {
-			if len(out.Tenants) == size {
-				more = true
-				return false
-			}
-			out.Tenants, last = append(out.Tenants, *rec.show()), rec.ID
-			return true
-		})
-		if !more {
-			last = ""
+		tenants, err := paging.Records[record](page, home, store.K("tenant"), nil)
+		out.Tenants = nil
+		for _, t := range tenants {
+			out.Tenants = append(out.Tenants, *t.show())
 		}
 		return err
 	})
-	if err != nil || last == "" {
-		return out, err
-	}
-	out.NextToken, err = s.sealToken(c, last)
-	return out, err
-}
-
-func (s *Service) scope(c *pipeline.Call) keyring.Scope {
-	return keyring.Scope{Account: c.Account, Name: "bulkhead:ListTenants:" + c.Region}
-}
-
-func (s *Service) sealToken(c *pipeline.Call, last string) (*string, error) {
-	b, err := s.keys.Seal(keyring.PagingToken, s.scope(c), []byte(last), nil)
 	if err != nil {
 		return nil, err
 	}
-	text := base64.RawURLEncoding.EncodeToString(b)
-	return &text, nil
-}
-
-func (s *Service) openToken(c *pipeline.Call, token *string) (store.Key, error) {
-	if token == nil {
-		return nil, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(*token)
-	if err == nil {
-		b, err = s.keys.Open(keyring.PagingToken, s.scope(c), b, nil)
-	}
-	if err != nil {
-		return nil, fault.New(fault.Validation, "The NextToken is not one of this list.").With(err)
-	}
-	return tenantKey(string(b)), nil
+	out.NextToken, err = page.Token()
+	return out, err
 }
 
 func (r *record) show() *api.Tenant {

@@ -41,7 +41,7 @@ func (s *Service) GetAccountAuthorizationDetails(ctx context.Context, call *pipe
 	}
 	d := &details{l: l, want: func(t api.EntityType) bool { return len(in.Filter) == 0 || slices.Contains(in.Filter, t) }}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		d.v, d.roles, d.used = v, nil, nil
 		d.out = &api.GetAccountAuthorizationDetailsOutput{
 			UserDetailList: []api.UserDetail{}, GroupDetailList: []api.GroupDetail{}, RoleDetailList: []api.RoleDetail{},
@@ -76,7 +76,7 @@ func (d *details) collect() error {
 		{policiesSection, d.want(api.EntityTypeLocalManagedPolicy) || d.want(api.EntityTypeAWSManagedPolicy), d.policies},
 	} {
 		at, after := d.position()
-		if !section.want || section.id < at || d.l.truncated {
+		if !section.want || section.id < at || d.l.More() {
 			continue
 		}
 		if section.id > at {
@@ -91,17 +91,17 @@ func (d *details) collect() error {
 
 // position splits where the page begins.
 func (d *details) position() (section, after string) {
-	if d.l.after == "" {
+	if d.l.After() == "" {
 		return "", ""
 	}
-	return d.l.after[:1], d.l.after[1:]
+	return d.l.After()[:1], d.l.After()[1:]
 }
 
 // taking reads a section's records first and then shows them, because showing reads more.
 func taking[T any](d *details, section, after string, each func(string, func(*T) bool) error, name func(*T) string) ([]*T, error) {
 	var page []*T
 	err := each(after, func(rec *T) bool {
-		if !d.l.take(section + name(rec)) {
+		if !d.l.Take(section + name(rec)) {
 			return false
 		}
 		page = append(page, rec)
@@ -198,7 +198,7 @@ func (d *details) policies(after string) error {
 		if p.Account != d.v.Account && *shown.AttachmentCount+*shown.PermissionsBoundaryUsageCount == 0 {
 			return true, nil
 		}
-		if !d.l.take(policiesSection + position) {
+		if !d.l.Take(policiesSection + position) {
 			return false, nil
 		}
 		detail := api.ManagedPolicyDetail{
@@ -245,7 +245,7 @@ func (s *Service) ListEntitiesForPolicy(ctx context.Context, call *pipeline.Call
 	}
 	out := &api.ListEntitiesForPolicyOutput{}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		*out = api.ListEntitiesForPolicyOutput{
 			PolicyGroups: []api.PolicyGroup{}, PolicyRoles: []api.PolicyRole{}, PolicyUsers: []api.PolicyUser{},
 		}
@@ -270,7 +270,7 @@ func listUses(v *identity.View, l *listing, uses []identity.Use, in *api.ListEnt
 	for _, u := range uses {
 		position := strings.Join([]string{string(u.As), string(u.Kind), u.Name}, " ")
 		entity := string(u.Kind) + " " + u.Name
-		if l.after != "" && position <= l.after || seen[entity] || !usageWanted(u, in) {
+		if l.After() != "" && position <= l.After() || seen[entity] || !usageWanted(u, in) {
 			continue
 		}
 		t, err := find(v, u.Kind, u.Name)
@@ -280,7 +280,7 @@ func listUses(v *identity.View, l *listing, uses []identity.Use, in *api.ListEnt
 		if !strings.HasPrefix(t.Path, value(in.PathPrefix)) {
 			continue
 		}
-		if !l.take(position) {
+		if !l.Take(position) {
 			return nil
 		}
 		seen[entity] = true

@@ -39,10 +39,10 @@ func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.Get
 	}
 	out := &api.GetGroupOutput{}
 	err = s.read(ctx, call, identity.KindGroup, name, func(v *identity.View, e *identity.Entity) error {
-		l.restart()
+		l.Restart()
 		shown := showGroup(e)
 		out.Group = &shown
-		members, err := pageOf(l, func(yield func(string) bool) error { return v.Members(name, l.after, yield) })
+		members, err := pageOf(l, func(yield func(string) bool) error { return v.Members(name, l.After(), yield) })
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.Get
 func pageOf(l *listing, each func(yield func(string) bool) error) ([]string, error) {
 	var names []string
 	err := each(func(name string) bool {
-		if !l.take(name) {
+		if !l.Take(name) {
 			return false
 		}
 		names = append(names, name)
@@ -85,13 +85,13 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 	}
 	out := &api.ListGroupsOutput{}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		out.Groups = []api.Group{}
-		return v.Groups(l.after, func(g *identity.Group) bool {
+		return v.Groups(l.After(), func(g *identity.Group) bool {
 			if !strings.HasPrefix(g.Path, prefix) {
 				return true
 			}
-			if !l.take(g.Name) {
+			if !l.Take(g.Name) {
 				return false
 			}
 			out.Groups = append(out.Groups, showGroup(&g.Entity))

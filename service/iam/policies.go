@@ -167,14 +167,14 @@ func (s *Service) ListPolicies(ctx context.Context, call *pipeline.Call, in *api
 	}
 	out := &api.ListPoliciesOutput{}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		out.Policies = []api.Policy{}
-		return eachPolicy(v, in.Scope, l.after, func(position string, p *identity.Policy) (bool, error) {
+		return eachPolicy(v, in.Scope, l.After(), func(position string, p *identity.Policy) (bool, error) {
 			listed, err := listedPolicy(v, p, in)
 			if err != nil || !listed {
 				return true, err
 			}
-			if !l.take(position) {
+			if !l.Take(position) {
 				return false, nil
 			}
 			shown, err := showPolicy(v, p, false)

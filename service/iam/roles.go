@@ -103,13 +103,13 @@ func (s *Service) ListRoles(ctx context.Context, call *pipeline.Call, in *api.Li
 	}
 	var roles []*identity.Role
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		roles = nil
-		return v.Roles(l.after, func(r *identity.Role) bool {
+		return v.Roles(l.After(), func(r *identity.Role) bool {
 			if !strings.HasPrefix(r.Path, prefix) {
 				return true
 			}
-			if !l.take(r.Name) {
+			if !l.Take(r.Name) {
 				return false
 			}
 			roles = append(roles, r)

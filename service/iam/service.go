@@ -28,14 +28,14 @@ type Config struct {
 type Service struct {
 	db      *store.DB
 	catalog *identity.Catalog
-	pages   pages
+	keys    *keyring.Keyring
 }
 
 var _ api.Service = (*Service)(nil)
 
 // New returns the service.
 func New(cfg Config) *Service {
-	return &Service{cfg.DB, cfg.Catalog, pages{cfg.Keyring}}
+	return &Service{cfg.DB, cfg.Catalog, cfg.Keyring}
 }
 
 // Operations are the service's operations for the pipeline.

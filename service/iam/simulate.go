@@ -241,10 +241,10 @@ func (s *Service) simulate(call *pipeline.Call, operation string, m *simulation,
 		for _, resource := range m.resources {
 			n++
 			position := fmt.Sprintf("%08d", n)
-			if l.after != "" && position <= l.after {
+			if l.After() != "" && position <= l.After() {
 				continue
 			}
-			if !l.take(position) {
+			if !l.Take(position) {
 				truncated, next, err := l.end()
 				return results, truncated, next, err
 			}

@@ -114,13 +114,13 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 	}
 	out := &api.ListUsersOutput{}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		l.restart()
+		l.Restart()
 		out.Users = []api.User{}
-		return v.Users(l.after, func(u *identity.User) bool {
+		return v.Users(l.After(), func(u *identity.User) bool {
 			if !strings.HasPrefix(u.Path, prefix) {
 				return true
 			}
-			if !l.take(u.Name) {
+			if !l.Take(u.Name) {
 				return false
 			}
 			out.Users = append(out.Users, showUser(&u.Entity, false))

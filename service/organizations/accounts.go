@@ -227,13 +227,13 @@ func (s *Service) ListCreateAccountStatus(ctx context.Context, call *pipeline.Ca
 	}
 	out := &api.ListCreateAccountStatusOutput{}
 	err = s.view(ctx, call, func(r *identity.Registry) error {
-		p.restart()
+		p.Restart()
 		out.CreateAccountStatuses = []api.CreateAccountStatus{}
-		return r.Creations(p.after, func(c *identity.Creation) bool {
+		return r.Creations(p.After(), func(c *identity.Creation) bool {
 			if len(in.States) > 0 && !slices.Contains(in.States, api.CreateAccountState(c.State)) {
 				return true
 			}
-			if !p.take(c.ID) {
+			if !p.Take(c.ID) {
 				return false
 			}
 			out.CreateAccountStatuses = append(out.CreateAccountStatuses, showCreation(c, false))
@@ -243,7 +243,7 @@ func (s *Service) ListCreateAccountStatus(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	out.NextToken, err = p.token()
+	out.NextToken, err = p.Token()
 	return out, err
 }
 
@@ -266,10 +266,10 @@ func (s *Service) ListAccounts(ctx context.Context, call *pipeline.Call, in *api
 	}
 	out := &api.ListAccountsOutput{}
 	err = s.view(ctx, call, func(r *identity.Registry) error {
-		p.restart()
+		p.Restart()
 		out.Accounts = []api.Account{}
-		return r.Accounts(p.after, func(a *identity.Account) bool {
-			if !p.take(a.ID) {
+		return r.Accounts(p.After(), func(a *identity.Account) bool {
+			if !p.Take(a.ID) {
 				return false
 			}
 			out.Accounts = append(out.Accounts, showAccount(org, a))
@@ -279,7 +279,7 @@ func (s *Service) ListAccounts(ctx context.Context, call *pipeline.Call, in *api
 	if err != nil {
 		return nil, err
 	}
-	out.NextToken, err = p.token()
+	out.NextToken, err = p.Token()
 	return out, err
 }
 

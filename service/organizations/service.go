@@ -4,12 +4,13 @@ package organizations
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/organizations"
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -75,66 +76,19 @@ func (s *Service) update(ctx context.Context, call *pipeline.Call, fn func(*iden
 // defaultPage is the most, and the default, of a page ("ListAccounts", AWS Organizations API Reference).
 const defaultPage = 20
 
-// page is one paged answer under way. Its tokens are sealed for the operation and the account.
-type page struct {
-	keys  *keyring.Keyring
-	scope keyring.Scope
-	about string
-	after string
-	max   int
-	count int
-	last  string
-	more  bool
-}
-
-func (s *Service) page(call *pipeline.Call, operation, about string, token *string, maxResults *int32) (*page, error) {
+// page begins a paged answer. about is what the list is of, beside its operation.
+func (s *Service) page(call *pipeline.Call, operation, about string, token *string, maxResults *int32) (*paging.Page, error) {
 	management, _ := call.Grant.Home()
-	p := &page{
-		keys: s.keys, scope: keyring.Scope{Account: management, Name: "organizations:" + operation}, about: about, max: defaultPage,
-	}
+	size := defaultPage
 	if maxResults != nil {
-		p.max = int(*maxResults)
+		size = int(*maxResults)
 	}
-	if token == nil {
-		return p, nil
+	list := paging.List{Keys: s.keys, Account: management, Operation: "organizations:" + operation, Query: []string{about}}
+	p, err := list.Page(token, size)
+	if errors.Is(err, paging.ErrToken) {
+		err = invalid(api.InvalidInputExceptionReasonInvalidNextToken, "You specified an invalid next token.")
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(*token)
-	if err == nil {
-		var after []byte
-		after, err = s.keys.Open(keyring.PagingToken, p.scope, sealed, []byte(about))
-		p.after = string(after)
-	}
-	if err != nil {
-		return nil, invalid(api.InvalidInputExceptionReasonInvalidNextToken, "You specified an invalid next token.")
-	}
-	return p, nil
-}
-
-// restart forgets what was taken, as a transaction that runs again must.
-func (p *page) restart() { p.count, p.last, p.more = 0, "", false }
-
-// take reports whether the item at the position is part of the page.
-func (p *page) take(position string) bool {
-	if p.count == p.max {
-		p.more = true
-		return false
-	}
-	p.count++
-	p.last = position
-	return true
-}
-
-// token is NextToken; nil on the last page.
-func (p *page) token() (*string, error) {
-	if !p.more {
-		return nil, nil
-	}
-	sealed, err := p.keys.Seal(keyring.PagingToken, p.scope, []byte(p.last), []byte(p.about))
-	if err != nil {
-		return nil, err
-	}
-	t := base64.RawURLEncoding.EncodeToString(sealed)
-	return &t, nil
+	return p, err
 }
 
 func value[T any](p *T) T {
