@@ -175,6 +175,8 @@ func (b *bearer) amr() []string {
 }
 
 // GetOpenIdToken implements api.Service: a token with which the client itself assumes a role (the basic flow).
+//
+//nolint:revive // the model's name
 func (s *Service) GetOpenIdToken(ctx context.Context, call *pipeline.Call, in *api.GetOpenIdTokenInput) (
 	*api.GetOpenIdTokenOutput, error,
 ) {

@@ -284,12 +284,16 @@ func send[O any](w *world, operation string, in any) (*O, error) {
 type (
 	logins = map[string]string
 	object = map[string]any
-	gotID  struct{ IdentityId, Token string }
-	creds  struct {
-		IdentityId  string
+	gotID  struct {
+		IdentityID string `json:"IdentityId"`
+		Token      string
+	}
+	creds struct {
+		IdentityID  string `json:"IdentityId"`
 		Credentials struct {
-			AccessKeyId, SecretKey, SessionToken string
-			Expiration                           float64
+			AccessKeyID             string `json:"AccessKeyId"`
+			SecretKey, SessionToken string
+			Expiration              float64
 		}
 	}
 )
@@ -300,7 +304,7 @@ func (w *world) id(pool string, l logins) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return out.IdentityId
+	return out.IdentityID
 }
 
 // principal gets credentials and returns whom they are for.
@@ -310,7 +314,7 @@ func (w *world) principal(id string, l logins) (*authn.Principal, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := w.sealer.Open(out.Credentials.SessionToken, out.Credentials.AccessKeyId, now)
+	p, _, err := w.sealer.Open(out.Credentials.SessionToken, out.Credentials.AccessKeyID, now)
 	if err != nil {
 		w.t.Fatal(err)
 	}

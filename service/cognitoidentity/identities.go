@@ -13,6 +13,8 @@ import (
 const maxLogins = 20
 
 // GetId implements api.Service: the identity of the logins, made if there is none, or a new guest's.
+//
+//nolint:revive // the model's name
 func (s *Service) GetId(ctx context.Context, call *pipeline.Call, in *api.GetIdInput) (*api.GetIdOutput, error) {
 	c, err := s.in(ctx, call, in.IdentityPoolId)
 	if err != nil {

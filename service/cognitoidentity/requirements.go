@@ -105,6 +105,8 @@ func requestTags(tags map[string]string) func(*policy.Context) {
 }
 
 // GetId implements api.Requirements.
+//
+//nolint:revive // the model's name
 func (r *requirements) GetId(s *authz.Scope, in *api.GetIdInput) authz.Requirement {
 	p, err := r.s.factsOf(s.Context, deref(in.IdentityPoolId))
 	return anybody(s, openToLogins, p, err)
@@ -117,6 +119,8 @@ func (r *requirements) GetCredentialsForIdentity(s *authz.Scope, in *api.GetCred
 }
 
 // GetOpenIdToken implements api.Requirements.
+//
+//nolint:revive // the model's name
 func (r *requirements) GetOpenIdToken(s *authz.Scope, in *api.GetOpenIdTokenInput) authz.Requirement {
 	p, err := r.s.factsOfIdentity(s.Context, deref(in.IdentityId))
 	return anybody(s, openToIdentity, p, err)
