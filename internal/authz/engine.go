@@ -124,7 +124,7 @@ func (e *Engine) decide(r *Request, c *Check, mine *PrincipalPolicies) *Decided 
 	}
 	d := &Decided{Check: c, Decision: policy.Evaluate(&req, &ps)}
 	d.Explain = func() policy.Explanation { return policy.Explain(&req, &ps) }
-	d.Guard = d.Decision.Allowed && !guarded(r.Caller, c)
+	d.Guard = d.Decision.Allowed && !guarded(r, c)
 	return d
 }
 
@@ -147,15 +147,20 @@ func Confined(p *authn.Principal) bool {
 }
 
 // guarded reports whether the guard lets the check pass before any row is read.
-func guarded(p *authn.Principal, c *Check) bool {
+func guarded(r *Request, c *Check) bool {
 	rule := c.Resource.Owner
-	if rule == nil || c.Rows == nil || !Confined(p) || c.Rows.Index {
+	switch {
+	case rule == nil || !Confined(r.Caller):
+		return true
+	case c.Rows == nil:
+		// What holds several tenants' rows is no tenant's to delete, to tag (which would take the guard away) or to share.
+		return r.Access == Read
+	case c.Rows.Index:
 		return true // rows of an index are looked at one by one by the view
+	case c.Rows.All:
+		return rule.filter && !c.Rows.Write
 	}
-	if c.Rows.All {
-		return rule.filter
-	}
-	rows := rowRule(p, c)
+	rows := rowRule(r.Caller, c)
 	for _, k := range c.Rows.Leading {
 		if v := rows.Check(k, c.Rows.Write); v != Permitted && v != Hidden {
 			return false

@@ -1,0 +1,75 @@
+package authz_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/authz/authztest"
+	"github.com/bulkhead/bulkhead/internal/tenant"
+)
+
+const guardedAccount = "111122223333"
+
+// guardedTable is a table that holds rows of several tenants.
+func guardedTable(t *testing.T, mode string) (authz.Resource, *tenant.Language) {
+	t.Helper()
+	ids, err := tenant.NewLanguage(tenant.DefaultLanguage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := []authn.Tag{{Key: authz.OwnerKeyTag, Value: "${tenant}#*"}, {Key: authz.GuardTag, Value: mode}}
+	rule, err := authz.ParseOwnerRule(tags, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authz.Resource{
+		ARN: "arn:aws:dynamodb:us-east-1:" + guardedAccount + ":table/rows", Account: guardedAccount, Region: "us-east-1",
+		ID: "table", Tags: tags, Owner: rule,
+	}, ids
+}
+
+// Whoever may untag a table may take its guard away, and whoever may delete it deletes the rows of all tenants. A
+// statement under ForAllValues gives both away, since these operations name no keys.
+func TestTenantsChangeNoTableOfSeveral(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"deny", "filter"} {
+		table, ids := guardedTable(t, mode)
+		acme, _ := ids.ID("acme")
+		session := func(p authn.Principal) *authn.Principal {
+			p.Kind, p.Account, p.ARN = authn.AssumedRole, guardedAccount, "arn:aws:sts::"+guardedAccount+":assumed-role/r/s"
+			return &p
+		}
+		for name, tc := range map[string]struct {
+			caller *authn.Principal
+			check  authz.Check
+			access authz.Access
+			want   bool
+		}{
+			"a tenant untags":          {session(authn.Principal{Tenant: acme}), authz.Check{Action: "dynamodb:UntagResource"}, authz.Write, false},
+			"a tenant deletes":         {session(authn.Principal{Tenant: acme}), authz.Check{Action: "dynamodb:DeleteTable"}, authz.Write, false},
+			"a stranger untags":        {session(authn.Principal{TenantInvalid: true}), authz.Check{Action: "dynamodb:UntagResource"}, authz.Write, false},
+			"a guest puts a policy":    {session(authn.Principal{FederatedProvider: "x"}), authz.Check{Action: "dynamodb:PutResourcePolicy"}, authz.Write, false},
+			"a tenant describes":       {session(authn.Principal{Tenant: acme}), authz.Check{Action: "dynamodb:DescribeTable"}, authz.Read, true},
+			"an operator untags":       {session(authn.Principal{}), authz.Check{Action: "dynamodb:UntagResource"}, authz.Write, true},
+			"a tenant writes its rows": {session(authn.Principal{Tenant: acme}), authz.Check{Action: "dynamodb:PutItem", Rows: &authz.Rows{Leading: []string{"acme#1"}, Write: true}}, authz.Write, true},
+			"a tenant writes all rows": {session(authn.Principal{Tenant: acme}), authz.Check{Action: "dynamodb:X", Rows: &authz.Rows{All: true, Write: true}}, authz.Write, false},
+		} {
+			tc.check.Resource = table
+			out, err := authz.NewEngine(authztest.Directory{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:*",` +
+				`"Resource":"*","Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"acme#*"}}}]}`}, "").Authorize(
+				context.Background(), &authz.Request{
+					Caller: tc.caller, Service: "dynamodb", Access: tc.access, Requirement: authz.RequireChecks(tc.check),
+					Env: authz.Environment{Now: time.Unix(1700000000, 0)},
+				})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.Allowed() != tc.want || !tc.want && !out.Decided.Guard {
+				t.Errorf("%s, guard %s: allowed %v, by the guard %v", name, mode, out.Allowed(), out.Decided.Guard)
+			}
+		}
+	}
+}
