@@ -345,7 +345,7 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	apps, token, err := listPage[client](c, "ListUserPoolClients", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
+	apps, token, err := listPage[client](c, "ListUserPoolClients", "", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -216,7 +217,7 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 	if err != nil {
 		return nil, err
 	}
-	p, token, err := listPage[group](c, "ListGroups", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
+	p, token, err := listPage[group](c, "ListGroups", "", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -228,22 +229,21 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 }
 
 // listPage reads one page of a list within the pool.
-func listPage[T any](c *scoped, list string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
-	cur := cursor{c.keys, c.pool.scope(), list}
-	after, err := cur.read(token)
+func listPage[T any](c *scoped, list, about string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
+	p, err := c.page(list, about, token, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	var p page[T]
+	var items []*T
 	err = c.view(func(rec *store.Records) (err error) {
-		p, err = readPage(rec, prefix, after, pageSize(limit), keep)
+		items, err = paging.Records(p, rec, prefix, keep)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	next, err := cur.write(p.last)
-	return p.items, next, err
+	next, err := p.Token()
+	return items, next, err
 }
 
 // AdminAddUserToGroup implements api.Service.
@@ -307,17 +307,14 @@ func (s *Service) AdminListGroupsForUser(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	cur := cursor{c.keys, c.pool.scope(), "AdminListGroupsForUser/" + sub}
-	after, err := cur.read(in.NextToken)
+	p, err := c.page("AdminListGroupsForUser", sub, in.NextToken, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.AdminListGroupsForUserOutput{Groups: []api.GroupType{}}
-	var last store.Key
 	err = c.view(func(rec *store.Records) error {
 		out.Groups = out.Groups[:0]
-		var names []string
-		last, names, err = pageOfNames(rec, inPool(c.pool.ID, "groups", sub), after, pageSize(in.Limit))
+		names, err := pageOfNames(p, rec, inPool(c.pool.ID, "groups", sub))
 		if err != nil {
 			return err
 		}
@@ -335,24 +332,23 @@ func (s *Service) AdminListGroupsForUser(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	out.NextToken, err = cur.write(last)
+	out.NextToken, err = p.Token()
 	return out, err
 }
 
 // pageOfNames reads the last parts of one page of keys.
-func pageOfNames(rec *store.Records, prefix, after store.Key, n int) (last store.Key, names []string, err error) {
-	var at store.Key
-	err = rec.Scan(prefix, after, func(k store.Key, _ []byte) bool {
-		if len(names) == n {
-			last = at
+func pageOfNames(p *paging.Page, rec *store.Records, prefix store.Key) ([]string, error) {
+	p.Restart()
+	var names []string
+	err := rec.Scan(prefix, p.Key(), func(k store.Key, _ []byte) bool {
+		if !p.Take(string(k)) {
 			return false
 		}
-		at = slices.Clone(k)
 		parts := k.Parts()
 		names = append(names, parts[len(parts)-1])
 		return true
 	})
-	return last, names, err
+	return names, err
 }
 
 // ListUsersInGroup implements api.Service.
@@ -361,20 +357,17 @@ func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	cur := cursor{c.keys, c.pool.scope(), "ListUsersInGroup/" + deref(in.GroupName)}
-	after, err := cur.read(in.NextToken)
+	p, err := c.page("ListUsersInGroup", deref(in.GroupName), in.NextToken, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListUsersInGroupOutput{}
-	var last store.Key
 	err = c.view(func(rec *store.Records) error {
 		out.Users = []api.UserType{}
 		if _, err := c.mustGroup(rec, in.GroupName); err != nil {
 			return err
 		}
-		var subs []string
-		last, subs, err = pageOfNames(rec, inPool(c.pool.ID, "member", deref(in.GroupName)), after, pageSize(in.Limit))
+		subs, err := pageOfNames(p, rec, inPool(c.pool.ID, "member", deref(in.GroupName)))
 		if err != nil {
 			return err
 		}
@@ -392,6 +385,6 @@ func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	out.NextToken, err = cur.write(last)
+	out.NextToken, err = p.Token()
 	return out, err
 }

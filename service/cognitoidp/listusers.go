@@ -96,7 +96,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 		users, err = c.findExact(f)
 	} else {
 		keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
-		users, token, err = listPage(c, "ListUsers/"+deref(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
+		users, token, err = listPage(c, "ListUsers", deref(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
 	}
 	if err != nil {
 		return nil, err

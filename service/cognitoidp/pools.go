@@ -9,7 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/arn"
-	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -304,30 +304,29 @@ func (s *Service) AddCustomAttributes(ctx context.Context, call *pipeline.Call, 
 
 // ListUserPools implements api.Service.
 func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolsInput) (*api.ListUserPoolsOutput, error) {
-	cur := cursor{s.keys, keyring.Scope{Account: call.Account, Name: call.Region}, "ListUserPools"}
-	after, err := cur.read(in.NextToken)
+	page, err := s.page(call.Account, call.Region, "ListUserPools", nil, in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
 	}
-	var found page[pool]
+	var found []*pool
 	err = s.db.View(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
 		}
-		found, err = readPage[pool](rec, store.K("pool"), after, pageSize(in.MaxResults), nil)
+		found, err = paging.Records[pool](page, rec, store.K("pool"), nil)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListUserPoolsOutput{UserPools: []api.UserPoolDescriptionType{}}
-	for _, p := range found.items {
+	for _, p := range found {
 		out.UserPools = append(out.UserPools, api.UserPoolDescriptionType{
 			Id: ptr(p.ID), Name: ptr(p.Name), CreationDate: ptr(p.Created), LastModifiedDate: ptr(p.Modified), LambdaConfig: &api.LambdaConfigType{},
 		})
 	}
-	out.NextToken, err = cur.write(found.last)
+	out.NextToken, err = page.Token()
 	return out, err
 }
 
