@@ -44,6 +44,7 @@ type App struct {
 	identities *cognitoidentity.Service
 	metrics    *metrics
 	mux        *http.ServeMux
+	api        http.Handler
 	draining   atomic.Bool
 	// closers end what was opened, last first.
 	closers []func(context.Context) error
@@ -212,6 +213,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.api = api
 	a.mux = http.NewServeMux()
 	a.mux.Handle("/", api)
 	a.mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -222,7 +224,15 @@ func (a *App) openAPI(ctx context.Context) error {
 }
 
 // Handler is the server's handler.
-func (a *App) Handler() http.Handler { return a.mux }
+func (a *App) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost { // nothing but the APIs takes it, and their paths are not to be cleaned
+			a.api.ServeHTTP(w, r)
+			return
+		}
+		a.mux.ServeHTTP(w, r)
+	})
+}
 
 // ready answers whether requests can be served: the store answers and the server is not draining.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,6 +18,21 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+
+	mu    sync.RWMutex
+	known map[observed]series // there are as many as label values
+}
+
+// observed is what tells series apart.
+type observed struct {
+	service, operation, code string
+	status                   int
+}
+
+// series are those of one kind of outcome.
+type series struct {
+	count prometheus.Counter
+	took  prometheus.Observer
 }
 
 func newMetrics() *metrics {
@@ -29,6 +45,7 @@ func newMetrics() *metrics {
 			Name: "bulkhead_request_duration_seconds", Help: "Time from a request's headers to its answer.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2, 18),
 		}, []string{"service", "operation"}),
+		known: map[observed]series{},
 	}
 	m.registry.MustRegister(m.requests, m.duration, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -36,8 +53,21 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) observe(o pipeline.Observation) {
-	m.requests.WithLabelValues(o.Service, o.Operation, strconv.Itoa(o.Status), o.Code).Inc()
-	m.duration.WithLabelValues(o.Service, o.Operation).Observe(o.Took.Seconds())
+	k := observed{o.Service, o.Operation, o.Code, o.Status}
+	m.mu.RLock()
+	s, ok := m.known[k]
+	m.mu.RUnlock()
+	if !ok {
+		s = series{
+			count: m.requests.WithLabelValues(o.Service, o.Operation, strconv.Itoa(o.Status), o.Code),
+			took:  m.duration.WithLabelValues(o.Service, o.Operation),
+		}
+		m.mu.Lock()
+		m.known[k] = s
+		m.mu.Unlock()
+	}
+	s.count.Inc()
+	s.took.Observe(o.Took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

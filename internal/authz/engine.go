@@ -3,6 +3,8 @@ package authz
 import (
 	"context"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -13,11 +15,18 @@ import (
 type Engine struct {
 	dir Directory
 	org string // aws:PrincipalOrgID and aws:ResourceOrgID, "" without an organization
+
+	// What decisions use again: contexts, the keys of callers, and the text of the present second.
+	contexts sync.Pool
+	callers  callerCache
+	second   atomic.Pointer[second]
 }
 
 // NewEngine returns an engine that asks dir for the policies of principals.
 func NewEngine(dir Directory, organization string) *Engine {
-	return &Engine{dir: dir, org: organization}
+	e := &Engine{dir: dir, org: organization}
+	e.contexts.New = func() any { return new(policy.Context) }
+	return e
 }
 
 // Request is what the engine decides.
@@ -58,14 +67,27 @@ type Decided struct {
 	Decision policy.Decision
 	// Guard is true when policies allowed and the guard denied: a hole in a policy.
 	Guard bool
-	// Explain says why, with the values compared. It is slow and for operators only.
-	Explain func() policy.Explanation
+	// Near is the statement that came closest to allowing an implicitly denied check; set once it was explained.
+	Near policy.Near
+
+	engine  *Engine
+	request *Request
+	mine    *PrincipalPolicies
+}
+
+// Explain says why, with the values compared. It is slow and for operators only.
+func (d *Decided) Explain() policy.Explanation {
+	var keys policy.Context
+	d.engine.fill(&keys, d.request, d.Check)
+	req, ps := question(d.request, d.Check, d.mine, &keys)
+	return policy.Explain(&req, &ps)
 }
 
 // Allowed reports whether the request may run.
 func (o *Outcome) Allowed() bool { return o.Grant.Valid() }
 
-// Authorize decides the request. An error means that it could not be decided, which must refuse it.
+// Authorize decides the request, which must not change afterwards. An error means that it could not be decided, which
+// must refuse it.
 func (e *Engine) Authorize(ctx context.Context, r *Request) (Outcome, error) {
 	req := &r.Requirement
 	if req.err != nil {
@@ -81,20 +103,28 @@ func (e *Engine) Authorize(ctx context.Context, r *Request) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	g := &grant{service: r.Service, access: r.Access, caller: r.Caller, resources: make([]granted, 0, len(req.checks))}
-	var first *Decided
+	// one allocation for what nearly every request needs
+	a := &struct {
+		grant   grant
+		one     [1]granted
+		decided Decided
+	}{grant: grant{service: r.Service, access: r.Access, caller: r.Caller}}
+	g, d := &a.grant, &a.decided
+	if g.resources = a.one[:0]; len(req.checks) > 1 {
+		g.resources = make([]granted, 0, len(req.checks))
+	}
 	for i := range req.checks {
 		c := &req.checks[i]
-		d := e.decide(r, c, mine)
+		if i > 0 {
+			d = new(Decided)
+		}
+		e.decide(d, r, c, mine)
 		if !d.Decision.Allowed || d.Guard {
 			return Outcome{Decided: d}, nil
 		}
-		if first == nil {
-			first = d
-		}
 		g.resources = append(g.resources, grantFor(r.Caller, c))
 	}
-	return Outcome{Grant: Grant{g}, Decided: first}, nil
+	return Outcome{Grant: Grant{g}, Decided: &a.decided}, nil
 }
 
 func (e *Engine) open(r *Request) Outcome {
@@ -108,12 +138,21 @@ func (e *Engine) open(r *Request) Outcome {
 	return Outcome{Grant: Grant{g}, Open: req.open}
 }
 
-func (e *Engine) decide(r *Request, c *Check, mine *PrincipalPolicies) *Decided {
-	var keys policy.Context
-	e.fill(&keys, r, c)
+func (e *Engine) decide(d *Decided, r *Request, c *Check, mine *PrincipalPolicies) {
+	keys := e.contexts.Get().(*policy.Context) //nolint:errcheck // the pool holds nothing else
+	e.fill(keys, r, c)
+	req, ps := question(r, c, mine, keys)
+	*d = Decided{Check: c, Decision: policy.Evaluate(&req, &ps), engine: e, request: r, mine: mine}
+	d.Guard = d.Decision.Allowed && !guarded(r, c)
+	keys.Reset()
+	e.contexts.Put(keys)
+}
+
+// question is what the policies are asked.
+func question(r *Request, c *Check, mine *PrincipalPolicies, keys *policy.Context) (policy.Request, policy.Policies) {
 	req := policy.Request{
 		Action: c.Action, Resource: c.Resource.ARN, ResourceAccount: c.Resource.Account,
-		Principal: principalOf(r.Caller), Context: &keys,
+		Principal: principalOf(r.Caller), Context: keys,
 	}
 	ps := policy.Policies{Resource: c.Resource.Policy, ResourceMode: c.Resource.Mode}
 	if c.As != nil {
@@ -122,10 +161,7 @@ func (e *Engine) decide(r *Request, c *Check, mine *PrincipalPolicies) *Decided 
 		ps.Identity, ps.Boundary, ps.HasBoundary = mine.Identity, mine.Boundary, mine.HasBoundary
 		ps.Session, ps.HasSession = mine.Session, mine.HasSession
 	}
-	d := &Decided{Check: c, Decision: policy.Evaluate(&req, &ps)}
-	d.Explain = func() policy.Explanation { return policy.Explain(&req, &ps) }
-	d.Guard = d.Decision.Allowed && !guarded(r, c)
-	return d
+	return req, ps
 }
 
 // principalOf is the caller as the Principal element of resource-based policies sees it.

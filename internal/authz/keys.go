@@ -1,7 +1,9 @@
 package authz
 
 import (
+	"hash/maphash"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -10,7 +12,10 @@ import (
 
 // fill sets all condition keys of one check: those of the caller, the request, the resource and the service.
 func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
-	fillCaller(k, r.Caller, r.Env.Now)
+	e.callers.fill(k, r.Caller)
+	if p := r.Caller; p.Session() && !p.MFAAt.IsZero() {
+		k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(r.Env.Now.Sub(p.MFAAt).Seconds()), 10))
+	}
 	if e.org != "" && r.Caller.Account != "" {
 		k.Set("aws:PrincipalOrgID", e.org)
 	}
@@ -21,7 +26,35 @@ func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
 	}
 }
 
-func fillCaller(k *policy.Context, p *authn.Principal, now time.Time) {
+// callerCache keeps the keys of callers that were seen lately: a session's are the same in all its requests.
+type callerCache [1024]atomic.Pointer[callerKeys]
+
+// callerKeys are the keys of one principal, which is immutable.
+type callerKeys struct {
+	caller *authn.Principal
+	keys   policy.Context
+}
+
+var callerSeed = maphash.MakeSeed()
+
+// fill sets the keys of the caller in an empty context.
+func (c *callerCache) fill(k *policy.Context, p *authn.Principal) {
+	if p.AccessKeyID == "" { // nobody's key, or a principal that is made for one request
+		fillCaller(k, p)
+		return
+	}
+	slot := &c[maphash.String(callerSeed, p.AccessKeyID)%uint64(len(c))]
+	have := slot.Load()
+	if have == nil || have.caller != p {
+		have = &callerKeys{caller: p}
+		fillCaller(&have.keys, p)
+		slot.Store(have)
+	}
+	k.CopyFrom(&have.keys)
+}
+
+// fillCaller sets the keys of the caller that do not change with time.
+func fillCaller(k *policy.Context, p *authn.Principal) {
 	k.Set("aws:PrincipalType", principalTypes[p.Kind])
 	if p.Kind == authn.Anonymous {
 		k.Set("aws:userid", "anonymous")
@@ -54,9 +87,21 @@ func fillCaller(k *policy.Context, p *authn.Principal, now time.Time) {
 	}
 	k.Set("aws:TokenIssueTime", p.IssuedAt.UTC().Format(time.RFC3339))
 	k.Set("aws:MultiFactorAuthPresent", strconv.FormatBool(!p.MFAAt.IsZero()))
-	if !p.MFAAt.IsZero() {
-		k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(now.Sub(p.MFAAt).Seconds()), 10))
+}
+
+// second is a second as condition keys show it.
+type second struct {
+	unix        int64
+	text, epoch string
+}
+
+func (e *Engine) secondOf(t time.Time) *second {
+	s := e.second.Load()
+	if u := t.Unix(); s == nil || s.unix != u {
+		s = &second{u, t.UTC().Format(time.RFC3339), strconv.FormatInt(u, 10)}
+		e.second.Store(s)
 	}
+	return s
 }
 
 var principalTypes = [...]string{
@@ -66,8 +111,9 @@ var principalTypes = [...]string{
 
 func (e *Engine) fillRequest(k *policy.Context, r *Request) {
 	env := &r.Env
-	k.Set("aws:CurrentTime", env.Now.UTC().Format(time.RFC3339))
-	k.Set("aws:EpochTime", strconv.FormatInt(env.Now.Unix(), 10))
+	now := e.secondOf(env.Now)
+	k.Set("aws:CurrentTime", now.text)
+	k.Set("aws:EpochTime", now.epoch)
 	k.Set("aws:SecureTransport", strconv.FormatBool(env.Secure))
 	k.Set("aws:RequestedRegion", r.Region)
 	if env.UserAgent != "" {

@@ -45,6 +45,12 @@ type Call struct {
 
 	server *Server
 	params []audit.Param
+
+	// What each request needs once, so that it is not allocated by itself.
+	scope     authz.Scope
+	request   authz.Request
+	recorded  audit.Event
+	resources [1]audit.Resource
 }
 
 // Kind says what sort of audit event an operation makes (CloudTrail User Guide, "Understanding CloudTrail events").

@@ -112,13 +112,14 @@ func (r *run) route() error {
 // parseSignature reads the claimed signature; nil without an error for unsigned requests.
 func (r *run) parseSignature() (*sigv4.Signature, error) {
 	sig, err := r.Verifier.Parse(r.req)
+	if err == nil {
+		r.parsed = sig
+		return &r.parsed, nil
+	}
 	if fault.IsClass(err, fault.MissingAuthentication) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &sig, nil
+	return nil, err
 }
 
 func (r *run) routeTarget(target string) error {

@@ -2,18 +2,20 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authn/sigv4"
@@ -74,9 +76,6 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Tracer == nil {
-		c.Tracer = noop.NewTracerProvider().Tracer("")
-	}
 	r, err := newRoutes(c.Services)
 	if err != nil {
 		return nil, err
@@ -96,35 +95,52 @@ type run struct {
 	labels map[string]string
 	sig    *sigv4.Signature // nil for unsigned requests
 	body   []byte
-	call   *Call
+	call   Call
+
+	parsed sigv4.Signature   // what sig points to
+	resp   protocol.Response // the answer
 }
+
+var noSpan = trace.SpanFromContext(context.Background())
+
+// nobody is the caller of requests without credentials.
+var nobody = &authn.Principal{}
 
 // ServeHTTP answers one request of an AWS API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	began := s.Now()
-	ctx, span := s.Tracer.Start(req.Context(), "aws.request", trace.WithSpanKind(trace.SpanKindServer))
-	defer span.End()
-	r := &run{Server: s, ctx: ctx, req: req, span: span}
-	r.call = &Call{
-		RequestID: newRequestID(), Caller: &authn.Principal{}, Account: s.Account, Region: s.Region, Now: began,
+	r := &run{Server: s, ctx: req.Context(), req: req, span: noSpan}
+	if s.Tracer != nil {
+		r.ctx, r.span = s.Tracer.Start(r.ctx, "aws.request", trace.WithSpanKind(trace.SpanKindServer))
+		defer r.span.End()
+	}
+	r.call = Call{
+		RequestID: newRequestID(), Caller: nobody, Account: s.Account, Region: s.Region, Now: began,
 		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: req.TLS != nil,
 		Host: req.Host, server: s,
 	}
 	if a, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
 		r.call.SourceIP = a.Addr().Unmap()
 	}
-	resp := &protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
-	err := r.serve(resp)
+	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
+	err := r.serve(&r.resp)
 	code := ""
 	if err != nil {
-		code = r.fail(resp, fault.From(err))
+		code = r.fail(&r.resp, fault.From(err))
 	}
-	resp.Header.Set(EventIDHeader, r.call.EventID.String())
-	w.WriteHeader(resp.Status)
-	if _, err := w.Write(resp.Body); err != nil {
-		s.Log.DebugContext(ctx, "answer not delivered", "requestId", r.call.RequestID, "error", err)
+	r.write(w)
+	r.observe(r.resp.Status, code)
+}
+
+// write sends the answer, in one piece and with its length, so that no answer is chunked.
+func (r *run) write(w http.ResponseWriter) {
+	values := [...]string{r.call.EventID.String(), strconv.Itoa(len(r.resp.Body))}
+	r.resp.Header[EventIDHeader] = values[:1:1]
+	r.resp.Header["Content-Length"] = values[1:]
+	w.WriteHeader(r.resp.Status)
+	if _, err := w.Write(r.resp.Body); err != nil {
+		r.Log.DebugContext(r.ctx, "answer not delivered", "requestId", r.call.RequestID, "error", err)
 	}
-	r.observe(resp.Status, code)
 }
 
 // serve takes the request through the stages.
@@ -152,11 +168,13 @@ func (r *run) serve(resp *protocol.Response) error {
 
 // decode reads the body into the operation's input. It runs only after the signature holds.
 func (r *run) decode() (any, error) {
-	pr := &protocol.Request{
-		Method: r.req.Method, Path: r.req.URL.EscapedPath(), Labels: r.labels, Query: r.req.URL.Query(),
-		Header: r.req.Header, Body: r.body,
+	var query url.Values // reading a nil one is fine
+	if r.req.URL.RawQuery != "" {
+		query = r.req.URL.Query()
 	}
-	return r.op.decode(pr)
+	return r.op.decode(&protocol.Request{
+		Method: r.req.Method, Path: r.req.URL.EscapedPath(), Labels: r.labels, Query: query, Header: r.req.Header, Body: r.body,
+	})
 }
 
 // fail writes the error in the terms of the service, or in generic ones if none was found.
@@ -192,21 +210,25 @@ func (r *run) observe(status int, code string) {
 	if r.api != nil {
 		o.Service = r.api.Name
 	}
+	if r.Observe != nil {
+		r.Observe(o)
+	}
+	if !r.span.IsRecording() {
+		return
+	}
 	r.span.SetAttributes(attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", o.Service),
 		attribute.String("rpc.method", o.Operation), attribute.String("aws.request_id", r.call.RequestID),
 		attribute.Int("http.response.status_code", status))
 	if o.Operation != "" {
 		r.span.SetName(o.Service + "." + o.Operation)
 	}
-	if r.Observe != nil {
-		r.Observe(o)
-	}
 }
 
-// newRequestID returns a random version 4 UUID (RFC 9562 section 5.4).
+// newRequestID returns a random version 4 UUID (RFC 9562 section 5.4). It tells requests apart and is no secret.
 func newRequestID() string {
 	var b [16]byte
-	rand.Read(b[:])
+	binary.LittleEndian.PutUint64(b[:8], rand.Uint64()) //nolint:gosec // ids must be unique, not unpredictable
+	binary.LittleEndian.PutUint64(b[8:], rand.Uint64()) //nolint:gosec // likewise
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	var s [36]byte
 	hex.Encode(s[0:8], b[0:4])

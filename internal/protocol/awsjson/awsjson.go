@@ -84,10 +84,12 @@ func Encode[O any, P interface {
 
 func headers(s *protocol.Service, w *protocol.Response) {
 	v, _ := s.Protocol.(version)
-	w.Header.Set("Content-Type", v.contentType)
-	w.Header.Set("X-Amzn-Requestid", w.RequestID)
+	values := [...]string{v.contentType, w.RequestID, ""} // one allocation; Set makes one a header
+	w.Header["Content-Type"] = values[:1:1]
+	w.Header["X-Amzn-Requestid"] = values[1:2:2]
 	if v.checksum {
-		w.Header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(w.Body)), 10))
+		values[2] = strconv.FormatUint(uint64(crc32.ChecksumIEEE(w.Body)), 10)
+		w.Header["X-Amz-Crc32"] = values[2:]
 	}
 }
 
