@@ -215,6 +215,9 @@ func (r *RowRule) Check(leading string, write bool) Verdict {
 	return Foreign
 }
 
+// Named reports whether the request was decided on with the leading key: of the table, or of the index that it reads.
+func (r *RowRule) Named(leading string) bool { return slices.Contains(r.leading, leading) }
+
 func (r *RowRule) granted(leading string, write bool) bool {
 	switch {
 	case r.all && write:

@@ -2,10 +2,9 @@ package dynamodb
 
 import (
 	"context"
-	"strconv"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -26,11 +25,30 @@ func (r *record) setPolicy(at place, document string) error {
 	if _, err := policy.Parse([]byte(document), policy.Resource); err != nil {
 		return invalid("Invalid policy document for resource %s: %s", at.arn(), err.Error())
 	}
-	r.Policy, r.PolicyRevision = document, newRevision()
+	r.Policy, r.PolicyRevision = document, newID()
 	return nil
 }
 
-func newRevision() string { return strconv.FormatInt(time.Now().UnixMilli(), 10) }
+// locksOut reports whether a valid policy would keep the caller from changing it again.
+func locksOut(c *pipeline.Call, at place, document string) bool {
+	p, err := policy.Parse([]byte(document), policy.Resource)
+	if err != nil {
+		return false
+	}
+	who := policy.Principal{
+		Account: c.Caller.Account, ARN: c.Caller.ARN, IssuerARN: c.Caller.RoleARN, Root: c.Caller.Kind == authn.Root,
+	}
+	var keys policy.Context
+	if who.IssuerARN == "" {
+		who.IssuerARN = who.ARN
+	}
+	keys.Set("aws:PrincipalArn", who.IssuerARN)
+	keys.Set("aws:PrincipalAccount", who.Account)
+	d := policy.Evaluate(&policy.Request{
+		Action: "dynamodb:PutResourcePolicy", Resource: at.arn(), ResourceAccount: at.account, Principal: who, Context: &keys,
+	}, &policy.Policies{Resource: &policy.Source{Name: at.arn(), Policy: p}})
+	return d.Reason == policy.ExplicitDeny
+}
 
 func (r *record) expect(revision *string) error {
 	current := r.PolicyRevision
@@ -49,6 +67,10 @@ func (s *Service) PutResourcePolicy(ctx context.Context, c *pipeline.Call, in *a
 	at, err := locateARN(c.Region, *in.ResourceArn)
 	if err != nil {
 		return nil, err
+	}
+	if !value(in.ConfirmRemoveSelfResourceAccess) && locksOut(c, at, *in.Policy) {
+		return nil, invalid("The new policy would remove your permission to change it. Set ConfirmRemoveSelfResourceAccess to " +
+			"true to confirm that this is what you want.")
 	}
 	out := &api.PutResourcePolicyOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {

@@ -286,3 +286,54 @@ func TestOwnerTags(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A policy that would lock its author out has to be confirmed.
+func TestPolicyLockout(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	who := e.user(account, "", nil, quoted(wide))
+	const deny = `{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"dynamodb:*\",\"Resource\":\"*\",` +
+		`\"Condition\":{\"StringNotEquals\":{\"aws:PrincipalArn\":\"arn:aws:iam::111111111111:role/admin\"}}}]}`
+	if got := e.result(who, "PutResourcePolicy", `{'ResourceArn':'`+poolARN+`','Policy':'`+deny+`'}`); !strings.HasPrefix(got, "Validation: The new policy would remove your permission") {
+		t.Error(got)
+	}
+	e.must(who, "PutResourcePolicy", `{'ResourceArn':'`+poolARN+`','Policy':'`+deny+`','ConfirmRemoveSelfResourceAccess':true}`)
+	if got := verdict(t, e, who, "DeleteResourcePolicy", `{'ResourceArn':'`+poolARN+`'}`); got != "denied" {
+		t.Errorf("after it was confirmed: %s", got)
+	}
+}
+
+// A query of an index is decided by the index's partition key: one that the index only got since does not run.
+func TestQueryIsOfTheIndexThatWasDecidedOn(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	e.must(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'globex#1'},'sk':{'S':'s'},'kind':{'S':'acme#'},'place':{'S':'globex#'}}}`)
+	index := func(hash, sort string) {
+		e.must(root(), "UpdateTable", `{'TableName':'pool','AttributeDefinitions':[{'AttributeName':'place','AttributeType':'S'},{'AttributeName':'kind','AttributeType':'S'}],
+		 'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'turning','KeySchema':[{'AttributeName':'`+hash+`','KeyType':'HASH'},{'AttributeName':'`+sort+`','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}}]}`)
+		if err := e.s.Work(context.Background(), e.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	who := e.user(account, "acme", nil, quoted(hole))
+	const query = `{'TableName':'pool','IndexName':'turning','KeyConditionExpression':'kind = :k AND place = :p','ExpressionAttributeValues':{':k':{'S':'acme#'},':p':{'S':'globex#'}}}`
+	const missing = "Validation: The table does not have the specified index: turning"
+	e.between = func() { index("place", "kind") }
+	if got := e.result(who, "Query", query); got != missing {
+		t.Errorf("an index made since: %s", got)
+	}
+	if got := verdict(t, e, who, "Query", query); got != "denied" {
+		t.Errorf("the index as it is: %s", got)
+	}
+	remove := func() {
+		e.must(root(), "UpdateTable", `{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'turning'}}]}`)
+	}
+	remove()
+	index("kind", "place")
+	e.between = func() { remove(); index("place", "kind") }
+	if got := e.result(who, "Query", query); got != missing {
+		t.Errorf("an index turned round since: %s", got)
+	}
+}

@@ -30,6 +30,9 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		if err != nil {
 			return err
 		}
+		if !decided(c, t, q) {
+			return invalid("The table does not have the specified index: %s", q.Index)
+		}
 		p, err := t.schema.Query(rs, q)
 		if err != nil {
 			return err
@@ -41,6 +44,21 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		return nil, noTable(err)
 	}
 	return out, nil
+}
+
+// decided reports whether a query of an index was decided on with the partition key that it now turns out to read. It was
+// not if the index was made since, or made anew with another key: then the caller has to ask again.
+func decided(c *pipeline.Call, t *table, q *item.Query) bool {
+	if q.Index == "" || q.Keys == nil {
+		return true
+	}
+	rule, _ := c.Grant.RowRule(t.ID)
+	for _, key := range t.queried(q) {
+		if !rule.Named(key) {
+			return false
+		}
+	}
+	return true
 }
 
 // Query reads rows of one partition of a table or an index.
