@@ -1,7 +1,7 @@
 package item
 
 import (
-	"github.com/bulkhead/bulkhead/internal/kv"
+	"github.com/bulkhead/bulkhead/internal/keyorder"
 )
 
 // KeyCondition is a compiled key condition expression: at most one test an attribute.
@@ -159,25 +159,24 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 // bounds returns the interval of order-preserving bytes that the test selects.
 func (t *keyTest) bounds(k Kind) (Range, error) {
 	b := SortBytes(t.vals[0])
-	after := func(b []byte) []byte { return append(b[:len(b):len(b)], 0) }
 	switch t.op {
 	case opEq:
-		return Range{Start: b, End: after(b)}, nil
+		return Range{Start: b, End: keyorder.After(b)}, nil
 	case opLt:
 		return Range{End: b}, nil
 	case opLe:
-		return Range{End: after(b)}, nil
+		return Range{End: keyorder.After(b)}, nil
 	case opGt:
-		return Range{Start: after(b)}, nil
+		return Range{Start: keyorder.After(b)}, nil
 	case opGe:
 		return Range{Start: b}, nil
 	case opBetween:
-		return Range{Start: b, End: after(SortBytes(t.vals[1]))}, nil
+		return Range{Start: b, End: keyorder.After(SortBytes(t.vals[1]))}, nil
 	}
 	if k == N {
 		return Range{}, invalid(wrong+"ComparisonOperator BEGINS_WITH is not valid for %s AttributeValue type", k)
 	}
-	return Range{Start: b, End: kv.PrefixEnd(b)}, nil
+	return Range{Start: b, End: keyorder.PrefixEnd(b)}, nil
 }
 
 // covers reports whether a sort key lies in the range.

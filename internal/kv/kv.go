@@ -5,6 +5,8 @@ package kv
 import (
 	"context"
 	"errors"
+
+	"github.com/bulkhead/bulkhead/internal/keyorder"
 )
 
 // Limits that hold on every backend (PostgreSQL's index entries bound the key).
@@ -79,16 +81,4 @@ type Range struct {
 }
 
 // Prefix returns the range of all keys that begin with p.
-func Prefix(p []byte) Range { return Range{Start: p, End: PrefixEnd(p)} }
-
-// PrefixEnd returns the first key after all keys that begin with p, or nil if there is none.
-func PrefixEnd(p []byte) []byte {
-	for i := len(p) - 1; i >= 0; i-- {
-		if p[i] != 0xff {
-			end := append([]byte(nil), p[:i+1]...)
-			end[i]++
-			return end
-		}
-	}
-	return nil
-}
+func Prefix(p []byte) Range { return Range{Start: p, End: keyorder.PrefixEnd(p)} }

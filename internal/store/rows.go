@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/keyorder"
 	"github.com/bulkhead/bulkhead/internal/kv"
 )
 
@@ -117,7 +118,7 @@ func bounds(prefix, start, end []byte, rng item.Range) kv.Range {
 	out := kv.Range{Reverse: rng.Reverse, Limit: rng.Limit}
 	out.Start = append(prefix[:len(prefix):len(prefix)], start...)
 	if end == nil {
-		out.End = kv.PrefixEnd(prefix)
+		out.End = keyorder.PrefixEnd(prefix)
 	} else {
 		out.End = append(prefix[:len(prefix):len(prefix)], end...)
 	}
@@ -141,7 +142,7 @@ func segment(prefix []byte, s item.Segment) kv.Range {
 	}
 	at := func(i int) []byte {
 		if i == s.Total {
-			return kv.PrefixEnd(prefix)
+			return keyorder.PrefixEnd(prefix)
 		}
 		// i·2⁶⁴/Total
 		q, _ := bits.Div64(uint64(i), 0, uint64(s.Total))
