@@ -19,9 +19,12 @@ func TestMaintenanceIsForTheSystem(t *testing.T) {
 	g := rowsGrant(t, nil, "", &authz.Rows{All: true, Write: true})
 	schema := &item.Table{Name: "t", Keys: item.KeySchema{Hash: item.KeyPart{Name: "pk", Kind: item.S}}}
 	for name, do := range map[string]func(*store.Tx) error{
-		"drop":     func(tx *store.Tx) error { _, err := system.Drop(tx, table, "", 10); return err },
-		"count":    func(tx *store.Tx) error { _, _, _, err := system.Count(tx, table, "", nil, 10); return err },
-		"backfill": func(tx *store.Tx) error { _, err := system.Backfill(tx, table, schema, &item.Index{ID: "i"}, nil, 10); return err },
+		"drop":  func(tx *store.Tx) error { _, err := system.Drop(tx, table, "", 10); return err },
+		"count": func(tx *store.Tx) error { _, _, _, err := system.Count(tx, table, "", nil, 10); return err },
+		"backfill": func(tx *store.Tx) error {
+			_, err := system.Backfill(tx, table, schema, &item.Index{ID: "i"}, nil, 10)
+			return err
+		},
 	} {
 		if err := db.Update(ctx, g, do); !errors.Is(err, store.ErrNotGranted) {
 			t.Errorf("%s with a grant: %v", name, err)
