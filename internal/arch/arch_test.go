@@ -5,14 +5,16 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/bulkhead/bulkhead/"
 
-// rules say which packages may import what, with the reason. A name ending in /... stands for all below it.
-var rules = []struct {
+// importers says who may import a package, with the reason. A name ending in /... stands for all below it. Tests may
+// import what they like.
+var importers = []struct {
 	imported string
 	by       []string
 	reason   string
@@ -20,26 +22,65 @@ var rules = []struct {
 	{"internal/store/system", []string{
 		"internal/app", "internal/identity/...", "service/...",
 	}, "reads and writes without a grant are for what happens before one exists"},
+	{"internal/authz/authztest", nil, "grants that no decision made are for tests"},
+	{"internal/store", []string{
+		"internal/app", "internal/identity/...", "internal/paging", "internal/store/...", "service/...",
+	}, "who decides about data does not hold it"},
 	{"internal/kv", []string{
 		"internal/kv/...", "internal/store/...", "internal/audit/...", "internal/app",
 	}, "only views bound to a grant reach the data"},
-	{"internal/kv/pebblekv", []string{"internal/app", "test/...", "internal/store", "internal/audit", "internal/kv/...", "internal/item"}, "backends are chosen in one place"},
-	{"internal/kv/pgkv", []string{"internal/app", "test/...", "internal/kv/..."}, "backends are chosen in one place"},
+	{"internal/kv/pebblekv", []string{"internal/app"}, "backends are chosen in one place"},
+	{"internal/kv/pgkv", []string{"internal/app"}, "backends are chosen in one place"},
+	{"internal/kv/memkv", []string{"internal/app"}, "backends are chosen in one place"},
 	{"internal/pipeline", []string{
 		"api/...", "service/...", "internal/app", "internal/codegen/...",
 	}, "the pipeline calls services, through generated code, and nothing else calls into it"},
-	{"service/...", []string{"service/...", "internal/app", "test/..."}, "nothing below a service may depend on one"},
-	{"api/...", []string{"service/...", "internal/app", "internal/identity/...", "test/..."}, "shapes of the wire stay at the edge"},
+	{"internal/audit", []string{
+		"internal/app", "internal/pipeline", "service/bulkhead", "service/cloudtrail",
+	}, "the pipeline records, and two services show the record; a handler that writes audit events can forget to"},
+	{"service/...", []string{"service/...", "internal/app"}, "nothing below a service may depend on one"},
+	{"api/...", []string{"service/...", "internal/app"}, "shapes of the wire stay at the edge"},
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
-		"api/...", "service/cognitoidp", "service/cognitoidentity", "test/...",
+		"api/...", "service/cognitoidp", "service/cognitoidentity", "internal/client", "internal/demo",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
+	{"os/exec", []string{"test/..."}, "the server starts no programs"},
+	{"unsafe", nil, "memory safety is part of the boundary"},
+}
+
+// foundations are packages that rest on few others: all that each may import of this module, and what it may not of
+// the standard library.
+var foundations = []struct {
+	name   string
+	on     []string
+	never  []string
+	reason string
+}{
+	{"internal/fault", nil, []string{"net/http"}, "an error knows no wire"},
+	{"internal/policy", nil, []string{"net/http", "os", "time/tzdata"}, "the engine and the prover share one language, which is pure"},
+	{"internal/kv", []string{"internal/keyorder"}, nil, "a backend knows bytes and no meaning"},
+	{"internal/keyring", nil, nil, "keys depend on nothing that could be made to leak them"},
+	{"internal/item", []string{"internal/fault", "internal/keyorder", "internal/protocol/jsoncodec"}, []string{"encoding/json", "reflect"},
+		"the semantics of tables are pure, and rows are coded in one pass"},
+	{"internal/client", nil, nil, "a client of the server is outside of it"},
+	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
+}
+
+// callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.
+var callers = []struct {
+	called string
+	by     []string
+	reason string
+}{
+	{`pipeline\.NewOp`, []string{"api/", "internal/codegen/"},
+		"only generated code makes operations, so that none exists without its requirements"},
+	{`audit\.(Log|Event|Ticket|Open)`, []string{"internal/audit/", "internal/pipeline/", "internal/app/"},
+		"only the pipeline writes the audit log; services read it"},
 }
 
 type pkg struct {
 	ImportPath string
 	Imports    []string
-	Standard   bool
 }
 
 func TestImports(t *testing.T) {
@@ -47,32 +88,34 @@ func TestImports(t *testing.T) {
 	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		for _, imp := range p.Imports {
-			checkImport(t, name, strings.TrimPrefix(imp, module))
+			checkImport(t, name, strings.TrimPrefix(imp, module), strings.HasPrefix(imp, module))
 		}
 	}
 }
 
-func checkImport(t *testing.T, name, imported string) {
+func checkImport(t *testing.T, name, imported string, ours bool) {
 	t.Helper()
-	for _, r := range rules {
-		if !covers(r.imported, imported) || covers(r.imported, name) {
-			continue
-		}
-		allowed := false
-		for _, by := range r.by {
-			allowed = allowed || covers(by, name)
-		}
-		if !allowed {
+	for _, r := range importers {
+		if covers(imported, r.imported) && !covers(name, r.imported) && !covers(name, r.by...) {
 			t.Errorf("%s imports %s: %s", name, imported, r.reason)
 		}
 	}
+	for _, f := range foundations {
+		if name == f.name && (ours && !covers(imported, f.on...) || covers(imported, f.never...)) {
+			t.Errorf("%s imports %s: %s", name, imported, f.reason)
+		}
+	}
 }
 
-func covers(pattern, name string) bool {
-	if dir, ok := strings.CutSuffix(pattern, "/..."); ok {
-		return name == dir || strings.HasPrefix(name, dir+"/")
+// covers reports whether one of the patterns stands for the name.
+func covers(name string, patterns ...string) bool {
+	for _, p := range patterns {
+		dir, below := strings.CutSuffix(p, "/...")
+		if name == dir || below && strings.HasPrefix(name, dir+"/") {
+			return true
+		}
 	}
-	return name == pattern
+	return false
 }
 
 func packages(t *testing.T) []pkg {
@@ -93,18 +136,67 @@ func packages(t *testing.T) []pkg {
 	}
 }
 
-// Only generated code makes operations, so that none exists without its requirements.
-func TestOnlyGeneratedCodeMakesOperations(t *testing.T) {
+// A rule about a package that is gone protects nothing.
+func TestRulesNamePackages(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("git", "-C", "../..", "grep", "-l", `pipeline\.NewOp\[\?`, "--", "*.go").Output()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+	var names []string
+	for _, p := range packages(t) {
+		names = append(names, strings.TrimPrefix(p.ImportPath, module))
 	}
-	for _, f := range strings.Fields(string(out)) {
-		ok := strings.HasPrefix(f, "api/") || strings.HasPrefix(f, "internal/codegen/") || strings.HasPrefix(f, "internal/arch/")
-		if !ok {
-			t.Errorf("%s calls pipeline.NewOp; only generated code under api/ may", f)
+	check := func(patterns ...string) {
+		for _, p := range patterns {
+			found := false
+			for _, n := range names {
+				found = found || covers(n, p)
+			}
+			if !found && !standard(p) {
+				t.Errorf("a rule names %s, and there is no such package", p)
+			}
 		}
 	}
+	for _, r := range importers {
+		check(r.imported)
+		check(r.by...)
+	}
+	for _, f := range foundations {
+		check(f.name)
+		check(f.on...)
+	}
+}
+
+func standard(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return !slices.Contains([]string{"api", "cmd", "internal", "service", "test"}, top)
+}
+
+func TestCallers(t *testing.T) {
+	t.Parallel()
+	for _, c := range callers {
+		files := grep(t, c.called)
+		if len(files) == 0 {
+			t.Errorf("nothing calls %s; is the rule still about something?", c.called)
+		}
+		for _, f := range files {
+			allowed := strings.HasSuffix(f, "_test.go")
+			for _, dir := range c.by {
+				allowed = allowed || strings.HasPrefix(f, dir)
+			}
+			if !allowed {
+				t.Errorf("%s names %s: %s", f, c.called, c.reason)
+			}
+		}
+	}
+}
+
+func grep(t *testing.T, pattern string) []string {
+	t.Helper()
+	out, err := exec.Command("git", "-C", "../..", "grep", "-lwE", pattern, "--", "*.go").Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		return nil // no file has it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
 }
