@@ -13,8 +13,9 @@ import (
 // Work in the background is done in transactions of this many rows; what is left to do is on record, so that it goes on
 // after a restart, on any node.
 const (
-	chunk    = 500
-	workPoll = time.Minute
+	chunk     = 500
+	fillChunk = 50 // rows that are held in memory whole
+	workPoll  = time.Minute
 )
 
 // The kinds of jobs.
@@ -143,7 +144,7 @@ func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
 		if t.Indexes[i].ID != j.Index {
 			continue
 		}
-		j.After, err = system.Backfill(tx, j.Table, &t.schema, &t.schema.Indexes[i], j.After, chunk)
+		j.After, err = system.Backfill(tx, j.Table, &t.schema, &t.schema.Indexes[i], j.After, fillChunk)
 		if err != nil || j.After != nil {
 			return true, err
 		}

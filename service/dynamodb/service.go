@@ -8,6 +8,10 @@
 //     refused on global indexes as on AWS.
 //   - Provisioned throughput is kept and described, and not enforced.
 //   - BatchWriteItem is one transaction.
+//   - A write with ReturnValuesOnConditionCheckFailure ALL_OLD has ALL_OLD among its dynamodb:ReturnValues: a policy that
+//     keeps a caller from reading whole items by ReturnValues keeps it from reading them by a condition that fails.
+//   - The tenants of a guarded table are told no counts of rows by DescribeTable.
+//   - Streams, encryption under KMS keys, time to live, backups and global tables are refused, never accepted in silence.
 package dynamodb
 
 import (
