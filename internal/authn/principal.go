@@ -82,8 +82,9 @@ type Principal struct {
 	MFAAt time.Time
 	// Tenant is the tenant the principal acts for: the value of the declared tenant tag. Zero if none.
 	Tenant tenant.ID
-	// TenantInvalid is true when the tenant tag is there but its value is not of the declared language; such a
-	// principal owns no rows at all under the guard.
+	// TenantInvalid is true when the tenant tag is there but its value is not of the declared language, and for a session
+	// that one of a tenant made and that does not act for this tenant; such a principal owns no rows at all under the
+	// guard.
 	TenantInvalid bool
 	// Via is the service principal of the service that calls on the caller's behalf (aws:CalledVia, kms:ViaService),
 	// e.g. "dynamodb.amazonaws.com"; empty for a direct request.

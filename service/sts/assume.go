@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/sts"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -26,6 +27,7 @@ func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.Assu
 		return nil, err
 	}
 	p := newSession(role, *in.RoleSessionName, tags)
+	s.confine(c.Caller, p)
 	if p.SourceIdentity, err = sourceIdentity(c.Caller, in); err != nil {
 		return nil, err
 	}
@@ -72,6 +74,19 @@ func newSession(role *identity.RoleFacts, name string, tags authn.Tags) *authn.P
 	return &authn.Principal{
 		Kind: authn.AssumedRole, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, name),
 		RoleARN: role.ARN, UserID: role.ID + ":" + name, Name: name, Tags: all,
+	}
+}
+
+// confine keeps the guard over a session that a confined one makes. Policies see the tags that it has, as on AWS; but a
+// tenant's session must not become another tenant's or an operator's by assuming a role. One that was not yet any
+// tenant's, as that of a backend which signs in by a web identity, may become one's by a tag.
+func (s *Service) confine(caller, p *authn.Principal) {
+	own, invalid := s.catalog.Tenants().Of(p.Tags)
+	switch {
+	case invalid || !authz.Confined(caller):
+		return
+	case caller.TenantInvalid, own.IsZero(), !caller.Tenant.IsZero() && own != caller.Tenant:
+		p.TenantInvalid = true
 	}
 }
 

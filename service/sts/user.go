@@ -52,6 +52,7 @@ func (s *Service) GetFederationToken(_ context.Context, c *pipeline.Call, in *ap
 		Kind: authn.FederatedUser, Account: c.Account, ARN: arn.FederatedUser(c.Account, *in.Name), RoleARN: c.Caller.ARN,
 		UserID: c.Account + ":" + *in.Name, Name: *in.Name, Tags: tags, HasSessionPolicy: true,
 	}
+	s.confine(c.Caller, p)
 	if err := limit(p, in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}

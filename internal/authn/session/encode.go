@@ -17,8 +17,9 @@ const (
 	flagHasPolicy = 1 << iota
 	flagChained
 	flagMFA
+	flagTenantInvalid
 
-	knownFlags = flagHasPolicy | flagChained | flagMFA
+	knownFlags = flagHasPolicy | flagChained | flagMFA | flagTenantInvalid
 )
 
 var errClaims = errors.New("session token: malformed claims")
@@ -36,7 +37,8 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// encode appends the claims of p. Tenant and TenantInvalid are left out: they follow from the tags.
+// encode appends the claims of p. Tenant is left out: it follows from the tags. TenantInvalid may follow from where the
+// session comes from instead, so it is kept.
 func encode(b []byte, p *authn.Principal) []byte {
 	var flags byte
 	if p.HasSessionPolicy {
@@ -47,6 +49,9 @@ func encode(b []byte, p *authn.Principal) []byte {
 	}
 	if !p.MFAAt.IsZero() {
 		flags |= flagMFA
+	}
+	if p.TenantInvalid {
+		flags |= flagTenantInvalid
 	}
 	b = append(b, byte(p.Kind), flags)
 	b = binary.AppendVarint(b, p.IssuedAt.Unix())
@@ -140,6 +145,7 @@ func decode(b []byte) (*authn.Principal, error) {
 		return nil, errClaims
 	}
 	p.HasSessionPolicy, p.Chained = flags&flagHasPolicy != 0, flags&flagChained != 0
+	p.TenantInvalid = flags&flagTenantInvalid != 0
 	p.IssuedAt, p.ExpiresAt = r.time(), r.time()
 	if flags&flagMFA != 0 {
 		p.MFAAt = r.time()

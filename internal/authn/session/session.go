@@ -148,7 +148,8 @@ func additional(header []byte, accessKeyID string) []byte {
 }
 
 // Mint makes temporary credentials for p that are valid from now for ttl, in whole seconds. Everything of p is kept but
-// AccessKeyID, IssuedAt and ExpiresAt, which are those of the new session, and Tenant and Via. It fails with the modeled
+// AccessKeyID, IssuedAt and ExpiresAt, which are those of the new session, and Tenant, which follows from the tags unless
+// p.TenantInvalid says that there is none, and Via. It fails with the modeled
 // PackedPolicyTooLargeException if p does not fit into a token.
 func (s *Sealer) Mint(p *authn.Principal, now time.Time, ttl time.Duration) (*Credentials, error) {
 	if p.Kind == authn.Anonymous || p.Kind > authn.FederatedUser || ttl < time.Second {
@@ -235,6 +236,8 @@ func (s *Sealer) open(token, accessKeyID string) (*opened, *fault.Error) {
 		return nil, fault.Wrap(err, "open session token") // sealed by us, so it is our mistake
 	}
 	p.AccessKeyID = strings.Clone(accessKeyID)
-	p.Tenant, p.TenantInvalid = s.tenantOf(p.Tags)
+	if !p.TenantInvalid {
+		p.Tenant, p.TenantInvalid = s.tenantOf(p.Tags)
+	}
 	return &opened{p: p, secret: k.secretKey(accessKeyID, nonce)}, nil
 }

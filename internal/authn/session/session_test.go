@@ -110,6 +110,17 @@ func TestInvalidTenantStaysInvalid(t *testing.T) {
 	}
 }
 
+func TestLostTenantStaysLost(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, key(1))
+	p := full()
+	p.TenantInvalid = true
+	c := mint(t, s, p)
+	if p, _, err := s.Open(c.SessionToken, c.AccessKeyID, now); err != nil || !p.TenantInvalid || !p.Tenant.IsZero() {
+		t.Fatal(p, err)
+	}
+}
+
 func refused(t *testing.T, s *Sealer, token, id string, at time.Time, class fault.Class) {
 	t.Helper()
 	if p, secret, err := s.Open(token, id, at); !fault.IsClass(err, class) || p != nil || secret != nil {
