@@ -35,7 +35,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		return nil, err
 	}
 	identities, err := cognitoidentity.New(cognitoidentity.Config{
-		DB: a.db, Keyring: a.keys, Tokens: tokens, Catalog: a.catalog, UserPool: a.userPool,
+		DB: a.db, Keyring: a.keys, Tokens: tokens, Catalog: a.catalog, UserPool: a.userPool, Active: pools.Active,
 	})
 	if err != nil {
 		return nil, err

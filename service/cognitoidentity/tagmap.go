@@ -27,14 +27,15 @@ func (s *Service) SetPrincipalTagAttributeMap(ctx context.Context, call *pipelin
 		return nil, err
 	}
 	name := deref(in.IdentityProviderName)
+	// before the transaction, since it reads user pools; a map of a provider that is removed meanwhile has no effect
+	prov, err := s.configured(ctx, c.pool, name)
+	if err != nil {
+		return nil, err
+	}
+	if prov == nil {
+		return nil, invalid("The identity provider %s is not one of this identity pool.", name)
+	}
 	_, err = c.change(func(p *pool) error {
-		prov, err := s.configured(ctx, p, name)
-		if err != nil {
-			return err
-		}
-		if prov == nil {
-			return invalid("The identity provider %s is not one of this identity pool.", name)
-		}
 		if p.TagMaps == nil {
 			p.TagMaps = map[string]tagMap{}
 		}

@@ -3,7 +3,11 @@
 package memkv
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -16,7 +20,11 @@ type DB struct {
 	gate   *gate.Gate
 	root   atomic.Pointer[node]
 	writer chan struct{} // holds one token; who has it may replace root
+	inside sync.Map      // ids of goroutines that run an Update
 }
+
+// ErrNested is returned for a transaction within an Update of the same goroutine: on PostgreSQL it waits for itself.
+var ErrNested = errors.New("memkv: a transaction within an Update")
 
 var _ kv.DB = (*DB)(nil)
 
@@ -44,8 +52,29 @@ func (db *DB) begin(ctx context.Context) error {
 	return nil
 }
 
+// enter marks the goroutine as within an Update. Tests run on this backend, so that they find what would hang on
+// others.
+func (db *DB) enter() (leave func(), err error) {
+	id := goroutine()
+	if _, nested := db.inside.LoadOrStore(id, nil); nested {
+		return nil, ErrNested
+	}
+	return func() { db.inside.Delete(id) }, nil
+}
+
+// goroutine is the number of the calling goroutine, which only its stack trace tells.
+func goroutine() string {
+	var b [32]byte
+	text := b[len("goroutine "):runtime.Stack(b[:], false)]
+	id, _, _ := bytes.Cut(text, []byte(" "))
+	return string(id)
+}
+
 // View implements kv.DB.
 func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
+	if _, nested := db.inside.Load(goroutine()); nested {
+		return ErrNested
+	}
 	if err := db.begin(ctx); err != nil {
 		return err
 	}
@@ -55,6 +84,11 @@ func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // Update implements kv.DB. It must not be called from within a transaction.
 func (db *DB) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	leave, err := db.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if err := db.begin(ctx); err != nil {
 		return err
 	}
