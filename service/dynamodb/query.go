@@ -94,6 +94,6 @@ func (s *Service) Scan(ctx context.Context, c *pipeline.Call, in *api.ScanInput)
 }
 
 func count(n int) *int32 {
-	c := int32(n) //nolint:gosec // a page holds at most 1 MB
+	c := int32(n) // a page holds at most 1 MB
 	return &c
 }
