@@ -17,7 +17,7 @@ import (
 func newAccount() *cobra.Command {
 	r := &remote{}
 	cmd := &cobra.Command{
-		Use: "account", Short: "Make and list accounts", Args: cobra.NoArgs,
+		Use: "account", Short: "Make and list accounts", Args: cobra.NoArgs, RunE: showHelp,
 		Example: "  bulkhead account create --name staging --email staging@example.com\n  bulkhead account list --json",
 	}
 	r.flags(cmd)

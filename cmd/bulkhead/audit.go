@@ -34,7 +34,7 @@ var errTampered = errors.New("the audit log is not what was written")
 func newAudit() *cobra.Command {
 	r := &remote{}
 	cmd := &cobra.Command{
-		Use: "audit", Short: "Follow and verify the audit log", Args: cobra.NoArgs,
+		Use: "audit", Short: "Follow and verify the audit log", Args: cobra.NoArgs, RunE: showHelp,
 		Example: "  bulkhead audit tail --tenant acme\n  bulkhead audit anchors > anchors.txt\n" +
 			"  bulkhead audit verify --anchors anchors.txt\n  bulkhead audit verify --offline --data ./data",
 	}
@@ -84,6 +84,7 @@ type tail struct {
 }
 
 func (t *tail) run(ctx context.Context, from time.Time, once bool) error {
+	began := time.Now()
 	for {
 		events, err := t.page(ctx, from)
 		if err != nil {
@@ -92,10 +93,14 @@ func (t *tail) run(ctx context.Context, from time.Time, once bool) error {
 			}
 			return err
 		}
+		// Each look at the log is an event of its own, so that "so far" must end where this began.
 		fresh := 0
 		for i := range events {
 			e := &events[i]
 			if _, again := t.seen[e.ID]; again {
+				continue
+			}
+			if once && e.at().After(began) {
 				continue
 			}
 			fresh++

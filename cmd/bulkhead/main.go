@@ -31,16 +31,35 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
+	ran := false
+	noteRuns(root, &ran)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "bulkhead:", err)
-	if errors.As(err, &usageError{}) {
+	if !ran || errors.As(err, &usageError{}) {
 		return exitUsage
 	}
 	return exitFailure
 }
+
+// noteRuns has every command say that it began to run: an error from before is one in the command line.
+func noteRuns(cmd *cobra.Command, ran *bool) {
+	if begin := cmd.RunE; begin != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*ran = true
+			return begin(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		noteRuns(sub, ran)
+	}
+}
+
+// showHelp is what a command does that only has others below it. Without it cobra would answer a mistyped one with help
+// and success.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -52,7 +71,7 @@ func newRoot() *cobra.Command {
 			"  bulkhead serve --data ./data        run the server on 127.0.0.1:4600\n" +
 			"  bulkhead tenant create acme         onboard a tenant",
 		SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs,
+		Args: cobra.NoArgs, RunE: showHelp,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}

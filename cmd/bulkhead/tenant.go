@@ -44,7 +44,7 @@ func newTenant() *cobra.Command {
 		Short: "Onboard, list and off-board tenants",
 		Example: "  bulkhead tenant create acme --user-pool us-east-1_AbCdEfGhI\n" +
 			"  bulkhead tenant list --json\n  bulkhead tenant delete acme --pending-days 7",
-		Args: cobra.NoArgs,
+		Args: cobra.NoArgs, RunE: showHelp,
 	}
 	r.flags(cmd)
 	cmd.AddCommand(newTenantCreate(r), newTenantList(r), newTenantShow(r), newTenantDelete(r))

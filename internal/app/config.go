@@ -92,10 +92,12 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	if err := c.validateIssuer(); err != nil {
-		return err
+	for _, check := range []func() error{c.validateIssuer, c.validateStore, c.validateListen} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return c.validateListen()
+	return nil
 }
 
 func (c *Config) validateIssuer() error {

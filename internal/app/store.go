@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,8 +26,21 @@ func OpenStore(ctx context.Context, c *Config, log *slog.Logger) (kv.DB, error) 
 		return pebblekv.Open(dir, pebblekv.Options{Logger: log})
 	case c.Store == "memory":
 		return memkv.New(), nil
-	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
+	case isPostgres(c.Store):
 		return pgkv.Open(ctx, c.Store, pgkv.Options{})
 	}
-	return nil, fmt.Errorf("--store %q is none of pebble, memory and postgres://…", c.Store)
+	return nil, c.validateStore()
+}
+
+// validateStore refuses a store that is none. It says nothing of what is in it, which may be a mistyped URL with a
+// password.
+func (c *Config) validateStore() error {
+	if c.Store == "pebble" || c.Store == "memory" || isPostgres(c.Store) {
+		return nil
+	}
+	return errors.New("--store is none of pebble, memory and postgres://…")
+}
+
+func isPostgres(name string) bool {
+	return strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://")
 }
