@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -219,11 +221,21 @@ func (c *Call) executeWithIntent(ctx context.Context, op *Op, out *authz.Outcome
 
 // execute runs the operation. A row that the guard keeps back turns into the denial it is.
 func (c *Call) execute(ctx context.Context, op *Op, out *authz.Outcome, in any) (any, error) {
-	result, err := op.execute(ctx, c, in)
+	result, err := c.run(ctx, op, in)
 	if err == nil || !errors.Is(err, authz.ErrForeignRow) || out.Decided == nil {
 		return result, err
 	}
 	d := *out.Decided
 	d.Guard = true
 	return nil, fault.From(c.denied(op, &authz.Outcome{Decided: &d})).With(authz.ErrForeignRow)
+}
+
+// run calls the handler. A panic in it fails the one request, which is audited as any failure.
+func (c *Call) run(ctx context.Context, op *Op, in any) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, fault.Wrap(fmt.Errorf("%v\n%s", p, debug.Stack()), "panic in "+op.Name)
+		}
+	}()
+	return op.execute(ctx, c, in)
 }
