@@ -249,7 +249,7 @@ func (t *Ticket) Done(ctx context.Context, e *Event) error {
 // add puts an event into the current batch. Only outcomes are let in while writing fails.
 func (l *Log) add(ctx context.Context, e *Event, o op, urgent bool) (*wait, error) {
 	l.complete(e)
-	buf := buffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
+	buf := buffers.Get().(*[]byte) // the pool holds nothing else
 	defer buffers.Put(buf)
 	*buf = appendPayload((*buf)[:0], e)
 	l.mu.Lock()

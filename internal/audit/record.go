@@ -76,15 +76,15 @@ func stamp(t time.Time) uint64 {
 	if t.Unix() < 0 {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // not negative
+	return uint64(t.UnixNano()) // not negative
 }
 
-func unstamp(n uint64) time.Time { return time.Unix(0, int64(n)).UTC() } //nolint:gosec // made by stamp
+func unstamp(n uint64) time.Time { return time.Unix(0, int64(n)).UTC() } // made by stamp
 
 // appendShort appends a text after its length. Account and tenant ids have at most 256 bytes.
 func appendShort(b []byte, s string) []byte {
 	s = s[:min(len(s), 1<<16-1)]
-	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...) //nolint:gosec // cut above
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...) // cut above
 }
 
 var errPayload = fmt.Errorf("%w: an event is not well-formed", ErrTampered)

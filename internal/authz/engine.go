@@ -139,7 +139,7 @@ func (e *Engine) open(r *Request) Outcome {
 }
 
 func (e *Engine) decide(d *Decided, r *Request, c *Check, mine *PrincipalPolicies) {
-	keys := e.contexts.Get().(*policy.Context) //nolint:errcheck // the pool holds nothing else
+	keys := e.contexts.Get().(*policy.Context) // the pool holds nothing else
 	e.fill(keys, r, c)
 	req, ps := question(r, c, mine, keys)
 	*d = Decided{Check: c, Decision: policy.Evaluate(&req, &ps), engine: e, request: r, mine: mine}

@@ -25,7 +25,6 @@ type grant struct {
 	service string // "dynamodb": the space of records it opens
 	access  Access
 	caller  *authn.Principal
-	region  string
 	// resources the grant covers, one for each check.
 	resources []granted
 	// hid is set by a view that left foreign rows out.

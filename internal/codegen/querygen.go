@@ -86,7 +86,7 @@ func (g *queryGen) readElem(ref *Ref) string {
 }
 
 func (g *queryGen) collection(w *file, c *collection) {
-	typ := ""
+	var typ string
 	if c.shape.Type == "list" {
 		elem, _ := g.t.goType(c.shape.Member.Shape)
 		w.useType(g.t, c.shape.Member.Shape)

@@ -61,7 +61,7 @@ func TestOthersRead(t *testing.T) {
 	if err := json.Unmarshal(text, &set); err != nil {
 		t.Fatal(err)
 	}
-	jws, err := gojose.ParseSigned(compact, []gojose.SignatureAlgorithm{gojose.RS256})
+	jws, err := gojose.ParseSignedCompact(compact, []gojose.SignatureAlgorithm{gojose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

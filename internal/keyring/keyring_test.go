@@ -314,8 +314,8 @@ func TestNothingPrints(t *testing.T) {
 
 func TestMaterial(t *testing.T) {
 	t.Parallel()
-	var zero Material
-	if zero.Bytes() != nil || !zero.IsZero() || zero.Equal(zero) {
+	var zero, none Material
+	if zero.Bytes() != nil || !zero.IsZero() || zero.Equal(none) {
 		t.Error("the zero Material is a key")
 	}
 	zero.Wipe()

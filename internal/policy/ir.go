@@ -111,8 +111,8 @@ type Pattern struct {
 type shape uint8
 
 const (
-	// mixed patterns need their parts walked.
-	mixed shape = iota
+	// The zero value: patterns whose parts are walked.
+	_ shape = iota
 	// exact patterns are their prefix.
 	exact
 	// prefixed patterns are their prefix and one "*".

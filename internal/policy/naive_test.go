@@ -278,7 +278,7 @@ func (n *naive) condition(op, key string, want []string, version string, allow b
 				sawUnknown = true
 			}
 		}
-		return negated && !(sawUnknown && allow)
+		return negated && (!sawUnknown || !allow)
 	}
 	if len(values) == 0 || quantified && empty {
 		if quantifier == "ForAnyValue" || quantifier == "" && !negated {
@@ -340,7 +340,7 @@ func (n *naive) resource(st document, version string, allow bool) bool {
 			sawUnknown = true
 		}
 	}
-	return not && !(sawUnknown && allow)
+	return not && (!sawUnknown || !allow)
 }
 
 // principal follows "AWS JSON policy elements: Principal" and "NotPrincipal". It returns how the caller is named:

@@ -159,8 +159,7 @@ func (d *dateReader) clock(at int) (seconds, nanos int) {
 	if !d.ok {
 		return 0, 0
 	}
-	hour, minute, second := d.two(':', 23), 0, 0
-	minute = d.number(2)
+	hour, minute, second := d.two(':', 23), d.number(2), 0
 	if d.ok && d.take(':') {
 		second = d.number(2)
 		if d.ok && d.take('.') {

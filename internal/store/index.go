@@ -2,6 +2,7 @@ package store
 
 import (
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/keyorder"
 )
 
 // index reads one secondary index of a table under the table's RowRule: an entry is shown if the row it stands for is.
@@ -47,7 +48,7 @@ func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func(
 		if r.Reverse {
 			rng.End = at
 		} else {
-			rng.Start = append(at, 0)
+			rng.Start = keyorder.After(at)
 		}
 	}
 	return x.rows.scan(rng, nil, yield)

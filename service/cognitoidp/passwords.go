@@ -27,7 +27,7 @@ type passwordPolicy struct {
 const (
 	maxPasswordLength  = 256
 	defaultTemporary   = 7
-	passwordSymbols    = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-"
+	passwordSymbols    = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-" //nolint:gosec // which characters count as symbols
 	lowerLetters       = "abcdefghijkmnopqrstuvwxyz"
 	upperLetters       = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 	digits             = "23456789"
@@ -67,7 +67,7 @@ func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 
 // check returns InvalidPasswordException for a password that the policy does not allow, in AWS's order and words.
 func (p passwordPolicy) check(password string) error {
-	wrong := ""
+	var wrong string
 	switch {
 	case utf8.RuneCountInString(password) < int(p.MinimumLength):
 		wrong = "Password not long enough"

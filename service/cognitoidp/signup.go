@@ -129,7 +129,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		if u.Status != api.UserStatusTypeUnconfirmed {
 			return invalid("User is already confirmed.")
 		}
-		sends := false
+		var sends bool
 		if to, sends = c.pool.signUpDestination(u); !sends {
 			return invalid("Auto verification not turned on.")
 		}

@@ -315,7 +315,7 @@ func TestWellKnown(t *testing.T) {
 	}
 	tok := w.tokens(w.app, "ana")
 	for _, compact := range []string{*tok.IdToken, *tok.AccessToken} {
-		jws, err := gojose.ParseSigned(compact, []gojose.SignatureAlgorithm{gojose.RS256})
+		jws, err := gojose.ParseSignedCompact(compact, []gojose.SignatureAlgorithm{gojose.RS256})
 		if err != nil {
 			t.Fatal(err)
 		}

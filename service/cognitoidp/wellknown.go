@@ -61,7 +61,7 @@ func (s *Service) public(document func(*pool) (any, error)) http.HandlerFunc {
 			h.Set("Cache-Control", "no-store")
 		}
 		w.WriteHeader(status)
-		_, _ = w.Write(body) // a client that left is nobody to tell
+		_, _ = w.Write(body) //nolint:gosec // JSON of our own making; a client that left is nobody to tell
 	}
 }
 

@@ -119,7 +119,7 @@ func (j *job) run(requests [][]byte) report {
 		if err != nil {
 			return report{Err: err.Error()}
 		}
-		defer c.Close() //nolint:errcheck // nothing more is read
+		defer c.Close() //nolint:errcheck,revive // all stay open until the end, where nothing more is read
 		conns[i] = c
 	}
 	var (

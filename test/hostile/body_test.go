@@ -106,7 +106,7 @@ func TestOversizedBodies(t *testing.T) {
 				if err != nil {
 					return // the server closed the connection in the middle of the body, which refuses it
 				}
-				resp.Body.Close()
+				resp.Body.Close() //nolint:errcheck // nothing of it was wanted
 				runtime.ReadMemStats(&after)
 				if resp.StatusCode != http.StatusRequestEntityTooLarge && resp.StatusCode != http.StatusBadRequest {
 					t.Errorf("HTTP %d", resp.StatusCode)

@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	c := app.DefaultConfig()
 	c.Data, c.Store, c.Logger = dir, "memory", slog.New(slog.DiscardHandler)
 	c.RootAccessKeyID, c.RootSecretAccessKey = rootID, rootPass
@@ -103,7 +103,7 @@ func send(tb testing.TB, req *http.Request) (int, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		tb.Fatal(err)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -205,5 +207,27 @@ func TestTenantsKeepTheGuard(t *testing.T) {
 	}
 	if w.mayGet(t, acme, "globex") {
 		t.Error("the guard is gone")
+	}
+}
+
+// The built-in provider of identity pools is one issuer, by https; keys that anybody on the way could give are not its.
+func TestIdentityPoolsHaveOneIssuer(t *testing.T) {
+	segment := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	now := time.Now().Unix()
+	for issuer, want := range map[string]string{
+		"http://cognito-identity.amazonaws.com":   "No OpenIDConnect provider found in your account",
+		"HTTPS://cognito-identity.amazonaws.com":  "No OpenIDConnect provider found in your account",
+		"x://cognito-identity.amazonaws.com":      "No OpenIDConnect provider found in your account",
+		"cognito-identity.amazonaws.com":          "No OpenIDConnect provider found in your account",
+		"https://cognito-identity.amazonaws.com/": "No OpenIDConnect provider found in your account",
+		"https://cognito-identity.amazonaws.com":  "retrieve verification key",
+	} {
+		token := segment(`{"alg":"RS256","kid":"k"}`) + "." + segment(fmt.Sprintf(
+			`{"iss":%q,"aud":"us-east-1:pool","sub":"s","iat":%d,"exp":%d}`, issuer, now, now+600)) + "." + segment("signature")
+		status, body := query(t, root, "sts", "2011-06-15", "AssumeRoleWithWebIdentity", "RoleArn",
+			"arn:aws:iam::000000000000:role/none", "RoleSessionName", "session", "WebIdentityToken", token)
+		if status != http.StatusBadRequest || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", issuer, status, body)
+		}
 	}
 }

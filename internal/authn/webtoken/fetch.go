@@ -117,7 +117,7 @@ func (v *Verifier) get(ctx context.Context, u string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetch: status %d", resp.StatusCode)
 	}

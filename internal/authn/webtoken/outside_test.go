@@ -43,7 +43,7 @@ func newIDP(t *testing.T, edit func(*Options)) *idp {
 		p.mu.Unlock()
 		switch r.URL.Path {
 		case "/.well-known/openid-configuration":
-			fmt.Fprint(w, doc())
+			fmt.Fprint(w, doc()) //nolint:errcheck // the client notices
 		case "/jwks":
 			jwks(w, r)
 		default:
@@ -165,7 +165,7 @@ func TestStaleWhileError(t *testing.T) {
 func TestBadIssuers(t *testing.T) {
 	t.Parallel()
 	text := func(s string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s) }
+		return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s) } //nolint:errcheck // the client notices
 	}
 	other := httptest.NewTLSServer(text(`{"keys":[]}`))
 	t.Cleanup(other.Close)
@@ -216,7 +216,7 @@ func TestGarbageBesideAGoodKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.set(nil, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"keys":[{"kty":"new"},%s,{"kty":"oct","k":"AAAA","kid":"k1"}]}`, k)
+		fmt.Fprintf(w, `{"keys":[{"kty":"new"},%s,{"kty":"oct","k":"AAAA","kid":"k1"}]}`, k) //nolint:errcheck // the client notices
 	})
 	if err := p.verify(t, p.token(t, rsaKey, "k1")); err != nil {
 		t.Fatal(err)

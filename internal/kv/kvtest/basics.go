@@ -160,13 +160,13 @@ func rollback(t *testing.T, db kv.DB) {
 		}
 		return mine
 	})
-	if err != mine {
+	if err != mine { //nolint:errorlint // the contract is the error itself
 		t.Errorf("Update returned %v, want the error of fn as it is", err)
 	}
 	wantValue(t, db, "a", "1")
 	wantValue(t, db, "b", "-")
 
-	if err := db.View(t.Context(), func(kv.Reader) error { return mine }); err != mine {
+	if err := db.View(t.Context(), func(kv.Reader) error { return mine }); err != mine { //nolint:errorlint // as above
 		t.Errorf("View returned %v, want the error of fn as it is", err)
 	}
 

@@ -3,6 +3,7 @@ package kvtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -31,7 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.DB) {
 					t.Parallel()
 					db := open(t)
 					t.Cleanup(func() {
-						if err := db.Close(); err != nil && err != kv.ErrClosed {
+						if err := db.Close(); err != nil && !errors.Is(err, kv.ErrClosed) {
 							t.Errorf("Close: %v", err)
 						}
 					})

@@ -33,6 +33,9 @@ const DefaultCacheSize = 64 << 20
 // DefaultMemTableSize is how much of the latest writes is gathered in memory, unless Options say otherwise, in bytes.
 const DefaultMemTableSize = 32 << 20
 
+// memTablesAtOnce is how many memory tables there are at once while writes do not outrun the disk.
+const memTablesAtOnce = 3
+
 // Options of a store. The zero value is ready for use.
 type Options struct {
 	// FS is where the files are; nil is the operating system's.
@@ -90,7 +93,9 @@ func Open(dir string, o Options) (opened *DB, err error) {
 	if o.MemTableSize == 0 {
 		o.MemTableSize = DefaultMemTableSize
 	}
-	db := &DB{dir: dir, log: o.Logger, cache: pebble.NewCache(o.CacheSize), memTable: o.MemTableSize, switched: make(chan struct{})}
+	// Pebble takes memory tables out of the cache: the one being written, those being flushed, one kept for the next.
+	cache := pebble.NewCache(o.CacheSize + memTablesAtOnce*int64(o.MemTableSize))
+	db := &DB{dir: dir, log: o.Logger, cache: cache, memTable: o.MemTableSize, switched: make(chan struct{})}
 	db.fs = newGuardFS(o.FS, db.fail)
 	db.durable.init()
 	db.stall.init()
@@ -229,7 +234,7 @@ func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, alone bool) (re
 		c, err = db.commit(t, true)
 	}
 	switch {
-	case err == errConflict || t.doomed: // doomed: whatever fn has made of it
+	case errors.Is(err, errConflict) || t.doomed: // doomed: whatever fn has made of it
 		return true, nil
 	case err != nil || c == nil:
 		return false, t.settle(err)

@@ -1,6 +1,7 @@
 package pebblekv
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -89,7 +90,7 @@ type cutFile struct {
 func (f *cutFile) Read(p []byte) (int, error) {
 	n, err := f.ReadAt(p, f.off)
 	f.off += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err

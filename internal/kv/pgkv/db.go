@@ -172,7 +172,7 @@ func (e *retryError) Error() string { return e.err.Error() }
 // backoff waits for a random time that grows with n.
 func backoff(ctx context.Context, n int) error {
 	limit := min(time.Millisecond<<min(n, 10), maxBackoff)
-	timer := time.NewTimer(rand.N(limit))
+	timer := time.NewTimer(rand.N(limit)) //nolint:gosec // chance that spreads load needs no secrecy
 	defer timer.Stop()
 	select {
 	case <-timer.C:
