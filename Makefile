@@ -43,6 +43,7 @@ fuzz:
 # The AWS SDKs and the AWS CLI, unpatched, against the server.
 conformance: tools build
 	$(PG) test/conformance/run.sh
+	$(PG) test/conformance/demo.sh
 	test/conformance/readme.sh $(CACHE)/venv
 
 # The clients' packages, from PyPI and npm, kept in $(CACHE).

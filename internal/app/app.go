@@ -80,11 +80,21 @@ func (a *App) openKeys(ctx context.Context) error {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
+	if err := a.lockData(); err != nil {
+		return err
+	}
 	return a.loadKeys(ctx, true)
 }
 
 // readKeys opens the root key of data that exists.
-func (a *App) readKeys(ctx context.Context) error { return a.loadKeys(ctx, false) }
+func (a *App) readKeys(ctx context.Context) error {
+	if a.config.Store == "pebble" {
+		if err := a.lockData(); err != nil {
+			return err
+		}
+	}
+	return a.loadKeys(ctx, false)
+}
 
 func (a *App) loadKeys(ctx context.Context, create bool) error {
 	o := keyring.Options{File: filepath.Join(a.config.Data, "root.key"), Create: create}
