@@ -437,6 +437,12 @@ func TestOIDCProviders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, other := range []string{"arn:x:iam::", "arn:aws:iam:us-east-1:"} { // another name than policies know it by
+		other += strings.TrimPrefix(*a, "arn:aws:iam::")
+		_, err := call(s, s.root, s.need.AddClientIDToOpenIDConnectProvider, s.AddClientIDToOpenIDConnectProvider,
+			&api.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: &other, ClientID: p("c3")})
+		refused(t, err, "NoSuchEntityException", "OpenIDConnect Provider not found for arn "+other)
+	}
 	fact, err := s.catalog.OIDCProvider(context.Background(), account, "cognito-idp.us-east-1.amazonaws.com/us-east-1_abc")
 	if err != nil || fact == nil || !slices.Equal(fact.ClientIDs, []string{"c1", "c2"}) || !strings.HasPrefix(fact.Issuer(), "https://") {
 		t.Errorf("provider %+v, %v", fact, err)

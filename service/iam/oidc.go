@@ -108,7 +108,8 @@ func providerOf(v *identity.View, providerARN string) (*identity.OIDCProvider, e
 		return nil, noProvider(providerARN)
 	}
 	p, err := v.OIDC(at)
-	if err == nil && p == nil {
+	// policies know the provider by its one name
+	if err == nil && (p == nil || p.ARN() != providerARN) {
 		err = noProvider(providerARN)
 	}
 	return p, err

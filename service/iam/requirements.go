@@ -98,7 +98,7 @@ func (r *requirements) provider(s *authz.Scope, operation string, providerARN *s
 		n.err = err
 		return n
 	}
-	if p != nil {
+	if p != nil && p.ARN() == n.res.ARN {
 		n.tagged(p.Tags)
 	}
 	return n
