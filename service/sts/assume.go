@@ -18,7 +18,7 @@ import (
 
 // AssumeRole makes a session of a role.
 func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.AssumeRoleInput) (*api.AssumeRoleOutput, error) {
-	role, err := s.role(ctx, *in.RoleArn)
+	role, err := s.role(ctx, c, *in.RoleArn)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +53,11 @@ func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.Assu
 	return out, nil
 }
 
-// role returns the role of an authorized request; it was there when its trust policy allowed the request.
-func (s *Service) role(ctx context.Context, roleARN string) (*identity.RoleFacts, error) {
+// role returns the role of an authorized request. It was there when its trust policy allowed the request; one that was
+// made anew under its name since then has another.
+func (s *Service) role(ctx context.Context, c *pipeline.Call, roleARN string) (*identity.RoleFacts, error) {
 	role, err := s.catalog.Role(ctx, roleARN)
-	if err == nil && role == nil {
+	if _, _, id := c.Grant.Resource(0); err == nil && (role == nil || role.ID != id) {
 		err = fault.New(fault.AccessDenied, "Not authorized to perform sts:AssumeRole")
 	}
 	return role, err

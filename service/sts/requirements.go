@@ -99,7 +99,7 @@ func roleResource(roleARN string, role *identity.RoleFacts) authz.Resource {
 		}
 		return res
 	}
-	res.ARN, res.Account, res.Tags, res.Policy = role.ARN, role.Account, role.Tags, &role.Trust
+	res.ARN, res.Account, res.ID, res.Tags, res.Policy = role.ARN, role.Account, role.ID, role.Tags, &role.Trust
 	return res
 }
 

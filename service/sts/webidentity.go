@@ -33,7 +33,7 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, c *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	role, err := s.role(ctx, *in.RoleArn)
+	role, err := s.role(ctx, c, *in.RoleArn)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *Service) verify(ctx context.Context, in *api.AssumeRoleWithWebIdentityI
 
 // provider sets the identity's provider and returns the audiences it is registered for.
 func (s *Service) provider(ctx context.Context, id *webIdentity, issuer string, in *api.AssumeRoleWithWebIdentityInput) ([]string, error) {
-	if id.name == identityPools {
+	if issuer == "https://"+identityPools { // this very issuer, which is in this server: no other has its keys
 		id.provider = identityPools
 		// any pool: which one is for the trust policy to say, by the aud key
 		return []string{claimedAudience(*in.WebIdentityToken)}, nil
@@ -104,7 +104,7 @@ func (s *Service) provider(ctx context.Context, id *webIdentity, issuer string, 
 	if err != nil {
 		return nil, err
 	}
-	if p == nil {
+	if p == nil || p.Issuer() != issuer { // not by another scheme: the keys of http are anybody's on the way
 		return nil, none
 	}
 	id.provider = p.ARN()
