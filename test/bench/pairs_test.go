@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -55,6 +56,8 @@ type result struct {
 	low, high   float64
 	pairs       int
 	rate, floor float64
+	// cpu and floorCPU are the server process's, with what it does after the answers, in µs an operation.
+	cpu, floorCPU float64
 }
 
 var results []result
@@ -67,7 +70,7 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 		floors, aims = nil, nil
 	}
 	ratios := make([][]float64, len(floors))
-	rates := make([][]float64, len(floors)+1)
+	rates, cpus := make([][]float64, len(floors)+1), make([][]float64, len(floors)+1)
 	sides := append([]side{own}, floors...)
 	for _, s := range sides { // warm, unmeasured
 		if _, err := s.run(turn / 4); err != nil {
@@ -81,13 +84,15 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 		got := make([]float64, len(sides))
 		for i := range sides {
 			i = (i + n) % len(sides) // nobody always follows the same one
-			time.Sleep(rest)
+			before := cpuTime(b)
 			r, err := sides[i].run(turn)
 			if err != nil {
 				b.Fatalf("%s: %v", sides[i].name, err)
 			}
+			time.Sleep(rest)
 			got[i] = r
 			rates[i] = append(rates[i], r)
+			cpus[i] = append(cpus[i], (cpuTime(b)-before).Seconds()/(r*turn.Seconds())*1e6)
 		}
 		for i := range floors {
 			ratio := got[0] / got[i+1]
@@ -100,13 +105,24 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 	for i, f := range floors {
 		r := result{
 			path: path, of: f.name, aim: aims[i], ratio: median(ratios[i]), low: slices.Min(ratios[i]), high: slices.Max(ratios[i]),
-			pairs: len(ratios[i]), rate: median(rates[0]), floor: median(rates[i+1]),
+			pairs: len(ratios[i]), rate: median(rates[0]), floor: median(rates[i+1]), cpu: median(cpus[0]), floorCPU: median(cpus[i+1]),
 		}
 		results = append(results, r)
 		b.ReportMetric(r.ratio, "ratio/"+strings.ReplaceAll(f.name, " ", "-"))
 	}
 	b.ReportMetric(median(rates[0]), "op/s")
+	b.ReportMetric(median(cpus[0]), "cpu-µs/op")
 	b.ReportMetric(0, "ns/op") // an iteration is a round of turns: its length says nothing
+}
+
+// cpuTime is what this process, which is the server, has used so far.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func median(list []float64) float64 {
@@ -124,10 +140,10 @@ func printTable(w io.Writer) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "\npath\tbeside\tratio\tspread\tpairs\taim\treached\top/s here\tthere")
+	fmt.Fprintln(t, "\npath\tbeside\tratio\tspread\tpairs\taim\treached\top/s here\tthere\tCPU µs here\tthere")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%d\t%s\t%s\t%s\t%s\n", r.path, r.of, r.ratio, r.low, r.high, r.pairs,
-			r.aim.text, r.aim.reached(r.ratio), thousands(r.rate), thousands(r.floor))
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%d\t%s\t%s\t%s\t%s\t%.1f\t%.1f\n", r.path, r.of, r.ratio, r.low, r.high, r.pairs,
+			r.aim.text, r.aim.reached(r.ratio), thousands(r.rate), thousands(r.floor), r.cpu, r.floorCPU)
 	}
 	if err := t.Flush(); err != nil {
 		panic(err)
