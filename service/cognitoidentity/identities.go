@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -192,28 +193,24 @@ func (s *Service) ListIdentities(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	cur := s.cursor(c.pool.Account, "identities/"+c.pool.ID)
-	after, err := cur.read(in.NextToken)
+	page, err := s.page(call, "ListIdentities", c.pool.ID, in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	var all []*identityRecord
+	err = c.view(func(rec *store.Records) (err error) {
+		all, err = paging.Records[identityRecord](page, rec, identityPrefix(c.pool.ID), nil)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListIdentitiesOutput{Identities: []api.IdentityDescription{}, IdentityPoolId: ptr(c.pool.ID)}
-	var last store.Key
-	err = c.view(func(rec *store.Records) error {
-		all, more, err := readPage[identityRecord](rec, identityPrefix(c.pool.ID), after, int(deref(in.MaxResults)))
-		for _, r := range all {
-			out.Identities = append(out.Identities, r.describe())
-		}
-		last = more
-		return err
-	})
-	if err == nil {
-		out.NextToken, err = cur.write(last)
+	for _, r := range all {
+		out.Identities = append(out.Identities, r.describe())
 	}
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	out.NextToken, err = page.Token()
+	return out, err
 }
 
 // DeleteIdentities implements api.Service. An identity that does not exist for the caller is not processed.

@@ -1,67 +1,26 @@
 package cognitoidentity
 
 import (
-	"encoding/base64"
-	"slices"
+	"errors"
 
-	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/keyring"
-	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/paging"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
 // maxPage is the largest page ("QueryLimit", Amazon Cognito Federated Identities API Reference).
 const maxPage = 60
 
-// cursor reads and writes the tokens of one list: sealed for the account, the operation and its subject.
-type cursor struct {
-	keys  *keyring.Keyring
-	scope keyring.Scope
-	list  string
-}
-
-func (s *Service) cursor(account, list string) cursor {
-	return cursor{s.Keyring, keyring.Scope{Account: account, Name: serviceName}, list}
-}
-
-func (c cursor) read(token *string) (store.Key, error) {
-	if token == nil {
-		return nil, nil
+// page begins a page of a list where the request's grant is; about is what the list is of, beside its operation.
+func (s *Service) page(call *pipeline.Call, list, about string, token *string, limit *int32) (*paging.Page, error) {
+	account, region := call.Grant.Home()
+	size := int(deref(limit))
+	if size < 1 || size > maxPage {
+		size = maxPage
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(*token)
-	if err != nil {
-		return nil, invalid("Invalid pagination token")
+	of := paging.List{Keys: s.Keyring, Account: account, Region: region, Operation: serviceName + ":" + list, Query: []string{about}}
+	p, err := of.Page(token, size)
+	if errors.Is(err, paging.ErrToken) {
+		err = invalid("Invalid pagination token")
 	}
-	k, err := c.keys.Open(keyring.PagingToken, c.scope, sealed, []byte(c.list))
-	if err != nil {
-		return nil, invalid("Invalid pagination token")
-	}
-	return k, nil
-}
-
-func (c cursor) write(last store.Key) (*string, error) {
-	if last == nil {
-		return nil, nil
-	}
-	sealed, err := c.keys.Seal(keyring.PagingToken, c.scope, last, []byte(c.list))
-	if err != nil {
-		return nil, fault.Wrap(err, "seal a paging token")
-	}
-	return ptr(base64.RawURLEncoding.EncodeToString(sealed)), nil
-}
-
-// readPage returns up to n records under prefix, and the key of the last one if there are more.
-func readPage[T any](rec *store.Records, prefix, after store.Key, n int) (page []*T, more store.Key, err error) {
-	if n < 1 || n > maxPage {
-		n = maxPage
-	}
-	var last store.Key
-	err = store.Each(rec, prefix, after, func(k store.Key, v *T) bool {
-		if len(page) == n {
-			more = last
-			return false
-		}
-		page, last = append(page, v), slices.Clone(k)
-		return true
-	})
-	return page, more, err
+	return p, err
 }

@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -231,35 +232,30 @@ func (c *scoped) deletePart() (done bool, err error) {
 func (s *Service) ListIdentityPools(ctx context.Context, call *pipeline.Call, in *api.ListIdentityPoolsInput) (
 	*api.ListIdentityPoolsOutput, error,
 ) {
-	account, region := call.Grant.Home()
-	cur := s.cursor(account, "pools/"+region)
-	after, err := cur.read(in.NextToken)
+	page, err := s.page(call, "ListIdentityPools", "", in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListIdentityPoolsOutput{IdentityPools: []api.IdentityPoolShortDescription{}}
-	var last store.Key
+	var pools []*pool
 	err = s.DB.View(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
 		}
-		pools, more, err := readPage[pool](rec, store.K("pool"), after, int(deref(in.MaxResults)))
-		for _, p := range pools {
-			out.IdentityPools = append(out.IdentityPools, api.IdentityPoolShortDescription{
-				IdentityPoolId: ptr(p.ID), IdentityPoolName: ptr(p.Name),
-			})
-		}
-		last = more
+		pools, err = paging.Records[pool](page, rec, store.K("pool"), nil)
 		return err
 	})
-	if err == nil {
-		out.NextToken, err = cur.write(last)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	out := &api.ListIdentityPoolsOutput{IdentityPools: []api.IdentityPoolShortDescription{}}
+	for _, p := range pools {
+		out.IdentityPools = append(out.IdentityPools, api.IdentityPoolShortDescription{
+			IdentityPoolId: ptr(p.ID), IdentityPoolName: ptr(p.Name),
+		})
+	}
+	out.NextToken, err = page.Token()
+	return out, err
 }
 
 // tagged opens the pool that an ARN names.

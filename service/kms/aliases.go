@@ -153,9 +153,9 @@ func (s *Service) ListAliases(ctx context.Context, c *pipeline.Call, in *api.Lis
 	var aliases []api.AliasListEntry
 	err = s.read(ctx, c, func(v *view) error {
 		aliases = nil
-		p.restart()
+		p.Restart()
 		take := func(a *aliasRecord) bool {
-			if !p.take(a.Name) {
+			if !p.Take(a.Name) {
 				return false
 			}
 			aliases = append(aliases, api.AliasListEntry{
@@ -165,7 +165,7 @@ func (s *Service) ListAliases(ctx context.Context, c *pipeline.Call, in *api.Lis
 			return true
 		}
 		if in.KeyId != nil {
-			return v.eachAliasOf(c, keyOnly(*in.KeyId, c), p.after, take)
+			return v.eachAliasOf(c, keyOnly(*in.KeyId, c), p.After(), take)
 		}
 		return store.Each(v.Records, store.K(recordAlias), p.afterIn(recordAlias), func(_ store.Key, a *aliasRecord) bool {
 			return take(a)

@@ -119,12 +119,12 @@ func (s *Service) ListKeys(ctx context.Context, c *pipeline.Call, in *api.ListKe
 	var keys []api.KeyListEntry
 	err = s.read(ctx, c, func(v *view) error {
 		keys = nil
-		p.restart()
+		p.Restart()
 		return store.Each(v.Records, store.K(recordKey), p.afterIn(recordKey), func(_ store.Key, k *keyRecord) bool {
 			if k.gone(c.Now) {
 				return true
 			}
-			if !p.take(k.ID) {
+			if !p.Take(k.ID) {
 				return false
 			}
 			keys = append(keys, api.KeyListEntry{KeyId: ptr(k.ID), KeyArn: ptr(v.arn(k.ID))})

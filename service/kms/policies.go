@@ -182,7 +182,7 @@ func (s *Service) ListKeyPolicies(ctx context.Context, c *pipeline.Call, in *api
 		return nil, err
 	}
 	out := &api.ListKeyPoliciesOutput{}
-	if strings.Compare(policyName, p.after) > 0 && p.take(policyName) {
+	if strings.Compare(policyName, p.After()) > 0 && p.Take(policyName) {
 		out.PolicyNames = []string{policyName}
 	}
 	out.Truncated, out.NextMarker, err = p.end()

@@ -94,10 +94,10 @@ func (s *Service) ListResourceTags(ctx context.Context, c *pipeline.Call, in *ap
 	}
 	var tags []api.Tag
 	for _, t := range f.record.Tags {
-		if t.Key <= p.after && p.after != "" {
+		if t.Key <= p.After() && p.After() != "" {
 			continue
 		}
-		if !p.take(t.Key) {
+		if !p.Take(t.Key) {
 			break
 		}
 		tags = append(tags, api.Tag{TagKey: ptr(t.Key), TagValue: ptr(t.Value)})
