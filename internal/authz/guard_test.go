@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
+	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
 
@@ -29,6 +30,40 @@ func guardedTable(t *testing.T, mode string) (authz.Resource, *tenant.Language) 
 		ARN: "arn:aws:dynamodb:us-east-1:" + guardedAccount + ":table/rows", Account: guardedAccount, Region: "us-east-1",
 		ID: "table", Tags: tags, Owner: rule,
 	}, ids
+}
+
+// What a web identity may do is decided for it alone: neither the tags nor the account of whoever signs the request count.
+func TestWebIdentitiesBorrowNothingOfTheSigner(t *testing.T) {
+	t.Parallel()
+	trust, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"idp"},`+
+		`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"Null":{"aws:PrincipalTag/admin":"true","aws:PrincipalAccount":"true",`+
+		`"aws:PrincipalArn":"true","aws:PrincipalOrgID":"true","aws:MultiFactorAuthAge":"true"}}}]}`), policy.Trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1700000000, 0)
+	for name, caller := range map[string]*authn.Principal{
+		"nobody": {},
+		"a session": {
+			Kind: authn.AssumedRole, Account: "222222222222", ARN: "arn:aws:sts::222222222222:assumed-role/r/s", AccessKeyID: "ASIA",
+			Tags: authn.Tags{{Key: "admin", Value: "yes"}}, MFAAt: at, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
+		},
+		"a root user": authztest.Root(guardedAccount),
+	} {
+		out, err := authz.NewEngine(authztest.Directory{}, "o-1").Authorize(context.Background(), &authz.Request{
+			Caller: caller, Service: "sts", Access: authz.Write, Env: authz.Environment{Now: at},
+			Requirement: authz.RequireChecks(authz.Check{
+				Action: "sts:AssumeRoleWithWebIdentity", As: &policy.Principal{Federated: "idp"},
+				Resource: authz.Resource{
+					ARN: "arn:aws:iam::" + guardedAccount + ":role/r", Account: guardedAccount, Mode: policy.ResourceRequired,
+					Policy: &policy.Source{Name: "trust", Policy: trust},
+				},
+			}),
+		})
+		if err != nil || !out.Allowed() {
+			t.Errorf("signed by %s: %+v, %v", name, out.Decided, err)
+		}
+	}
 }
 
 // Whoever may untag a table may take its guard away, and whoever may delete it deletes the rows of all tenants. A

@@ -12,11 +12,15 @@ import (
 
 // fill sets all condition keys of one check: those of the caller, the request, the resource and the service.
 func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
-	e.callers.fill(k, r.Caller)
-	if p := r.Caller; p.Session() && !p.MFAAt.IsZero() {
+	p := r.Caller
+	if c.As != nil {
+		p = &nobody // whoever signs a request for a web identity lends it nothing
+	}
+	e.callers.fill(k, p)
+	if p.Session() && !p.MFAAt.IsZero() {
 		k.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(r.Env.Now.Sub(p.MFAAt).Seconds()), 10))
 	}
-	if e.org != "" && r.Caller.Account != "" {
+	if e.org != "" && p.Account != "" {
 		k.Set("aws:PrincipalOrgID", e.org)
 	}
 	e.fillRequest(k, r)
@@ -25,6 +29,8 @@ func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
 		c.Keys(k)
 	}
 }
+
+var nobody authn.Principal
 
 // callerCache keeps the keys of callers that were seen lately: a session's are the same in all its requests.
 type callerCache [1024]atomic.Pointer[callerKeys]

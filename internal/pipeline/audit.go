@@ -55,7 +55,7 @@ func (c *Call) event(op *Op) *audit.Event {
 // decided writes what authorization said into the event.
 func decided(e *audit.Event, out *authz.Outcome) {
 	d := out.Decided
-	if e.Identity.Account == "" {
+	if e.Identity.Account == "" || d != nil && d.Check.As != nil { // a web identity's request is not its signer's
 		e.Account = ownerOf(e.Account, out)
 	}
 	switch {
@@ -88,7 +88,7 @@ func statementOf(d *policy.Decision) string {
 	return "#" + strconv.Itoa(d.Statement)
 }
 
-// ownerOf is the account that an event of a caller without one belongs to: the resource's.
+// ownerOf is the account that an event of a caller without one, or of a web identity, belongs to: the resource's.
 func ownerOf(fallback string, out *authz.Outcome) string {
 	owner, _ := out.Grant.Home()
 	if out.Decided != nil {
@@ -234,8 +234,11 @@ func (c *Call) execute(ctx context.Context, op *Op, out *authz.Outcome, in any) 
 func (c *Call) run(ctx context.Context, op *Op, in any) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			result, err = nil, fault.Wrap(fmt.Errorf("%v\n%s", p, debug.Stack()), "panic in "+op.Name)
+			result, err = nil, panicked(p)
 		}
 	}()
 	return op.execute(ctx, c, in)
 }
+
+// panicked is the failure of a request whose handling panicked. The stack is for the log.
+func panicked(p any) error { return fault.Wrap(fmt.Errorf("%v\n%s", p, debug.Stack()), "panic") }
