@@ -59,5 +59,7 @@ generate:
 # Renews the facts in models/ from the pinned release of botocore.
 models:
 	pip download --quiet --no-deps --dest $(CACHE)/botocore botocore==$(BOTOCORE)
-	cd $(CACHE)/botocore && unzip -q -o botocore-$(BOTOCORE)-*.whl
+	cd $(CACHE)/botocore && \
+	  echo "$$(sed -n 's/^sha256: //p' ../../models/SOURCE)  $$(sed -n 's/^file: //p' ../../models/SOURCE)" | sha256sum -c && \
+	  python3 -m zipfile -e $$(sed -n 's/^file: //p' ../../models/SOURCE) .
 	go run ./internal/codegen/cmd/models --botocore $(CACHE)/botocore/botocore/data

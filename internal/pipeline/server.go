@@ -123,7 +123,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.call.SourceIP = a.Addr().Unmap()
 	}
 	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
-	err := r.serve(&r.resp)
+	err := r.serveSafely()
 	code := ""
 	if err != nil {
 		code = r.fail(&r.resp, fault.From(err))
@@ -141,6 +141,16 @@ func (r *run) write(w http.ResponseWriter) {
 	if _, err := w.Write(r.resp.Body); err != nil {
 		r.Log.DebugContext(r.ctx, "answer not delivered", "requestId", r.call.RequestID, "error", err)
 	}
+}
+
+// serveSafely is serve; a panic in any stage refuses the one request, which is audited.
+func (r *run) serveSafely() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = r.refuse(panicked(p))
+		}
+	}()
+	return r.serve(&r.resp)
 }
 
 // serve takes the request through the stages.
@@ -212,6 +222,10 @@ func (r *run) observe(status int, code string) {
 	}
 	if r.Observe != nil {
 		r.Observe(o)
+	}
+	if r.Log.Enabled(r.ctx, slog.LevelDebug) {
+		r.Log.DebugContext(r.ctx, "request", "requestId", r.call.RequestID, "eventId", r.call.EventID.String(), "service", o.Service,
+			"operation", o.Operation, "caller", r.call.Caller.ARN, "status", status, "code", code, "took", o.Took)
 	}
 	if !r.span.IsRecording() {
 		return
