@@ -116,7 +116,7 @@ var dataRows = []row{
 	},
 	{
 		op: "sts.AssumeRoleWithWebIdentity",
-		in: `{"RoleArn":"arn:aws:iam::000000000000:role/pool-user","RoleSessionName":"matrix","WebIdentityToken":"$IDTOKEN"}`,
+		in: `{"RoleArn":"arn:aws:iam::000000000000:role/web-user","RoleSessionName":"matrix","WebIdentityToken":"$IDTOKEN"}`, shared: byToken,
 	},
 	{op: "sts.DecodeAuthorizationMessage", in: `{"EncodedMessage":"$MESSAGE"}`},
 	{op: "sts.GetAccessKeyInfo", in: `{"AccessKeyId":"$ACCESSKEY"}`},

@@ -57,12 +57,17 @@ func (m *matrix) build() {
 		"UserPoolTags":{"bulkhead:session-tags":"TenantID=custom:tenant_id","bulkhead:tenant-attribute":"custom:tenant_id"}}`).get(m.t, "Id")
 	app := m.must("cognito-idp.CreateUserPoolClient", fmt.Sprintf(`{"UserPoolId":%q,"ClientName":"app","ExplicitAuthFlows":
 		["ALLOW_USER_PASSWORD_AUTH","ALLOW_USER_SRP_AUTH","ALLOW_REFRESH_TOKEN_AUTH","ALLOW_ADMIN_USER_PASSWORD_AUTH"]}`, pool)).get(m.t, "ClientId")
-	identities := m.must("cognito-identity.CreateIdentityPool", fmt.Sprintf(`{"IdentityPoolName":"ids","AllowUnauthenticatedIdentities":false,
+	identities := m.must("cognito-identity.CreateIdentityPool", fmt.Sprintf(`{"IdentityPoolName":"ids","AllowUnauthenticatedIdentities":false,"AllowClassicFlow":true,
 		"CognitoIdentityProviders":[{"ProviderName":"cognito-idp.us-east-1.amazonaws.com/%s","ClientId":%q}]}`, pool, app)).get(m.t, "IdentityPoolId")
 	m.must("iam.CreateRole", `{"RoleName":"pool-user","AssumeRolePolicyDocument":`+quoted(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{
 		"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"],
 		"Condition":{"StringEquals":{"cognito-identity.amazonaws.com:aud":%q}}}]}`, identities))+`}`)
 	m.must("cognito-identity.SetIdentityPoolRoles", fmt.Sprintf(`{"IdentityPoolId":%q,"Roles":{"authenticated":"arn:aws:iam::%s:role/pool-user"}}`, identities, account))
+	m.must("iam.CreateOpenIDConnectProvider", fmt.Sprintf(`{"Url":"https://cognito-idp.us-east-1.amazonaws.com/%s","ClientIDList":[%q]}`, pool, app))
+	m.must("iam.CreateRole", `{"RoleName":"web-user","AssumeRolePolicyDocument":`+quoted(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{
+		"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::%[1]s:oidc-provider/cognito-idp.us-east-1.amazonaws.com/%[2]s"},
+		"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"],
+		"Condition":{"StringEquals":{"cognito-idp.us-east-1.amazonaws.com/%[2]s:aud":%[3]q}}}]}`, account, pool, app))+`}`)
 	for _, t := range tenants {
 		m.things[t] = things{"$TENANT": t, "$POOL": pool, "$APP": app, "$IDS": identities, "$PROVIDER": "cognito-idp.us-east-1.amazonaws.com/" + pool}
 		m.buildTenant(t)
