@@ -54,6 +54,21 @@ func validateTag(n int, t Tag) error {
 	return nil
 }
 
+// AmbiguousKey returns a key that another one differs from in case only, "" if there is none. Condition keys do not tell
+// such tags apart, so that one would hide the other from policies.
+func AmbiguousKey(tags map[string]string) string {
+	seen := make([]string, 0, len(tags))
+	for k := range tags {
+		for _, other := range seen {
+			if strings.EqualFold(k, other) {
+				return max(k, other)
+			}
+		}
+		seen = append(seen, k)
+	}
+	return ""
+}
+
 func invalid(format string, args ...any) error { return fault.New(fault.Validation, format, args...) }
 
 // TagText reports whether s has only characters that tags may have: [\p{L}\p{Z}\p{N}_.:/=+\-@]*, in valid UTF-8.

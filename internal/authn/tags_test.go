@@ -53,3 +53,20 @@ func TestTagsGet(t *testing.T) {
 		t.Fatal("found an absent tag")
 	}
 }
+
+func TestAmbiguousKey(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		tags map[string]string
+		want string
+	}{
+		{nil, ""},
+		{map[string]string{"a": "", "b": ""}, ""},
+		{map[string]string{"TenantID": "a", "x": "", "tenantid": "b"}, "tenantid"},
+		{map[string]string{"Kk": "", "\u212ak": ""}, "\u212ak"}, // the Kelvin sign folds to k
+	} {
+		if got := AmbiguousKey(c.tags); got != c.want {
+			t.Errorf("%v: %q, want %q", c.tags, got, c.want)
+		}
+	}
+}

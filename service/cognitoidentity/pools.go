@@ -107,6 +107,9 @@ func checkTags(tags map[string]string) error {
 	if len(tags) > maxPoolTags {
 		return invalid("A resource can have at most %d tags.", maxPoolTags)
 	}
+	if k := authn.AmbiguousKey(tags); k != "" {
+		return invalid("Tag keys must differ in more than case: %s", k)
+	}
 	for k, v := range tags {
 		if err := checkTag(k, v); err != nil {
 			return err

@@ -231,3 +231,20 @@ func TestIdentityPoolsHaveOneIssuer(t *testing.T) {
 		}
 	}
 }
+
+// Two tags whose keys differ in case only are one condition key: what a request is allowed to tag must be what policies
+// later see.
+func TestTagsThatHideEachOther(t *testing.T) {
+	const tags = `{"TenantID":"acme","tenantid":"globex"}`
+	for _, tc := range []struct{ service, target, body string }{
+		{"cognito-idp", "AWSCognitoIdentityProviderService.CreateUserPool", `{"PoolName":"p","UserPoolTags":` + tags + `}`},
+		{"cognito-identity", "AWSCognitoIdentityService.CreateIdentityPool",
+			`{"IdentityPoolName":"p","AllowUnauthenticatedIdentities":false,"IdentityPoolTags":` + tags + `}`},
+		{"kms", "TrentService.CreateKey", `{"Tags":[{"TagKey":"TenantID","TagValue":"acme"},{"TagKey":"tenantid","TagValue":"globex"}]}`},
+	} {
+		status, body := as(t, root, tc.service, tc.target, "application/x-amz-json-1.1", tc.body)
+		if status != http.StatusBadRequest || !strings.Contains(strings.ToLower(body), "tag key") {
+			t.Errorf("%s: %d %s", tc.target, status, body)
+		}
+	}
+}
