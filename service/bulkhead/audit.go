@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/audit"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -56,7 +57,7 @@ func (s *Service) ListAuditEvents(ctx context.Context, c *pipeline.Call, in *api
 		}
 		body := string(f.JSON)
 		out.Events = append(out.Events, api.AuditEvent{
-			Id: &f.ID, Time: &f.Time, Name: &f.Name, Source: &f.Source, Tenant: text(f.Tenant), Username: text(f.Username), Event: &body,
+			Id: &f.ID, Time: &f.Time, Name: &f.Name, Source: &f.Source, Tenant: opt.Present(f.Tenant), Username: opt.Present(f.Username), Event: &body,
 		})
 		if len(out.Events) == size {
 			break

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -157,8 +158,8 @@ func (s *Service) ListTenants(ctx context.Context, c *pipeline.Call, in *api.Lis
 
 func (r *record) show() *api.Tenant {
 	t := &api.Tenant{
-		Id: &r.ID, Name: text(r.Name), Tier: r.Tier, Status: r.Status, KeyArn: text(r.KeyARN), AliasName: text(r.Alias),
-		UserPoolId: text(r.UserPoolID), GroupName: text(r.Group), CreatedAt: &r.Created, Tags: r.Tags,
+		Id: &r.ID, Name: opt.Present(r.Name), Tier: r.Tier, Status: r.Status, KeyArn: opt.Present(r.KeyARN), AliasName: opt.Present(r.Alias),
+		UserPoolId: opt.Present(r.UserPoolID), GroupName: opt.Present(r.Group), CreatedAt: &r.Created, Tags: r.Tags,
 	}
 	for _, name := range r.steps() {
 		step := api.Step{Name: &name, Done: new(bool)}
@@ -170,12 +171,4 @@ func (r *record) show() *api.Tenant {
 		t.Steps = append(t.Steps, step)
 	}
 	return t
-}
-
-// text is a pointer to s, or nil for "".
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -10,6 +10,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cloudtrail"
 	"github.com/bulkhead/bulkhead/internal/audit"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -120,20 +121,12 @@ func at(t *time.Time) time.Time {
 func event(f *audit.Found) api.Event {
 	readOnly, text := strconv.FormatBool(f.ReadOnly), string(f.JSON)
 	e := api.Event{
-		AccessKeyId: optional(f.AccessKeyID), CloudTrailEvent: &text, EventId: &f.ID, EventName: &f.Name,
-		EventSource: &f.Source, EventTime: &f.Time, ReadOnly: &readOnly, Username: optional(f.Username),
+		AccessKeyId: opt.Present(f.AccessKeyID), CloudTrailEvent: &text, EventId: &f.ID, EventName: &f.Name,
+		EventSource: &f.Source, EventTime: &f.Time, ReadOnly: &readOnly, Username: opt.Present(f.Username),
 	}
 	for i := range f.Resources {
 		r := &f.Resources[i]
-		e.Resources = append(e.Resources, api.Resource{ResourceName: &r.ARN, ResourceType: optional(r.Type)})
+		e.Resources = append(e.Resources, api.Resource{ResourceName: &r.ARN, ResourceType: opt.Present(r.Type)})
 	}
 	return e
-}
-
-// optional is a pointer to s, or nil for "".
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

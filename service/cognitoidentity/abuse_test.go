@@ -114,7 +114,7 @@ func TestGuestsWhereTheyAreNotLetIn(t *testing.T) {
 	pool, _, _ := ready(w, nil)
 	guest := w.id(pool, nil)
 	_, err := admin(w, w.req().UpdateIdentityPool, w.UpdateIdentityPool, &api.UpdateIdentityPoolInput{
-		IdentityPoolId: &pool, IdentityPoolName: ptr("p"), AllowUnauthenticatedIdentities: ptr(false), AllowClassicFlow: ptr(true),
+		IdentityPoolId: &pool, IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(false), AllowClassicFlow: new(true),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func TestLoginsThatDisagree(t *testing.T) {
 func TestInactiveUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	pool, _, _ := ready(w, func(in *api.CreateIdentityPoolInput) { in.CognitoIdentityProviders[0].ServerSideTokenCheck = ptr(true) })
+	pool, _, _ := ready(w, func(in *api.CreateIdentityPoolInput) { in.CognitoIdentityProviders[0].ServerSideTokenCheck = new(true) })
 	l := logins{users: idToken(t, "alice", nil)}
 	id := w.id(pool, l)
 	w.inactive["alice"] = true
@@ -196,8 +196,8 @@ func TestInactiveUsers(t *testing.T) {
 		t.Error("a check that nobody can do was passed")
 	}
 	_, err = admin(w, w.req().CreateIdentityPool, w.CreateIdentityPool, &api.CreateIdentityPoolInput{
-		IdentityPoolName: ptr("p"), AllowUnauthenticatedIdentities: ptr(true),
-		CognitoIdentityProviders: []api.CognitoIdentityProvider{{ProviderName: ptr(users), ClientId: ptr(client), ServerSideTokenCheck: ptr(true)}},
+		IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(true),
+		CognitoIdentityProviders: []api.CognitoIdentityProvider{{ProviderName: new(users), ClientId: new(client), ServerSideTokenCheck: new(true)}},
 	})
 	refused(t, err, "Unsupported", "ServerSideTokenCheck")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // textOf reads a claim as text: a string, or the literal of a number or boolean. It is false for what is absent, null or
@@ -42,7 +43,7 @@ func textsOf(raw json.RawMessage) ([]string, bool) {
 // matches reports whether a claim meets a rule. A claim that is absent, or neither text nor a list of texts, meets none. Of
 // a list each element is compared as a whole: one group's name must not be found within another's.
 func matches(rule *api.MappingRule, claim json.RawMessage) bool {
-	want := deref(rule.Value)
+	want := opt.Value(rule.Value)
 	if list, ok := textsOf(claim); ok {
 		switch rule.MatchType {
 		case api.MappingRuleMatchTypeContains:

@@ -10,6 +10,7 @@ import (
 	stsapi "github.com/bulkhead/bulkhead/api/sts"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -96,7 +97,7 @@ func (b *bearer) match(tokens map[string]string) error {
 	}
 	out, err := pipeline.InvokeAnonymous[api.GetIdOutput](b.ctx, b.call, eventSource, serviceName, "GetId",
 		&api.GetIdInput{IdentityPoolId: &b.pool.ID, Logins: tokens})
-	if err == nil && deref(out.IdentityId) != b.who.ID {
+	if err == nil && opt.Value(out.IdentityId) != b.who.ID {
 		err = linkedElsewhere()
 	}
 	return err
@@ -191,7 +192,7 @@ func (s *Service) GetOpenIdToken(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetOpenIdTokenOutput{IdentityId: ptr(b.who.ID), Token: ptr(token)}, nil
+	return &api.GetOpenIdTokenOutput{IdentityId: new(b.who.ID), Token: new(token)}, nil
 }
 
 // GetCredentialsForIdentity implements api.Service: credentials of the role that the pool gives the identity (the enhanced
@@ -203,7 +204,7 @@ func (s *Service) GetCredentialsForIdentity(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	role, err := b.pool.roleFor(b.who.ID, b.logins, deref(in.CustomRoleArn))
+	role, err := b.pool.roleFor(b.who.ID, b.logins, opt.Value(in.CustomRoleArn))
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +214,7 @@ func (s *Service) GetCredentialsForIdentity(ctx context.Context, call *pipeline.
 		return nil, err
 	}
 	assume := &stsapi.AssumeRoleWithWebIdentityInput{
-		RoleArn: &role, RoleSessionName: ptr(sessionName), WebIdentityToken: &token, DurationSeconds: ptr(sessionSeconds),
+		RoleArn: &role, RoleSessionName: new(sessionName), WebIdentityToken: &token, DurationSeconds: new(sessionSeconds),
 	}
 	if len(b.logins) == 0 {
 		assume.Policy = &guestPolicy
@@ -224,7 +225,7 @@ func (s *Service) GetCredentialsForIdentity(ctx context.Context, call *pipeline.
 		return nil, refusedBySTS(err)
 	}
 	cr := out.Credentials
-	return &api.GetCredentialsForIdentityOutput{IdentityId: ptr(b.who.ID), Credentials: &api.Credentials{
+	return &api.GetCredentialsForIdentityOutput{IdentityId: new(b.who.ID), Credentials: &api.Credentials{
 		AccessKeyId: cr.AccessKeyId, SecretKey: cr.SecretAccessKey, SessionToken: cr.SessionToken, Expiration: cr.Expiration,
 	}}, nil
 }

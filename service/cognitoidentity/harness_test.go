@@ -204,8 +204,8 @@ func (w *world) req() *requirements { return &requirements{w.Service} }
 func (w *world) pool(edit func(*api.CreateIdentityPoolInput)) string {
 	w.t.Helper()
 	in := &api.CreateIdentityPoolInput{
-		IdentityPoolName: ptr("p"), AllowUnauthenticatedIdentities: ptr(true), AllowClassicFlow: ptr(true),
-		CognitoIdentityProviders:  []api.CognitoIdentityProvider{{ProviderName: ptr(users), ClientId: ptr(client)}},
+		IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(true), AllowClassicFlow: new(true),
+		CognitoIdentityProviders:  []api.CognitoIdentityProvider{{ProviderName: new(users), ClientId: new(client)}},
 		OpenIdConnectProviderARNs: []string{oidcARN},
 	}
 	if edit != nil {
@@ -238,7 +238,7 @@ func (w *world) outsideProvider() {
 	w.t.Helper()
 	call := &pipeline.Call{Grant: authztest.Home(w.t, "iam", account, ""), Caller: authztest.Root(account), Account: account, Now: now}
 	_, err := w.iam.CreateOpenIDConnectProvider(w.t.Context(), call, &iamapi.CreateOpenIDConnectProviderInput{
-		Url: ptr("https://" + outside), ClientIDList: []string{"web"},
+		Url: new("https://" + outside), ClientIDList: []string{"web"},
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -35,7 +35,7 @@ func (s *Service) GetId(ctx context.Context, call *pipeline.Call, in *api.GetIdI
 		return nil, err
 	}
 	call.Note("identityId", id)
-	return &api.GetIdOutput{IdentityId: ptr(id)}, nil
+	return &api.GetIdOutput{IdentityId: new(id)}, nil
 }
 
 func (c *scoped) newGuest() (id string, err error) {
@@ -181,7 +181,7 @@ func (s *Service) DescribeIdentity(ctx context.Context, call *pipeline.Call, in 
 
 func (r *identityRecord) describe() api.IdentityDescription {
 	return api.IdentityDescription{
-		CreationDate: ptr(r.Created), IdentityId: ptr(r.ID), LastModifiedDate: ptr(r.Modified), Logins: r.providers(),
+		CreationDate: new(r.Created), IdentityId: new(r.ID), LastModifiedDate: new(r.Modified), Logins: r.providers(),
 	}
 }
 
@@ -205,7 +205,7 @@ func (s *Service) ListIdentities(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListIdentitiesOutput{Identities: []api.IdentityDescription{}, IdentityPoolId: ptr(c.pool.ID)}
+	out := &api.ListIdentitiesOutput{Identities: []api.IdentityDescription{}, IdentityPoolId: new(c.pool.ID)}
 	for _, r := range all {
 		out.Identities = append(out.Identities, r.describe())
 	}
@@ -227,7 +227,7 @@ func (s *Service) DeleteIdentities(ctx context.Context, call *pipeline.Call, in 
 		}
 		if !done {
 			out.UnprocessedIdentityIds = append(out.UnprocessedIdentityIds, api.UnprocessedIdentityId{
-				ErrorCode: api.ErrorCodeAccessDenied, IdentityId: ptr(id),
+				ErrorCode: api.ErrorCodeAccessDenied, IdentityId: new(id),
 			})
 		}
 	}

@@ -49,7 +49,7 @@ func TestSigningKey(t *testing.T) {
 		return own, nil
 	}
 	if _, err := admin(w, (&requirements{second}).CreateIdentityPool, second.CreateIdentityPool, &api.CreateIdentityPoolInput{
-		IdentityPoolName: ptr("p"), AllowUnauthenticatedIdentities: ptr(true),
+		IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(true),
 	}); err != nil {
 		t.Fatal(err)
 	}

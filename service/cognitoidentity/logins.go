@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // provider is an identity provider that a pool is configured with.
@@ -63,14 +64,14 @@ func (p *pool) userPool(up UserPool) *provider {
 	short := withoutScheme(up.Issuer)
 	for i := range p.UserPools {
 		set := &p.UserPools[i]
-		client := deref(set.ClientId)
-		switch deref(set.ProviderName) {
+		client := opt.Value(set.ClientId)
+		switch opt.Value(set.ProviderName) {
 		case up.Name, short, up.Issuer:
 		default:
 			continue
 		}
 		prov.audiences = append(prov.audiences, client)
-		if deref(set.ServerSideTokenCheck) {
+		if opt.Value(set.ServerSideTokenCheck) {
 			prov.checked = append(prov.checked, client)
 		}
 	}

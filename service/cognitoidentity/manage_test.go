@@ -21,7 +21,7 @@ func TestPools(t *testing.T) {
 		t.Fatalf("%+v %v", d, err)
 	}
 	_, err = admin(w, w.req().UpdateIdentityPool, w.UpdateIdentityPool, &api.UpdateIdentityPoolInput{
-		IdentityPoolId: &pool, IdentityPoolName: ptr("q"), AllowUnauthenticatedIdentities: ptr(false),
+		IdentityPoolId: &pool, IdentityPoolName: new("q"), AllowUnauthenticatedIdentities: new(false),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestPoolsThatAreRefused(t *testing.T) {
 		"saml": {func(in *api.CreateIdentityPoolInput) {
 			in.SamlProviderARNs = []string{"arn:aws:iam::1:saml-provider/x"}
 		}, "Unsupported"},
-		"developer": {func(in *api.CreateIdentityPoolInput) { in.DeveloperProviderName = ptr("login.x") }, "Unsupported"},
+		"developer": {func(in *api.CreateIdentityPoolInput) { in.DeveloperProviderName = new("login.x") }, "Unsupported"},
 		"no client": {func(in *api.CreateIdentityPoolInput) { in.CognitoIdentityProviders[0].ClientId = nil }, "InvalidParameterException"},
 		"foreign oidc": {func(in *api.CreateIdentityPoolInput) {
 			in.OpenIdConnectProviderARNs = []string{"arn:aws:iam::999999999999:oidc-provider/x"}
@@ -78,8 +78,8 @@ func TestPoolsThatAreRefused(t *testing.T) {
 		"tag":           {func(in *api.CreateIdentityPoolInput) { in.IdentityPoolTags = map[string]string{"aws:x": "y"} }, "InvalidParameterException"},
 	} {
 		in := &api.CreateIdentityPoolInput{
-			IdentityPoolName: ptr("p"), AllowUnauthenticatedIdentities: ptr(true),
-			CognitoIdentityProviders: []api.CognitoIdentityProvider{{ProviderName: ptr(users), ClientId: ptr(client)}},
+			IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(true),
+			CognitoIdentityProviders: []api.CognitoIdentityProvider{{ProviderName: new(users), ClientId: new(client)}},
 		}
 		c.edit(in)
 		_, err := admin(w, w.req().CreateIdentityPool, w.CreateIdentityPool, in)
@@ -99,7 +99,7 @@ func TestListsByPages(t *testing.T) {
 		pools = append(pools, w.pool(nil))
 	}
 	seen := map[string]bool{}
-	in := &api.ListIdentityPoolsInput{MaxResults: ptr(int32(2))}
+	in := &api.ListIdentityPoolsInput{MaxResults: new(int32(2))}
 	var token *string
 	for {
 		out, err := admin(w, w.req().ListIdentityPools, w.ListIdentityPools, in)
@@ -120,7 +120,7 @@ func TestListsByPages(t *testing.T) {
 	for range 3 {
 		w.guest(pools[0])
 	}
-	list := &api.ListIdentitiesInput{IdentityPoolId: &pools[0], MaxResults: ptr(int32(2)), NextToken: token}
+	list := &api.ListIdentitiesInput{IdentityPoolId: &pools[0], MaxResults: new(int32(2)), NextToken: token}
 	_, err := admin(w, w.req().ListIdentities, w.ListIdentities, list)
 	refused(t, err, "InvalidParameterException", "Invalid pagination token") // of another list
 	list.NextToken = nil
@@ -142,7 +142,7 @@ func TestTags(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	pool := w.pool(nil)
-	name := ptr(poolARN(account, region, pool))
+	name := new(poolARN(account, region, pool))
 	tag := func(tags map[string]string) error {
 		_, err := admin(w, w.req().TagResource, w.TagResource, &api.TagResourceInput{ResourceArn: name, Tags: tags})
 		return err
@@ -188,7 +188,7 @@ func TestOtherAccounts(t *testing.T) {
 	_, err = as(w, foreign, w.req().DescribeIdentity, w.DescribeIdentity, &api.DescribeIdentityInput{IdentityId: &guest}, policy)
 	refused(t, err, "ResourceNotFoundException", "Identity '"+guest+"' not found.")
 	_, err = as(w, foreign, w.req().ListTagsForResource, w.ListTagsForResource,
-		&api.ListTagsForResourceInput{ResourceArn: ptr(poolARN(account, region, pool))}, policy)
+		&api.ListTagsForResourceInput{ResourceArn: new(poolARN(account, region, pool))}, policy)
 	if err == nil {
 		t.Error("tags of another account's pool")
 	}
@@ -230,21 +230,21 @@ func TestPrincipalTagAttributeMap(t *testing.T) {
 		return err
 	}
 	for name, in := range map[string]*api.SetPrincipalTagAttributeMapInput{
-		"unknown provider": {IdentityProviderName: ptr(other), PrincipalTags: map[string]string{"a": "b"}},
-		"reserved":         {IdentityProviderName: ptr(users), PrincipalTags: map[string]string{"aws:a": "b"}},
-		"characters":       {IdentityProviderName: ptr(users), PrincipalTags: map[string]string{"a*": "b"}},
-		"twice":            {IdentityProviderName: ptr(users), PrincipalTags: map[string]string{"org": "b", "ORG": "c"}},
-		"both":             {IdentityProviderName: ptr(users), PrincipalTags: map[string]string{"org": "b"}, UseDefaults: ptr(true)},
+		"unknown provider": {IdentityProviderName: new(other), PrincipalTags: map[string]string{"a": "b"}},
+		"reserved":         {IdentityProviderName: new(users), PrincipalTags: map[string]string{"aws:a": "b"}},
+		"characters":       {IdentityProviderName: new(users), PrincipalTags: map[string]string{"a*": "b"}},
+		"twice":            {IdentityProviderName: new(users), PrincipalTags: map[string]string{"org": "b", "ORG": "c"}},
+		"both":             {IdentityProviderName: new(users), PrincipalTags: map[string]string{"org": "b"}, UseDefaults: new(true)},
 	} {
 		if set(in) == nil {
 			t.Error(name)
 		}
 	}
-	if err := set(&api.SetPrincipalTagAttributeMapInput{IdentityProviderName: ptr(users), UseDefaults: ptr(true)}); err != nil {
+	if err := set(&api.SetPrincipalTagAttributeMapInput{IdentityProviderName: new(users), UseDefaults: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := admin(w, w.req().GetPrincipalTagAttributeMap, w.GetPrincipalTagAttributeMap,
-		&api.GetPrincipalTagAttributeMapInput{IdentityPoolId: &pool, IdentityProviderName: ptr(users)})
+		&api.GetPrincipalTagAttributeMapInput{IdentityPoolId: &pool, IdentityProviderName: new(users)})
 	if err != nil || !*out.UseDefaults {
 		t.Error(out, err)
 	}

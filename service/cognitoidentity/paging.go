@@ -3,6 +3,7 @@ package cognitoidentity
 import (
 	"errors"
 
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
@@ -13,7 +14,7 @@ const maxPage = 60
 // page begins a page of a list where the request's grant is; about is what the list is of, beside its operation.
 func (s *Service) page(call *pipeline.Call, list, about string, token *string, limit *int32) (*paging.Page, error) {
 	account, region := call.Grant.Home()
-	size := int(deref(limit))
+	size := int(opt.Value(limit))
 	if size < 1 || size > maxPage {
 		size = maxPage
 	}

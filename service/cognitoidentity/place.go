@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
@@ -100,34 +101,34 @@ func (s *Service) open(ctx context.Context, call *pipeline.Call, p *pool) (*scop
 
 // in opens a pool by its id.
 func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*scoped, error) {
-	p, err := s.factsOf(ctx, deref(id))
+	p, err := s.factsOf(ctx, opt.Value(id))
 	if err != nil {
 		return nil, err
 	}
 	c, ok := s.open(ctx, call, p)
 	if !ok {
-		return nil, poolNotFound(deref(id))
+		return nil, poolNotFound(opt.Value(id))
 	}
 	return c, nil
 }
 
 // of opens the pool of an identity and loads the identity.
 func (s *Service) of(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *identityRecord, error) {
-	p, err := s.factsOfIdentity(ctx, deref(id))
+	p, err := s.factsOfIdentity(ctx, opt.Value(id))
 	if err != nil {
 		return nil, nil, err
 	}
 	c, ok := s.open(ctx, call, p)
 	if !ok {
-		return nil, nil, identityNotFound(deref(id))
+		return nil, nil, identityNotFound(opt.Value(id))
 	}
 	var who *identityRecord
 	err = c.view(func(rec *store.Records) (err error) {
-		who, err = store.Load[identityRecord](rec, identityKey(p.ID, deref(id)))
+		who, err = store.Load[identityRecord](rec, identityKey(p.ID, opt.Value(id)))
 		return err
 	})
 	if err == nil && who == nil {
-		err = identityNotFound(deref(id))
+		err = identityNotFound(opt.Value(id))
 	}
 	if err != nil {
 		return nil, nil, err

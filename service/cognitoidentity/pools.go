@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -59,7 +60,7 @@ func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (set
 		return settings{}, notServed("SupportedLoginProviders")
 	case len(in.SamlProviderARNs) > 0:
 		return settings{}, notServed("SamlProviderARNs")
-	case deref(in.DeveloperProviderName) != "":
+	case opt.Value(in.DeveloperProviderName) != "":
 		return settings{}, notServed("DeveloperProviderName")
 	case len(in.CognitoIdentityProviders) > maxUserPools:
 		return settings{}, invalid("An identity pool can have at most %d Cognito identity providers.", maxUserPools)
@@ -77,7 +78,7 @@ func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (set
 		}
 	}
 	return settings{
-		Name: deref(in.IdentityPoolName), Guests: deref(in.AllowUnauthenticatedIdentities), Classic: deref(in.AllowClassicFlow),
+		Name: opt.Value(in.IdentityPoolName), Guests: opt.Value(in.AllowUnauthenticatedIdentities), Classic: opt.Value(in.AllowClassicFlow),
 		UserPools: in.CognitoIdentityProviders, OIDC: in.OpenIdConnectProviderARNs,
 	}, nil
 }
@@ -86,7 +87,7 @@ func (s *Service) checkUserPool(p *api.CognitoIdentityProvider) error {
 	switch {
 	case p.ProviderName == nil || p.ClientId == nil:
 		return invalid("A Cognito identity provider needs a ProviderName and a ClientId.")
-	case deref(p.ServerSideTokenCheck) && s.Active == nil:
+	case opt.Value(p.ServerSideTokenCheck) && s.Active == nil:
 		return notServed("ServerSideTokenCheck")
 	}
 	return nil
@@ -132,8 +133,8 @@ func checkTag(key, value string) error {
 // describe shows the pool. The outputs of three operations are alike.
 func (p *pool) describe() api.DescribeIdentityPoolOutput {
 	return api.DescribeIdentityPoolOutput{
-		AllowClassicFlow: ptr(p.Classic), AllowUnauthenticatedIdentities: ptr(p.Guests), CognitoIdentityProviders: p.UserPools,
-		IdentityPoolId: ptr(p.ID), IdentityPoolName: ptr(p.Name), IdentityPoolTags: p.Tags, OpenIdConnectProviderARNs: p.OIDC,
+		AllowClassicFlow: new(p.Classic), AllowUnauthenticatedIdentities: new(p.Guests), CognitoIdentityProviders: p.UserPools,
+		IdentityPoolId: new(p.ID), IdentityPoolName: new(p.Name), IdentityPoolTags: p.Tags, OpenIdConnectProviderARNs: p.OIDC,
 	}
 }
 
@@ -254,7 +255,7 @@ func (s *Service) ListIdentityPools(ctx context.Context, call *pipeline.Call, in
 	out := &api.ListIdentityPoolsOutput{IdentityPools: []api.IdentityPoolShortDescription{}}
 	for _, p := range pools {
 		out.IdentityPools = append(out.IdentityPools, api.IdentityPoolShortDescription{
-			IdentityPoolId: ptr(p.ID), IdentityPoolName: ptr(p.Name),
+			IdentityPoolId: new(p.ID), IdentityPoolName: new(p.Name),
 		})
 	}
 	out.NextToken, err = page.Token()
@@ -263,13 +264,13 @@ func (s *Service) ListIdentityPools(ctx context.Context, call *pipeline.Call, in
 
 // tagged opens the pool that an ARN names.
 func (s *Service) tagged(ctx context.Context, call *pipeline.Call, name *string) (*scoped, error) {
-	p, err := s.factsOf(ctx, poolOfARN(deref(name)))
+	p, err := s.factsOf(ctx, poolOfARN(opt.Value(name)))
 	if err != nil {
 		return nil, err
 	}
 	c, ok := s.open(ctx, call, p)
-	if !ok || p.arn() != deref(name) {
-		return nil, poolNotFound(poolOfARN(deref(name)))
+	if !ok || p.arn() != opt.Value(name) {
+		return nil, poolNotFound(poolOfARN(opt.Value(name)))
 	}
 	return c, nil
 }

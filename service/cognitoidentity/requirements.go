@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -46,11 +47,11 @@ func visible(s *authz.Scope, p *pool) bool {
 
 // on needs an action on a pool.
 func (r *requirements) on(s *authz.Scope, operation string, id *string, keys func(*policy.Context)) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, deref(id))
+	p, err := r.s.factsOf(s.Context, opt.Value(id))
 	if err != nil {
 		return authz.Failed(err)
 	}
-	res := home(s, poolARN(s.Account, s.Region, deref(id)))
+	res := home(s, poolARN(s.Account, s.Region, opt.Value(id)))
 	if visible(s, p) {
 		res = p.resource()
 	}
@@ -59,12 +60,12 @@ func (r *requirements) on(s *authz.Scope, operation string, id *string, keys fun
 
 // byARN needs an action on the pool that an ARN names.
 func (r *requirements) byARN(s *authz.Scope, operation string, name *string, keys func(*policy.Context)) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, poolOfARN(deref(name)))
+	p, err := r.s.factsOf(s.Context, poolOfARN(opt.Value(name)))
 	if err != nil {
 		return authz.Failed(err)
 	}
-	res := home(s, deref(name))
-	if visible(s, p) && p.arn() == deref(name) {
+	res := home(s, opt.Value(name))
+	if visible(s, p) && p.arn() == opt.Value(name) {
 		res = p.resource()
 	}
 	return authz.Require(serviceName+":"+operation, res, keys)
@@ -108,13 +109,13 @@ func requestTags(tags map[string]string) func(*policy.Context) {
 //
 //nolint:revive // the model's name
 func (r *requirements) GetId(s *authz.Scope, in *api.GetIdInput) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, deref(in.IdentityPoolId))
+	p, err := r.s.factsOf(s.Context, opt.Value(in.IdentityPoolId))
 	return anybody(s, openToLogins, p, err)
 }
 
 // GetCredentialsForIdentity implements api.Requirements.
 func (r *requirements) GetCredentialsForIdentity(s *authz.Scope, in *api.GetCredentialsForIdentityInput) authz.Requirement {
-	p, err := r.s.factsOfIdentity(s.Context, deref(in.IdentityId))
+	p, err := r.s.factsOfIdentity(s.Context, opt.Value(in.IdentityId))
 	return anybody(s, openToIdentity, p, err)
 }
 
@@ -122,7 +123,7 @@ func (r *requirements) GetCredentialsForIdentity(s *authz.Scope, in *api.GetCred
 //
 //nolint:revive // the model's name
 func (r *requirements) GetOpenIdToken(s *authz.Scope, in *api.GetOpenIdTokenInput) authz.Requirement {
-	p, err := r.s.factsOfIdentity(s.Context, deref(in.IdentityId))
+	p, err := r.s.factsOfIdentity(s.Context, opt.Value(in.IdentityId))
 	return anybody(s, openToIdentity, p, err)
 }
 
@@ -186,7 +187,7 @@ func rolesOf(in *api.SetIdentityPoolRolesInput) []string {
 			continue
 		}
 		for i := range m.RulesConfiguration.Rules {
-			names = append(names, deref(m.RulesConfiguration.Rules[i].RoleARN))
+			names = append(names, opt.Value(m.RulesConfiguration.Rules[i].RoleARN))
 		}
 	}
 	slices.Sort(names)
@@ -210,7 +211,7 @@ func (r *requirements) ListIdentities(s *authz.Scope, in *api.ListIdentitiesInpu
 
 // DescribeIdentity implements api.Requirements.
 func (r *requirements) DescribeIdentity(s *authz.Scope, in *api.DescribeIdentityInput) authz.Requirement {
-	return r.onIdentities(s, "DescribeIdentity", []string{deref(in.IdentityId)})
+	return r.onIdentities(s, "DescribeIdentity", []string{opt.Value(in.IdentityId)})
 }
 
 // DeleteIdentities implements api.Requirements.

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -91,7 +92,7 @@ func (s *Service) GetIdentityPoolRoles(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetIdentityPoolRolesOutput{IdentityPoolId: ptr(c.pool.ID), RoleMappings: c.pool.Mappings, Roles: c.pool.Roles}, nil
+	return &api.GetIdentityPoolRolesOutput{IdentityPoolId: new(c.pool.ID), RoleMappings: c.pool.Mappings, Roles: c.pool.Roles}, nil
 }
 
 // roleFor chooses the role of verified logins, or of a guest if there are none. custom is the role asked for, or "".
@@ -138,8 +139,8 @@ func (p *pool) roleOf(who string, v *verified, custom string) (string, error) {
 	}
 	if m.RulesConfiguration != nil {
 		for i := range m.RulesConfiguration.Rules {
-			if rule := &m.RulesConfiguration.Rules[i]; matches(rule, v.claims.Raw[deref(rule.Claim)]) {
-				return deref(rule.RoleARN), nil
+			if rule := &m.RulesConfiguration.Rules[i]; matches(rule, v.claims.Raw[opt.Value(rule.Claim)]) {
+				return opt.Value(rule.RoleARN), nil
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 const roleARN = "arn:aws:iam::" + account + ":role/"
 
 func rule(claim string, how api.MappingRuleMatchType, value, role string) api.MappingRule {
-	return api.MappingRule{Claim: &claim, MatchType: how, Value: &value, RoleARN: ptr(roleARN + role)}
+	return api.MappingRule{Claim: &claim, MatchType: how, Value: &value, RoleARN: new(roleARN + role)}
 }
 
 func TestRoleChoice(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -22,11 +23,11 @@ func (s *Service) SetPrincipalTagAttributeMap(ctx context.Context, call *pipelin
 	if err != nil {
 		return nil, err
 	}
-	m := tagMap{Defaults: deref(in.UseDefaults), Tags: in.PrincipalTags}
+	m := tagMap{Defaults: opt.Value(in.UseDefaults), Tags: in.PrincipalTags}
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	name := deref(in.IdentityProviderName)
+	name := opt.Value(in.IdentityProviderName)
 	// before the transaction, since it reads user pools; a map of a provider that is removed meanwhile has no effect
 	prov, err := s.configured(ctx, c.pool, name)
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Service) SetPrincipalTagAttributeMap(ctx context.Context, call *pipelin
 		return nil, err
 	}
 	return &api.SetPrincipalTagAttributeMapOutput{
-		IdentityPoolId: ptr(c.pool.ID), IdentityProviderName: ptr(name), PrincipalTags: m.Tags, UseDefaults: ptr(m.Defaults),
+		IdentityPoolId: new(c.pool.ID), IdentityProviderName: new(name), PrincipalTags: m.Tags, UseDefaults: new(m.Defaults),
 	}, nil
 }
 
@@ -75,10 +76,10 @@ func (s *Service) GetPrincipalTagAttributeMap(ctx context.Context, call *pipelin
 	if err != nil {
 		return nil, err
 	}
-	m := c.pool.TagMaps[deref(in.IdentityProviderName)]
+	m := c.pool.TagMaps[opt.Value(in.IdentityProviderName)]
 	return &api.GetPrincipalTagAttributeMapOutput{
-		IdentityPoolId: ptr(c.pool.ID), IdentityProviderName: in.IdentityProviderName, PrincipalTags: m.Tags,
-		UseDefaults: ptr(m.Defaults),
+		IdentityPoolId: new(c.pool.ID), IdentityProviderName: in.IdentityProviderName, PrincipalTags: m.Tags,
+		UseDefaults: new(m.Defaults),
 	}, nil
 }
 

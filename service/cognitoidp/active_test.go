@@ -25,7 +25,7 @@ func (w *world) active(t *testing.T, idToken string) bool {
 
 func TestActive(t *testing.T) {
 	t.Parallel()
-	name := ptr("ana")
+	name := new("ana")
 	for what, end := range map[string]func(t *testing.T, w *world, tok *api.AuthenticationResultType){
 		"signed out": func(t *testing.T, w *world, tok *api.AuthenticationResultType) {
 			must(do(w, w.r.GlobalSignOut, w.s.GlobalSignOut, &api.GlobalSignOutInput{AccessToken: tok.AccessToken}))(t)

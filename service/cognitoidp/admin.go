@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -158,16 +159,16 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pool.Settings.Password.check(deref(in.Password)); err != nil {
+	if err := c.pool.Settings.Password.check(opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
-	verifier, err := c.sealPassword(known, deref(in.Password))
+	verifier, err := c.sealPassword(known, opt.Value(in.Password))
 	if err != nil {
 		return nil, err
 	}
 	err = c.change(&known.Sub, func(rec *store.Records, u *user) error {
 		u.Verifier, u.Status, u.TemporaryUntil = verifier, api.UserStatusTypeConfirmed, time.Time{}
-		if !deref(in.Permanent) {
+		if !opt.Value(in.Permanent) {
 			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
 		}
 		return c.passed(rec, u.Sub)

@@ -11,6 +11,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -25,7 +26,7 @@ func TestPoolRoundTrip(t *testing.T) {
 	}
 	must(do(w, w.r.UpdateUserPool, w.s.UpdateUserPool, &api.UpdateUserPoolInput{
 		UserPoolId: &w.pool, DeletionProtection: "ACTIVE", UserPoolTags: map[string]string{"a": "b"},
-		Policies: &api.UserPoolPolicyType{PasswordPolicy: &api.PasswordPolicyType{MinimumLength: ptr(int32(20))}},
+		Policies: &api.UserPoolPolicyType{PasswordPolicy: &api.PasswordPolicyType{MinimumLength: new(int32(20))}},
 	}))(t)
 	_, err := w.signUp("ana", "ana@example.com")
 	want(t, "the new policy", err, "InvalidPasswordException", "")
@@ -65,17 +66,17 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, in := range map[string]*api.CreateUserPoolInput{
-		"triggers": {LambdaConfig: &api.LambdaConfigType{PreSignUp: ptr("arn")}},
+		"triggers": {LambdaConfig: &api.LambdaConfigType{PreSignUp: new("arn")}},
 		"MFA":      {MfaConfiguration: "ON"},
-		"devices":  {DeviceConfiguration: &api.DeviceConfigurationType{ChallengeRequiredOnNewDevice: ptr(true)}},
+		"devices":  {DeviceConfiguration: &api.DeviceConfigurationType{ChallengeRequiredOnNewDevice: new(true)}},
 		"risk":     {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
 		"pending": {UserAttributeUpdateSettings: &api.UserAttributeUpdateSettingsType{
 			AttributesRequireVerificationBeforeUpdate: []api.VerifiedAttributeType{"email"},
 		}},
 		"links":   {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
-		"history": {Policies: &api.UserPoolPolicyType{PasswordPolicy: &api.PasswordPolicyType{PasswordHistorySize: ptr(int32(3))}}},
+		"history": {Policies: &api.UserPoolPolicyType{PasswordPolicy: &api.PasswordPolicyType{PasswordHistorySize: new(int32(3))}}},
 	} {
-		in.PoolName = ptr("p")
+		in.PoolName = new("p")
 		_, err := do(w, w.r.CreateUserPool, w.s.CreateUserPool, in)
 		want(t, name, err, "Unsupported", "")
 	}
@@ -90,13 +91,13 @@ func TestClientSettings(t *testing.T) {
 		code   string
 	}{
 		"short access token": {func(i *in) {
-			i.AccessTokenValidity, i.TokenValidityUnits = ptr(int32(4)), &api.TokenValidityUnitsType{AccessToken: "minutes"}
+			i.AccessTokenValidity, i.TokenValidityUnits = new(int32(4)), &api.TokenValidityUnitsType{AccessToken: "minutes"}
 		}, "InvalidParameterException"},
-		"long ID token": {func(i *in) { i.IdTokenValidity = ptr(int32(25)) }, "InvalidParameterException"},
+		"long ID token": {func(i *in) { i.IdTokenValidity = new(int32(25)) }, "InvalidParameterException"},
 		"access outlives refresh": {func(i *in) {
-			i.AccessTokenValidity, i.RefreshTokenValidity, i.TokenValidityUnits = ptr(int32(5)), ptr(int32(2)), &api.TokenValidityUnitsType{RefreshToken: "hours"}
+			i.AccessTokenValidity, i.RefreshTokenValidity, i.TokenValidityUnits = new(int32(5)), new(int32(2)), &api.TokenValidityUnitsType{RefreshToken: "hours"}
 		}, "InvalidParameterException"},
-		"eleven years": {func(i *in) { i.RefreshTokenValidity = ptr(int32(4015)) }, "InvalidParameterException"},
+		"eleven years": {func(i *in) { i.RefreshTokenValidity = new(int32(4015)) }, "InvalidParameterException"},
 		"mixed flows": {func(i *in) {
 			i.ExplicitAuthFlows = []api.ExplicitAuthFlowsType{"ALLOW_USER_SRP_AUTH", "USER_PASSWORD_AUTH"}
 		}, "InvalidParameterException"},
@@ -104,9 +105,9 @@ func TestClientSettings(t *testing.T) {
 		"write the verified": {func(i *in) { i.WriteAttributes = []string{"email_verified"} }, "InvalidParameterException"},
 		"read the unknown":   {func(i *in) { i.ReadAttributes = []string{"nosuch"} }, "InvalidParameterException"},
 		"rotation":           {func(i *in) { i.RefreshTokenRotation = &api.RefreshTokenRotationType{Feature: "ENABLED"} }, "Unsupported"},
-		"no pool":            {func(i *in) { i.UserPoolId = ptr("us-east-1_nosuch000") }, "ResourceNotFoundException"},
+		"no pool":            {func(i *in) { i.UserPoolId = new("us-east-1_nosuch000") }, "ResourceNotFoundException"},
 	} {
-		i := &in{UserPoolId: &w.pool, ClientName: ptr("c")}
+		i := &in{UserPoolId: &w.pool, ClientName: new("c")}
 		tc.change(i)
 		_, err := do(w, w.r.CreateUserPoolClient, w.s.CreateUserPoolClient, i)
 		want(t, name, err, tc.code, "")
@@ -127,7 +128,7 @@ func TestListUsers(t *testing.T) {
 		w.member(fmt.Sprint("user", i), "email", fmt.Sprintf("u%d@example.com", i), "name", `a "b" \c`)
 	}
 	list := func(filter string, limit int32, token *string) (*api.ListUsersOutput, error) {
-		return do(w, w.r.ListUsers, w.s.ListUsers, &api.ListUsersInput{UserPoolId: &w.pool, Filter: text(filter), Limit: &limit, PaginationToken: token})
+		return do(w, w.r.ListUsers, w.s.ListUsers, &api.ListUsersInput{UserPoolId: &w.pool, Filter: opt.Present(filter), Limit: &limit, PaginationToken: token})
 	}
 	seen := map[string]bool{}
 	var token *string
@@ -158,7 +159,7 @@ func TestListUsers(t *testing.T) {
 	first := must(list("", 2, nil))(t)
 	_, err := list(`username ^= "u"`, 2, first.PaginationToken)
 	want(t, "another list's token", err, "InvalidParameterException", "Invalid pagination token")
-	_, err = list("", 2, ptr("AAAA"))
+	_, err = list("", 2, new("AAAA"))
 	want(t, "made up token", err, "InvalidParameterException", "Invalid pagination token")
 }
 
@@ -169,7 +170,7 @@ func TestGroups(t *testing.T) {
 	w.member("bob")
 	w.group("acme", "", nil, "ana", "bob")
 	w.group("globex", "", nil, "ana")
-	_, err := do(w, w.r.CreateGroup, w.s.CreateGroup, &api.CreateGroupInput{UserPoolId: &w.pool, GroupName: ptr("acme")})
+	_, err := do(w, w.r.CreateGroup, w.s.CreateGroup, &api.CreateGroupInput{UserPoolId: &w.pool, GroupName: new("acme")})
 	want(t, "twice", err, "GroupExistsException", "A group with the name already exists.")
 	in := func(group string) int {
 		return len(must(do(w, w.r.ListUsersInGroup, w.s.ListUsersInGroup, &api.ListUsersInGroupInput{UserPoolId: &w.pool, GroupName: &group}))(t).Users)
@@ -180,14 +181,14 @@ func TestGroups(t *testing.T) {
 	if in("acme") != 2 || in("globex") != 1 || of("ana") != 2 || of("bob") != 1 {
 		t.Error(in("acme"), in("globex"), of("ana"), of("bob"))
 	}
-	must(do(w, w.r.AdminRemoveUserFromGroup, w.s.AdminRemoveUserFromGroup, &api.AdminRemoveUserFromGroupInput{UserPoolId: &w.pool, GroupName: ptr("acme"), Username: ptr("bob")}))(t)
-	must(do(w, w.r.DeleteGroup, w.s.DeleteGroup, &api.DeleteGroupInput{UserPoolId: &w.pool, GroupName: ptr("globex")}))(t)
+	must(do(w, w.r.AdminRemoveUserFromGroup, w.s.AdminRemoveUserFromGroup, &api.AdminRemoveUserFromGroupInput{UserPoolId: &w.pool, GroupName: new("acme"), Username: new("bob")}))(t)
+	must(do(w, w.r.DeleteGroup, w.s.DeleteGroup, &api.DeleteGroupInput{UserPoolId: &w.pool, GroupName: new("globex")}))(t)
 	if in("acme") != 1 || of("ana") != 1 || of("bob") != 0 {
 		t.Error(in("acme"), of("ana"), of("bob"))
 	}
-	_, err = do(w, w.r.GetGroup, w.s.GetGroup, &api.GetGroupInput{UserPoolId: &w.pool, GroupName: ptr("globex")})
+	_, err = do(w, w.r.GetGroup, w.s.GetGroup, &api.GetGroupInput{UserPoolId: &w.pool, GroupName: new("globex")})
 	want(t, "deleted", err, "ResourceNotFoundException", "Group not found.")
-	must(do(w, w.r.AdminDeleteUser, w.s.AdminDeleteUser, &api.AdminDeleteUserInput{UserPoolId: &w.pool, Username: ptr("ana")}))(t)
+	must(do(w, w.r.AdminDeleteUser, w.s.AdminDeleteUser, &api.AdminDeleteUserInput{UserPoolId: &w.pool, Username: new("ana")}))(t)
 	if in("acme") != 0 {
 		t.Error("a deleted user is a member")
 	}
@@ -198,7 +199,7 @@ func TestInvitation(t *testing.T) {
 	w := newWorld(t)
 	create := func(action api.MessageActionType, pairs ...string) error {
 		_, err := do(w, w.r.AdminCreateUser, w.s.AdminCreateUser, &api.AdminCreateUserInput{
-			UserPoolId: &w.pool, Username: ptr("ana"), MessageAction: action, UserAttributes: attrs(pairs...),
+			UserPoolId: &w.pool, Username: new("ana"), MessageAction: action, UserAttributes: attrs(pairs...),
 		})
 		return err
 	}
@@ -230,7 +231,7 @@ func TestOutsiders(t *testing.T) {
 	w := newWorld(t)
 	w.member("ana")
 	get := func() error {
-		_, err := do(w, w.r.AdminGetUser, w.s.AdminGetUser, &api.AdminGetUserInput{UserPoolId: &w.pool, Username: ptr("ana")})
+		_, err := do(w, w.r.AdminGetUser, w.s.AdminGetUser, &api.AdminGetUserInput{UserPoolId: &w.pool, Username: new("ana")})
 		return err
 	}
 	if err := get(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -15,7 +16,7 @@ func (s *Service) AdminCreateUser(ctx context.Context, call *pipeline.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	password := deref(in.TemporaryPassword)
+	password := opt.Value(in.TemporaryPassword)
 	if password == "" {
 		password = c.pool.Settings.Password.temporary()
 	} else if err := c.pool.Settings.Password.check(password); err != nil {
@@ -41,7 +42,7 @@ func (s *Service) AdminCreateUser(ctx context.Context, call *pipeline.Call, in *
 
 // invite makes the user, with a temporary password.
 func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*user, error) {
-	u, err := c.newUser(deref(in.Username), writer{admin: true, creating: true}, in.UserAttributes)
+	u, err := c.newUser(opt.Value(in.Username), writer{admin: true, creating: true}, in.UserAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*user, e
 		return nil, err
 	}
 	u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
-	err = c.update(func(rec *store.Records) error { return c.create(rec, u, deref(in.ForceAliasCreation)) })
+	err = c.update(func(rec *store.Records) error { return c.create(rec, u, opt.Value(in.ForceAliasCreation)) })
 	return u, err
 }
 

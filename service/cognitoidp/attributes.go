@@ -5,214 +5,8 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
-)
-
-// writer is who sets attributes.
-type writer struct {
-	// admin is true for the Admin operations.
-	admin bool
-	// client is the app client of a user's own request.
-	client *client
-	// creating is true when the user is made: immutable attributes can be set then.
-	creating bool
-}
-
-// The tags that this server gives a meaning of its own.
-const (
-	// SessionTagsTag holds pairs Tag=attribute, separated by spaces or commas: session tags that ID tokens carry.
-	SessionTagsTag = "bulkhead:session-tags"
-	// TenantAttributeTag names attributes that only Admin operations may set.
-	TenantAttributeTag = "bulkhead:tenant-attribute"
-)
-
-// sessionTag is one pair of SessionTagsTag.
-type sessionTag struct{ Key, Attribute string }
-
-func splitTag(value string) []string {
-	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// sessionTags are the pairs that the pool declares, in order.
-func (p *pool) sessionTags() []sessionTag {
-	var tags []sessionTag
-	for _, pair := range splitTag(p.Tags[SessionTagsTag]) {
-		if key, name, ok := strings.Cut(pair, "="); ok && key != "" && name != "" {
-			tags = append(tags, sessionTag{key, name})
-		}
-	}
-	return tags
-}
-
-// guarded reports whether only Admin operations may set the attribute.
-func (p *pool) guarded(name string) bool {
-	if slices.Contains(splitTag(p.Tags[TenantAttributeTag]), name) {
-		return true
-	}
-	return strings.HasPrefix(name, customPrefix) &&
-		slices.ContainsFunc(p.sessionTags(), func(t sessionTag) bool { return t.Attribute == name })
-}
-
-// checkTags refuses tags whose meaning here cannot be kept.
-func checkTags(tags map[string]string, schema []attribute) error {
-	if k := authn.AmbiguousKey(tags); k != "" {
-		return invalid("Tag keys must differ in more than case: %s", k)
-	}
-	if v := tags[SessionTagsTag]; v != "" {
-		for _, pair := range splitTag(v) {
-			key, name, ok := strings.Cut(pair, "=")
-			if !ok || key == "" || indexOf(schema, name) < 0 {
-				return invalid("The tag %s must hold pairs Tag=attribute with attributes of the schema: %s", SessionTagsTag, pair)
-			}
-		}
-	}
-	for _, name := range splitTag(tags[TenantAttributeTag]) {
-		if i := indexOf(schema, name); i < 0 || !schema[i].custom() {
-			return invalid("The tag %s must hold names of custom attributes: %s", TenantAttributeTag, name)
-		}
-	}
-	return nil
-}
-
-// mayWrite reports whether the writer's app client may set the attribute ("User pool attributes", "Attribute permissions
-// and scopes"). A client without a list may write all standard and custom attributes, though never those that are
-// guarded, and none may write what the server itself asserts.
-func (p *pool) mayWrite(w writer, a *attribute) bool {
-	if w.admin {
-		return true
-	}
-	if a.DeveloperOnly || a.Name == "email_verified" || a.Name == "phone_number_verified" || p.guarded(a.Name) {
-		return false
-	}
-	return len(w.client.Write) == 0 || slices.Contains(w.client.Write, a.Name)
-}
-
-// mayRead reports whether the app client may see the attribute, in tokens as in answers. sub is always seen.
-func mayRead(app *client, name string) bool {
-	return name == "sub" || len(app.Read) == 0 && !strings.HasPrefix(name, devPrefix) || slices.Contains(app.Read, name)
-}
-
-// set changes attributes of u. It checks all before it changes any.
-func (p *pool) set(u *user, w writer, attrs []api.AttributeType) error {
-	changed := map[string]string{}
-	for i := range attrs {
-		name, value := deref(attrs[i].Name), deref(attrs[i].Value)
-		if _, twice := changed[name]; twice {
-			return invalid("Duplicate attribute name: %s", name)
-		}
-		if err := p.checkSet(w, name, value); err != nil {
-			return err
-		}
-		changed[name] = value
-	}
-	for name, value := range changed {
-		p.replace(u, w, name, value, changed)
-	}
-	return nil
-}
-
-// replace sets one attribute. An address that changes is not verified any more, unless an administrator says that it is.
-func (p *pool) replace(u *user, w writer, name, value string, all map[string]string) {
-	value = p.normal(name, value)
-	before := u.Attributes[name]
-	u.put(name, value)
-	flag := verifiedFlag(name)
-	if flag == "" || before == value {
-		return
-	}
-	if _, said := all[flag]; said || w.admin && w.creating {
-		return
-	}
-	u.put(flag, "false")
-	if value == "" {
-		delete(u.Attributes, flag)
-	}
-}
-
-func (p *pool) checkSet(w writer, name, value string) error {
-	at := indexOf(p.Schema, name)
-	if at < 0 {
-		return p.schemaError(w, name, "Attribute does not exist in the schema.")
-	}
-	a := &p.Schema[at]
-	if name == "sub" {
-		return invalid("Cannot modify the non-mutable attribute sub")
-	}
-	if !p.mayWrite(w, a) {
-		return unauthorizedWrite()
-	}
-	if !a.Mutable && !w.creating {
-		return invalid("user.%s: Attribute cannot be updated.\n", name)
-	}
-	if wrong := a.check(value); wrong != "" {
-		return p.schemaError(w, name, wrong)
-	}
-	return nil
-}
-
-func (p *pool) schemaError(w writer, name, wrong string) error {
-	if w.creating {
-		return invalid("Attributes did not conform to the schema: %s: %s\n", name, wrong)
-	}
-	return invalid("user.%s: %s\n", name, wrong)
-}
-
-// normal is the value as it is kept: flags in lower case, and addresses too where case does not tell users apart.
-func (p *pool) normal(name, value string) string {
-	switch name {
-	case "email_verified", "phone_number_verified":
-		return strings.ToLower(value)
-	case "email":
-		if !p.CaseSensitive {
-			return strings.ToLower(value)
-		}
-	}
-	return value
-}
-
-func (u *user) put(name, value string) {
-	if value == "" {
-		delete(u.Attributes, name)
-		return
-	}
-	if u.Attributes == nil {
-		u.Attributes = map[string]string{}
-	}
-	u.Attributes[name] = value
-}
-
-// requireAttributes checks that a user who is made has what the schema requires.
-func (p *pool) requireAttributes(u *user) error {
-	var missing string
-	for i := range p.Schema {
-		a := &p.Schema[i]
-		if a.Required && a.Name != "sub" && u.Attributes[a.Name] == "" {
-			missing += a.Name + ": The attribute " + a.Name + " is required\n"
-		}
-	}
-	if missing != "" {
-		return invalid("Attributes did not conform to the schema: %s", missing)
-	}
-	return nil
-}
-
-// attributesOf lists what the client may see of a user, or all for nil; sub first, then by name.
-func attributesOf(u *user, app *client) []api.AttributeType {
-	out := []api.AttributeType{{Name: ptr("sub"), Value: ptr(u.Sub)}}
-	for _, name := range sortedKeys(u.Attributes) {
-		if app == nil || mayRead(app, name) {
-			out = append(out, api.AttributeType{Name: ptr(name), Value: ptr(u.Attributes[name])})
-		}
-	}
-	return out
-}
 	"github.com/bulkhead/bulkhead/internal/authn"
-package cognitoidp
-
-import (
-	"slices"
-	"strings"
-
-	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // writer is who sets attributes.
@@ -303,7 +97,7 @@ func mayRead(app *client, name string) bool {
 func (p *pool) set(u *user, w writer, attrs []api.AttributeType) error {
 	changed := map[string]string{}
 	for i := range attrs {
-		name, value := deref(attrs[i].Name), deref(attrs[i].Value)
+		name, value := opt.Value(attrs[i].Name), opt.Value(attrs[i].Value)
 		if _, twice := changed[name]; twice {
 			return invalid("Duplicate attribute name: %s", name)
 		}
@@ -405,10 +199,10 @@ func (p *pool) requireAttributes(u *user) error {
 
 // attributesOf lists what the client may see of a user, or all for nil; sub first, then by name.
 func attributesOf(u *user, app *client) []api.AttributeType {
-	out := []api.AttributeType{{Name: ptr("sub"), Value: ptr(u.Sub)}}
+	out := []api.AttributeType{{Name: new("sub"), Value: new(u.Sub)}}
 	for _, name := range sortedKeys(u.Attributes) {
 		if app == nil || mayRead(app, name) {
-			out = append(out, api.AttributeType{Name: ptr(name), Value: ptr(u.Attributes[name])})
+			out = append(out, api.AttributeType{Name: new(name), Value: new(u.Attributes[name])})
 		}
 	}
 	return out

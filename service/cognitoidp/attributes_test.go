@@ -25,7 +25,7 @@ func TestTenantAttribute(t *testing.T) {
 	t.Parallel()
 	join := func(w *world, app, name string) error {
 		_, err := do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{
-			ClientId: &app, Username: &name, Password: ptr(password), UserAttributes: attrs("custom:tenant_id", "acme"),
+			ClientId: &app, Username: &name, Password: new(password), UserAttributes: attrs("custom:tenant_id", "acme"),
 		})
 		return err
 	}
@@ -129,23 +129,23 @@ func TestAddCustomAttributes(t *testing.T) {
 		return err
 	}
 	for name, a := range map[string]api.SchemaAttributeType{
-		"there already": {Name: ptr("color"), AttributeDataType: "String"},
-		"required":      {Name: ptr("must"), AttributeDataType: "String", Required: ptr(true)},
-		"without type":  {Name: ptr("what")},
-		"long name":     {Name: ptr("a23456789012345678901"), AttributeDataType: "String"},
-		"odd bound":     {Name: ptr("odd"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: ptr("x")}},
-		"huge bound":    {Name: ptr("odd"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: ptr("5000")}},
+		"there already": {Name: new("color"), AttributeDataType: "String"},
+		"required":      {Name: new("must"), AttributeDataType: "String", Required: new(true)},
+		"without type":  {Name: new("what")},
+		"long name":     {Name: new("a23456789012345678901"), AttributeDataType: "String"},
+		"odd bound":     {Name: new("odd"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: new("x")}},
+		"huge bound":    {Name: new("odd"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: new("5000")}},
 	} {
 		want(t, name, add(a), "InvalidParameterException", "")
 	}
-	if err := add(api.SchemaAttributeType{Name: ptr("since"), AttributeDataType: "DateTime"}); err != nil {
+	if err := add(api.SchemaAttributeType{Name: new("since"), AttributeDataType: "DateTime"}); err != nil {
 		t.Fatal(err)
 	}
 	w.member("ana", "custom:since", "2026-01-02T03:04:05Z")
 	want(t, "not a date", w.setAdmin("ana", "custom:since", "soon"), "InvalidParameterException", "user.custom:since: Date must be in ISO 8601 format or epoch format.\n")
 	var many []api.SchemaAttributeType
 	for i := range maxCustomAttributes {
-		many = append(many, api.SchemaAttributeType{Name: ptr("a" + string(rune('0'+i))), AttributeDataType: "String"})
+		many = append(many, api.SchemaAttributeType{Name: new("a" + string(rune('0'+i))), AttributeDataType: "String"})
 	}
 	_, err := do(w, w.r.AddCustomAttributes, w.s.AddCustomAttributes, &api.AddCustomAttributesInput{UserPoolId: &w.pool, CustomAttributes: many})
 	want(t, "too many", err, "LimitExceededException", "")
@@ -156,7 +156,7 @@ func TestAddCustomAttributes(t *testing.T) {
 func TestNamesAndAliases(t *testing.T) {
 	t.Parallel()
 	insensitive := func(in *api.CreateUserPoolInput) {
-		in.UsernameConfiguration = &api.UsernameConfigurationType{CaseSensitive: ptr(false)}
+		in.UsernameConfiguration = &api.UsernameConfigurationType{CaseSensitive: new(false)}
 	}
 	t.Run("addresses as usernames", func(t *testing.T) {
 		t.Parallel()
@@ -206,7 +206,7 @@ func TestNamesAndAliases(t *testing.T) {
 		code := w.code("ana@example.com")
 		want(t, "an alias that is taken", w.confirm("eve", code), "AliasExistsException", "An account with the email already exists.")
 		must(do(w, w.r.ConfirmSignUp, w.s.ConfirmSignUp, &api.ConfirmSignUpInput{
-			ClientId: &w.app, Username: ptr("eve"), ConfirmationCode: &code, ForceAliasCreation: ptr(true),
+			ClientId: &w.app, Username: new("eve"), ConfirmationCode: &code, ForceAliasCreation: new(true),
 		}))(t)
 		if got := decoded(t, *must(w.signIn(w.app, "ana@example.com", password))(t).AuthenticationResult.IdToken); got["cognito:username"] != "eve" {
 			t.Errorf("the alias leads to %v", got["cognito:username"])

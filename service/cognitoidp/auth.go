@@ -10,6 +10,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -61,7 +62,7 @@ func (s *Service) AdminInitiateAuth(ctx context.Context, call *pipeline.Call, in
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(deref(in.ClientId))
+	app, err := c.client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}

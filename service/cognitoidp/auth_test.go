@@ -15,7 +15,7 @@ const temporary = "Temporary-Pass-1"
 func invited(w *world, name string) *api.InitiateAuthOutput {
 	w.t.Helper()
 	must(do(w, w.r.AdminCreateUser, w.s.AdminCreateUser, &api.AdminCreateUserInput{
-		UserPoolId: &w.pool, Username: &name, TemporaryPassword: ptr(temporary), MessageAction: "SUPPRESS",
+		UserPoolId: &w.pool, Username: &name, TemporaryPassword: new(temporary), MessageAction: "SUPPRESS",
 	}))(w.t)
 	return must(w.signIn(w.app, name, temporary))(w.t)
 }
@@ -39,7 +39,7 @@ func TestNewPasswordRequired(t *testing.T) {
 	_, err = w.answerNew(c, map[string]string{})
 	want(t, "none", err, "InvalidParameterException", "Missing required parameter NEW_PASSWORD")
 	bad := *c
-	bad.Session = ptr("AAAA")
+	bad.Session = new("AAAA")
 	_, err = w.answerNew(&bad, map[string]string{"NEW_PASSWORD": otherWord})
 	want(t, "made up session", err, "NotAuthorizedException", "Invalid session for the user.")
 	out := must(w.answerNew(c, map[string]string{"NEW_PASSWORD": otherWord, "userAttributes.name": "Ana"}))(t)
@@ -196,13 +196,13 @@ func TestAdminResetUserPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.member("ana", "email", "ana@example.com", "email_verified", "true")
-	must(do(w, w.r.AdminResetUserPassword, w.s.AdminResetUserPassword, &api.AdminResetUserPasswordInput{UserPoolId: &w.pool, Username: ptr("ana")}))(t)
+	must(do(w, w.r.AdminResetUserPassword, w.s.AdminResetUserPassword, &api.AdminResetUserPasswordInput{UserPoolId: &w.pool, Username: new("ana")}))(t)
 	for _, flow := range []api.AuthFlowType{"USER_PASSWORD_AUTH", "USER_SRP_AUTH"} {
 		_, err := w.initiate(w.app, flow, map[string]string{"USERNAME": "ana", "PASSWORD": password, "SRP_A": "5"})
 		want(t, string(flow), err, "PasswordResetRequiredException", "Password reset required for the user")
 	}
 	must(do(w, w.r.ConfirmForgotPassword, w.s.ConfirmForgotPassword, &api.ConfirmForgotPasswordInput{
-		ClientId: &w.app, Username: ptr("ana"), ConfirmationCode: ptr(w.code("ana@example.com")), Password: ptr(otherWord),
+		ClientId: &w.app, Username: new("ana"), ConfirmationCode: new(w.code("ana@example.com")), Password: new(otherWord),
 	}))(t)
 	must(w.signIn(w.app, "ana", otherWord))(t)
 }

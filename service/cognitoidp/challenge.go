@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -37,7 +38,7 @@ func (s *Service) AdminRespondToAuthChallenge(ctx context.Context, call *pipelin
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(deref(in.ClientId))
+	app, err := c.client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (a *attempt) respond(challenge api.ChallengeNameType, sessionText *string) 
 	case api.ChallengeNameTypePasswordVerifier:
 		return a.verifyPassword()
 	case api.ChallengeNameTypeNewPasswordRequired:
-		return a.newPassword(deref(sessionText))
+		return a.newPassword(opt.Value(sessionText))
 	default:
 		return nil, notServed("The challenge " + string(challenge))
 	}
@@ -207,7 +208,7 @@ func (a *attempt) askNewPassword(u *user) (*outcome, error) {
 		return nil, err
 	}
 	return &outcome{
-		challenge: api.ChallengeNameTypeNewPasswordRequired, session: ptr(encodeSession(sealed)),
+		challenge: api.ChallengeNameTypeNewPasswordRequired, session: new(encodeSession(sealed)),
 		params: map[string]string{
 			"USER_ID_FOR_SRP": u.Username, "userAttributes": string(hasText), "requiredAttributes": string(needsText),
 		},
@@ -288,7 +289,7 @@ func (a *attempt) givenAttributes() []api.AttributeType {
 	var out []api.AttributeType
 	for _, k := range sortedKeys(a.params) {
 		if name, ok := strings.CutPrefix(k, attributePrefix); ok {
-			out = append(out, api.AttributeType{Name: ptr(name), Value: ptr(a.params[k])})
+			out = append(out, api.AttributeType{Name: new(name), Value: new(a.params[k])})
 		}
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -83,12 +84,12 @@ func (c *clientSettings) lifetime(use string) time.Duration {
 func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSettings, error) {
 	set := clientSettings{
 		Flows: texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
-		Access: int64(deref(in.AccessTokenValidity)), Identity: int64(deref(in.IdTokenValidity)), Refresh: int64(deref(in.RefreshTokenValidity)),
+		Access: int64(opt.Value(in.AccessTokenValidity)), Identity: int64(opt.Value(in.IdTokenValidity)), Refresh: int64(opt.Value(in.RefreshTokenValidity)),
 		HideUsers:    in.PreventUserExistenceErrors == api.PreventUserExistenceErrorTypesEnabled,
-		NoRevocation: in.EnableTokenRevocation != nil && !*in.EnableTokenRevocation, SessionMinutes: deref(in.AuthSessionValidity),
+		NoRevocation: in.EnableTokenRevocation != nil && !*in.EnableTokenRevocation, SessionMinutes: opt.Value(in.AuthSessionValidity),
 		IdentityProviders: in.SupportedIdentityProviders, CallbackURLs: in.CallbackURLs, LogoutURLs: in.LogoutURLs,
 		DefaultRedirectURI: in.DefaultRedirectURI, OAuthFlows: in.AllowedOAuthFlows, OAuthScopes: in.AllowedOAuthScopes,
-		OAuth: deref(in.AllowedOAuthFlowsUserPoolClient), Propagate: deref(in.EnablePropagateAdditionalUserContextData),
+		OAuth: opt.Value(in.AllowedOAuthFlowsUserPoolClient), Propagate: opt.Value(in.EnablePropagateAdditionalUserContextData),
 	}
 	if in.TokenValidityUnits != nil {
 		set.Units = *in.TokenValidityUnits
@@ -170,11 +171,11 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	app := &client{
-		ID: randomText(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: deref(in.ClientName), Created: call.Now, Modified: call.Now,
+		ID: randomText(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: opt.Value(in.ClientName), Created: call.Now, Modified: call.Now,
 		clientSettings: set,
 	}
-	secret := deref(in.ClientSecret)
-	if secret == "" && deref(in.GenerateSecret) {
+	secret := opt.Value(in.ClientSecret)
+	if secret == "" && opt.Value(in.GenerateSecret) {
 		secret = randomText(lowerAlphanumeric, secretLength)
 	}
 	if secret != "" {
@@ -221,25 +222,25 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 		minutes = defaultSessionMinutes
 	}
 	out := &api.UserPoolClientType{
-		UserPoolId: ptr(c.Pool), ClientId: ptr(c.ID), ClientName: ptr(c.Name), ClientSecret: text(string(secret)),
-		CreationDate: ptr(c.Created), LastModifiedDate: ptr(c.Modified), ExplicitAuthFlows: enums[api.ExplicitAuthFlowsType](c.Flows),
-		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: ptr(int32(c.Refresh)),
-		PreventUserExistenceErrors: hide, EnableTokenRevocation: ptr(!c.NoRevocation), AuthSessionValidity: ptr(minutes),
+		UserPoolId: new(c.Pool), ClientId: new(c.ID), ClientName: new(c.Name), ClientSecret: opt.Present(string(secret)),
+		CreationDate: new(c.Created), LastModifiedDate: new(c.Modified), ExplicitAuthFlows: enums[api.ExplicitAuthFlowsType](c.Flows),
+		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: new(int32(c.Refresh)),
+		PreventUserExistenceErrors: hide, EnableTokenRevocation: new(!c.NoRevocation), AuthSessionValidity: new(minutes),
 		SupportedIdentityProviders: c.IdentityProviders, CallbackURLs: c.CallbackURLs, LogoutURLs: c.LogoutURLs,
 		DefaultRedirectURI: c.DefaultRedirectURI, AllowedOAuthFlows: c.OAuthFlows, AllowedOAuthScopes: c.OAuthScopes,
-		AllowedOAuthFlowsUserPoolClient: ptr(c.OAuth), EnablePropagateAdditionalUserContextData: ptr(c.Propagate),
+		AllowedOAuthFlowsUserPoolClient: new(c.OAuth), EnablePropagateAdditionalUserContextData: new(c.Propagate),
 	}
 	if c.Refresh == 0 {
-		out.RefreshTokenValidity = ptr(int32(defaultRefreshLife / (24 * time.Hour)))
+		out.RefreshTokenValidity = new(int32(defaultRefreshLife / (24 * time.Hour)))
 	}
 	if c.Access != 0 {
-		out.AccessTokenValidity = ptr(int32(c.Access))
+		out.AccessTokenValidity = new(int32(c.Access))
 	}
 	if c.Identity != 0 {
-		out.IdTokenValidity = ptr(int32(c.Identity))
+		out.IdTokenValidity = new(int32(c.Identity))
 	}
 	if c.Units != (api.TokenValidityUnitsType{}) {
-		out.TokenValidityUnits = ptr(c.Units)
+		out.TokenValidityUnits = new(c.Units)
 	}
 	return out
 }
@@ -250,7 +251,7 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(deref(in.ClientId))
+	app, err := c.client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}
@@ -284,12 +285,12 @@ func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	}
 	var app *client
 	err = c.update(func(rec *store.Records) (err error) {
-		k := clientKey(c.pool.ID, deref(in.ClientId))
+		k := clientKey(c.pool.ID, opt.Value(in.ClientId))
 		if app, err = store.Load[client](rec, k); err != nil {
 			return err
 		}
 		if app == nil {
-			return clientNotFound(deref(in.ClientId))
+			return clientNotFound(opt.Value(in.ClientId))
 		}
 		app.clientSettings, app.Modified = set, call.Now
 		if in.ClientName != nil {
@@ -314,7 +315,7 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	id := deref(in.ClientId)
+	id := opt.Value(in.ClientId)
 	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
@@ -352,7 +353,7 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 	out := &api.ListUserPoolClientsOutput{UserPoolClients: []api.UserPoolClientDescription{}, NextToken: token}
 	for _, app := range apps {
 		out.UserPoolClients = append(out.UserPoolClients, api.UserPoolClientDescription{
-			ClientId: ptr(app.ID), ClientName: ptr(app.Name), UserPoolId: ptr(app.Pool),
+			ClientId: new(app.ID), ClientName: new(app.Name), UserPoolId: new(app.Pool),
 		})
 	}
 	return out, nil

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // The texts of messages unless the pool has its own ("Configuring email and phone verification messages").
@@ -33,7 +34,7 @@ func (d destination) medium() api.DeliveryMediumType {
 
 // details is what the caller learns of where a code went.
 func (d destination) details() *api.CodeDeliveryDetailsType {
-	return &api.CodeDeliveryDetailsType{AttributeName: ptr(d.attribute), DeliveryMedium: d.medium(), Destination: ptr(mask(d.address))}
+	return &api.CodeDeliveryDetailsType{AttributeName: new(d.attribute), DeliveryMedium: d.medium(), Destination: new(mask(d.address))}
 }
 
 // mask hides all of an address but the first letter of its parts, or the last digits of a number.
@@ -68,7 +69,7 @@ func (p *pool) recoveryDestination(u *user) (destination, error) {
 	if r := p.Settings.Recovery; r != nil && len(r.RecoveryMechanisms) > 0 {
 		order = nil
 		byPriority := slices.SortedFunc(slices.Values(r.RecoveryMechanisms), func(a, b api.RecoveryOptionType) int {
-			return cmp.Compare(deref(a.Priority), deref(b.Priority))
+			return cmp.Compare(opt.Value(a.Priority), opt.Value(b.Priority))
 		})
 		for _, m := range byPriority {
 			switch m.Name {
@@ -99,11 +100,11 @@ func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
 		t = &api.VerificationMessageTemplateType{}
 	}
 	if m == api.DeliveryMediumTypeSms {
-		return template{body: firstOf(t.SmsMessage, set.SMSMessage, ptr(defaultCodeSMS))}
+		return template{body: firstOf(t.SmsMessage, set.SMSMessage, new(defaultCodeSMS))}
 	}
 	return template{
-		firstOf(t.EmailSubject, set.EmailSubject, ptr(defaultCodeSubject)),
-		firstOf(t.EmailMessage, set.EmailMessage, ptr(defaultCodeBody)),
+		firstOf(t.EmailSubject, set.EmailSubject, new(defaultCodeSubject)),
+		firstOf(t.EmailMessage, set.EmailMessage, new(defaultCodeBody)),
 	}
 }
 
@@ -113,9 +114,9 @@ func (p *pool) inviteTemplate(m api.DeliveryMediumType) template {
 		t = &api.MessageTemplateType{}
 	}
 	if m == api.DeliveryMediumTypeSms {
-		return template{body: firstOf(t.SMSMessage, ptr(defaultInviteBody))}
+		return template{body: firstOf(t.SMSMessage, new(defaultInviteBody))}
 	}
-	return template{firstOf(t.EmailSubject, ptr(defaultInviteSubject)), firstOf(t.EmailMessage, ptr(defaultInviteBody))}
+	return template{firstOf(t.EmailSubject, new(defaultInviteSubject)), firstOf(t.EmailMessage, new(defaultInviteBody))}
 }
 
 func firstOf(texts ...*string) string {

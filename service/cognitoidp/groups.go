@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -63,7 +64,7 @@ func (m membership) claim(claims map[string]any, roles bool) {
 	var names, arns []string
 	for _, g := range m.groups {
 		names = append(names, g.Name)
-		if arn := deref(g.RoleARN); arn != "" && !slices.Contains(arns, arn) {
+		if arn := opt.Value(g.RoleARN); arn != "" && !slices.Contains(arns, arn) {
 			arns = append(arns, arn)
 		}
 	}
@@ -83,7 +84,7 @@ func (m membership) preferredRole() string {
 		if g.precedence() != top {
 			break
 		}
-		switch arn := deref(g.RoleARN); {
+		switch arn := opt.Value(g.RoleARN); {
 		case arn == "" || arn == role:
 		case role == "":
 			role = arn
@@ -96,13 +97,13 @@ func (m membership) preferredRole() string {
 
 func (g *group) describe(pool string) *api.GroupType {
 	return &api.GroupType{
-		GroupName: ptr(g.Name), Description: g.Description, RoleArn: g.RoleARN, Precedence: g.Precedence, UserPoolId: ptr(pool),
-		CreationDate: ptr(g.Created), LastModifiedDate: ptr(g.Modified),
+		GroupName: new(g.Name), Description: g.Description, RoleArn: g.RoleARN, Precedence: g.Precedence, UserPoolId: new(pool),
+		CreationDate: new(g.Created), LastModifiedDate: new(g.Modified),
 	}
 }
 
 func (c *scoped) mustGroup(rec *store.Records, name *string) (*group, error) {
-	g, err := store.Load[group](rec, groupKey(c.pool.ID, deref(name)))
+	g, err := store.Load[group](rec, groupKey(c.pool.ID, opt.Value(name)))
 	if err == nil && g == nil {
 		err = api.NewResourceNotFoundException("Group not found.")
 	}
@@ -116,7 +117,7 @@ func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.
 		return nil, err
 	}
 	g := &group{
-		Name: deref(in.GroupName), Description: in.Description, RoleARN: in.RoleArn, Precedence: in.Precedence,
+		Name: opt.Value(in.GroupName), Description: in.Description, RoleARN: in.RoleArn, Precedence: in.Precedence,
 		Created: call.Now, Modified: call.Now,
 	}
 	err = c.update(func(rec *store.Records) error {
@@ -357,7 +358,7 @@ func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.page("ListUsersInGroup", deref(in.GroupName), in.NextToken, in.Limit)
+	p, err := c.page("ListUsersInGroup", opt.Value(in.GroupName), in.NextToken, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +368,7 @@ func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in 
 		if _, err := c.mustGroup(rec, in.GroupName); err != nil {
 			return err
 		}
-		subs, err := pageOfNames(p, rec, inPool(c.pool.ID, "member", deref(in.GroupName)))
+		subs, err := pageOfNames(p, rec, inPool(c.pool.ID, "member", opt.Value(in.GroupName)))
 		if err != nil {
 			return err
 		}

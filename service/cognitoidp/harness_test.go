@@ -101,11 +101,11 @@ func newWorld(t testing.TB, change ...func(*api.CreateUserPoolInput)) *world {
 		policies: []string{allowAll}, box: NewMailbox(s.db, s.keys),
 	}
 	in := &api.CreateUserPoolInput{
-		PoolName: ptr("test"), AutoVerifiedAttributes: []api.VerifiedAttributeType{"email"},
+		PoolName: new("test"), AutoVerifiedAttributes: []api.VerifiedAttributeType{"email"},
 		Schema: []api.SchemaAttributeType{
-			{Name: ptr("tenant_id"), AttributeDataType: "String", Mutable: ptr(false)},
-			{Name: ptr("color"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: ptr("5")}},
-			{Name: ptr("level"), AttributeDataType: "Number", NumberAttributeConstraints: &api.NumberAttributeConstraintsType{MinValue: ptr("1"), MaxValue: ptr("9")}},
+			{Name: new("tenant_id"), AttributeDataType: "String", Mutable: new(false)},
+			{Name: new("color"), AttributeDataType: "String", StringAttributeConstraints: &api.StringAttributeConstraintsType{MaxLength: new("5")}},
+			{Name: new("level"), AttributeDataType: "Number", NumberAttributeConstraints: &api.NumberAttributeConstraintsType{MinValue: new("1"), MaxValue: new("9")}},
 		},
 	}
 	for _, f := range change {
@@ -115,7 +115,7 @@ func newWorld(t testing.TB, change ...func(*api.CreateUserPoolInput)) *world {
 	w.pool = *out.UserPool.Id
 	w.app = w.newClient(nil)
 	w.quiet = w.newClient(func(in *api.CreateUserPoolClientInput) { in.PreventUserExistenceErrors = "ENABLED" })
-	w.private = w.newClient(func(in *api.CreateUserPoolClientInput) { in.GenerateSecret = ptr(true) })
+	w.private = w.newClient(func(in *api.CreateUserPoolClientInput) { in.GenerateSecret = new(true) })
 	d := must(do(w, w.r.DescribeUserPoolClient, s.DescribeUserPoolClient, &api.DescribeUserPoolClientInput{UserPoolId: &w.pool, ClientId: &w.private}))(t)
 	w.secret = *d.UserPoolClient.ClientSecret
 	return w
@@ -123,7 +123,7 @@ func newWorld(t testing.TB, change ...func(*api.CreateUserPoolInput)) *world {
 
 func (w *world) newClient(change func(*api.CreateUserPoolClientInput)) string {
 	w.t.Helper()
-	in := &api.CreateUserPoolClientInput{UserPoolId: &w.pool, ClientName: ptr("c"), ExplicitAuthFlows: allFlows}
+	in := &api.CreateUserPoolClientInput{UserPoolId: &w.pool, ClientName: new("c"), ExplicitAuthFlows: allFlows}
 	if change != nil {
 		change(in)
 	}
@@ -190,11 +190,11 @@ func attrs(pairs ...string) []api.AttributeType {
 func (w *world) hash(name string) *string {
 	h := hmac.New(sha256.New, []byte(w.secret))
 	h.Write([]byte(name + w.private))
-	return ptr(base64.StdEncoding.EncodeToString(h.Sum(nil)))
+	return new(base64.StdEncoding.EncodeToString(h.Sum(nil)))
 }
 
 func (w *world) signUp(name, email string) (*api.SignUpOutput, error) {
-	return do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{ClientId: &w.app, Username: &name, Password: ptr(password), UserAttributes: attrs("email", email)})
+	return do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{ClientId: &w.app, Username: &name, Password: new(password), UserAttributes: attrs("email", email)})
 }
 
 var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
@@ -223,7 +223,7 @@ func (w *world) member(name string, pairs ...string) string {
 		UserPoolId: &w.pool, Username: &name, MessageAction: "SUPPRESS", UserAttributes: attrs(pairs...),
 	}))(w.t)
 	must(do(w, w.r.AdminSetUserPassword, w.s.AdminSetUserPassword, &api.AdminSetUserPasswordInput{
-		UserPoolId: &w.pool, Username: &name, Password: ptr(password), Permanent: ptr(true),
+		UserPoolId: &w.pool, Username: &name, Password: new(password), Permanent: new(true),
 	}))(w.t)
 	return *out.User.Attributes[0].Value
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -81,7 +82,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 	if err != nil {
 		return nil, err
 	}
-	f, err := parseFilter(deref(in.Filter))
+	f, err := parseFilter(opt.Value(in.Filter))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 		users, err = c.findExact(f)
 	} else {
 		keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
-		users, token, err = listPage(c, "ListUsers", deref(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
+		users, token, err = listPage(c, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cognitoidp
 import (
 	"errors"
 
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 )
 
@@ -11,7 +12,7 @@ const maxPage = 60
 
 // page begins a page of a list in the account and region; about is what the list is of, beside its operation.
 func (s *Service) page(account, region, list string, about []string, token *string, limit *int32) (*paging.Page, error) {
-	size := int(deref(limit))
+	size := int(opt.Value(limit))
 	if size < 1 || size > maxPage {
 		size = maxPage
 	}

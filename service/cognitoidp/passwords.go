@@ -13,6 +13,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/srp"
 )
 
@@ -50,8 +51,8 @@ func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 	}
 	p := in.PasswordPolicy
 	out := passwordPolicy{
-		MinimumLength: 8, Upper: deref(p.RequireUppercase), Lower: deref(p.RequireLowercase),
-		Numbers: deref(p.RequireNumbers), Symbols: deref(p.RequireSymbols), TemporaryDays: defaultTemporary,
+		MinimumLength: 8, Upper: opt.Value(p.RequireUppercase), Lower: opt.Value(p.RequireLowercase),
+		Numbers: opt.Value(p.RequireNumbers), Symbols: opt.Value(p.RequireSymbols), TemporaryDays: defaultTemporary,
 	}
 	if p.MinimumLength != nil {
 		out.MinimumLength = *p.MinimumLength
@@ -59,7 +60,7 @@ func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 	if p.TemporaryPasswordValidityDays != nil && *p.TemporaryPasswordValidityDays != 0 {
 		out.TemporaryDays = *p.TemporaryPasswordValidityDays
 	}
-	if deref(p.PasswordHistorySize) != 0 {
+	if opt.Value(p.PasswordHistorySize) != 0 {
 		return out, notServed("A password history")
 	}
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
@@ -75,12 +76,12 @@ type scoped struct {
 
 // in opens a pool for a request whose grant was made for it.
 func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*scoped, error) {
-	p, err := s.factsOf(ctx, deref(id))
+	p, err := s.factsOf(ctx, opt.Value(id))
 	if err != nil {
 		return nil, err
 	}
 	if p == nil || !granted(call.Grant, p) {
-		return nil, poolNotFound(deref(id))
+		return nil, poolNotFound(opt.Value(id))
 	}
 	return &scoped{s, ctx, call, p}, nil
 }
@@ -115,9 +116,9 @@ func (c *scoped) update(fn func(*store.Records) error) error {
 
 // clientOf returns an app client of any pool, with its pool opened.
 func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *client, error) {
-	at, err := s.placeOf(ctx, "client", deref(id))
+	at, err := s.placeOf(ctx, "client", opt.Value(id))
 	if errors.Is(err, errNowhere) {
-		return nil, nil, clientNotFound(deref(id))
+		return nil, nil, clientNotFound(opt.Value(id))
 	}
 	if err != nil {
 		return nil, nil, err
@@ -126,7 +127,7 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 	if err != nil {
 		return nil, nil, err
 	}
-	app, err := c.client(deref(id))
+	app, err := c.client(opt.Value(id))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,12 +153,3 @@ func (c *scoped) client(id string) (*client, error) {
 	}
 	return app, nil
 }
-
-func deref[T any](p *T) T {
-	if p == nil {
-		return *new(T)
-	}
-	return *p
-}
-
-func ptr[T any](v T) *T { return &v }

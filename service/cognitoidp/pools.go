@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -102,12 +103,12 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 
 func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 	p := &pool{
-		ID: call.Region + "_" + randomText(alphanumeric, 9), Name: deref(in.PoolName), Account: call.Account, Region: call.Region,
+		ID: call.Region + "_" + randomText(alphanumeric, 9), Name: opt.Value(in.PoolName), Account: call.Account, Region: call.Region,
 		Created: call.Now, Modified: call.Now, Tags: in.UserPoolTags, CaseSensitive: true,
 		AutoVerified: texts(in.AutoVerifiedAttributes), Aliases: texts(in.AliasAttributes), UsernameAttributes: texts(in.UsernameAttributes),
 	}
 	if in.UsernameConfiguration != nil {
-		p.HasUsernameConfig, p.CaseSensitive = true, deref(in.UsernameConfiguration.CaseSensitive)
+		p.HasUsernameConfig, p.CaseSensitive = true, opt.Value(in.UsernameConfiguration.CaseSensitive)
 	}
 	if len(p.Aliases) > 0 && len(p.UsernameAttributes) > 0 {
 		return nil, invalid("Only one of aliasAttributes or usernameAttributes can be set in a user pool.")
@@ -158,8 +159,8 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 		set.Tier = api.UserPoolTierTypeEssentials
 	}
 	if a := in.AdminCreateUserConfig; a != nil {
-		set.AdminOnly, set.Invite = deref(a.AllowAdminCreateUserOnly), a.InviteMessageTemplate
-		if days := deref(a.UnusedAccountValidityDays); days > 0 {
+		set.AdminOnly, set.Invite = opt.Value(a.AllowAdminCreateUserOnly), a.InviteMessageTemplate
+		if days := opt.Value(a.UnusedAccountValidityDays); days > 0 {
 			set.UnusedDays = days
 			if in.Policies == nil || in.Policies.PasswordPolicy == nil || in.Policies.PasswordPolicy.TemporaryPasswordValidityDays == nil {
 				set.Password.TemporaryDays = days
@@ -172,16 +173,16 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 func (p *pool) describe(users int32) *api.UserPoolType {
 	set := &p.Settings
 	out := &api.UserPoolType{
-		Id: ptr(p.ID), Name: ptr(p.Name), Arn: ptr(p.arn()), CreationDate: ptr(p.Created), LastModifiedDate: ptr(p.Modified),
+		Id: new(p.ID), Name: new(p.Name), Arn: new(p.arn()), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified),
 		AccountRecoverySetting: set.Recovery, AliasAttributes: enums[api.AliasAttributeType](p.Aliases),
 		AutoVerifiedAttributes: enums[api.VerifiedAttributeType](p.AutoVerified),
 		UsernameAttributes:     enums[api.UsernameAttributeType](p.UsernameAttributes),
 		AdminCreateUserConfig: &api.AdminCreateUserConfigType{
-			AllowAdminCreateUserOnly: ptr(set.AdminOnly), InviteMessageTemplate: set.Invite, UnusedAccountValidityDays: ptr(set.UnusedDays),
+			AllowAdminCreateUserOnly: new(set.AdminOnly), InviteMessageTemplate: set.Invite, UnusedAccountValidityDays: new(set.UnusedDays),
 		},
 		DeletionProtection: api.DeletionProtectionTypeInactive, EmailConfiguration: set.Email, SmsConfiguration: set.SMS,
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
-		EstimatedNumberOfUsers: ptr(users), MfaConfiguration: api.UserPoolMfaTypeOff,
+		EstimatedNumberOfUsers: new(users), MfaConfiguration: api.UserPoolMfaTypeOff,
 		Policies:     &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe()},
 		UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
@@ -195,7 +196,7 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 		out.DeletionProtection = api.DeletionProtectionTypeActive
 	}
 	if p.HasUsernameConfig {
-		out.UsernameConfiguration = &api.UsernameConfigurationType{CaseSensitive: ptr(p.CaseSensitive)}
+		out.UsernameConfiguration = &api.UsernameConfigurationType{CaseSensitive: new(p.CaseSensitive)}
 	}
 	for i := range p.Schema {
 		out.SchemaAttributes = append(out.SchemaAttributes, p.Schema[i].describe())
@@ -205,8 +206,8 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 
 func (p passwordPolicy) describe() *api.PasswordPolicyType {
 	return &api.PasswordPolicyType{
-		MinimumLength: ptr(p.MinimumLength), RequireUppercase: ptr(p.Upper), RequireLowercase: ptr(p.Lower),
-		RequireNumbers: ptr(p.Numbers), RequireSymbols: ptr(p.Symbols), TemporaryPasswordValidityDays: ptr(p.TemporaryDays),
+		MinimumLength: new(p.MinimumLength), RequireUppercase: new(p.Upper), RequireLowercase: new(p.Lower),
+		RequireNumbers: new(p.Numbers), RequireSymbols: new(p.Symbols), TemporaryPasswordValidityDays: new(p.TemporaryDays),
 	}
 }
 
@@ -323,7 +324,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 	out := &api.ListUserPoolsOutput{UserPools: []api.UserPoolDescriptionType{}}
 	for _, p := range found {
 		out.UserPools = append(out.UserPools, api.UserPoolDescriptionType{
-			Id: ptr(p.ID), Name: ptr(p.Name), CreationDate: ptr(p.Created), LastModifiedDate: ptr(p.Modified), LambdaConfig: &api.LambdaConfigType{},
+			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: &api.LambdaConfigType{},
 		})
 	}
 	out.NextToken, err = page.Token()
@@ -431,12 +432,12 @@ const maxTags = 50
 
 // byARN opens the pool that a tagging operation names.
 func (s *Service) byARN(ctx context.Context, call *pipeline.Call, name *string) (*scoped, error) {
-	id, ok := poolOfARN(deref(name))
+	id, ok := poolOfARN(opt.Value(name))
 	if !ok {
-		return nil, invalid("Invalid resource ARN: %s", deref(name))
+		return nil, invalid("Invalid resource ARN: %s", opt.Value(name))
 	}
 	c, err := s.in(ctx, call, &id)
-	if err == nil && c.pool.arn() != deref(name) {
+	if err == nil && c.pool.arn() != opt.Value(name) {
 		err = poolNotFound(id)
 	}
 	return c, err

@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -49,11 +50,11 @@ func home(s *authz.Scope, id string) authz.Resource {
 
 // on needs an action on a pool. A pool of another account or region is, for the caller, one that does not exist.
 func (r *Requirements) on(s *authz.Scope, operation string, id *string, keys func(*policy.Context)) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, deref(id))
+	p, err := r.s.factsOf(s.Context, opt.Value(id))
 	if err != nil {
 		return authz.Failed(err)
 	}
-	res := home(s, deref(id))
+	res := home(s, opt.Value(id))
 	if p != nil && p.Account == s.Account && p.Region == s.Region {
 		res = p.resource()
 	}
@@ -62,7 +63,7 @@ func (r *Requirements) on(s *authz.Scope, operation string, id *string, keys fun
 
 // forClient lets anybody use an app client; the pool is the client's.
 func (r *Requirements) forClient(s *authz.Scope, reason string, id *string) authz.Requirement {
-	p, err := r.poolOfClient(s.Context, deref(id))
+	p, err := r.poolOfClient(s.Context, opt.Value(id))
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -86,7 +87,7 @@ func (r *Requirements) poolOfClient(ctx context.Context, id string) (*pool, erro
 // forToken lets the bearer of an access token call; the pool is that of the token's verified issuer. Whether the token was
 // revoked is for the handler to see, in the transaction that acts on it.
 func (r *Requirements) forToken(s *authz.Scope, token *string) authz.Requirement {
-	p, _, err := r.s.verifyAccess(s.Context, deref(token), s.Now)
+	p, _, err := r.s.verifyAccess(s.Context, opt.Value(token), s.Now)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -108,16 +109,16 @@ func requestTags(tags map[string]string) func(*policy.Context) {
 
 // byARN needs an action on the pool that an ARN names.
 func (r *Requirements) byARN(s *authz.Scope, operation string, name *string, keys func(*policy.Context)) authz.Requirement {
-	id, ok := poolOfARN(deref(name))
+	id, ok := poolOfARN(opt.Value(name))
 	if ok {
 		if p, err := r.s.factsOf(s.Context, id); err != nil {
 			return authz.Failed(err)
-		} else if p != nil && p.arn() == deref(name) {
+		} else if p != nil && p.arn() == opt.Value(name) {
 			return r.on(s, operation, &id, keys)
 		}
 	}
 	res := home(s, "")
-	res.ARN = deref(name)
+	res.ARN = opt.Value(name)
 	return authz.Require(serviceName+":"+operation, res, keys)
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // Limits of attributes ("Working with user attributes", Amazon Cognito Developer Guide). The number of custom attributes
@@ -65,7 +66,7 @@ func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool)
 	out := slices.Clone(schema)
 	for i := range add {
 		a := &add[i]
-		name := deref(a.Name)
+		name := opt.Value(a.Name)
 		if name == "" {
 			return nil, invalid("An attribute of the schema has no name.")
 		}
@@ -113,23 +114,23 @@ func setStandard(to *attribute, from *api.SchemaAttributeType) error {
 	if from.Mutable != nil {
 		to.Mutable = *from.Mutable
 	}
-	to.Required = deref(from.Required)
+	to.Required = opt.Value(from.Required)
 	return setBounds(to, from)
 }
 
 func newCustom(from *api.SchemaAttributeType) (attribute, error) {
-	name := strings.TrimPrefix(deref(from.Name), customPrefix)
+	name := strings.TrimPrefix(opt.Value(from.Name), customPrefix)
 	if name == "" || utf8.RuneCountInString(name) > maxCustomName {
 		return attribute{}, invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
 	}
-	if deref(from.Required) {
+	if opt.Value(from.Required) {
 		return attribute{}, invalid("Required custom attributes are not supported currently.")
 	}
 	a := attribute{Name: customPrefix + name, Type: from.AttributeDataType, Mutable: from.Mutable == nil || *from.Mutable}
 	if a.Type == "" {
 		return attribute{}, invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
 	}
-	if deref(from.DeveloperOnlyAttribute) {
+	if opt.Value(from.DeveloperOnlyAttribute) {
 		a.DeveloperOnly, a.Name = true, devPrefix+a.Name
 	}
 	return a, setBounds(&a, from)
@@ -169,25 +170,17 @@ func setBounds(a *attribute, from *api.SchemaAttributeType) error {
 // describe is the attribute as DescribeUserPool shows it.
 func (a *attribute) describe() api.SchemaAttributeType {
 	out := api.SchemaAttributeType{
-		Name: ptr(a.Name), AttributeDataType: a.Type, Mutable: ptr(a.Mutable), Required: ptr(a.Required),
-		DeveloperOnlyAttribute: ptr(a.DeveloperOnly),
+		Name: new(a.Name), AttributeDataType: a.Type, Mutable: new(a.Mutable), Required: new(a.Required),
+		DeveloperOnlyAttribute: new(a.DeveloperOnly),
 	}
 	switch a.Type {
 	case api.AttributeDataTypeString:
-		out.StringAttributeConstraints = &api.StringAttributeConstraintsType{MinLength: text(a.MinLength), MaxLength: text(a.MaxLength)}
+		out.StringAttributeConstraints = &api.StringAttributeConstraintsType{MinLength: opt.Present(a.MinLength), MaxLength: opt.Present(a.MaxLength)}
 	case api.AttributeDataTypeNumber:
-		out.NumberAttributeConstraints = &api.NumberAttributeConstraintsType{MinValue: text(a.Min), MaxValue: text(a.Max)}
+		out.NumberAttributeConstraints = &api.NumberAttributeConstraintsType{MinValue: opt.Present(a.Min), MaxValue: opt.Present(a.Max)}
 	case api.AttributeDataTypeBoolean, api.AttributeDataTypeDateTime:
 	}
 	return out
-}
-
-// text is a pointer to s, or nil if it is empty.
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func limit(bound string) (int64, bool) {

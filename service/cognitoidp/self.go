@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -24,7 +25,7 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetUserOutput{Username: ptr(u.Username), UserAttributes: attributesOf(u, b.app)}, nil
+	return &api.GetUserOutput{Username: new(u.Username), UserAttributes: attributesOf(u, b.app)}, nil
 }
 
 // UpdateUserAttributes implements api.Service. An address that changes is unverified.
@@ -66,11 +67,11 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	if ok {
-		if err := b.pool.Settings.Password.check(deref(in.ProposedPassword)); err != nil {
+		if err := b.pool.Settings.Password.check(opt.Value(in.ProposedPassword)); err != nil {
 			return nil, err
 		}
 	}
-	verifier, err := b.sealPassword(known, deref(in.ProposedPassword))
+	verifier, err := b.sealPassword(known, opt.Value(in.ProposedPassword))
 	if err != nil {
 		return nil, err
 	}
@@ -124,20 +125,20 @@ func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkClientSecret(app, deref(in.ClientSecret)); err != nil {
+	if err := c.checkClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
 	if app.NoRevocation {
 		return nil, api.NewUnsupportedOperationException("Revocation is not enabled for this client")
 	}
-	token, err := c.openRefreshToken(app, deref(in.Token))
+	token, err := c.openRefreshToken(app, opt.Value(in.Token))
 	switch {
 	case err == nil:
 		err = c.update(func(rec *store.Records) error {
 			_, err := c.spend(rec, spentOrigin, token.Origin, token.Expires.Add(app.lifetime(useAccess)))
 			return err
 		})
-	case strings.Contains(deref(in.Token), "."):
+	case strings.Contains(opt.Value(in.Token), "."):
 		err = api.NewUnsupportedTokenTypeException("Unsupported token type")
 	case fault.Is(err, "NotAuthorizedException"):
 		err = nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -15,7 +16,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	if c.pool.Settings.AdminOnly {
@@ -27,7 +28,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err := c.pool.Settings.Password.check(*in.Password); err != nil {
 		return nil, err
 	}
-	u, err := c.newUser(deref(in.Username), writer{client: app, creating: true}, in.UserAttributes)
+	u, err := c.newUser(opt.Value(in.Username), writer{client: app, creating: true}, in.UserAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err != nil {
 		return nil, err
 	}
-	out := &api.SignUpOutput{UserConfirmed: ptr(false), UserSub: ptr(u.Sub)}
+	out := &api.SignUpOutput{UserConfirmed: new(false), UserSub: new(u.Sub)}
 	if sends {
 		out.CodeDeliveryDetails = to.details()
 		err = c.sendCode(u, to, plain)
@@ -66,7 +67,7 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	var refused error
@@ -85,7 +86,7 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 
 // confirm checks the code and confirms the user. A wrong guess is `refused`, and to be committed.
 func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput) (refused, err error) {
-	before, err := c.pool.find(rec, deref(in.Username))
+	before, err := c.pool.find(rec, opt.Value(in.Username))
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +98,14 @@ func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpI
 	case before.Status != api.UserStatusTypeUnconfirmed:
 		return nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
-	target, refused, err := c.useCode(rec, before, codeSignUp, deref(in.ConfirmationCode))
+	target, refused, err := c.useCode(rec, before, codeSignUp, opt.Value(in.ConfirmationCode))
 	if refused != nil || err != nil {
 		return refused, err
 	}
 	u := before.clone()
 	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 	u.put(verifiedFlag(target), "true")
-	return nil, c.pool.save(rec, before, u, deref(in.ForceAliasCreation))
+	return nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
 }
 
 // ResendConfirmationCode implements api.Service.
@@ -113,7 +114,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	var u *user
@@ -124,7 +125,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 			return err
 		}
 		if u == nil {
-			return c.pretendCode(rec, deref(in.Username), codeSignUp)
+			return c.pretendCode(rec, opt.Value(in.Username), codeSignUp)
 		}
 		if u.Status != api.UserStatusTypeUnconfirmed {
 			return invalid("User is already confirmed.")
@@ -140,7 +141,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		return nil, err
 	}
 	if u == nil {
-		to, err = c.pretended(deref(in.Username))
+		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, err
 	}
 	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
@@ -148,7 +149,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 
 // reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
 func (c *scoped) reachable(rec *store.Records, app *client, name *string) (*user, error) {
-	u, err := c.pool.find(rec, deref(name))
+	u, err := c.pool.find(rec, opt.Value(name))
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +227,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	var u *user
@@ -237,7 +238,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 			return err
 		}
 		if u == nil {
-			return c.pretendCode(rec, deref(in.Username), codeForgot)
+			return c.pretendCode(rec, opt.Value(in.Username), codeForgot)
 		}
 		to, plain, err = c.forgot(rec, u)
 		return err
@@ -246,7 +247,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	if u == nil {
-		to, err = c.pretended(deref(in.Username))
+		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, err
 	}
 	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
@@ -270,32 +271,32 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, deref(in.SecretHash), deref(in.Username)); err != nil {
+	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
-	if err := c.pool.Settings.Password.check(deref(in.Password)); err != nil {
+	if err := c.pool.Settings.Password.check(opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
 	var known *user
 	err = c.view(func(rec *store.Records) (err error) {
-		known, err = c.pool.find(rec, deref(in.Username))
+		known, err = c.pool.find(rec, opt.Value(in.Username))
 		return err
 	})
 	switch {
 	case err != nil:
 		return nil, err
 	case app.HideUsers && (known == nil || known.Disabled):
-		return nil, c.pretendReset(deref(in.Username), deref(in.ConfirmationCode))
+		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
 	case known == nil:
 		return nil, userNotFound()
 	case known.Disabled:
 		return nil, userDisabled()
 	}
-	verifier, err := c.sealPassword(known, deref(in.Password))
+	verifier, err := c.sealPassword(known, opt.Value(in.Password))
 	if err != nil {
 		return nil, err
 	}
-	if err := c.resetPassword(known.Sub, deref(in.ConfirmationCode), verifier); err != nil {
+	if err := c.resetPassword(known.Sub, opt.Value(in.ConfirmationCode), verifier); err != nil {
 		return nil, err
 	}
 	return &api.ConfirmForgotPasswordOutput{}, nil

@@ -96,7 +96,7 @@ func TestSignUpRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	closed := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.AdminCreateUserConfig = &api.AdminCreateUserConfigType{AllowAdminCreateUserOnly: ptr(true)}
+		in.AdminCreateUserConfig = &api.AdminCreateUserConfigType{AllowAdminCreateUserOnly: new(true)}
 	})
 	const conform = "Password did not conform with policy: "
 	type req = api.SignUpInput
@@ -105,16 +105,16 @@ func TestSignUpRefusals(t *testing.T) {
 		change        func(*req)
 		code, message string
 	}{
-		"no client":     {w, func(r *req) { r.ClientId = ptr("nosuch") }, "ResourceNotFoundException", "User pool client nosuch does not exist."},
+		"no client":     {w, func(r *req) { r.ClientId = new("nosuch") }, "ResourceNotFoundException", "User pool client nosuch does not exist."},
 		"closed":        {closed, nil, "NotAuthorizedException", "SignUp is not permitted for this user pool"},
 		"no hash":       {w, func(r *req) { r.ClientId = &w.private }, "NotAuthorizedException", "Client " + w.private + " is configured with secret but SECRET_HASH was not received"},
 		"wrong hash":    {w, func(r *req) { r.ClientId, r.SecretHash = &w.private, w.hash("bob") }, "NotAuthorizedException", "Unable to verify secret hash for client " + w.private},
 		"unasked hash":  {w, func(r *req) { r.SecretHash = w.hash("ana") }, "NotAuthorizedException", ""},
-		"short":         {w, func(r *req) { r.Password = ptr("Aa1-") }, "InvalidPasswordException", conform + "Password not long enough"},
-		"no upper case": {w, func(r *req) { r.Password = ptr("correct-horse-1") }, "InvalidPasswordException", conform + "Password must have uppercase characters"},
-		"no lower case": {w, func(r *req) { r.Password = ptr("CORRECT-HORSE-1") }, "InvalidPasswordException", conform + "Password must have lowercase characters"},
-		"no digit":      {w, func(r *req) { r.Password = ptr("Correct-Horse-") }, "InvalidPasswordException", conform + "Password must have numeric characters"},
-		"no symbol":     {w, func(r *req) { r.Password = ptr("CorrectHorse1") }, "InvalidPasswordException", conform + "Password must have symbol characters"},
+		"short":         {w, func(r *req) { r.Password = new("Aa1-") }, "InvalidPasswordException", conform + "Password not long enough"},
+		"no upper case": {w, func(r *req) { r.Password = new("correct-horse-1") }, "InvalidPasswordException", conform + "Password must have uppercase characters"},
+		"no lower case": {w, func(r *req) { r.Password = new("CORRECT-HORSE-1") }, "InvalidPasswordException", conform + "Password must have lowercase characters"},
+		"no digit":      {w, func(r *req) { r.Password = new("Correct-Horse-") }, "InvalidPasswordException", conform + "Password must have numeric characters"},
+		"no symbol":     {w, func(r *req) { r.Password = new("CorrectHorse1") }, "InvalidPasswordException", conform + "Password must have symbol characters"},
 		"bad mail":      {w, func(r *req) { r.UserAttributes = attrs("email", "nobody") }, "InvalidParameterException", "Attributes did not conform to the schema: email: Invalid email address format.\n"},
 		"verified mail": {w, func(r *req) { r.UserAttributes = attrs("email_verified", "true") }, "NotAuthorizedException", "A client attempted to write unauthorized attribute"},
 		"sub":           {w, func(r *req) { r.UserAttributes = attrs("sub", "me") }, "InvalidParameterException", ""},
@@ -123,14 +123,14 @@ func TestSignUpRefusals(t *testing.T) {
 		"too big":       {w, func(r *req) { r.UserAttributes = attrs("custom:level", "10") }, "InvalidParameterException", ""},
 		"twice":         {w, func(r *req) { r.UserAttributes = attrs("name", "a", "name", "b") }, "InvalidParameterException", ""},
 	} {
-		in := &req{ClientId: &tc.w.app, Username: ptr("ana"), Password: ptr(password)}
+		in := &req{ClientId: &tc.w.app, Username: new("ana"), Password: new(password)}
 		if tc.change != nil {
 			tc.change(in)
 		}
 		_, err := do(tc.w, tc.w.r.SignUp, tc.w.s.SignUp, in)
 		want(t, name, err, tc.code, tc.message)
 	}
-	_, err := do(w, w.r.SignUp, w.s.SignUp, &req{ClientId: &w.private, SecretHash: w.hash("ana"), Username: ptr("ana"), Password: ptr(password)})
+	_, err := do(w, w.r.SignUp, w.s.SignUp, &req{ClientId: &w.private, SecretHash: w.hash("ana"), Username: new("ana"), Password: new(password)})
 	if err != nil {
 		t.Error("with the right hash:", err)
 	}
@@ -191,7 +191,7 @@ func TestNobodyLooksLikeSomebody(t *testing.T) {
 		}
 		confirm := func() {
 			_, err := do(w, w.r.ConfirmForgotPassword, w.s.ConfirmForgotPassword, &api.ConfirmForgotPasswordInput{
-				ClientId: &w.quiet, Username: &name, ConfirmationCode: ptr("x23456"), Password: ptr(otherWord),
+				ClientId: &w.quiet, Username: &name, ConfirmationCode: new("x23456"), Password: new(otherWord),
 			})
 			note(err)
 		}

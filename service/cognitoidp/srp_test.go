@@ -162,7 +162,7 @@ func TestSRPAttacks(t *testing.T) {
 	_, err = c.answer(password)
 	want(t, "late", err, "NotAuthorizedException", "Invalid session for the user, session is expired.")
 	c = must(newSRP(w, w.app).begin("ana"))(t)
-	must(do(w, w.r.AdminUserGlobalSignOut, w.s.AdminUserGlobalSignOut, &api.AdminUserGlobalSignOutInput{UserPoolId: &w.pool, Username: ptr("ana")}))(t)
+	must(do(w, w.r.AdminUserGlobalSignOut, w.s.AdminUserGlobalSignOut, &api.AdminUserGlobalSignOutInput{UserPoolId: &w.pool, Username: new("ana")}))(t)
 	_, err = c.answer(password)
 	want(t, "signed out meanwhile", err, "NotAuthorizedException", "Invalid session for the user.")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -153,8 +154,8 @@ func (c *scoped) issue(app *client, u *user, in signIn, m membership, refresh bo
 		return nil, err
 	}
 	out := &api.AuthenticationResultType{
-		IdToken: &id, AccessToken: &access, TokenType: ptr("Bearer"),
-		ExpiresIn: ptr(int32(app.lifetime(useAccess) / time.Second)),
+		IdToken: &id, AccessToken: &access, TokenType: new("Bearer"),
+		ExpiresIn: new(int32(app.lifetime(useAccess) / time.Second)),
 	}
 	if refresh {
 		out.RefreshToken, err = c.newRefreshToken(app, u, in)
@@ -191,7 +192,7 @@ func (c *scoped) newRefreshToken(app *client, u *user, in signIn) (*string, erro
 	if err != nil {
 		return nil, fault.Wrap(err, "seal a refresh token")
 	}
-	return ptr(base64.RawURLEncoding.EncodeToString(sealed)), nil
+	return new(base64.RawURLEncoding.EncodeToString(sealed)), nil
 }
 
 // openRefreshToken reads a refresh token of the app client. Another client's is none.
@@ -262,7 +263,7 @@ type bearer struct {
 
 // bearerOf opens the pool of an access token and its app client.
 func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *string) (*bearer, error) {
-	p, claims, err := s.verifyAccess(ctx, deref(token), call.Now)
+	p, claims, err := s.verifyAccess(ctx, opt.Value(token), call.Now)
 	if err != nil {
 		return nil, err
 	}

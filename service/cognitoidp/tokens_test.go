@@ -43,8 +43,8 @@ func TestClaims(t *testing.T) {
 	}
 	sub := w.member("ana", "email", "ana@example.com", "email_verified", "true", "custom:tenant_id", "acme", "address", "Road 1", "updated_at", "5")
 	w.group("late", "arn:aws:iam::111122223333:role/late", nil, "ana")
-	w.group("first", "arn:aws:iam::111122223333:role/first", ptr(int32(1)), "ana")
-	w.group("second", "", ptr(int32(2)), "ana")
+	w.group("first", "arn:aws:iam::111122223333:role/first", new(int32(1)), "ana")
+	w.group("second", "", new(int32(2)), "ana")
 	w.now = w.now.Add(time.Second)
 	tok := w.tokens(w.app, "ana")
 	id, access := decoded(t, *tok.IdToken), decoded(t, *tok.AccessToken)
@@ -97,8 +97,8 @@ func TestClaimsAreLimitedToWhatTheClientReads(t *testing.T) {
 	w := newWorld(t)
 	w.member("ana", "email", "ana@example.com", "custom:color", "red")
 	app := w.newClient(func(in *api.CreateUserPoolClientInput) {
-		in.ReadAttributes, in.EnableTokenRevocation = []string{"custom:color"}, ptr(false)
-		in.IdTokenValidity, in.TokenValidityUnits = ptr(int32(5)), &api.TokenValidityUnitsType{IdToken: "minutes"}
+		in.ReadAttributes, in.EnableTokenRevocation = []string{"custom:color"}, new(false)
+		in.IdTokenValidity, in.TokenValidityUnits = new(int32(5)), &api.TokenValidityUnitsType{IdToken: "minutes"}
 	})
 	id := decoded(t, *w.tokens(app, "ana").IdToken)
 	if id["email"] != nil || id["custom:color"] != "red" || id["origin_jti"] != nil || id["exp"].(float64)-id["iat"].(float64) != 300 {
@@ -174,7 +174,7 @@ func TestRefreshNeedsTheSecret(t *testing.T) {
 	must(w.initiate(w.private, "REFRESH_TOKEN", map[string]string{"REFRESH_TOKEN": token, "SECRET_HASH": *w.hash("ana")}))(t)
 	_, err = w.initiate(w.private, "REFRESH_TOKEN", map[string]string{"REFRESH_TOKEN": token, "SECRET_HASH": *w.hash("bob")})
 	want(t, "another user's hash", err, "NotAuthorizedException", "Unable to verify secret hash for client "+w.private)
-	_, err = do(w, w.r.RevokeToken, w.s.RevokeToken, &api.RevokeTokenInput{ClientId: &w.private, Token: &token, ClientSecret: ptr("guess")})
+	_, err = do(w, w.r.RevokeToken, w.s.RevokeToken, &api.RevokeTokenInput{ClientId: &w.private, Token: &token, ClientSecret: new("guess")})
 	want(t, "revoke with a guess", err, "UnauthorizedException", "")
 }
 
@@ -187,7 +187,7 @@ func TestRevocation(t *testing.T) {
 			}
 		}
 	}
-	name := ptr("ana")
+	name := new("ana")
 	for what, tc := range map[string]struct {
 		revoke          func(*testing.T, *world, *api.AuthenticationResultType)
 		refresh, access string

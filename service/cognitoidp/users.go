@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
@@ -89,7 +90,7 @@ func (p *pool) find(rec *store.Records, name string) (*user, error) {
 
 // mustFind is find with UserNotFoundException.
 func (p *pool) mustFind(rec *store.Records, name *string) (*user, error) {
-	u, err := p.find(rec, deref(name))
+	u, err := p.find(rec, opt.Value(name))
 	if err == nil && u == nil {
 		err = userNotFound()
 	}
@@ -211,8 +212,8 @@ func (c *scoped) change(name *string, fn func(rec *store.Records, u *user) error
 // describe is the user as lists show it.
 func (u *user) describe() api.UserType {
 	return api.UserType{
-		Username: ptr(u.Username), Attributes: attributesOf(u, nil), Enabled: ptr(!u.Disabled), UserStatus: u.Status,
-		UserCreateDate: ptr(u.Created), UserLastModifiedDate: ptr(u.Modified),
+		Username: new(u.Username), Attributes: attributesOf(u, nil), Enabled: new(!u.Disabled), UserStatus: u.Status,
+		UserCreateDate: new(u.Created), UserLastModifiedDate: new(u.Modified),
 	}
 }
 

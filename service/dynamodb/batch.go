@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -80,7 +81,7 @@ func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysA
 	if err != nil {
 		return item.Cost{}, err
 	}
-	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, value(ks.ConsistentRead), budget)
+	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, opt.Value(ks.ConsistentRead), budget)
 	if err != nil {
 		return item.Cost{}, err
 	}

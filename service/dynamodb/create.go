@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -41,7 +42,7 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 	if err := refuseOptions(in); err != nil {
 		return nil, err
 	}
-	r := &record{ID: newID(), Name: at.name, Created: now.UTC(), Protected: value(in.DeletionProtectionEnabled), Class: string(in.TableClass)}
+	r := &record{ID: newID(), Name: at.name, Created: now.UTC(), Protected: opt.Value(in.DeletionProtectionEnabled), Class: string(in.TableClass)}
 	if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
 		return nil, err
 	}
@@ -81,9 +82,9 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 // refuseOptions refuses what would be a false promise if it was accepted.
 func refuseOptions(in *api.CreateTableInput) error {
 	switch {
-	case in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled):
+	case in.StreamSpecification != nil && opt.Value(in.StreamSpecification.StreamEnabled):
 		return unsupported("StreamSpecification")
-	case in.SSESpecification != nil && value(in.SSESpecification.Enabled):
+	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
 		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:
 		return unsupported("WarmThroughput")

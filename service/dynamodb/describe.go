@@ -2,10 +2,10 @@ package dynamodb
 
 import (
 	"context"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -48,14 +48,14 @@ func (r *record) describe(at place) *api.TableDescription {
 	}
 	if r.OnDemand {
 		d.BillingModeSummary = &api.BillingModeSummary{
-			BillingMode: api.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: present(r.OnDemandSince),
+			BillingMode: api.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: opt.Present(r.OnDemandSince),
 		}
 	}
 	if r.MaxOnDemand != (throughput{}) {
 		d.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: &r.MaxOnDemand.Read, MaxWriteRequestUnits: &r.MaxOnDemand.Write}
 	}
 	if r.Class != "" {
-		d.TableClassSummary = &api.TableClassSummary{TableClass: api.TableClass(r.Class), LastUpdateDateTime: present(r.ClassSince)}
+		d.TableClassSummary = &api.TableClassSummary{TableClass: api.TableClass(r.Class), LastUpdateDateTime: opt.Present(r.ClassSince)}
 	}
 	for i := range r.Indexes {
 		r.Indexes[i].describe(d)
@@ -94,14 +94,6 @@ func elements(keys []string) []api.KeySchemaElement {
 		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: types[i]}
 	}
 	return out
-}
-
-// present makes a member that is left out when the time is zero.
-func present(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 // DescribeTimeToLive tells that a table has no time to live: it cannot be turned on here.

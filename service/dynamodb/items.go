@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -35,7 +36,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 		if err != nil {
 			return err
 		}
-		got, err := t.schema.Get(rs, *in.Key, pr, value(in.ConsistentRead))
+		got, err := t.schema.Get(rs, *in.Key, pr, opt.Value(in.ConsistentRead))
 		if err != nil {
 			return err
 		}

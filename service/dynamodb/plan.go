@@ -3,6 +3,7 @@ package dynamodb
 import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // This file compiles requests without looking at a table, for their requirements (which name the attributes that
@@ -36,7 +37,7 @@ func (c *changes) compile(w *item.Write) error {
 	if c.updates != nil || c.expected != nil || c.operator != "" {
 		return c.legacy(w)
 	}
-	ph, err := item.NewPlaceholders(c.names, value(c.values))
+	ph, err := item.NewPlaceholders(c.names, opt.Value(c.values))
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *changes) legacy(w *item.Write) error {
 	if c.updates != nil {
 		ups := make(map[string]item.LegacyUpdate, len(c.updates))
 		for attr, u := range c.updates {
-			ups[attr] = item.LegacyUpdate{Action: string(u.Action), Value: value(u.Value)}
+			ups[attr] = item.LegacyUpdate{Action: string(u.Action), Value: opt.Value(u.Value)}
 		}
 		var err error
 		if w.Update, err = item.LegacyUpdates(ups); err != nil {
@@ -80,7 +81,7 @@ func (c *changes) legacy(w *item.Write) error {
 	conds := make(map[string]item.LegacyCondition, len(c.expected))
 	for attr, e := range c.expected {
 		conds[attr] = item.LegacyCondition{
-			Operator: string(e.ComparisonOperator), Values: e.AttributeValueList, Value: value(e.Value), Exists: e.Exists,
+			Operator: string(e.ComparisonOperator), Values: e.AttributeValueList, Value: opt.Value(e.Value), Exists: e.Exists,
 		}
 	}
 	var err error

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // search holds the parameters that Query and Scan share.
@@ -19,8 +20,8 @@ type search struct {
 
 func planQuery(in *api.QueryInput) (*item.Query, error) {
 	q := &item.Query{
-		Index: value(in.IndexName), Limit: int(value(in.Limit)), Start: value(in.ExclusiveStartKey),
-		Reverse: in.ScanIndexForward != nil && !*in.ScanIndexForward, Consistent: value(in.ConsistentRead),
+		Index: opt.Value(in.IndexName), Limit: int(opt.Value(in.Limit)), Start: opt.Value(in.ExclusiveStartKey),
+		Reverse: in.ScanIndexForward != nil && !*in.ScanIndexForward, Consistent: opt.Value(in.ConsistentRead),
 	}
 	q.Select, _ = item.ParseSelect(string(in.Select))
 	s := search{
@@ -39,9 +40,9 @@ func planQuery(in *api.QueryInput) (*item.Query, error) {
 
 func planScan(in *api.ScanInput) (*item.Query, error) {
 	q := &item.Query{
-		Index: value(in.IndexName), Limit: int(value(in.Limit)), Start: value(in.ExclusiveStartKey),
-		Consistent: value(in.ConsistentRead),
-		Segment:    item.Segment{Index: int(value(in.Segment)), Total: int(value(in.TotalSegments))},
+		Index: opt.Value(in.IndexName), Limit: int(opt.Value(in.Limit)), Start: opt.Value(in.ExclusiveStartKey),
+		Consistent: opt.Value(in.ConsistentRead),
+		Segment:    item.Segment{Index: int(opt.Value(in.Segment)), Total: int(opt.Value(in.TotalSegments))},
 	}
 	switch {
 	case in.Segment != nil && in.TotalSegments == nil:
@@ -65,7 +66,7 @@ func (s *search) compile(q *item.Query) error {
 	if s.attributes != nil || s.oldFilter != nil || s.oldKeys != nil || s.operator != "" {
 		return s.legacy(q)
 	}
-	ph, err := item.NewPlaceholders(s.names, value(s.values))
+	ph, err := item.NewPlaceholders(s.names, opt.Value(s.values))
 	if err != nil {
 		return err
 	}

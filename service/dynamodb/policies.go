@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -68,7 +69,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, c *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if !value(in.ConfirmRemoveSelfResourceAccess) && locksOut(c, at, *in.Policy) {
+	if !opt.Value(in.ConfirmRemoveSelfResourceAccess) && locksOut(c, at, *in.Policy) {
 		return nil, invalid("The new policy would remove your permission to change it. Set ConfirmRemoveSelfResourceAccess to " +
 			"true to confirm that this is what you want.")
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // Limits of a table's schema (DynamoDB Developer Guide, "Service, account, and table quotas").
@@ -192,7 +193,7 @@ func (r *record) indexThroughput(name string, p *api.ProvisionedThroughput) (thr
 }
 
 func provisioned(p *api.ProvisionedThroughput) (throughput, error) {
-	t := throughput{value(p.ReadCapacityUnits), value(p.WriteCapacityUnits)}
+	t := throughput{opt.Value(p.ReadCapacityUnits), opt.Value(p.WriteCapacityUnits)}
 	if t.Read > maxUnits {
 		return t, invalid("Given value %d for ReadCapacityUnits is out of bounds", t.Read)
 	}
@@ -226,6 +227,6 @@ func (r *record) limitOnDemand(t *api.OnDemandThroughput) error {
 	if !r.OnDemand {
 		return invalid(wrong + "OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
 	}
-	r.MaxOnDemand = throughput{value(t.MaxReadRequestUnits), value(t.MaxWriteRequestUnits)}
+	r.MaxOnDemand = throughput{opt.Value(t.MaxReadRequestUnits), opt.Value(t.MaxWriteRequestUnits)}
 	return nil
 }

@@ -97,12 +97,3 @@ func invalid(format string, args ...any) error { return fault.New(fault.Validati
 
 // wrong begins most of DynamoDB's messages about parameters.
 const wrong = "One or more parameter values were invalid: "
-
-// value is what p points to, or the zero value for a member that was not sent.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}

@@ -12,6 +12,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -48,7 +49,7 @@ type token struct {
 
 // token looks a request's token up.
 func (s *Service) token(tx *store.Tx, c *pipeline.Call, in *api.TransactWriteItemsInput) (*token, error) {
-	if value(in.ClientRequestToken) == "" {
+	if opt.Value(in.ClientRequestToken) == "" {
 		return &token{}, nil
 	}
 	account, region := c.Grant.Home()
@@ -143,14 +144,14 @@ func element(h hash.Hash, kind, table string, m item.Map, update, condition *str
 	part(h, kind)
 	part(h, table)
 	part(h, canonical(m))
-	part(h, value(update))
-	part(h, value(condition))
+	part(h, opt.Value(update))
+	part(h, opt.Value(condition))
 	part(h, strconv.Itoa(len(names)))
 	for _, k := range slices.Sorted(maps.Keys(names)) {
 		part(h, k)
 		part(h, names[k])
 	}
-	part(h, canonical(value(values)))
+	part(h, canonical(opt.Value(values)))
 	part(h, string(onFailure))
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -47,9 +48,9 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 
 func refuseUpdates(in *api.UpdateTableInput) error {
 	switch {
-	case in.StreamSpecification != nil && value(in.StreamSpecification.StreamEnabled):
+	case in.StreamSpecification != nil && opt.Value(in.StreamSpecification.StreamEnabled):
 		return unsupported("StreamSpecification")
-	case in.SSESpecification != nil && value(in.SSESpecification.Enabled):
+	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
 		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:
 		return unsupported("WarmThroughput")

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -14,7 +15,7 @@ func aliasKey(alias string) store.Key { return store.K("alias", alias) }
 
 // CreateAccountAlias implements api.Service. An account has one alias, so a new one replaces the old.
 func (s *Service) CreateAccountAlias(ctx context.Context, call *pipeline.Call, in *api.CreateAccountAliasInput) (*api.CreateAccountAliasOutput, error) {
-	alias := value(in.AccountAlias)
+	alias := opt.Value(in.AccountAlias)
 	err := s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {
@@ -49,7 +50,7 @@ func (s *Service) CreateAccountAlias(ctx context.Context, call *pipeline.Call, i
 
 // DeleteAccountAlias implements api.Service.
 func (s *Service) DeleteAccountAlias(ctx context.Context, call *pipeline.Call, in *api.DeleteAccountAliasInput) (*api.DeleteAccountAliasOutput, error) {
-	alias := value(in.AccountAlias)
+	alias := opt.Value(in.AccountAlias)
 	err := s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -21,11 +22,11 @@ var attachLimit = map[identity.Kind]struct {
 }
 
 func (s *Service) attach(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, managed *string) error {
-	a := value(managed)
+	a := opt.Value(managed)
 	if err := policyARN(a); err != nil {
 		return err
 	}
-	return s.change(ctx, call, kind, value(name), func(v *identity.View, t target) error {
+	return s.change(ctx, call, kind, opt.Value(name), func(v *identity.View, t target) error {
 		return attachTo(v, t.Entity, a)
 	})
 }
@@ -50,11 +51,11 @@ func attachTo(v *identity.View, e *identity.Entity, a string) error {
 }
 
 func (s *Service) detach(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, managed *string) error {
-	a := value(managed)
+	a := opt.Value(managed)
 	if err := policyARN(a); err != nil {
 		return err
 	}
-	return s.change(ctx, call, kind, value(name), func(v *identity.View, t target) error {
+	return s.change(ctx, call, kind, opt.Value(name), func(v *identity.View, t target) error {
 		i := slices.Index(t.Attached, a)
 		if i < 0 {
 			return noPolicy(a)
@@ -72,19 +73,19 @@ type attachedPage struct {
 }
 
 func (s *Service) listAttached(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, prefix, marker *string, maxItems *int32) (page attachedPage, err error) {
-	about := strings.ToLower(value(name)) + " " + value(prefix)
+	about := strings.ToLower(opt.Value(name)) + " " + opt.Value(prefix)
 	l, err := s.list(call, fmt.Sprintf("ListAttached%sPolicies", kind), about, marker, maxItems)
 	if err != nil {
 		return page, err
 	}
-	err = s.read(ctx, call, kind, value(name), func(v *identity.View, e *identity.Entity) error {
+	err = s.read(ctx, call, kind, opt.Value(name), func(v *identity.View, e *identity.Entity) error {
 		var all []api.AttachedPolicy
 		for _, a := range slices.Sorted(slices.Values(e.Attached)) {
 			p, at, err := attachedPolicy(v, a)
 			if err != nil {
 				return err
 			}
-			if strings.HasPrefix(at, value(prefix)) {
+			if strings.HasPrefix(at, opt.Value(prefix)) {
 				all = append(all, p)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -35,8 +36,8 @@ func setBoundary(v *identity.View, e *identity.Entity, a string) error {
 }
 
 func (s *Service) putBoundary(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, boundary *string) error {
-	return s.change(ctx, call, kind, value(name), func(v *identity.View, t target) error {
-		return setBoundary(v, t.Entity, value(boundary))
+	return s.change(ctx, call, kind, opt.Value(name), func(v *identity.View, t target) error {
+		return setBoundary(v, t.Entity, opt.Value(boundary))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/iam"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -38,7 +39,7 @@ func (s *Service) GetContextKeysForCustomPolicy(_ context.Context, _ *pipeline.C
 
 // GetContextKeysForPrincipalPolicy implements api.Service.
 func (s *Service) GetContextKeysForPrincipalPolicy(ctx context.Context, call *pipeline.Call, in *api.GetContextKeysForPrincipalPolicyInput) (*api.GetContextKeysForPrincipalPolicyOutput, error) {
-	_, ps, err := s.policySource(ctx, call, value(in.PolicySourceArn))
+	_, ps, err := s.policySource(ctx, call, opt.Value(in.PolicySourceArn))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -173,7 +174,7 @@ func (d *details) rolesAfter(after string) error {
 		}
 		d.roles, d.used = append(d.roles, r), append(d.used, used)
 		d.out.RoleDetailList = append(d.out.RoleDetailList, api.RoleDetail{
-			Arn: present(r.ARN()), CreateDate: &r.Created, Path: &r.Path, RoleId: &r.ID, RoleName: &r.Name,
+			Arn: opt.Present(r.ARN()), CreateDate: &r.Created, Path: &r.Path, RoleId: &r.ID, RoleName: &r.Name,
 			Tags: showTags(r.Tags), PermissionsBoundary: showBoundary(r.Boundary), RoleLastUsed: used,
 			RolePolicyList: inlineDetails(&r.Entity), AttachedManagedPolicies: attached, InstanceProfileList: []api.InstanceProfile{},
 		})
@@ -237,8 +238,8 @@ func inlineDetails(e *identity.Entity) []api.PolicyDetail {
 
 // ListEntitiesForPolicy implements api.Service.
 func (s *Service) ListEntitiesForPolicy(ctx context.Context, call *pipeline.Call, in *api.ListEntitiesForPolicyInput) (*api.ListEntitiesForPolicyOutput, error) {
-	a := value(in.PolicyArn)
-	about := strings.Join([]string{a, string(in.EntityFilter), string(in.PolicyUsageFilter), value(in.PathPrefix)}, " ")
+	a := opt.Value(in.PolicyArn)
+	about := strings.Join([]string{a, string(in.EntityFilter), string(in.PolicyUsageFilter), opt.Value(in.PathPrefix)}, " ")
 	l, err := s.list(call, "ListEntitiesForPolicy", about, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -277,7 +278,7 @@ func listUses(v *identity.View, l *listing, uses []identity.Use, in *api.ListEnt
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(t.Path, value(in.PathPrefix)) {
+		if !strings.HasPrefix(t.Path, opt.Value(in.PathPrefix)) {
 			continue
 		}
 		if !l.Take(position) {

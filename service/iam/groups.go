@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -14,7 +15,7 @@ import (
 func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.CreateGroupInput) (*api.CreateGroupOutput, error) {
 	var g *identity.Group
 	err := s.update(ctx, call, func(v *identity.View) error {
-		g = &identity.Group{Entity: newEntity(call, v, identity.KindGroup, identity.GroupPrefix, value(in.GroupName), in.Path)}
+		g = &identity.Group{Entity: newEntity(call, v, identity.KindGroup, identity.GroupPrefix, opt.Value(in.GroupName), in.Path)}
 		if old, err := v.Group(g.Name); err != nil || old != nil {
 			return taken(err, "Group with name %s already exists.", g.Name)
 		}
@@ -32,7 +33,7 @@ func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.
 
 // GetGroup implements api.Service.
 func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.GetGroupInput) (*api.GetGroupOutput, error) {
-	name := value(in.GroupName)
+	name := opt.Value(in.GroupName)
 	l, err := s.list(call, "GetGroup", strings.ToLower(name), in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func pageOf(l *listing, each func(yield func(string) bool) error) ([]string, err
 
 // ListGroups implements api.Service.
 func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.ListGroupsInput) (*api.ListGroupsOutput, error) {
-	prefix := value(in.PathPrefix)
+	prefix := opt.Value(in.PathPrefix)
 	l, err := s.list(call, "ListGroups", prefix, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 
 // UpdateGroup implements api.Service.
 func (s *Service) UpdateGroup(ctx context.Context, call *pipeline.Call, in *api.UpdateGroupInput) (*api.UpdateGroupOutput, error) {
-	name := value(in.GroupName)
+	name := opt.Value(in.GroupName)
 	err := s.update(ctx, call, func(v *identity.View) error {
 		g, err := v.Group(name)
 		if err != nil {
@@ -178,7 +179,7 @@ func moveMember(v *identity.View, user, from, to string) error {
 
 // DeleteGroup implements api.Service.
 func (s *Service) DeleteGroup(ctx context.Context, call *pipeline.Call, in *api.DeleteGroupInput) (*api.DeleteGroupOutput, error) {
-	name := value(in.GroupName)
+	name := opt.Value(in.GroupName)
 	err := s.update(ctx, call, func(v *identity.View) error {
 		g, err := v.Group(name)
 		if err != nil {
@@ -230,7 +231,7 @@ func member(v *identity.View, group, user string) (*identity.Group, *identity.Us
 // AddUserToGroup implements api.Service.
 func (s *Service) AddUserToGroup(ctx context.Context, call *pipeline.Call, in *api.AddUserToGroupInput) (*api.AddUserToGroupOutput, error) {
 	err := s.update(ctx, call, func(v *identity.View) error {
-		g, u, err := member(v, value(in.GroupName), value(in.UserName))
+		g, u, err := member(v, opt.Value(in.GroupName), opt.Value(in.UserName))
 		if err != nil {
 			return err
 		}
@@ -256,7 +257,7 @@ func (s *Service) AddUserToGroup(ctx context.Context, call *pipeline.Call, in *a
 // RemoveUserFromGroup implements api.Service. Removing a user that is no member changes nothing.
 func (s *Service) RemoveUserFromGroup(ctx context.Context, call *pipeline.Call, in *api.RemoveUserFromGroupInput) (*api.RemoveUserFromGroupOutput, error) {
 	err := s.update(ctx, call, func(v *identity.View) error {
-		g, u, err := member(v, value(in.GroupName), value(in.UserName))
+		g, u, err := member(v, opt.Value(in.GroupName), opt.Value(in.UserName))
 		if err != nil {
 			return err
 		}
@@ -275,7 +276,7 @@ func (s *Service) RemoveUserFromGroup(ctx context.Context, call *pipeline.Call, 
 
 // ListGroupsForUser implements api.Service.
 func (s *Service) ListGroupsForUser(ctx context.Context, call *pipeline.Call, in *api.ListGroupsForUserInput) (*api.ListGroupsForUserOutput, error) {
-	name := value(in.UserName)
+	name := opt.Value(in.UserName)
 	l, err := s.list(call, "ListGroupsForUser", strings.ToLower(name), in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -24,11 +25,11 @@ func identityPolicy(document string) error {
 }
 
 func (s *Service) putInline(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, policyName, document *string) error {
-	if err := identityPolicy(value(document)); err != nil {
+	if err := identityPolicy(opt.Value(document)); err != nil {
 		return err
 	}
-	return s.change(ctx, call, kind, value(name), func(_ *identity.View, t target) error {
-		t.PutInline(identity.Inline{Name: value(policyName), Document: value(document)})
+	return s.change(ctx, call, kind, opt.Value(name), func(_ *identity.View, t target) error {
+		t.PutInline(identity.Inline{Name: opt.Value(policyName), Document: opt.Value(document)})
 		total := 0
 		for _, p := range t.Inline {
 			total += size(p.Document)
@@ -41,10 +42,10 @@ func (s *Service) putInline(ctx context.Context, call *pipeline.Call, kind ident
 }
 
 func (s *Service) getInline(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, policyName *string) (entity string, p identity.Inline, err error) {
-	err = s.read(ctx, call, kind, value(name), func(_ *identity.View, e *identity.Entity) error {
-		i, ok := e.InlineIndex(value(policyName))
+	err = s.read(ctx, call, kind, opt.Value(name), func(_ *identity.View, e *identity.Entity) error {
+		i, ok := e.InlineIndex(opt.Value(policyName))
 		if !ok {
-			return noInline(kind, value(policyName))
+			return noInline(kind, opt.Value(policyName))
 		}
 		entity, p = e.Name, e.Inline[i]
 		return nil
@@ -53,10 +54,10 @@ func (s *Service) getInline(ctx context.Context, call *pipeline.Call, kind ident
 }
 
 func (s *Service) deleteInline(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, policyName *string) error {
-	return s.change(ctx, call, kind, value(name), func(_ *identity.View, t target) error {
-		i, ok := t.InlineIndex(value(policyName))
+	return s.change(ctx, call, kind, opt.Value(name), func(_ *identity.View, t target) error {
+		i, ok := t.InlineIndex(opt.Value(policyName))
 		if !ok {
-			return noInline(kind, value(policyName))
+			return noInline(kind, opt.Value(policyName))
 		}
 		t.Inline = slices.Delete(t.Inline, i, i+1)
 		return nil
@@ -71,11 +72,11 @@ type namePage struct {
 }
 
 func (s *Service) listInline(ctx context.Context, call *pipeline.Call, kind identity.Kind, name, marker *string, maxItems *int32) (page namePage, err error) {
-	l, err := s.list(call, fmt.Sprintf("List%sPolicies", kind), strings.ToLower(value(name)), marker, maxItems)
+	l, err := s.list(call, fmt.Sprintf("List%sPolicies", kind), strings.ToLower(opt.Value(name)), marker, maxItems)
 	if err != nil {
 		return page, err
 	}
-	err = s.read(ctx, call, kind, value(name), func(_ *identity.View, e *identity.Entity) error {
+	err = s.read(ctx, call, kind, opt.Value(name), func(_ *identity.View, e *identity.Entity) error {
 		page.names = []string{}
 		for _, p := range pick(l, e.Inline, func(p identity.Inline) string { return p.Name }) {
 			page.names = append(page.names, p.Name)

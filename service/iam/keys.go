@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn/session"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -78,7 +79,7 @@ func (s *Service) CreateAccessKey(ctx context.Context, call *pipeline.Call, in *
 		return nil, err
 	}
 	out := &api.AccessKey{
-		AccessKeyId: &id, SecretAccessKey: &secret, Status: api.StatusTypeActive, CreateDate: present(now(call)),
+		AccessKeyId: &id, SecretAccessKey: &secret, Status: api.StatusTypeActive, CreateDate: opt.Present(now(call)),
 	}
 	err = s.withOwner(ctx, call, in.UserName, func(v *identity.View, o keyOwner) error {
 		if len(*o.keys) >= maxAccessKeys {
@@ -89,7 +90,7 @@ func (s *Service) CreateAccessKey(ctx context.Context, call *pipeline.Call, in *
 		} else if old != nil {
 			return errors.New("iam: the new access key id is another key's")
 		}
-		out.UserName = present(o.name)
+		out.UserName = opt.Present(o.name)
 		*o.keys = append(*o.keys, id)
 		k := &identity.Key{
 			ID: id, User: strings.ToLower(o.name), Account: account, Active: true, Created: now(call), Sealed: sealed,
@@ -111,7 +112,7 @@ func (s *Service) UpdateAccessKey(ctx context.Context, call *pipeline.Call, in *
 		return nil, api.NewInvalidInputException("The status of an access key can be set to Active or Inactive.")
 	}
 	err := s.withOwner(ctx, call, in.UserName, func(v *identity.View, o keyOwner) error {
-		k, err := ownKey(v, o, value(in.AccessKeyId))
+		k, err := ownKey(v, o, opt.Value(in.AccessKeyId))
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (s *Service) UpdateAccessKey(ctx context.Context, call *pipeline.Call, in *
 // DeleteAccessKey implements api.Service.
 func (s *Service) DeleteAccessKey(ctx context.Context, call *pipeline.Call, in *api.DeleteAccessKeyInput) (*api.DeleteAccessKeyOutput, error) {
 	err := s.withOwner(ctx, call, in.UserName, func(v *identity.View, o keyOwner) error {
-		k, err := ownKey(v, o, value(in.AccessKeyId))
+		k, err := ownKey(v, o, opt.Value(in.AccessKeyId))
 		if err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ func (s *Service) ListAccessKeys(ctx context.Context, call *pipeline.Call, in *a
 				status = api.StatusTypeActive
 			}
 			out.AccessKeyMetadata = append(out.AccessKeyMetadata, api.AccessKeyMetadata{
-				AccessKeyId: &k.ID, CreateDate: &k.Created, Status: status, UserName: present(o.name),
+				AccessKeyId: &k.ID, CreateDate: &k.Created, Status: status, UserName: opt.Present(o.name),
 			})
 		}
 		return nil
@@ -185,7 +186,7 @@ func (s *Service) ListAccessKeys(ctx context.Context, call *pipeline.Call, in *a
 // GetAccessKeyLastUsed implements api.Service. A key that is not the account's is refused as one the caller has no
 // permission for, which says nothing about other accounts.
 func (s *Service) GetAccessKeyLastUsed(ctx context.Context, call *pipeline.Call, in *api.GetAccessKeyLastUsedInput) (*api.GetAccessKeyLastUsedOutput, error) {
-	id := value(in.AccessKeyId)
+	id := opt.Value(in.AccessKeyId)
 	out := &api.GetAccessKeyLastUsedOutput{}
 	err := s.view(ctx, call, func(v *identity.View) error {
 		k, err := v.Key(id)
@@ -208,7 +209,7 @@ func (s *Service) GetAccessKeyLastUsed(ctx context.Context, call *pipeline.Call,
 			return err
 		}
 		// A key that was never used answers so ("AccessKeyLastUsed", IAM API Reference).
-		out.AccessKeyLastUsed = &api.AccessKeyLastUsed{Region: present("N/A"), ServiceName: present("N/A")}
+		out.AccessKeyLastUsed = &api.AccessKeyLastUsed{Region: opt.Present("N/A"), ServiceName: opt.Present("N/A")}
 		if used != nil {
 			out.AccessKeyLastUsed = &api.AccessKeyLastUsed{
 				LastUsedDate: &used.At, Region: &used.Region, ServiceName: &used.Service,

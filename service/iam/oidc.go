@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -54,7 +55,7 @@ func thumbprints(list []string) error {
 
 // CreateOpenIDConnectProvider implements api.Service.
 func (s *Service) CreateOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.CreateOpenIDConnectProviderInput) (*api.CreateOpenIDConnectProviderOutput, error) {
-	at, insecure, err := issuer(value(in.Url))
+	at, insecure, err := issuer(opt.Value(in.Url))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (s *Service) CreateOpenIDConnectProvider(ctx context.Context, call *pipelin
 	err = s.update(ctx, call, func(v *identity.View) error {
 		p.Account = v.Account
 		if old, err := v.OIDC(at); err != nil || old != nil {
-			return taken(err, "Provider with url %s already exists.", value(in.Url))
+			return taken(err, "Provider with url %s already exists.", opt.Value(in.Url))
 		}
 		if err := within(v, identity.CountProviders, maxProviders, "OpenIdConnectProvidersPerAccount"); err != nil {
 			return err
@@ -84,7 +85,7 @@ func (s *Service) CreateOpenIDConnectProvider(ctx context.Context, call *pipelin
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateOpenIDConnectProviderOutput{OpenIDConnectProviderArn: present(p.ARN()), Tags: showTags(tags)}, nil
+	return &api.CreateOpenIDConnectProviderOutput{OpenIDConnectProviderArn: opt.Present(p.ARN()), Tags: showTags(tags)}, nil
 }
 
 func unique(list []string) []string {
@@ -117,7 +118,7 @@ func providerOf(v *identity.View, providerARN string) (*identity.OIDCProvider, e
 
 func (s *Service) changeProvider(ctx context.Context, call *pipeline.Call, a *string, fn func(*identity.OIDCProvider) error) error {
 	return s.update(ctx, call, func(v *identity.View) error {
-		p, err := providerOf(v, value(a))
+		p, err := providerOf(v, opt.Value(a))
 		if err != nil {
 			return err
 		}
@@ -132,7 +133,7 @@ func (s *Service) changeProvider(ctx context.Context, call *pipeline.Call, a *st
 func (s *Service) GetOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.GetOpenIDConnectProviderInput) (*api.GetOpenIDConnectProviderOutput, error) {
 	var p *identity.OIDCProvider
 	err := s.view(ctx, call, func(v *identity.View) (err error) {
-		p, err = providerOf(v, value(in.OpenIDConnectProviderArn))
+		p, err = providerOf(v, opt.Value(in.OpenIDConnectProviderArn))
 		return err
 	})
 	if err != nil {
@@ -149,7 +150,7 @@ func (s *Service) ListOpenIDConnectProviders(ctx context.Context, call *pipeline
 	err := s.view(ctx, call, func(v *identity.View) error {
 		out.OpenIDConnectProviderList = []api.OpenIDConnectProviderListEntry{}
 		return v.OIDCs(func(p *identity.OIDCProvider) bool {
-			out.OpenIDConnectProviderList = append(out.OpenIDConnectProviderList, api.OpenIDConnectProviderListEntry{Arn: present(p.ARN())})
+			out.OpenIDConnectProviderList = append(out.OpenIDConnectProviderList, api.OpenIDConnectProviderListEntry{Arn: opt.Present(p.ARN())})
 			return true
 		})
 	})
@@ -162,7 +163,7 @@ func (s *Service) ListOpenIDConnectProviders(ctx context.Context, call *pipeline
 // DeleteOpenIDConnectProvider implements api.Service. Deleting one that is not there succeeds, as on AWS.
 func (s *Service) DeleteOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.DeleteOpenIDConnectProviderInput) (*api.DeleteOpenIDConnectProviderOutput, error) {
 	err := s.update(ctx, call, func(v *identity.View) error {
-		p, err := providerOf(v, value(in.OpenIDConnectProviderArn))
+		p, err := providerOf(v, opt.Value(in.OpenIDConnectProviderArn))
 		if fault.Is(err, "NoSuchEntityException") {
 			return nil
 		}
@@ -183,13 +184,13 @@ func (s *Service) DeleteOpenIDConnectProvider(ctx context.Context, call *pipelin
 // AddClientIDToOpenIDConnectProvider implements api.Service.
 func (s *Service) AddClientIDToOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.AddClientIDToOpenIDConnectProviderInput) (*api.AddClientIDToOpenIDConnectProviderOutput, error) {
 	err := s.changeProvider(ctx, call, in.OpenIDConnectProviderArn, func(p *identity.OIDCProvider) error {
-		if slices.Contains(p.ClientIDs, value(in.ClientID)) {
+		if slices.Contains(p.ClientIDs, opt.Value(in.ClientID)) {
 			return nil
 		}
 		if len(p.ClientIDs) >= maxClientIDs {
 			return overQuota("ClientIdsPerOpenIdConnectProvider", maxClientIDs)
 		}
-		p.ClientIDs = append(p.ClientIDs, value(in.ClientID))
+		p.ClientIDs = append(p.ClientIDs, opt.Value(in.ClientID))
 		return nil
 	})
 	if err != nil {
@@ -201,7 +202,7 @@ func (s *Service) AddClientIDToOpenIDConnectProvider(ctx context.Context, call *
 // RemoveClientIDFromOpenIDConnectProvider implements api.Service. An id that is not there is ignored.
 func (s *Service) RemoveClientIDFromOpenIDConnectProvider(ctx context.Context, call *pipeline.Call, in *api.RemoveClientIDFromOpenIDConnectProviderInput) (*api.RemoveClientIDFromOpenIDConnectProviderOutput, error) {
 	err := s.changeProvider(ctx, call, in.OpenIDConnectProviderArn, func(p *identity.OIDCProvider) error {
-		p.ClientIDs = slices.DeleteFunc(p.ClientIDs, func(id string) bool { return id == value(in.ClientID) })
+		p.ClientIDs = slices.DeleteFunc(p.ClientIDs, func(id string) bool { return id == opt.Value(in.ClientID) })
 		return nil
 	})
 	if err != nil {
@@ -250,7 +251,7 @@ func (s *Service) UntagOpenIDConnectProvider(ctx context.Context, call *pipeline
 
 // ListOpenIDConnectProviderTags implements api.Service.
 func (s *Service) ListOpenIDConnectProviderTags(ctx context.Context, call *pipeline.Call, in *api.ListOpenIDConnectProviderTagsInput) (*api.ListOpenIDConnectProviderTagsOutput, error) {
-	a := value(in.OpenIDConnectProviderArn)
+	a := opt.Value(in.OpenIDConnectProviderArn)
 	p, err := s.listTags(ctx, call, "ListOpenIDConnectProviderTags", a, in.Marker, in.MaxItems, func(v *identity.View) ([]identity.Tag, error) {
 		p, err := providerOf(v, a)
 		if err != nil {

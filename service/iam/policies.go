@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -24,7 +25,7 @@ func managedDocument(document string) error {
 
 // CreatePolicy implements api.Service.
 func (s *Service) CreatePolicy(ctx context.Context, call *pipeline.Call, in *api.CreatePolicyInput) (*api.CreatePolicyOutput, error) {
-	if err := managedDocument(value(in.PolicyDocument)); err != nil {
+	if err := managedDocument(opt.Value(in.PolicyDocument)); err != nil {
 		return nil, err
 	}
 	tags, err := newTags(in.Tags)
@@ -33,9 +34,9 @@ func (s *Service) CreatePolicy(ctx context.Context, call *pipeline.Call, in *api
 	}
 	at := now(call)
 	p := &identity.Policy{
-		ID: identity.NewID(identity.PolicyPrefix), Name: value(in.PolicyName), Path: path(in.Path),
-		Description: value(in.Description), Created: at, Updated: at, Tags: tags, Default: 1, Last: 1,
-		Versions: []identity.Version{{Number: 1, Document: value(in.PolicyDocument), Created: at}},
+		ID: identity.NewID(identity.PolicyPrefix), Name: opt.Value(in.PolicyName), Path: path(in.Path),
+		Description: opt.Value(in.Description), Created: at, Updated: at, Tags: tags, Default: 1, Last: 1,
+		Versions: []identity.Version{{Number: 1, Document: opt.Value(in.PolicyDocument), Created: at}},
 	}
 	out := &api.CreatePolicyOutput{}
 	err = s.update(ctx, call, func(v *identity.View) error {
@@ -82,7 +83,7 @@ func ownPolicy(v *identity.View, a string) (*identity.Policy, error) {
 
 func (s *Service) changePolicy(ctx context.Context, call *pipeline.Call, a *string, fn func(*identity.View, *identity.Policy) error) error {
 	return s.update(ctx, call, func(v *identity.View) error {
-		p, err := ownPolicy(v, value(a))
+		p, err := ownPolicy(v, opt.Value(a))
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (s *Service) changePolicy(ctx context.Context, call *pipeline.Call, a *stri
 func (s *Service) GetPolicy(ctx context.Context, call *pipeline.Call, in *api.GetPolicyInput) (*api.GetPolicyOutput, error) {
 	out := &api.GetPolicyOutput{}
 	err := s.view(ctx, call, func(v *identity.View) error {
-		p, err := policyOf(v, value(in.PolicyArn))
+		p, err := policyOf(v, opt.Value(in.PolicyArn))
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (s *Service) GetPolicy(ctx context.Context, call *pipeline.Call, in *api.Ge
 // DeletePolicy implements api.Service.
 func (s *Service) DeletePolicy(ctx context.Context, call *pipeline.Call, in *api.DeletePolicyInput) (*api.DeletePolicyOutput, error) {
 	err := s.update(ctx, call, func(v *identity.View) error {
-		p, err := ownPolicy(v, value(in.PolicyArn))
+		p, err := ownPolicy(v, opt.Value(in.PolicyArn))
 		if err != nil {
 			return err
 		}
@@ -141,10 +142,10 @@ func (s *Service) DeletePolicy(ctx context.Context, call *pipeline.Call, in *api
 
 // listedPolicy reports whether ListPolicies shows a policy.
 func listedPolicy(v *identity.View, p *identity.Policy, in *api.ListPoliciesInput) (bool, error) {
-	if !strings.HasPrefix(p.Path, value(in.PathPrefix)) {
+	if !strings.HasPrefix(p.Path, opt.Value(in.PathPrefix)) {
 		return false, nil
 	}
-	if in.PolicyUsageFilter == "" && !value(in.OnlyAttached) {
+	if in.PolicyUsageFilter == "" && !opt.Value(in.OnlyAttached) {
 		return true, nil
 	}
 	attached, boundaries, err := v.CountUses(p.ARN())
@@ -159,8 +160,8 @@ func listedPolicy(v *identity.View, p *identity.Policy, in *api.ListPoliciesInpu
 
 // ListPolicies implements api.Service. The account's policies come before AWS's.
 func (s *Service) ListPolicies(ctx context.Context, call *pipeline.Call, in *api.ListPoliciesInput) (*api.ListPoliciesOutput, error) {
-	about := strings.Join([]string{string(in.Scope), string(in.PolicyUsageFilter), strconv.FormatBool(value(in.OnlyAttached)),
-		value(in.PathPrefix)}, " ")
+	about := strings.Join([]string{string(in.Scope), string(in.PolicyUsageFilter), strconv.FormatBool(opt.Value(in.OnlyAttached)),
+		opt.Value(in.PathPrefix)}, " ")
 	l, err := s.list(call, "ListPolicies", about, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -239,7 +240,7 @@ func versionOf(p *identity.Policy, id string) (*identity.Version, error) {
 
 // CreatePolicyVersion implements api.Service.
 func (s *Service) CreatePolicyVersion(ctx context.Context, call *pipeline.Call, in *api.CreatePolicyVersionInput) (*api.CreatePolicyVersionOutput, error) {
-	if err := managedDocument(value(in.PolicyDocument)); err != nil {
+	if err := managedDocument(opt.Value(in.PolicyDocument)); err != nil {
 		return nil, err
 	}
 	out := &api.CreatePolicyVersionOutput{}
@@ -249,10 +250,10 @@ func (s *Service) CreatePolicyVersion(ctx context.Context, call *pipeline.Call, 
 				"you must delete an existing version.", maxPolicyVersions)
 		}
 		p.Last++
-		ver := identity.Version{Number: p.Last, Document: value(in.PolicyDocument), Created: now(call)}
+		ver := identity.Version{Number: p.Last, Document: opt.Value(in.PolicyDocument), Created: now(call)}
 		p.Versions = append(p.Versions, ver)
 		p.Updated = now(call)
-		if value(in.SetAsDefault) {
+		if opt.Value(in.SetAsDefault) {
 			p.Default = ver.Number
 		}
 		shown := showVersion(p, &ver, false)
@@ -269,11 +270,11 @@ func (s *Service) CreatePolicyVersion(ctx context.Context, call *pipeline.Call, 
 func (s *Service) GetPolicyVersion(ctx context.Context, call *pipeline.Call, in *api.GetPolicyVersionInput) (*api.GetPolicyVersionOutput, error) {
 	out := &api.GetPolicyVersionOutput{}
 	err := s.view(ctx, call, func(v *identity.View) error {
-		p, err := policyOf(v, value(in.PolicyArn))
+		p, err := policyOf(v, opt.Value(in.PolicyArn))
 		if err != nil {
 			return err
 		}
-		ver, err := versionOf(p, value(in.VersionId))
+		ver, err := versionOf(p, opt.Value(in.VersionId))
 		if err != nil {
 			return err
 		}
@@ -290,7 +291,7 @@ func (s *Service) GetPolicyVersion(ctx context.Context, call *pipeline.Call, in 
 // DeletePolicyVersion implements api.Service.
 func (s *Service) DeletePolicyVersion(ctx context.Context, call *pipeline.Call, in *api.DeletePolicyVersionInput) (*api.DeletePolicyVersionOutput, error) {
 	err := s.changePolicy(ctx, call, in.PolicyArn, func(_ *identity.View, p *identity.Policy) error {
-		ver, err := versionOf(p, value(in.VersionId))
+		ver, err := versionOf(p, opt.Value(in.VersionId))
 		if err != nil {
 			return err
 		}
@@ -311,7 +312,7 @@ func (s *Service) DeletePolicyVersion(ctx context.Context, call *pipeline.Call, 
 // SetDefaultPolicyVersion implements api.Service.
 func (s *Service) SetDefaultPolicyVersion(ctx context.Context, call *pipeline.Call, in *api.SetDefaultPolicyVersionInput) (*api.SetDefaultPolicyVersionOutput, error) {
 	err := s.changePolicy(ctx, call, in.PolicyArn, func(_ *identity.View, p *identity.Policy) error {
-		ver, err := versionOf(p, value(in.VersionId))
+		ver, err := versionOf(p, opt.Value(in.VersionId))
 		if err != nil {
 			return err
 		}
@@ -326,13 +327,13 @@ func (s *Service) SetDefaultPolicyVersion(ctx context.Context, call *pipeline.Ca
 
 // ListPolicyVersions implements api.Service: the newest first.
 func (s *Service) ListPolicyVersions(ctx context.Context, call *pipeline.Call, in *api.ListPolicyVersionsInput) (*api.ListPolicyVersionsOutput, error) {
-	l, err := s.list(call, "ListPolicyVersions", value(in.PolicyArn), in.Marker, in.MaxItems)
+	l, err := s.list(call, "ListPolicyVersions", opt.Value(in.PolicyArn), in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListPolicyVersionsOutput{}
 	err = s.view(ctx, call, func(v *identity.View) error {
-		p, err := policyOf(v, value(in.PolicyArn))
+		p, err := policyOf(v, opt.Value(in.PolicyArn))
 		if err != nil {
 			return err
 		}
@@ -378,7 +379,7 @@ func (s *Service) UntagPolicy(ctx context.Context, call *pipeline.Call, in *api.
 
 // ListPolicyTags implements api.Service.
 func (s *Service) ListPolicyTags(ctx context.Context, call *pipeline.Call, in *api.ListPolicyTagsInput) (*api.ListPolicyTagsOutput, error) {
-	a := value(in.PolicyArn)
+	a := opt.Value(in.PolicyArn)
 	p, err := s.listTags(ctx, call, "ListPolicyTags", a, in.Marker, in.MaxItems, func(v *identity.View) ([]identity.Tag, error) {
 		p, err := policyOf(v, a)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -146,8 +147,8 @@ func (n *need) requestTags(tags []api.Tag) *need {
 	return n.with(func(k *policy.Context) {
 		keys := make([]string, len(tags))
 		for i, t := range tags {
-			keys[i] = value(t.Key)
-			k.Set("aws:RequestTag/"+keys[i], value(t.Value))
+			keys[i] = opt.Value(t.Key)
+			k.Set("aws:RequestTag/"+keys[i], opt.Value(t.Value))
 		}
 		k.Set("aws:TagKeys", keys...)
 	})
@@ -163,7 +164,7 @@ func (n *need) tagKeys(keys []string) *need {
 
 // bounded sets iam:PermissionsBoundary to the boundary that the entity has.
 func (r *requirements) bounded(n *need, kind identity.Kind, name *string) *need {
-	e, err := r.catalog.Entity(n.scope.Context, n.scope.Account, kind, value(name))
+	e, err := r.catalog.Entity(n.scope.Context, n.scope.Account, kind, opt.Value(name))
 	if err != nil {
 		n.err = err
 		return n

@@ -3,11 +3,12 @@ package iam
 import (
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // CreatePolicy implements api.Requirements.
 func (r *requirements) CreatePolicy(s *authz.Scope, in *api.CreatePolicyInput) authz.Requirement {
-	n := r.need(s, "CreatePolicy").on("policy", path(in.Path), value(in.PolicyName))
+	n := r.need(s, "CreatePolicy").on("policy", path(in.Path), opt.Value(in.PolicyName))
 	return create(n, in.Tags, "TagPolicy")
 }
 
@@ -74,7 +75,7 @@ func (r *requirements) ListPolicies(s *authz.Scope, _ *api.ListPoliciesInput) au
 // CreateOpenIDConnectProvider implements api.Requirements.
 func (r *requirements) CreateOpenIDConnectProvider(s *authz.Scope, in *api.CreateOpenIDConnectProviderInput) authz.Requirement {
 	n := r.need(s, "CreateOpenIDConnectProvider")
-	if at, _, err := issuer(value(in.Url)); err == nil {
+	if at, _, err := issuer(opt.Value(in.Url)); err == nil {
 		n.on("oidc-provider", "/", at)
 	}
 	return create(n, in.Tags, "TagOpenIDConnectProvider")

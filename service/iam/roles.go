@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -31,15 +32,15 @@ func (s *Service) CreateRole(ctx context.Context, call *pipeline.Call, in *api.C
 	if err != nil {
 		return nil, err
 	}
-	trust, err := s.trustPolicy(ctx, value(in.AssumeRolePolicyDocument))
+	trust, err := s.trustPolicy(ctx, opt.Value(in.AssumeRolePolicyDocument))
 	if err != nil {
 		return nil, err
 	}
 	var r *identity.Role
 	err = s.update(ctx, call, func(v *identity.View) error {
 		r = &identity.Role{
-			Entity:      newEntity(call, v, identity.KindRole, identity.RolePrefix, value(in.RoleName), in.Path),
-			Description: value(in.Description), MaxSession: defaultSession, Trust: trust,
+			Entity:      newEntity(call, v, identity.KindRole, identity.RolePrefix, opt.Value(in.RoleName), in.Path),
+			Description: opt.Value(in.Description), MaxSession: defaultSession, Trust: trust,
 		}
 		r.Tags = tags
 		if in.MaxSessionDuration != nil {
@@ -51,7 +52,7 @@ func (s *Service) CreateRole(ctx context.Context, call *pipeline.Call, in *api.C
 		if err := within(v, identity.CountRoles, maxRoles, "RolesPerAccount"); err != nil {
 			return err
 		}
-		if err := setBoundary(v, &r.Entity, value(in.PermissionsBoundary)); err != nil {
+		if err := setBoundary(v, &r.Entity, opt.Value(in.PermissionsBoundary)); err != nil {
 			return err
 		}
 		return v.PutRole(r)
@@ -83,7 +84,7 @@ func (s *Service) role(ctx context.Context, call *pipeline.Call, name string) (r
 
 // GetRole implements api.Service.
 func (s *Service) GetRole(ctx context.Context, call *pipeline.Call, in *api.GetRoleInput) (*api.GetRoleOutput, error) {
-	r, used, err := s.role(ctx, call, value(in.RoleName))
+	r, used, err := s.role(ctx, call, opt.Value(in.RoleName))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func (s *Service) GetRole(ctx context.Context, call *pipeline.Call, in *api.GetR
 
 // ListRoles implements api.Service.
 func (s *Service) ListRoles(ctx context.Context, call *pipeline.Call, in *api.ListRolesInput) (*api.ListRolesOutput, error) {
-	prefix := value(in.PathPrefix)
+	prefix := opt.Value(in.PathPrefix)
 	l, err := s.list(call, "ListRoles", prefix, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -132,11 +133,11 @@ func (s *Service) ListRoles(ctx context.Context, call *pipeline.Call, in *api.Li
 // changeRole runs fn on a role and stores it.
 func (s *Service) changeRole(ctx context.Context, call *pipeline.Call, name *string, fn func(*identity.Role) error) (r *identity.Role, err error) {
 	err = s.update(ctx, call, func(v *identity.View) error {
-		if r, err = v.Role(value(name)); err != nil {
+		if r, err = v.Role(opt.Value(name)); err != nil {
 			return err
 		}
 		if r == nil {
-			return noEntity(identity.KindRole, value(name))
+			return noEntity(identity.KindRole, opt.Value(name))
 		}
 		if err := fn(r); err != nil {
 			return err
@@ -166,7 +167,7 @@ func (s *Service) UpdateRole(ctx context.Context, call *pipeline.Call, in *api.U
 // UpdateRoleDescription implements api.Service.
 func (s *Service) UpdateRoleDescription(ctx context.Context, call *pipeline.Call, in *api.UpdateRoleDescriptionInput) (*api.UpdateRoleDescriptionOutput, error) {
 	r, err := s.changeRole(ctx, call, in.RoleName, func(r *identity.Role) error {
-		r.Description = value(in.Description)
+		r.Description = opt.Value(in.Description)
 		return nil
 	})
 	if err != nil {
@@ -181,10 +182,10 @@ func (s *Service) UpdateRoleDescription(ctx context.Context, call *pipeline.Call
 
 // UpdateAssumeRolePolicy implements api.Service.
 func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, call *pipeline.Call, in *api.UpdateAssumeRolePolicyInput) (*api.UpdateAssumeRolePolicyOutput, error) {
-	if _, _, err := s.role(ctx, call, value(in.RoleName)); err != nil {
+	if _, _, err := s.role(ctx, call, opt.Value(in.RoleName)); err != nil {
 		return nil, err
 	}
-	trust, err := s.trustPolicy(ctx, value(in.PolicyDocument))
+	trust, err := s.trustPolicy(ctx, opt.Value(in.PolicyDocument))
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +201,7 @@ func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, call *pipeline.Cal
 
 // DeleteRole implements api.Service.
 func (s *Service) DeleteRole(ctx context.Context, call *pipeline.Call, in *api.DeleteRoleInput) (*api.DeleteRoleOutput, error) {
-	name := value(in.RoleName)
+	name := opt.Value(in.RoleName)
 	err := s.update(ctx, call, func(v *identity.View) error {
 		r, err := v.Role(name)
 		if err != nil {

@@ -65,24 +65,6 @@ func inHome(tx *store.Tx, call *pipeline.Call, fn func(*identity.View) error) er
 // now is the time of the call as records keep it; IAM's dates have whole seconds.
 func now(call *pipeline.Call) time.Time { return call.Now.UTC().Truncate(time.Second) }
 
-// value is what p points to, or the zero value for a member that was not sent.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-// present makes a member that is left out when it is the zero value.
-func present[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
 // path is the path of a new entity; "/" if none was given.
 func path(p *string) string {
 	if p == nil || *p == "" {

@@ -6,13 +6,14 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // Lists leave out tags and boundaries, single answers have them ("ListUsers", IAM API Reference).
 
 func showUser(u *identity.Entity, whole bool) api.User {
 	out := api.User{
-		Arn: present(u.ARN()), CreateDate: &u.Created, Path: &u.Path, UserId: &u.ID, UserName: &u.Name,
+		Arn: opt.Present(u.ARN()), CreateDate: &u.Created, Path: &u.Path, UserId: &u.ID, UserName: &u.Name,
 	}
 	if whole {
 		out.Tags, out.PermissionsBoundary = showTags(u.Tags), showBoundary(u.Boundary)
@@ -21,7 +22,7 @@ func showUser(u *identity.Entity, whole bool) api.User {
 }
 
 func showGroup(g *identity.Entity) api.Group {
-	return api.Group{Arn: present(g.ARN()), CreateDate: &g.Created, Path: &g.Path, GroupId: &g.ID, GroupName: &g.Name}
+	return api.Group{Arn: opt.Present(g.ARN()), CreateDate: &g.Created, Path: &g.Path, GroupId: &g.ID, GroupName: &g.Name}
 }
 
 // showRole shows a role; used is nil for lists.
@@ -31,8 +32,8 @@ func (s *Service) showRole(ctx context.Context, r *identity.Role, used *api.Role
 		return api.Role{}, err
 	}
 	out := api.Role{
-		Arn: present(r.ARN()), CreateDate: &r.Created, Path: &r.Path, RoleId: &r.ID, RoleName: &r.Name,
-		AssumeRolePolicyDocument: escaped(trust), Description: present(r.Description), MaxSessionDuration: &r.MaxSession,
+		Arn: opt.Present(r.ARN()), CreateDate: &r.Created, Path: &r.Path, RoleId: &r.ID, RoleName: &r.Name,
+		AssumeRolePolicyDocument: escaped(trust), Description: opt.Present(r.Description), MaxSessionDuration: &r.MaxSession,
 		RoleLastUsed: used,
 	}
 	if whole {
@@ -46,7 +47,7 @@ func showRoleUsed(v *identity.View, name string) (*api.RoleLastUsed, error) {
 	if err != nil || used == nil {
 		return &api.RoleLastUsed{}, err
 	}
-	return &api.RoleLastUsed{LastUsedDate: &used.At, Region: present(used.Region)}, nil
+	return &api.RoleLastUsed{LastUsedDate: &used.At, Region: opt.Present(used.Region)}, nil
 }
 
 // showTags leaves the member out if there are no tags, as IAM does but in answers that list tags.
@@ -82,19 +83,19 @@ func showPolicy(v *identity.View, p *identity.Policy, whole bool) (api.Policy, e
 		return api.Policy{}, err
 	}
 	out := api.Policy{
-		Arn: present(p.ARN()), AttachmentCount: count(attached), PermissionsBoundaryUsageCount: count(boundaries),
-		CreateDate: &p.Created, UpdateDate: &p.Updated, DefaultVersionId: versionID(p.Default), IsAttachable: flag(true),
+		Arn: opt.Present(p.ARN()), AttachmentCount: count(attached), PermissionsBoundaryUsageCount: count(boundaries),
+		CreateDate: &p.Created, UpdateDate: &p.Updated, DefaultVersionId: versionID(p.Default), IsAttachable: new(true),
 		Path: &p.Path, PolicyId: &p.ID, PolicyName: &p.Name,
 	}
 	if whole {
-		out.Tags, out.Description = showTags(p.Tags), present(p.Description)
+		out.Tags, out.Description = showTags(p.Tags), opt.Present(p.Description)
 	}
 	return out, nil
 }
 
 func showVersion(p *identity.Policy, ver *identity.Version, document bool) api.PolicyVersion {
 	out := api.PolicyVersion{
-		CreateDate: &ver.Created, IsDefaultVersion: flag(ver.Number == p.Default), VersionId: versionID(ver.Number),
+		CreateDate: &ver.Created, IsDefaultVersion: new(ver.Number == p.Default), VersionId: versionID(ver.Number),
 	}
 	if document {
 		out.Document = escaped(ver.Document)
@@ -114,9 +115,4 @@ func attachedPolicy(v *identity.View, policyARN string) (api.AttachedPolicy, str
 	return api.AttachedPolicy{PolicyArn: &policyARN, PolicyName: &p.Name}, p.Path, nil
 }
 
-func flag(b bool) *bool { return &b }
-
-func count(n int) *int32 {
-	c := int32(min(n, 1<<31-1))
-	return &c
-}
+func count(n int) *int32 { return new(int32(min(n, 1<<31-1))) }

@@ -11,6 +11,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -64,7 +65,7 @@ func (m *simulation) text(l policy.Layer, name string) []byte {
 }
 
 func shownStatement(l policy.Layer, source string, number int, places []place) api.Statement {
-	out := api.Statement{SourcePolicyId: present(sourceID(source)), SourcePolicyType: simulatedType}
+	out := api.Statement{SourcePolicyId: opt.Present(sourceID(source)), SourcePolicyType: simulatedType}
 	if l == policy.ResourceLayer {
 		out.SourcePolicyType = api.PolicySourceTypeResource
 	}
@@ -160,14 +161,14 @@ func setEntries(k *policy.Context, entries []api.ContextEntry) error {
 	for _, e := range entries {
 		kind, isList := strings.CutSuffix(string(e.ContextKeyType), "List")
 		if !isList && len(e.ContextKeyValues) > 1 {
-			return invalidInput("Context key %s of type %s has more than one value", value(e.ContextKeyName), e.ContextKeyType)
+			return invalidInput("Context key %s of type %s has more than one value", opt.Value(e.ContextKeyName), e.ContextKeyType)
 		}
 		for _, v := range e.ContextKeyValues {
 			if !typed(kind, v) {
-				return invalidInput("Value %q of context key %s is not of type %s", v, value(e.ContextKeyName), kind)
+				return invalidInput("Value %q of context key %s is not of type %s", v, opt.Value(e.ContextKeyName), kind)
 			}
 		}
-		if name := value(e.ContextKeyName); name != "" {
+		if name := opt.Value(e.ContextKeyName); name != "" {
 			k.Set(name, e.ContextKeyValues...)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -90,7 +91,7 @@ func prepare(call *pipeline.Call, in simulated, base *authz.PrincipalPolicies, c
 
 // setResource takes the resource's policy and owner.
 func (m *simulation) setResource(in simulated) error {
-	if value(in.owner) != "" {
+	if opt.Value(in.owner) != "" {
 		a, ok := arn.Parse(*in.owner)
 		switch {
 		case arn.IsAccount(*in.owner):
@@ -101,7 +102,7 @@ func (m *simulation) setResource(in simulated) error {
 			return invalidInput("ResourceOwner must be an AWS account id or an ARN of one")
 		}
 	}
-	if value(in.resourcePolicy) == "" {
+	if opt.Value(in.resourcePolicy) == "" {
 		return nil
 	}
 	if m.caller.ARN == "" {
@@ -117,7 +118,7 @@ func (m *simulation) setResource(in simulated) error {
 
 // callerOf reads CallerArn, which names a user ("SimulateCustomPolicy", IAM API Reference).
 func callerOf(callerARN *string) (policy.Principal, error) {
-	if value(callerARN) == "" {
+	if opt.Value(callerARN) == "" {
 		return policy.Principal{}, nil
 	}
 	a, ok := arn.Parse(*callerARN)
@@ -157,7 +158,7 @@ func (s *Service) SimulateCustomPolicy(_ context.Context, call *pipeline.Call, i
 
 // SimulatePrincipalPolicy implements api.Service.
 func (s *Service) SimulatePrincipalPolicy(ctx context.Context, call *pipeline.Call, in *api.SimulatePrincipalPolicyInput) (*api.SimulatePrincipalPolicyOutput, error) {
-	e, ps, err := s.policySource(ctx, call, value(in.PolicySourceArn))
+	e, ps, err := s.policySource(ctx, call, opt.Value(in.PolicySourceArn))
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +271,7 @@ func (m *simulation) decide(action, resource string) api.EvaluationResult {
 	}
 	if m.policies.HasBoundary {
 		out.PermissionsBoundaryDecisionDetail = &api.PermissionsBoundaryDecisionDetail{
-			AllowedByPermissionsBoundary: flag(boundaryAllows(&x)),
+			AllowedByPermissionsBoundary: new(boundaryAllows(&x)),
 		}
 	}
 	return out

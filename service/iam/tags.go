@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -15,16 +16,16 @@ import (
 func mergeTags(have []identity.Tag, given []api.Tag) ([]identity.Tag, error) {
 	out := slices.Clone(have)
 	for i, t := range given {
-		key := value(t.Key)
+		key := opt.Value(t.Key)
 		if len(key) >= 4 && strings.EqualFold(key[:4], "aws:") {
 			return nil, api.NewInvalidInputException("Tag keys starting with 'aws:' are reserved for system use")
 		}
 		for _, other := range given[:i] {
-			if strings.EqualFold(value(other.Key), key) {
+			if strings.EqualFold(opt.Value(other.Key), key) {
 				return nil, api.NewInvalidInputException("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 			}
 		}
-		tag := identity.Tag{Key: key, Value: value(t.Value)}
+		tag := identity.Tag{Key: key, Value: opt.Value(t.Value)}
 		if at := tagIndex(out, key); at >= 0 {
 			out[at] = tag
 		} else {
@@ -100,11 +101,11 @@ func entityTags(kind identity.Kind, name string) func(*identity.View) ([]identit
 }
 
 func (s *Service) tagEntity(ctx context.Context, call *pipeline.Call, kind identity.Kind, name *string, tags []api.Tag) error {
-	return s.change(ctx, call, kind, value(name), func(_ *identity.View, t target) error { return addTags(&t.Tags, tags) })
+	return s.change(ctx, call, kind, opt.Value(name), func(_ *identity.View, t target) error { return addTags(&t.Tags, tags) })
 }
 
 func (s *Service) untagEntity(ctx context.Context, call *pipeline.Call, kind identity.Kind, name *string, keys []string) error {
-	return s.change(ctx, call, kind, value(name), func(_ *identity.View, t target) error {
+	return s.change(ctx, call, kind, opt.Value(name), func(_ *identity.View, t target) error {
 		dropTags(&t.Tags, keys)
 		return nil
 	})
@@ -144,7 +145,7 @@ func (s *Service) UntagRole(ctx context.Context, call *pipeline.Call, in *api.Un
 
 // ListUserTags implements api.Service.
 func (s *Service) ListUserTags(ctx context.Context, call *pipeline.Call, in *api.ListUserTagsInput) (*api.ListUserTagsOutput, error) {
-	name := value(in.UserName)
+	name := opt.Value(in.UserName)
 	p, err := s.listTags(ctx, call, "ListUserTags", strings.ToLower(name), in.Marker, in.MaxItems, entityTags(identity.KindUser, name))
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func (s *Service) ListUserTags(ctx context.Context, call *pipeline.Call, in *api
 
 // ListRoleTags implements api.Service.
 func (s *Service) ListRoleTags(ctx context.Context, call *pipeline.Call, in *api.ListRoleTagsInput) (*api.ListRoleTagsOutput, error) {
-	name := value(in.RoleName)
+	name := opt.Value(in.RoleName)
 	p, err := s.listTags(ctx, call, "ListRoleTags", strings.ToLower(name), in.Marker, in.MaxItems, entityTags(identity.KindRole, name))
 	if err != nil {
 		return nil, err

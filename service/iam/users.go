@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -27,7 +28,7 @@ func (s *Service) CreateUser(ctx context.Context, call *pipeline.Call, in *api.C
 	}
 	var u *identity.User
 	err = s.update(ctx, call, func(v *identity.View) error {
-		u = &identity.User{Entity: newEntity(call, v, identity.KindUser, identity.UserPrefix, value(in.UserName), in.Path)}
+		u = &identity.User{Entity: newEntity(call, v, identity.KindUser, identity.UserPrefix, opt.Value(in.UserName), in.Path)}
 		u.Tags = tags
 		if old, err := v.User(u.Name); err != nil || old != nil {
 			return taken(err, "User with name %s already exists.", u.Name)
@@ -35,7 +36,7 @@ func (s *Service) CreateUser(ctx context.Context, call *pipeline.Call, in *api.C
 		if err := within(v, identity.CountUsers, maxUsers, "UsersPerAccount"); err != nil {
 			return err
 		}
-		if err := setBoundary(v, &u.Entity, value(in.PermissionsBoundary)); err != nil {
+		if err := setBoundary(v, &u.Entity, opt.Value(in.PermissionsBoundary)); err != nil {
 			return err
 		}
 		return v.PutUser(u)
@@ -98,16 +99,16 @@ func (s *Service) rootUser(ctx context.Context, call *pipeline.Call) (*api.User,
 	if err != nil {
 		return nil, err
 	}
-	u := &api.User{UserId: &call.Account, Arn: present(arn.Root(call.Account)), Path: present("/")}
+	u := &api.User{UserId: &call.Account, Arn: opt.Present(arn.Root(call.Account)), Path: opt.Present("/")}
 	if a != nil {
-		u.CreateDate = present(a.Joined.Truncate(time.Second))
+		u.CreateDate = opt.Present(a.Joined.Truncate(time.Second))
 	}
 	return u, nil
 }
 
 // ListUsers implements api.Service.
 func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.ListUsersInput) (*api.ListUsersOutput, error) {
-	prefix := value(in.PathPrefix)
+	prefix := opt.Value(in.PathPrefix)
 	l, err := s.list(call, "ListUsers", prefix, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 
 // UpdateUser implements api.Service.
 func (s *Service) UpdateUser(ctx context.Context, call *pipeline.Call, in *api.UpdateUserInput) (*api.UpdateUserOutput, error) {
-	name := value(in.UserName)
+	name := opt.Value(in.UserName)
 	err := s.update(ctx, call, func(v *identity.View) error {
 		u, err := v.User(name)
 		if err != nil {
@@ -220,7 +221,7 @@ func eachUse(e *identity.Entity, do func(string, identity.As, *identity.Entity) 
 
 // DeleteUser implements api.Service.
 func (s *Service) DeleteUser(ctx context.Context, call *pipeline.Call, in *api.DeleteUserInput) (*api.DeleteUserOutput, error) {
-	name := value(in.UserName)
+	name := opt.Value(in.UserName)
 	err := s.update(ctx, call, func(v *identity.View) error {
 		u, err := v.User(name)
 		if err != nil {

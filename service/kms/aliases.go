@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/kms"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -146,7 +147,7 @@ func (v *view) expectAlias(alias, id string) (*aliasRecord, error) {
 
 // ListAliases lists the aliases of the account in the region, or of one key.
 func (s *Service) ListAliases(ctx context.Context, c *pipeline.Call, in *api.ListAliasesInput) (*api.ListAliasesOutput, error) {
-	p, err := s.list(c, "ListAliases", deref(in.KeyId), in.Marker, in.Limit, 50, 100)
+	p, err := s.list(c, "ListAliases", opt.Value(in.KeyId), in.Marker, in.Limit, 50, 100)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +160,8 @@ func (s *Service) ListAliases(ctx context.Context, c *pipeline.Call, in *api.Lis
 				return false
 			}
 			aliases = append(aliases, api.AliasListEntry{
-				AliasName: ptr(a.Name), AliasArn: ptr(v.aliasARN(a.Name)), TargetKeyId: ptr(a.KeyID),
-				CreationDate: ptr(a.Created), LastUpdatedDate: ptr(a.Updated),
+				AliasName: new(a.Name), AliasArn: new(v.aliasARN(a.Name)), TargetKeyId: new(a.KeyID),
+				CreationDate: new(a.Created), LastUpdatedDate: new(a.Updated),
 			})
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -82,7 +83,7 @@ func contextKeys(k *policy.Context, context map[string]string) {
 }
 
 func bypassKey(k *policy.Context, bypass *bool) {
-	k.Set("kms:BypassPolicyLockoutSafetyCheck", strconv.FormatBool(deref(bypass)))
+	k.Set("kms:BypassPolicyLockoutSafetyCheck", strconv.FormatBool(opt.Value(bypass)))
 }
 
 func tagKeys(k *policy.Context, tags []api.Tag) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	api "github.com/bulkhead/bulkhead/api/kms"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -13,7 +14,7 @@ func (s *Service) Encrypt(ctx context.Context, c *pipeline.Call, in *api.Encrypt
 	if err != nil {
 		return nil, err
 	}
-	if deref(in.DryRun) {
+	if opt.Value(in.DryRun) {
 		return nil, wouldSucceed()
 	}
 	blob, err := s.seal(f, in.Plaintext, in.EncryptionContext)
@@ -44,7 +45,7 @@ func (s *Service) Decrypt(ctx context.Context, c *pipeline.Call, in *api.Decrypt
 	if in.Recipient != nil {
 		return nil, noEnclaves()
 	}
-	f, err := s.encrypting(ctx, c, 0, deref(in.KeyId), in.EncryptionAlgorithm, in.GrantTokens)
+	f, err := s.encrypting(ctx, c, 0, opt.Value(in.KeyId), in.EncryptionAlgorithm, in.GrantTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (s *Service) Decrypt(ctx context.Context, c *pipeline.Call, in *api.Decrypt
 	if err != nil {
 		return nil, err
 	}
-	if deref(in.DryRun) {
+	if opt.Value(in.DryRun) {
 		return nil, wouldSucceed()
 	}
 	return &api.DecryptOutput{KeyId: &f.arn, KeyMaterialId: &m.ID, Plaintext: plaintext, EncryptionAlgorithm: symmetric}, nil
@@ -63,7 +64,7 @@ func (s *Service) Decrypt(ctx context.Context, c *pipeline.Call, in *api.Decrypt
 
 // ReEncrypt decrypts and encrypts again, under another key or with another context. The plaintext does not leave.
 func (s *Service) ReEncrypt(ctx context.Context, c *pipeline.Call, in *api.ReEncryptInput) (*api.ReEncryptOutput, error) {
-	from, err := s.encrypting(ctx, c, 0, deref(in.SourceKeyId), in.SourceEncryptionAlgorithm, in.GrantTokens)
+	from, err := s.encrypting(ctx, c, 0, opt.Value(in.SourceKeyId), in.SourceEncryptionAlgorithm, in.GrantTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (s *Service) ReEncrypt(ctx context.Context, c *pipeline.Call, in *api.ReEnc
 		return nil, err
 	}
 	defer clear(plaintext)
-	if deref(in.DryRun) {
+	if opt.Value(in.DryRun) {
 		return nil, wouldSucceed()
 	}
 	blob, err := s.seal(to, plaintext, in.DestinationEncryptionContext)

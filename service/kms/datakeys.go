@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -54,7 +55,7 @@ func (s *Service) dataKey(ctx context.Context, c *pipeline.Call, in *api.Generat
 	if err != nil {
 		return nil, err
 	}
-	if deref(in.DryRun) {
+	if opt.Value(in.DryRun) {
 		return nil, wouldSucceed()
 	}
 	d := &dataKey{key: f, plaintext: make([]byte, n)}

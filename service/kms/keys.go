@@ -4,6 +4,7 @@ import (
 	"context"
 
 	api "github.com/bulkhead/bulkhead/api/kms"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -15,7 +16,7 @@ func (s *Service) CreateKey(ctx context.Context, c *pipeline.Call, in *api.Creat
 	}
 	account, region, _ := c.Grant.Resource(0)
 	r := ref{account, region, newID()}
-	k := &keyRecord{ID: r.id, Description: deref(in.Description), State: api.KeyStateEnabled, Created: c.Now}
+	k := &keyRecord{ID: r.id, Description: opt.Value(in.Description), State: api.KeyStateEnabled, Created: c.Now}
 	var err error
 	if k.Tags, err = addTags(nil, in.Tags); err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func (s *Service) CreateKey(ctx context.Context, c *pipeline.Call, in *api.Creat
 	if in.Policy != nil {
 		document = *in.Policy
 	}
-	if k.Policy, err = s.acceptPolicy(ctx, c, r, k.Tags, document, deref(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+	if k.Policy, err = s.acceptPolicy(ctx, c, r, k.Tags, document, opt.Value(in.BypassPolicyLockoutSafetyCheck)); err != nil {
 		return nil, err
 	}
 	m, err := newMaterial(s.ring, r, 1, c.Now)
@@ -75,7 +76,7 @@ func creatable(in *api.CreateKeyInput) error {
 		return invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
 	case origin != keyOrigin:
 		return unsupported("Origin %s is not supported.", origin)
-	case deref(in.MultiRegion):
+	case opt.Value(in.MultiRegion):
 		return unsupported("Multi-Region keys are not supported.")
 	case in.CustomKeyStoreId != nil || in.XksKeyId != nil:
 		return unsupported("Custom key stores are not supported.")
@@ -85,15 +86,15 @@ func creatable(in *api.CreateKeyInput) error {
 
 func metadata(r ref, k *keyRecord) *api.KeyMetadata {
 	m := &api.KeyMetadata{
-		AWSAccountId: ptr(r.account), Arn: ptr(keyARN(r.account, r.region, r.id)), KeyId: ptr(r.id),
-		CreationDate: ptr(k.Created), Description: ptr(k.Description), Enabled: ptr(k.State == api.KeyStateEnabled),
-		KeyState: k.State, KeyManager: api.KeyManagerTypeCustomer, MultiRegion: ptr(false),
+		AWSAccountId: new(r.account), Arn: new(keyARN(r.account, r.region, r.id)), KeyId: new(r.id),
+		CreationDate: new(k.Created), Description: new(k.Description), Enabled: new(k.State == api.KeyStateEnabled),
+		KeyState: k.State, KeyManager: api.KeyManagerTypeCustomer, MultiRegion: new(false),
 		KeySpec: api.KeySpecSymmetricDefault, CustomerMasterKeySpec: api.CustomerMasterKeySpecSymmetricDefault,
 		KeyUsage: api.KeyUsageTypeEncryptDecrypt, Origin: api.OriginTypeAwsKms,
-		EncryptionAlgorithms: []api.EncryptionAlgorithmSpec{symmetric}, CurrentKeyMaterialId: ptr(k.current().ID),
+		EncryptionAlgorithms: []api.EncryptionAlgorithmSpec{symmetric}, CurrentKeyMaterialId: new(k.current().ID),
 	}
 	if k.State == api.KeyStatePendingDeletion {
-		m.DeletionDate = ptr(k.DeleteAt)
+		m.DeletionDate = new(k.DeleteAt)
 	}
 	return m
 }
@@ -127,7 +128,7 @@ func (s *Service) ListKeys(ctx context.Context, c *pipeline.Call, in *api.ListKe
 			if !p.Take(k.ID) {
 				return false
 			}
-			keys = append(keys, api.KeyListEntry{KeyId: ptr(k.ID), KeyArn: ptr(v.arn(k.ID))})
+			keys = append(keys, api.KeyListEntry{KeyId: new(k.ID), KeyArn: new(v.arn(k.ID))})
 			return true
 		})
 	})

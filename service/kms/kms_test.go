@@ -125,7 +125,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	statement := func(principal, condition string) *string {
-		return ptr(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":` + principal + `,"Action":"kms:*","Resource":"*"` + condition + `}}`)
+		return new(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":` + principal + `,"Action":"kms:*","Resource":"*"` + condition + `}}`)
 	}
 	rootPrincipal := `{"AWS":"` + accountA + `"}`
 	for name, tc := range map[string]struct {
@@ -136,15 +136,15 @@ func TestCreateKeyRefusals(t *testing.T) {
 		"hmac":     {api.CreateKeyInput{CustomerMasterKeySpec: api.CustomerMasterKeySpecHmac256}, "UnsupportedOperationException KeySpec HMAC_256"},
 		"usage":    {api.CreateKeyInput{KeyUsage: api.KeyUsageTypeSignVerify}, "Validation KeyUsage SIGN_VERIFY is not compatible"},
 		"external": {api.CreateKeyInput{Origin: api.OriginTypeExternal}, "UnsupportedOperationException Origin EXTERNAL"},
-		"multi":    {api.CreateKeyInput{MultiRegion: ptr(true)}, "UnsupportedOperationException Multi-Region"},
+		"multi":    {api.CreateKeyInput{MultiRegion: new(true)}, "UnsupportedOperationException Multi-Region"},
 		"both specs": {
 			api.CreateKeyInput{KeySpec: api.KeySpecSymmetricDefault, CustomerMasterKeySpec: api.CustomerMasterKeySpecSymmetricDefault},
 			"Validation You cannot specify KeySpec and CustomerMasterKeySpec",
 		},
-		"aws tag":       {api.CreateKeyInput{Tags: []api.Tag{{TagKey: ptr("aws:x"), TagValue: ptr("")}}}, "TagException"},
-		"twice the tag": {api.CreateKeyInput{Tags: []api.Tag{{TagKey: ptr("x"), TagValue: ptr("1")}, {TagKey: ptr("x"), TagValue: ptr("2")}}}, "TagException Duplicate tag keys"},
-		"no policy":     {api.CreateKeyInput{Policy: ptr("{}")}, "MalformedPolicyDocumentException"},
-		"no principal":  {api.CreateKeyInput{Policy: ptr(allowAll)}, "MalformedPolicyDocumentException"},
+		"aws tag":       {api.CreateKeyInput{Tags: []api.Tag{{TagKey: new("aws:x"), TagValue: new("")}}}, "TagException"},
+		"twice the tag": {api.CreateKeyInput{Tags: []api.Tag{{TagKey: new("x"), TagValue: new("1")}, {TagKey: new("x"), TagValue: new("2")}}}, "TagException Duplicate tag keys"},
+		"no policy":     {api.CreateKeyInput{Policy: new("{}")}, "MalformedPolicyDocumentException"},
+		"no principal":  {api.CreateKeyInput{Policy: new(allowAll)}, "MalformedPolicyDocumentException"},
 		"unknown role": {
 			api.CreateKeyInput{Policy: statement(`{"AWS":"arn:aws:iam::`+accountA+`:role/none"}`, "")},
 			"MalformedPolicyDocumentException Policy contains a statement with one or more invalid principals.",
@@ -154,7 +154,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 			"MalformedPolicyDocumentException The new key policy will not allow you to update the key policy in the future.",
 		},
 		"lockout bypassed": {
-			api.CreateKeyInput{Policy: statement(`{"AWS":"`+accountB+`"}`, ""), BypassPolicyLockoutSafetyCheck: ptr(true)}, "",
+			api.CreateKeyInput{Policy: statement(`{"AWS":"`+accountB+`"}`, ""), BypassPolicyLockoutSafetyCheck: new(true)}, "",
 		},
 		"ForAllValues": {
 			api.CreateKeyInput{Policy: statement(rootPrincipal, `,"Condition":{"ForAllValues:StringEquals":{"KMS:EncryptionContext:tenant_id":"x"}}`)},
@@ -164,7 +164,7 @@ func TestCreateKeyRefusals(t *testing.T) {
 			api.CreateKeyInput{Policy: statement(rootPrincipal, `,"Condition":{"ForAllValues:StringLike":{"kms:EncryptionContextKeys":"*"}}`)}, "",
 		},
 		"too large": {
-			api.CreateKeyInput{Policy: ptr(strings.Repeat(" ", maxPolicy) + defaultPolicy(accountA))}, "LimitExceededException",
+			api.CreateKeyInput{Policy: new(strings.Repeat(" ", maxPolicy) + defaultPolicy(accountA))}, "LimitExceededException",
 		},
 	} {
 		_, err := do(w, w.root(), (*requirements).CreateKey, (*Service).CreateKey, &tc.in)
@@ -184,10 +184,10 @@ func TestDataKeys(t *testing.T) {
 	}{
 		"256":     {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes256}, 32, ""},
 		"128":     {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128}, 16, ""},
-		"bytes":   {api.GenerateDataKeyInput{NumberOfBytes: ptr[int32](1024)}, 1024, ""},
+		"bytes":   {api.GenerateDataKeyInput{NumberOfBytes: new(int32(1024))}, 1024, ""},
 		"neither": {api.GenerateDataKeyInput{}, 0, "Validation Please specify either number of bytes or key spec."},
-		"both":    {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, NumberOfBytes: ptr[int32](5)}, 0, "Validation Please specify"},
-		"dry run": {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, DryRun: ptr(true)}, 0, "DryRunOperationException"},
+		"both":    {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, NumberOfBytes: new(int32(5))}, 0, "Validation Please specify"},
+		"dry run": {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, DryRun: new(true)}, 0, "DryRunOperationException"},
 		"grant":   {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, GrantTokens: []string{"x"}}, 0, "InvalidGrantTokenException"},
 		"enclave": {api.GenerateDataKeyInput{KeySpec: api.DataKeySpecAes128, Recipient: &api.RecipientInfo{}}, 0, "UnsupportedOperationException"},
 	} {
@@ -209,7 +209,7 @@ func TestDataKeys(t *testing.T) {
 	if got, err := w.decrypt(w.root(), "", sealed.CiphertextBlob, nil); err != nil || len(got) != 32 || got == strings.Repeat("\x00", 32) {
 		t.Errorf("without plaintext: %q %v", got, err)
 	}
-	random, err := use(w, w.root(), (*requirements).GenerateRandom, (*Service).GenerateRandom, &api.GenerateRandomInput{NumberOfBytes: ptr[int32](33)})
+	random, err := use(w, w.root(), (*requirements).GenerateRandom, (*Service).GenerateRandom, &api.GenerateRandomInput{NumberOfBytes: new(int32(33))})
 	if len(must(t, random, err).Plaintext) != 33 {
 		t.Errorf("random: %d bytes", len(random.Plaintext))
 	}
@@ -351,7 +351,7 @@ func TestPaging(t *testing.T) {
 	var got []string
 	var marker *string
 	for page := 1; ; page++ {
-		out, err := use(w, w.root(), (*requirements).ListKeys, (*Service).ListKeys, &api.ListKeysInput{Limit: ptr[int32](2), Marker: marker})
+		out, err := use(w, w.root(), (*requirements).ListKeys, (*Service).ListKeys, &api.ListKeysInput{Limit: new(int32(2)), Marker: marker})
 		must(t, out, err)
 		for _, k := range out.Keys {
 			got = append(got, *k.KeyId)

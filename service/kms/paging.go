@@ -38,5 +38,5 @@ func (l *listing) afterIn(kind string) store.Key {
 // end returns the members Truncated and NextMarker.
 func (l *listing) end() (truncated *bool, marker *string, err error) {
 	marker, err = l.Token()
-	return ptr(l.More()), marker, err
+	return new(l.More()), marker, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -148,7 +149,7 @@ func (s *Service) GetKeyPolicy(ctx context.Context, c *pipeline.Call, in *api.Ge
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetKeyPolicyOutput{Policy: &text, PolicyName: ptr(policyName)}, nil
+	return &api.GetKeyPolicyOutput{Policy: &text, PolicyName: new(policyName)}, nil
 }
 
 // PutKeyPolicy replaces the key policy.
@@ -160,7 +161,7 @@ func (s *Service) PutKeyPolicy(ctx context.Context, c *pipeline.Call, in *api.Pu
 	if err := knownPolicy(in.PolicyName); err != nil {
 		return nil, err
 	}
-	frozen, err := s.acceptPolicy(ctx, c, f.ref, f.record.Tags, *in.Policy, deref(in.BypassPolicyLockoutSafetyCheck))
+	frozen, err := s.acceptPolicy(ctx, c, f.ref, f.record.Tags, *in.Policy, opt.Value(in.BypassPolicyLockoutSafetyCheck))
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func TestSystemS6(t *testing.T) {
 	}
 	// an alias that is moved to another's key does not take the key policy along
 	_, err := do(w, w.root(), (*requirements).UpdateAlias, (*Service).UpdateAlias,
-		&api.UpdateAliasInput{AliasName: ptr("alias/customer-123"), TargetKeyId: two.KeyId})
+		&api.UpdateAliasInput{AliasName: new("alias/customer-123"), TargetKeyId: two.KeyId})
 	wants(t, "move", err, "")
 	_, err = w.encrypt(&limited, "alias/customer-123", "x", nil)
 	wants(t, "moved alias", err, "denied")
@@ -134,7 +134,7 @@ func allowAllOn(actions string) string {
 func TestConditionKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	k := w.createKey("", api.Tag{TagKey: ptr("team"), TagValue: ptr("red")})
+	k := w.createKey("", api.Tag{TagKey: new("team"), TagValue: new("red")})
 	w.createAlias("alias/one", *k.KeyId)
 	w.createAlias("alias/two", *k.KeyId)
 	for name, tc := range map[string]struct {
@@ -176,11 +176,11 @@ func TestConditionKeys(t *testing.T) {
 		"Bool":{"kms:BypassPolicyLockoutSafetyCheck":"false"}}}`))
 	for team, want := range map[string]string{"red": "", "blue": "denied"} {
 		_, err := authorize(w, creator, authz.Write, (*requirements).CreateKey,
-			&api.CreateKeyInput{Tags: []api.Tag{{TagKey: ptr("team"), TagValue: &team}}})
+			&api.CreateKeyInput{Tags: []api.Tag{{TagKey: new("team"), TagValue: &team}}})
 		wants(t, "create for "+team, err, want)
 	}
 	_, err := authorize(w, w.user(accountA, "d", document(`{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*"}`)), authz.Write,
-		(*requirements).CreateKey, &api.CreateKeyInput{Tags: []api.Tag{{TagKey: ptr("team"), TagValue: ptr("red")}}})
+		(*requirements).CreateKey, &api.CreateKeyInput{Tags: []api.Tag{{TagKey: new("team"), TagValue: new("red")}}})
 	wants(t, "tags without TagResource", err, "denied")
 }
 
@@ -288,7 +288,7 @@ func TestPutKeyPolicy(t *testing.T) {
 	wants(t, "root without the key policy", err, "denied")
 	wants(t, "root repairs", put(w.root(), document(admin), false), "denied")
 	wants(t, "the role repairs", put(again, document(admin, roleOnly), false), "")
-	_, err = use(w, w.root(), (*requirements).GetKeyPolicy, (*Service).GetKeyPolicy, &api.GetKeyPolicyInput{KeyId: k.KeyId, PolicyName: ptr("x")})
+	_, err = use(w, w.root(), (*requirements).GetKeyPolicy, (*Service).GetKeyPolicy, &api.GetKeyPolicyInput{KeyId: k.KeyId, PolicyName: new("x")})
 	wants(t, "another name", err, "NotFoundException No such policy exists")
 	names, err := use(w, w.root(), (*requirements).ListKeyPolicies, (*Service).ListKeyPolicies, &api.ListKeyPoliciesInput{KeyId: k.KeyId})
 	if got := must(t, names, err).PolicyNames; len(got) != 1 || got[0] != "default" {

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -40,7 +41,7 @@ func (r *requirements) CreateKey(s *authz.Scope, in *api.CreateKeyInput) authz.R
 	keys := func(k *policy.Context) {
 		requestKeys(k, s)
 		spec, usage, origin := requestedSpec(in)
-		specKeys(k, spec, usage, origin, deref(in.MultiRegion))
+		specKeys(k, spec, usage, origin, opt.Value(in.MultiRegion))
 		bypassKey(k, in.BypassPolicyLockoutSafetyCheck)
 		tagKeys(k, in.Tags)
 	}

@@ -66,7 +66,7 @@ func (s *Service) GetKeyRotationStatus(ctx context.Context, c *pipeline.Call, in
 	if err := f.record.kept(f.arn); err != nil {
 		return nil, err
 	}
-	out := &api.GetKeyRotationStatusOutput{KeyId: &f.arn, KeyRotationEnabled: ptr(f.record.Rotation != nil)}
+	out := &api.GetKeyRotationStatusOutput{KeyId: &f.arn, KeyRotationEnabled: new(f.record.Rotation != nil)}
 	if r := f.record.Rotation; r != nil {
 		out.RotationPeriodInDays, out.NextRotationDate = &r.Days, &r.Next
 	}

@@ -76,12 +76,3 @@ func (s *Service) usable(ctx context.Context, c *pipeline.Call, i int, named str
 	}
 	return f, f.record.usable(f.arn)
 }
-
-func ptr[T any](v T) *T { return &v }
-
-func deref[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}

@@ -69,7 +69,7 @@ func (s *Service) ScheduleKeyDeletion(ctx context.Context, c *pipeline.Call, in 
 			return err
 		}
 		k.State, k.DeleteAt = api.KeyStatePendingDeletion, at
-		out.KeyId = ptr(v.arn(k.ID))
+		out.KeyId = new(v.arn(k.ID))
 		return remind(tx, v, k.ID, dueDeletion, at)
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Service) CancelKeyDeletion(ctx context.Context, c *pipeline.Call, in *a
 			return err
 		}
 		k.State, k.DeleteAt = api.KeyStateDisabled, time.Time{}
-		out.KeyId = ptr(v.arn(k.ID))
+		out.KeyId = new(v.arn(k.ID))
 		return nil
 	})
 	if err != nil {

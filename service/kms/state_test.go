@@ -174,7 +174,7 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = do(w, w.root(), (*requirements).EnableKeyRotation, (*Service).EnableKeyRotation,
-		&api.EnableKeyRotationInput{KeyId: k.KeyId, RotationPeriodInDays: ptr[int32](90)})
+		&api.EnableKeyRotationInput{KeyId: k.KeyId, RotationPeriodInDays: new(int32(90))})
 	wants(t, "enable", err, "")
 	status := func() *api.GetKeyRotationStatusOutput {
 		out, err := use(w, w.root(), (*requirements).GetKeyRotationStatus, (*Service).GetKeyRotationStatus,
@@ -230,14 +230,14 @@ func TestRotation(t *testing.T) {
 func TestTagsAndDescription(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	k := w.createKey("", api.Tag{TagKey: ptr("TenantID"), TagValue: ptr("acme")})
+	k := w.createKey("", api.Tag{TagKey: new("TenantID"), TagValue: new("acme")})
 	tagged := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Encrypt","Resource":"*",
 		"Condition":{"StringEquals":{"aws:ResourceTag/TenantID":"acme"}}}}`
 	acme := w.user(accountA, "acme", tagged)
 	_, err := w.encrypt(acme, *k.KeyId, "x", nil)
 	wants(t, "tagged", err, "")
 	_, err = do(w, w.root(), (*requirements).TagResource, (*Service).TagResource, &api.TagResourceInput{
-		KeyId: k.Arn, Tags: []api.Tag{{TagKey: ptr("TenantID"), TagValue: ptr("globex")}, {TagKey: ptr("a"), TagValue: ptr("")}},
+		KeyId: k.Arn, Tags: []api.Tag{{TagKey: new("TenantID"), TagValue: new("globex")}, {TagKey: new("a"), TagValue: new("")}},
 	})
 	wants(t, "tag", err, "")
 	_, err = w.encrypt(acme, *k.KeyId, "x", nil)
@@ -254,7 +254,7 @@ func TestTagsAndDescription(t *testing.T) {
 		t.Errorf("tags %q", got)
 	}
 	_, err = do(w, w.root(), (*requirements).TagResource, (*Service).TagResource, &api.TagResourceInput{
-		KeyId: k.Arn, Tags: []api.Tag{{TagKey: ptr("tenantid"), TagValue: ptr("acme")}},
+		KeyId: k.Arn, Tags: []api.Tag{{TagKey: new("tenantid"), TagValue: new("acme")}},
 	})
 	wants(t, "a tag in another case", err, "TagException Duplicate tag keys")
 	_, err = do(w, w.root(), (*requirements).UntagResource, (*Service).UntagResource, &api.UntagResourceInput{KeyId: k.KeyId, TagKeys: []string{"a", "b"}})
@@ -263,7 +263,7 @@ func TestTagsAndDescription(t *testing.T) {
 		t.Errorf("tags %q", got)
 	}
 	_, err = do(w, w.root(), (*requirements).UpdateKeyDescription, (*Service).UpdateKeyDescription,
-		&api.UpdateKeyDescriptionInput{KeyId: k.KeyId, Description: ptr("new")})
+		&api.UpdateKeyDescriptionInput{KeyId: k.KeyId, Description: new("new")})
 	wants(t, "describe", err, "")
 	if m, err := w.describe(*k.KeyId); err != nil || *m.Description != "new" {
 		t.Errorf("%+v %v", m, err)

@@ -100,7 +100,7 @@ func (s *Service) ListResourceTags(ctx context.Context, c *pipeline.Call, in *ap
 		if !p.Take(t.Key) {
 			break
 		}
-		tags = append(tags, api.Tag{TagKey: ptr(t.Key), TagValue: ptr(t.Value)})
+		tags = append(tags, api.Tag{TagKey: new(t.Key), TagValue: new(t.Value)})
 	}
 	truncated, next, err := p.end()
 	return &api.ListResourceTagsOutput{Tags: tags, Truncated: truncated, NextMarker: next}, err

@@ -4,6 +4,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -125,7 +126,7 @@ func (r *requirements) ciphertext(s *authz.Scope, named *string, blob []byte, ig
 func ignored(dryRun *bool, modifiers []api.DryRunModifierType) bool {
 	for _, m := range modifiers {
 		if m == api.DryRunModifierTypeIgnoreCiphertext {
-			return deref(dryRun)
+			return opt.Value(dryRun)
 		}
 	}
 	return false

@@ -12,6 +12,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/organizations"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
@@ -64,8 +65,8 @@ func newCreation(call *pipeline.Call, in *api.CreateAccountInput) (*identity.Cre
 	var id [16]byte
 	rand.Read(id[:])
 	c := &identity.Creation{
-		ID: "car-" + hex.EncodeToString(id[:]), Name: value(in.AccountName), Email: value(in.Email), Account: account,
-		Requested: now(call), Role: value(in.RoleName),
+		ID: "car-" + hex.EncodeToString(id[:]), Name: opt.Value(in.AccountName), Email: opt.Value(in.Email), Account: account,
+		Requested: now(call), Role: opt.Value(in.RoleName),
 	}
 	if c.Role == "" {
 		c.Role = defaultRole
@@ -81,14 +82,14 @@ func newTags(given []api.Tag) ([]identity.Tag, error) {
 	}
 	var tags []identity.Tag
 	for _, t := range given {
-		key := value(t.Key)
+		key := opt.Value(t.Key)
 		if len(key) >= 4 && strings.EqualFold(key[:4], "aws:") {
 			return nil, invalid(api.InvalidInputExceptionReasonInvalidSystemTagsParameter, "You specified a tag key that is a system tag.")
 		}
 		if slices.ContainsFunc(tags, func(t identity.Tag) bool { return t.Key == key }) {
 			return nil, invalid(api.InvalidInputExceptionReasonDuplicateTagKey, "Tag keys must be unique among the tags attached to the same entity.")
 		}
-		tags = append(tags, identity.Tag{Key: key, Value: value(t.Value)})
+		tags = append(tags, identity.Tag{Key: key, Value: opt.Value(t.Value)})
 	}
 	return tags, nil
 }
@@ -182,7 +183,7 @@ func (s *Service) Resume(ctx context.Context) error {
 // showCreation shows a request. A failed one has no account; one that is just accepted does not tell its account yet.
 func showCreation(c *identity.Creation, accepted bool) api.CreateAccountStatus {
 	out := api.CreateAccountStatus{
-		Id: &c.ID, AccountName: present(c.Name), State: api.CreateAccountState(c.State), RequestedTimestamp: present(c.Requested),
+		Id: &c.ID, AccountName: opt.Present(c.Name), State: api.CreateAccountState(c.State), RequestedTimestamp: opt.Present(c.Requested),
 		FailureReason: api.CreateAccountFailureReason(c.Reason),
 	}
 	if !c.Completed.IsZero() {
@@ -198,7 +199,7 @@ func showCreation(c *identity.Creation, accepted bool) api.CreateAccountStatus {
 func (s *Service) DescribeCreateAccountStatus(ctx context.Context, call *pipeline.Call, in *api.DescribeCreateAccountStatusInput) (*api.DescribeCreateAccountStatusOutput, error) {
 	out := &api.DescribeCreateAccountStatusOutput{}
 	err := s.view(ctx, call, func(r *identity.Registry) error {
-		c, err := r.Creation(value(in.CreateAccountRequestId))
+		c, err := r.Creation(opt.Value(in.CreateAccountRequestId))
 		if err != nil {
 			return err
 		}
@@ -249,7 +250,7 @@ func (s *Service) ListCreateAccountStatus(ctx context.Context, call *pipeline.Ca
 
 func showAccount(org *identity.Organization, a *identity.Account) api.Account {
 	return api.Account{
-		Arn: present(org.AccountARN(a.ID)), Id: &a.ID, Email: &a.Email, Name: &a.Name, Status: api.AccountStatus(a.Status),
+		Arn: opt.Present(org.AccountARN(a.ID)), Id: &a.ID, Email: &a.Email, Name: &a.Name, Status: api.AccountStatus(a.Status),
 		State: api.AccountState(a.Status), JoinedMethod: api.AccountJoinedMethod(a.Method), JoinedTimestamp: &a.Joined,
 	}
 }
@@ -291,7 +292,7 @@ func (s *Service) DescribeAccount(ctx context.Context, call *pipeline.Call, in *
 	}
 	out := &api.DescribeAccountOutput{}
 	err = s.view(ctx, call, func(r *identity.Registry) error {
-		a, err := r.Account(value(in.AccountId))
+		a, err := r.Account(opt.Value(in.AccountId))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/organizations"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
@@ -20,8 +21,8 @@ func (s *Service) DescribeOrganization(ctx context.Context, _ *pipeline.Call, _ 
 		return nil, err
 	}
 	return &api.DescribeOrganizationOutput{Organization: &api.Organization{
-		Id: &org.ID, Arn: present(org.ARN()), FeatureSet: api.OrganizationFeatureSetAll, MasterAccountId: &org.Management,
-		MasterAccountArn: present(org.AccountARN(org.Management)), MasterAccountEmail: &org.Email,
+		Id: &org.ID, Arn: opt.Present(org.ARN()), FeatureSet: api.OrganizationFeatureSetAll, MasterAccountId: &org.Management,
+		MasterAccountArn: opt.Present(org.AccountARN(org.Management)), MasterAccountEmail: &org.Email,
 		AvailablePolicyTypes: []api.PolicyTypeSummary{},
 	}}, nil
 }
@@ -37,7 +38,7 @@ func (s *Service) ListRoots(ctx context.Context, call *pipeline.Call, in *api.Li
 		return nil, err
 	}
 	return &api.ListRootsOutput{Roots: []api.Root{{
-		Id: &org.Root, Arn: present(org.RootARN()), Name: present("Root"), PolicyTypes: []api.PolicyTypeSummary{},
+		Id: &org.Root, Arn: opt.Present(org.RootARN()), Name: opt.Present("Root"), PolicyTypes: []api.PolicyTypeSummary{},
 	}}}, nil
 }
 

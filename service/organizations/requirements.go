@@ -5,6 +5,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
 
@@ -37,8 +38,8 @@ func (r *requirements) CreateAccount(s *authz.Scope, in *api.CreateAccountInput)
 	tags := func(k *policy.Context) {
 		keys := make([]string, len(in.Tags))
 		for i, t := range in.Tags {
-			keys[i] = value(t.Key)
-			k.Set("aws:RequestTag/"+keys[i], value(t.Value))
+			keys[i] = opt.Value(t.Key)
+			k.Set("aws:RequestTag/"+keys[i], opt.Value(t.Value))
 		}
 		k.Set("aws:TagKeys", keys...)
 	}
@@ -65,7 +66,7 @@ func (r *requirements) DescribeAccount(s *authz.Scope, in *api.DescribeAccountIn
 		return authz.Failed(notInUse())
 	}
 	res := authz.Resource{ARN: "*", Account: org.Management}
-	if a, err := r.catalog.Account(s.Context, value(in.AccountId)); err != nil {
+	if a, err := r.catalog.Account(s.Context, opt.Value(in.AccountId)); err != nil {
 		return authz.Failed(err)
 	} else if a != nil {
 		for _, t := range a.Tags {

@@ -91,20 +91,4 @@ func (s *Service) page(call *pipeline.Call, operation, about string, token *stri
 	return p, err
 }
 
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-func present[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
 func now(call *pipeline.Call) time.Time { return call.Now.UTC().Truncate(time.Millisecond) }

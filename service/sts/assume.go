@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -140,7 +141,7 @@ func markTransitive(tags authn.Tags, key string) bool {
 // sourceIdentity is the one the caller's session has, else the one passed. It never changes along a chain ("Monitor and
 // control actions taken with assumed roles", IAM User Guide).
 func sourceIdentity(caller *authn.Principal, in *api.AssumeRoleInput) (string, error) {
-	passed := deref(in.SourceIdentity)
+	passed := opt.Value(in.SourceIdentity)
 	if caller.SourceIdentity == "" {
 		return passed, nil
 	}
@@ -184,7 +185,7 @@ func limit(p *authn.Principal, document *string, arns []api.PolicyDescriptorType
 			"Member must have length less than or equal to %d", most)
 	}
 	for _, d := range arns {
-		p.SessionPolicyARNs = append(p.SessionPolicyARNs, deref(d.Arn))
+		p.SessionPolicyARNs = append(p.SessionPolicyARNs, opt.Value(d.Arn))
 	}
 	p.HasSessionPolicy = p.HasSessionPolicy || document != nil || len(arns) > 0
 	return nil
@@ -199,11 +200,4 @@ func roleDuration(role *identity.RoleFacts, chained bool, asked *int32) (time.Du
 		return 0, fault.New(fault.Validation, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	return seconds(asked, defaultRole, longest)
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
