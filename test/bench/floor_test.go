@@ -122,9 +122,9 @@ func (s *store) get() error {
 
 // bare is a side that runs fn in so many goroutines of this process.
 func bare(name string, goroutines int, fn func() error) side {
-	return side{name, func(d time.Duration) (float64, error) {
+	return side{name, func(d time.Duration) (done, error) {
 		var (
-			done    atomic.Int64
+			count   atomic.Int64
 			failure atomic.Pointer[error]
 			wg      sync.WaitGroup
 		)
@@ -137,13 +137,13 @@ func bare(name string, goroutines int, fn func() error) side {
 						failure.Store(&err)
 					}
 				}
-				done.Add(n)
+				count.Add(n)
 			})
 		}
 		wg.Wait()
 		if e := failure.Load(); e != nil {
-			return 0, *e
+			return done{}, *e
 		}
-		return float64(done.Load()) / time.Since(start).Seconds(), nil
+		return done{int(count.Load()), time.Since(start)}, nil
 	}}
 }

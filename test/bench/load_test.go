@@ -79,12 +79,9 @@ func (c *client) close() error { return errors.Join(c.in.Close(), c.cmd.Wait()) 
 
 // load is a side that sends prepared requests.
 func (c *client) load(name, requests, addr string, conns int) side {
-	return side{name, func(d time.Duration) (float64, error) {
+	return side{name, func(d time.Duration) (done, error) {
 		r, err := c.do(job{Name: requests, Addr: addr, Conns: conns, Time: d})
-		if err != nil {
-			return 0, err
-		}
-		return float64(r.Count) / r.Took.Seconds(), nil
+		return done{r.Count, r.Took}, err
 	}}
 }
 

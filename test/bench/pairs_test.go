@@ -22,11 +22,20 @@ const (
 	rest = 120 * time.Millisecond
 )
 
-// side is what is measured in turns with others; run works for about d and returns operations a second.
+// side is what is measured in turns with others; run works for about d.
 type side struct {
 	name string
-	run  func(d time.Duration) (float64, error)
+	run  func(d time.Duration) (done, error)
 }
+
+// done is what a turn did.
+type done struct {
+	count int
+	// took is the time that the rate is by.
+	took time.Duration
+}
+
+func (d done) rate() float64 { return float64(d.count) / d.took.Seconds() }
 
 // aim is what a ratio is to reach; no aim for the zero value.
 type aim struct {
@@ -84,15 +93,15 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 		got := make([]float64, len(sides))
 		for i := range sides {
 			i = (i + n) % len(sides) // nobody always follows the same one
-			before := cpuTime(b)
+			before := cpuTime()
 			r, err := sides[i].run(turn)
 			if err != nil {
 				b.Fatalf("%s: %v", sides[i].name, err)
 			}
 			time.Sleep(rest)
-			got[i] = r
-			rates[i] = append(rates[i], r)
-			cpus[i] = append(cpus[i], (cpuTime(b)-before).Seconds()/(r*turn.Seconds())*1e6)
+			got[i] = r.rate()
+			rates[i] = append(rates[i], got[i])
+			cpus[i] = append(cpus[i], (cpuTime()-before).Seconds()/float64(r.count)*1e6)
 		}
 		for i := range floors {
 			ratio := got[0] / got[i+1]
@@ -116,11 +125,10 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 }
 
 // cpuTime is what this process, which is the server, has used so far.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
+func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
+		panic(err) // it never fails for oneself
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
@@ -157,19 +165,20 @@ func thousands(x float64) string {
 	return fmt.Sprintf("%.0f", x)
 }
 
-// loop is a side that calls fn over and over in this process.
+// loop is a side that calls fn over and over in this process. Its rate is by CPU time, so that what else runs on the
+// machine counts little.
 func loop(name string, fn func() error) side {
-	return side{name, func(d time.Duration) (float64, error) {
+	return side{name, func(d time.Duration) (done, error) {
 		const batch = 64
-		start := time.Now()
+		start, before := time.Now(), cpuTime()
 		for n := batch; ; n += batch {
 			for range batch {
 				if err := fn(); err != nil {
-					return 0, err
+					return done{}, err
 				}
 			}
-			if took := time.Since(start); took >= d {
-				return float64(n) / took.Seconds(), nil
+			if time.Since(start) >= d {
+				return done{n, cpuTime() - before}, nil
 			}
 		}
 	}}
