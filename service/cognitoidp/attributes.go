@@ -45,12 +45,13 @@ func (p *pool) sessionTags() []sessionTag {
 	return tags
 }
 
-// guarded reports whether only Admin operations may set the attribute.
+// guarded reports whether only Admin operations may set the attribute. All that become session tags are, but for
+// addresses: those are the user's own to change, and become tags only once verified (tagsClaim).
 func (p *pool) guarded(name string) bool {
 	if slices.Contains(splitTag(p.Tags[TenantAttributeTag]), name) {
 		return true
 	}
-	return strings.HasPrefix(name, customPrefix) &&
+	return verifiedFlag(name) == "" &&
 		slices.ContainsFunc(p.sessionTags(), func(t sessionTag) bool { return t.Attribute == name })
 }
 
@@ -147,6 +148,9 @@ func (p *pool) checkSet(w writer, name, value string) error {
 	}
 	if wrong := a.check(value); wrong != "" {
 		return p.schemaError(w, name, wrong)
+	}
+	if name == "preferred_username" && slices.Contains(p.Aliases, name) {
+		return p.checkUsername(value) // it is a name to sign in with, as a username is
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package cognitoidp
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -203,7 +205,7 @@ func (a *attempt) askNewPassword(u *user) (*outcome, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "encode attributes")
 	}
-	sealed, err := a.sealSession(a.app, sessionNewPassword, a.newSession(a.app, &candidate{user: u, who: u.Sub}, u.Username, nil))
+	sealed, err := a.sealSession(a.app, sessionNewPassword, a.newSession(a.app, &candidate{user: u, who: u.Sub}, u.Username, verifierMark(u)))
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +239,7 @@ func (a *attempt) newPassword(sessionText string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.user == nil {
+	if t.user == nil || !bytes.Equal(s.State, verifierMark(t.user)) {
 		return nil, badSession()
 	}
 	if err := a.pool.Settings.Password.check(password); err != nil {
@@ -260,6 +262,12 @@ func (a *attempt) newPassword(sessionText string) (*outcome, error) {
 		return nil, err
 	}
 	return a.proceed(u, m)
+}
+
+// verifierMark tells one password of a user from the next, so that the session of one that was replaced ends with it.
+func verifierMark(u *user) []byte {
+	sum := sha256.Sum256(u.Verifier)
+	return sum[:]
 }
 
 // choose makes the password permanent, with the attributes that came along.

@@ -25,7 +25,7 @@ type session struct {
 	Expires time.Time
 	// Epoch is the user's, so that signing out ends sessions too.
 	Epoch uint32
-	// State is SRP's.
+	// State is SRP's, or for a new password the mark of the temporary one.
 	State []byte
 }
 

@@ -201,10 +201,13 @@ func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
 	return c.expire(rec, spentCode, g.Sub+"/"+purpose, c.call.Now.Add(codeWindow))
 }
 
-// pretendReset refuses a code for nobody as it would a wrong one for a user.
-func (c *scoped) pretendReset(name, given string) error {
+// pretendReset refuses a code for nobody as it would a wrong one for a user, and takes as long.
+func (c *scoped) pretendReset(name, given, password string) error {
 	g, err := c.ghost(name)
 	if err != nil {
+		return err
+	}
+	if _, err := c.sealPassword(g, password); err != nil {
 		return err
 	}
 	var refused error
@@ -286,7 +289,7 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	case err != nil:
 		return nil, err
 	case app.HideUsers && (known == nil || known.Disabled):
-		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
+		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode), opt.Value(in.Password))
 	case known == nil:
 		return nil, userNotFound()
 	case known.Disabled:

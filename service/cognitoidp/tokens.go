@@ -101,6 +101,9 @@ func (p *pool) tagsClaim(u *user) *tagsOf {
 		if tag.Attribute == "sub" {
 			value = u.Sub
 		}
+		if flag := verifiedFlag(tag.Attribute); flag != "" && u.Attributes[flag] != "true" {
+			value = "" // nobody has shown that the address is the user's
+		}
 		if value == "" {
 			continue
 		}

@@ -150,6 +150,16 @@ func (p *pool) claim(rec *store.Records, u *user, a alias, created, force bool) 
 			return err
 		}
 	}
+	if verifiedFlag(a.attribute) == "" {
+		// No code shows that such a name is the user's: it must not be one that finds somebody else, be it by sub.
+		other, err := p.find(rec, a.value)
+		if err != nil {
+			return err
+		}
+		if other != nil && other.Sub != u.Sub {
+			return api.NewAliasExistsException("An account with the %s already exists.", a.attribute)
+		}
+	}
 	return store.Save(rec, k, &ref{u.Sub})
 }
 
