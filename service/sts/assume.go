@@ -36,7 +36,7 @@ func (s *Service) AssumeRole(ctx context.Context, c *pipeline.Call, in *api.Assu
 	if p.MFAAt, err = mfa(in); err != nil {
 		return nil, err
 	}
-	if err := limit(p, in.Policy, in.PolicyArns); err != nil {
+	if err := s.limit(ctx, p, in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}
 	ttl, err := roleDuration(role, p.Chained, in.DurationSeconds)
@@ -167,8 +167,9 @@ func errMFA() error {
 // does not say it.
 const maxSessionPolicy = 2048
 
-// limit gives the session its session policies.
-func limit(p *authn.Principal, document *string, arns []api.PolicyDescriptorType) error {
+// limit gives the session its session policies. Managed ones must exist in the account of the session ("AssumeRole", AWS STS
+// API Reference).
+func (s *Service) limit(ctx context.Context, p *authn.Principal, document *string, arns []api.PolicyDescriptorType) error {
 	if document != nil {
 		if utf8.RuneCountInString(*document) > maxSessionPolicy {
 			return fault.New(fault.Validation, "1 validation error detected: Value at 'policy' failed to satisfy constraint: "+

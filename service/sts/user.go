@@ -38,7 +38,7 @@ func longestFor(p *authn.Principal) time.Duration {
 
 // GetFederationToken makes a session of a federated user: what both the calling user's policies and the policies passed
 // allow.
-func (s *Service) GetFederationToken(_ context.Context, c *pipeline.Call, in *api.GetFederationTokenInput) (*api.GetFederationTokenOutput, error) {
+func (s *Service) GetFederationToken(ctx context.Context, c *pipeline.Call, in *api.GetFederationTokenInput) (*api.GetFederationTokenOutput, error) {
 	tags := passedTags(in.Tags)
 	if err := authn.ValidateTags(tags); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Service) GetFederationToken(_ context.Context, c *pipeline.Call, in *ap
 		UserID: c.Account + ":" + *in.Name, Name: *in.Name, Tags: tags, HasSessionPolicy: true,
 	}
 	s.confine(c.Caller, p)
-	if err := limit(p, in.Policy, in.PolicyArns); err != nil {
+	if err := s.limit(ctx, p, in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}
 	ttl, err := seconds(in.DurationSeconds, defaultUser, longestFor(c.Caller))

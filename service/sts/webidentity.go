@@ -42,7 +42,7 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, c *pipeline.Cal
 	if id.provider == identityPools {
 		p.FederatedContext = id.keys()
 	}
-	if err := limit(p, in.Policy, in.PolicyArns); err != nil {
+	if err := s.limit(ctx, p, in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}
 	ttl, err := roleDuration(role, false, in.DurationSeconds)
