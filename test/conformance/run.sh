@@ -81,8 +81,8 @@ count() {
   local p f
   case $1 in
     python)
-      p=$(grep -Eo '[0-9]+ passed' "$2" | tail -1 | cut -d' ' -f1)
-      f=$(grep -Eo '[0-9]+ (failed|errors?)' "$2" | tail -2 | awk '{s += $1} END {print s + 0}') ;;
+      p=$(tail -n 1 "$2" | grep -Eo '[0-9]+ passed' | cut -d' ' -f1)
+      f=$(tail -n 1 "$2" | grep -Eo '[0-9]+ (failed|errors?)' | awk '{s += $1} END {print s + 0}') ;;
     js)
       p=$(sed -n 's/^# pass //p' "$2" | tail -1)
       f=$(sed -n 's/^# fail //p' "$2" | tail -1) ;;
@@ -93,6 +93,7 @@ count() {
   p=${p:-0} f=${f:-0}
   if [ "$f" = 0 ] && { [ "$3" != 0 ] || [ "$p" = 0 ]; }; then f=1; fi
   passed=$((passed + p)) failed=$((failed + f))
+  echo "   $p passed, $f failed"
 }
 
 suite() {
@@ -105,14 +106,12 @@ suite() {
     go) BULKHEAD_TEST_ENDPOINT=$AWS_ENDPOINT_URL go test -count=1 -v -run '^TestClient' "$@" ./test/conformance/... ;;
     *) echo "$0: no suite $name" >&2; false ;;
   esac >"$work/$store-$name.out" 2>&1 || status=$?
-  count "$name" "$work/$store-$name.out" "$status"
   if [ "$status" != 0 ]; then
     cat "$work/$store-$name.out"
     echo "-- the server's log, last lines"
     tail -n "${LOG_LINES:-40}" "$work/$store.log"
-  else
-    tail -n 1 "$work/$store-$name.out"
   fi
+  count "$name" "$work/$store-$name.out" "$status"
 }
 
 for store in $STORES; do
