@@ -214,3 +214,22 @@ func TestFilteredPagesTellNothing(t *testing.T) {
 		t.Errorf("counts hidden rows: %s", whole)
 	}
 }
+
+// Whether the guard refuses a query of a local index does not depend on what the other tenant has in it.
+func TestLocalIndexTellsNothing(t *testing.T) {
+	t.Parallel()
+	const query = `{'TableName':'pool','IndexName':'by-n','KeyConditionExpression':'pk = :p and n > :n','ExpressionAttributeValues':{':p':{'S':'%s'},':n':{'N':'%d'}}}`
+	e := pooled(t, "deny")
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	for _, tc := range []struct {
+		key string
+		n   int
+	}{{"globex#1", 0}, {"globex#1", 9}, {"globex#none", 0}} {
+		if out, err := e.op(who, "Query", fmt.Sprintf(query, tc.key, tc.n)); !errors.Is(err, errGuard) {
+			t.Errorf("%s over %d: %s %v", tc.key, tc.n, out, err)
+		}
+	}
+	if out, err := e.op(who, "Query", fmt.Sprintf(query, "acme#1", 0)); err != nil || !strings.Contains(out, "acme#1") {
+		t.Errorf("own rows: %s %v", out, err)
+	}
+}

@@ -92,8 +92,21 @@ func (r *requirements) Query(s *authz.Scope, in *api.QueryInput) authz.Requireme
 		k.leading = t.queried(q)
 	}
 	c := rowCheck("dynamodb:Query", res, k, false)
-	onIndex(&c, q.Index)
+	if q.Index != "" {
+		c.Resource.ARN += "/index/" + q.Index
+		c.Rows.Index = !t.partitioned(q.Index)
+	}
 	return authz.RequireChecks(c)
+}
+
+// partitioned reports whether an index has the table's own partition key, as local ones do: whose the rows are is then
+// known before any is read, so that the answer does not depend on there being some.
+func (t *table) partitioned(index string) bool {
+	if t == nil {
+		return false
+	}
+	x := t.schema.IndexNamed(index)
+	return x != nil && x.Keys.Hash == t.schema.Keys.Hash
 }
 
 // queried is the leading key of a query: of the table or of the index that it names.
@@ -107,14 +120,6 @@ func (t *table) queried(q *item.Query) []string {
 		keys = &x.Keys
 	}
 	return leading(q.Keys.Leading(keys))
-}
-
-// onIndex makes the check one of an index.
-func onIndex(c *authz.Check, index string) {
-	if index != "" {
-		c.Resource.ARN += "/index/" + index
-		c.Rows.Index = true
-	}
 }
 
 func (r *requirements) Scan(s *authz.Scope, in *api.ScanInput) authz.Requirement {
