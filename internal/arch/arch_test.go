@@ -23,6 +23,8 @@ var importers = []struct {
 		"internal/app", "internal/identity/...", "service/...",
 	}, "reads and writes without a grant are for what happens before one exists"},
 	{"internal/authz/authztest", nil, "grants that no decision made are for tests"},
+	{"internal/keyring/keyringtest", nil, "keys that anybody can derive are for tests"},
+	{"internal/store/storetest", nil, "a store that forgets is for tests"},
 	{"internal/store", []string{
 		"internal/app", "internal/identity/...", "internal/paging", "internal/store/...", "service/...",
 	}, "who decides about data does not hold it"},
@@ -31,7 +33,7 @@ var importers = []struct {
 	}, "only views bound to a grant reach the data"},
 	{"internal/kv/pebblekv", []string{"internal/app"}, "backends are chosen in one place"},
 	{"internal/kv/pgkv", []string{"internal/app"}, "backends are chosen in one place"},
-	{"internal/kv/memkv", []string{"internal/app"}, "backends are chosen in one place"},
+	{"internal/kv/memkv", []string{"internal/app", "internal/store/storetest"}, "backends are chosen in one place"},
 	{"internal/pipeline", []string{
 		"api/...", "service/...", "internal/app", "internal/codegen/...",
 	}, "the pipeline calls services, through generated code, and nothing else calls into it"},

@@ -10,10 +10,10 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authn/session"
-	"github.com/bulkhead/bulkhead/internal/keyring"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 )
 
 const testAccount = "111122223333"
@@ -22,17 +22,8 @@ var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func newCatalog(t testing.TB) *Catalog {
 	t.Helper()
-	root, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.New([]keyring.Material{root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend := memkv.New()
-	db := store.New(backend)
-	t.Cleanup(func() { db.Close(); _ = backend.Close() })
+	ring := keyringtest.New(t, 'k')
+	db := storetest.New(t)
 	c, err := New(Config{DB: db, Keyring: ring, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package paging_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,29 +8,16 @@ import (
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
-	"github.com/bulkhead/bulkhead/internal/keyring"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 )
 
 const (
 	account = "111111111111"
 	region  = "eu-central-1"
 )
-
-func ring(t *testing.T, root byte) *keyring.Keyring {
-	t.Helper()
-	m, err := keyring.NewMaterial(bytes.Repeat([]byte{root}, keyring.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := keyring.New([]keyring.Material{m})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
 
 // next returns the token after a page that took only the position.
 func next(t *testing.T, l paging.List, position string) string {
@@ -52,7 +38,7 @@ func next(t *testing.T, l paging.List, position string) string {
 
 func TestTokenOpensForItsListOnly(t *testing.T) {
 	t.Parallel()
-	keys := ring(t, 1)
+	keys := keyringtest.New(t, 1)
 	own := paging.List{Keys: keys, Account: account, Region: region, Operation: "kms:ListGrants", Query: []string{"ab", "c"}}
 	token := next(t, own, "here")
 	change := func(f func(*paging.List)) paging.List {
@@ -73,7 +59,7 @@ func TestTokenOpensForItsListOnly(t *testing.T) {
 		{"another query", change(func(l *paging.List) { l.Query = []string{"ab", "d"} }), token, false},
 		{"a query cut elsewhere", change(func(l *paging.List) { l.Query = []string{"a", "bc"} }), token, false},
 		{"no query", change(func(l *paging.List) { l.Query = nil }), token, false},
-		{"another root", change(func(l *paging.List) { l.Keys = ring(t, 2) }), token, false},
+		{"another root", change(func(l *paging.List) { l.Keys = keyringtest.New(t, 2) }), token, false},
 		{"empty", own, "", false},
 		{"not base64", own, token[1:] + "!", false},
 		{"padded", own, token + "=", false},
@@ -93,7 +79,7 @@ func TestTokenOpensForItsListOnly(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	l := paging.List{Keys: ring(t, 1), Account: account, Operation: "iam:ListUsers"}
+	l := paging.List{Keys: keyringtest.New(t, 1), Account: account, Operation: "iam:ListUsers"}
 	longest := strings.Repeat("x", paging.MaxPosition)
 	token := next(t, l, longest)
 	if p, err := l.Page(&token, 1); err != nil || p.After() != longest {
@@ -114,7 +100,7 @@ func TestSizes(t *testing.T) {
 // Without an account a token would be everybody's: an error of ours, not of the caller's token.
 func TestAccountIsRequired(t *testing.T) {
 	t.Parallel()
-	keys := ring(t, 1)
+	keys := keyringtest.New(t, 1)
 	token := next(t, paging.List{Keys: keys, Account: account, Operation: "iam:ListUsers"}, "here")
 	l := paging.List{Keys: keys, Operation: "iam:ListUsers"}
 	if _, err := l.Page(&token, 1); err == nil || errors.Is(err, paging.ErrToken) {
@@ -143,7 +129,7 @@ func TestRecords(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			view := table(t, rows)
-			list := paging.List{Keys: ring(t, 1), Account: account, Region: region, Operation: "test:List"}
+			list := paging.List{Keys: keyringtest.New(t, 1), Account: account, Region: region, Operation: "test:List"}
 			if got := walk(t, view, list, tc.size, tc.keep); got != tc.want {
 				t.Errorf("pages %s", got)
 			}
@@ -156,7 +142,7 @@ func TestRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	const rows = 5003
 	view := table(t, rows)
-	list := paging.List{Keys: ring(t, 1), Account: account, Region: region, Operation: "test:List"}
+	list := paging.List{Keys: keyringtest.New(t, 1), Account: account, Region: region, Operation: "test:List"}
 	if got := walk(t, view, list, 1, func(r *row) bool { return r.N == rows-1 }); got != "[] [5002]" {
 		t.Errorf("pages %s", got)
 	}
@@ -199,14 +185,7 @@ type viewer func(func(*store.Records) error)
 
 func table(t *testing.T, rows int) viewer {
 	t.Helper()
-	backend := memkv.New()
-	db, ctx := store.New(backend), context.Background()
-	t.Cleanup(func() {
-		db.Close()
-		if err := backend.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db, ctx := storetest.New(t), context.Background()
 	grant := authztest.Home(t, "kms", account, region)
 	within := func(fn func(*store.Records) error) func(*store.Tx) error {
 		return func(tx *store.Tx) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
 
@@ -27,14 +27,7 @@ const (
 
 func open(t *testing.T) *store.DB {
 	t.Helper()
-	backend := memkv.New()
-	db := store.New(backend)
-	t.Cleanup(func() {
-		db.Close()
-		if err := backend.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := storetest.New(t)
 	return db
 }
 

@@ -28,7 +28,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/jose"
-	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -83,10 +83,7 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	material, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	ok(err)
-	ring, err := keyring.New([]keyring.Material{material})
-	ok(err)
+	ring := keyringtest.New(t, 'k')
 	backend := memkv.New()
 	clock := func() time.Time { return now }
 	log := slog.New(slog.DiscardHandler)

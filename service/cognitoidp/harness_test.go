@@ -21,7 +21,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -68,14 +68,7 @@ type world struct {
 
 func newService(t testing.TB, issuer string) *Service {
 	t.Helper()
-	m, err := keyring.NewMaterial([]byte("0123456789abcdef0123456789abcdef"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.New([]keyring.Material{m})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := keyringtest.New(t, 'k')
 	s, err := New(Config{DB: store.New(memkv.New()), Keys: ring, IssuerURL: issuer})
 	if err != nil {
 		t.Fatal(err)

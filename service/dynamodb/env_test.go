@@ -14,11 +14,10 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
-	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
 
@@ -42,14 +41,7 @@ type env struct {
 
 func newEnv(t testing.TB) *env {
 	t.Helper()
-	backend := memkv.New()
-	db := store.New(backend)
-	t.Cleanup(func() {
-		db.Close()
-		if err := backend.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := storetest.New(t)
 	ids, err := tenant.NewLanguage(tenant.DefaultLanguage)
 	if err != nil {
 		t.Fatal(err)

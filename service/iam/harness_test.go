@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,10 +11,9 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
-	"github.com/bulkhead/bulkhead/internal/keyring"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
-	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 )
 
 const account = "111122223333"
@@ -33,17 +31,8 @@ type server struct {
 
 func newServer(t testing.TB) *server {
 	t.Helper()
-	material, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.New([]keyring.Material{material})
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend := memkv.New()
-	db := store.New(backend)
-	t.Cleanup(func() { db.Close(); _ = backend.Close() })
+	ring := keyringtest.New(t, 'k')
+	db := storetest.New(t)
 	catalog, err := identity.New(identity.Config{DB: db, Keyring: ring, Now: func() time.Time { return at }})
 	if err != nil {
 		t.Fatal(err)

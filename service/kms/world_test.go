@@ -14,11 +14,11 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
-	"github.com/bulkhead/bulkhead/internal/keyring"
-	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
@@ -48,31 +48,17 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	root, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.New([]keyring.Material{root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend := memkv.New()
-	db := store.New(backend)
-	t.Cleanup(func() {
-		db.Close()
-		if err := backend.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	ring := keyringtest.New(t, 'k')
+	db := storetest.New(t)
 	w := &world{
 		t: t, db: db, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), region: region,
 		identity: map[string][]string{}, session: map[string][]string{},
 	}
-	w.catalog, err = identity.New(identity.Config{DB: db, Keyring: ring, Now: func() time.Time { return w.now }})
+	catalog, err := identity.New(identity.Config{DB: db, Keyring: ring, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.svc = New(db, ring, w.catalog)
+	w.catalog, w.svc = catalog, New(db, ring, catalog)
 	return w
 }
 
