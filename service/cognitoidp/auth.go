@@ -212,24 +212,31 @@ func (a *attempt) look(name string) (*candidate, error) {
 	return t, err
 }
 
-// withPassword signs in with the password in plain.
-func (a *attempt) withPassword() (*outcome, error) {
+// begin reads whom somebody tries to sign in as, and with what.
+func (a *attempt) begin(with string) (t *candidate, secret string, err error) {
 	name, err := a.name()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	password, err := a.param(paramPassword)
-	if err != nil {
-		return nil, err
+	if secret, err = a.param(with); err != nil {
+		return nil, "", err
 	}
-	t, err := a.look(name)
-	if err != nil {
-		return nil, err
+	if t, err = a.look(name); err != nil {
+		return nil, "", err
 	}
 	if t.user != nil && t.user.Status == api.UserStatusTypeResetRequired {
-		return nil, resetRequired()
+		return nil, "", resetRequired()
 	}
-	ok, err := a.passwordMatches(t.user, name, password)
+	return t, secret, nil
+}
+
+// withPassword signs in with the password in plain.
+func (a *attempt) withPassword() (*outcome, error) {
+	t, password, err := a.begin(paramPassword)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := a.passwordMatches(t.user, t.name, password)
 	if err != nil {
 		return nil, err
 	}
@@ -331,20 +338,9 @@ func resetRequired() *fault.Error {
 
 // beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER.
 func (a *attempt) beginSRP() (*outcome, error) {
-	name, err := a.name()
+	t, srpA, err := a.begin(paramSRPA)
 	if err != nil {
 		return nil, err
-	}
-	srpA, err := a.param(paramSRPA)
-	if err != nil {
-		return nil, err
-	}
-	t, err := a.look(name)
-	if err != nil {
-		return nil, err
-	}
-	if t.user != nil && t.user.Status == api.UserStatusTypeResetRequired {
-		return nil, resetRequired()
 	}
 	shown, err := a.shownName(t)
 	if err != nil {
