@@ -186,6 +186,13 @@ func (s *Service) limit(ctx context.Context, p *authn.Principal, document *strin
 			"Member must have length less than or equal to %d", most)
 	}
 	for _, d := range arns {
+		found, err := s.catalog.ManagedPolicy(ctx, p.Account, opt.Value(d.Arn))
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			return fault.New(fault.Validation, "Policy %s does not exist in the account of the session.", opt.Value(d.Arn))
+		}
 		p.SessionPolicyARNs = append(p.SessionPolicyARNs, opt.Value(d.Arn))
 	}
 	p.HasSessionPolicy = p.HasSessionPolicy || document != nil || len(arns) > 0

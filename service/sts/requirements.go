@@ -46,6 +46,9 @@ func (r *requirements) AssumeRole(s *authz.Scope, in *api.AssumeRoleInput) authz
 	if s.Caller.Kind == authn.Root {
 		return authz.Failed(fault.New(fault.AccessDenied, "Roles may not be assumed by root accounts."))
 	}
+	if s.Caller.Kind == authn.FederatedUser { // "no AWS STS operations except GetCallerIdentity" (GetFederationToken, AWS STS API Reference)
+		return authz.Failed(fault.New(fault.AccessDenied, "Roles may not be assumed by federated users."))
+	}
 	role, err := r.catalog.Role(s.Context, *in.RoleArn)
 	if err != nil {
 		return authz.Failed(err)
