@@ -109,6 +109,18 @@ func (g Grant) Resource(i int) (account, region, id string) {
 	return r.account, r.region, r.id
 }
 
+// EachResource yields the ARN and account of the resource of each check, in their order.
+func (g Grant) EachResource(yield func(arn, account string) bool) {
+	if g.g == nil {
+		return
+	}
+	for i := range g.g.resources {
+		if r := &g.g.resources[i]; !yield(r.arn, r.account) {
+			return
+		}
+	}
+}
+
 // RowRule returns the rule for the rows of the resource with the id, or false if the grant does not cover its rows.
 func (g Grant) RowRule(id string) (RowRule, bool) {
 	if g.g == nil || id == "" {

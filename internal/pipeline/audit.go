@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,7 +78,12 @@ func decided(e *audit.Event, out *authz.Outcome) {
 	if !d.Decision.Allowed && d.Decision.Source == "" {
 		e.Decision.Policy, e.Decision.Statement, e.Decision.Unmet = d.Near.Source, d.Near.Statement, d.Near.Unmet
 	}
-	e.Resources = append(e.Resources, resourceOf(d.Check))
+	e.Resources = append(e.Resources, resourceOf(d.Check.Resource.ARN, d.Check.Resource.Account))
+	for arn, account := range out.Grant.EachResource {
+		if !slices.ContainsFunc(e.Resources, func(r audit.Resource) bool { return r.ARN == arn }) {
+			e.Resources = append(e.Resources, resourceOf(arn, account))
+		}
+	}
 }
 
 // statementOf names the deciding statement: by its Sid, or its number.
@@ -108,8 +114,8 @@ func effect(allowed bool) string {
 }
 
 // resourceOf names the resource of a check; its type is left to the service part of the ARN.
-func resourceOf(c *authz.Check) audit.Resource {
-	r := audit.Resource{ARN: c.Resource.ARN, Account: c.Resource.Account}
+func resourceOf(arn, account string) audit.Resource {
+	r := audit.Resource{ARN: arn, Account: account}
 	rest, service := r.ARN, ""
 	for i := range 5 { // arn:partition:service:region:account:resource
 		part, after, ok := strings.Cut(rest, ":")
@@ -126,14 +132,17 @@ func resourceOf(c *authz.Check) audit.Resource {
 	return r
 }
 
-// failed writes an error into the event, as the caller is told it.
+// failed writes an error into the event, as the caller is told it. But what is wrong with the input of a data event is said
+// with the values in it, which are a tenant's and belong in no log.
 func failed(e *audit.Event, err error) {
 	f := fault.From(err)
 	e.ErrorCode = f.Code
 	if e.ErrorCode == "" {
 		e.ErrorCode = f.Class.String()
 	}
-	e.ErrorMessage, _, _ = strings.Cut(f.Message, " Encoded authorization failure message:")
+	if e.Management || f.Class != fault.Validation && f.Class != fault.Serialization {
+		e.ErrorMessage, _, _ = strings.Cut(f.Message, " Encoded authorization failure message:")
+	}
 	if errors.Is(err, authz.ErrForeignRow) {
 		e.Decision.Effect = "GuardDeny"
 		e.Decision.Guard = "policies allowed another tenant's rows"
