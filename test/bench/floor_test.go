@@ -88,7 +88,8 @@ func (w *bed) bareStore(b *testing.B) *store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := &pebble.Options{MemTableSize: 32 << 20, CacheSize: 64 << 20, FormatMajorVersion: pebble.FormatValueSeparation, Logger: silent{}}
+	// of the cache, Pebble gives three memory tables away
+	o := &pebble.Options{MemTableSize: 32 << 20, CacheSize: (64 + 3*32) << 20, FormatMajorVersion: pebble.FormatValueSeparation, Logger: silent{}}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
