@@ -243,37 +243,38 @@ func (b *bound) bindSelect() error {
 }
 
 // run reads the page. The rows that a local index leaves to the table are read after the index, since a reader does not
-// nest its scans.
+// nest its scans. They count towards the page's size: small entries may stand for items of any size.
 func (b *bound) run(rows RowReader) (*Page, error) {
 	read, more, err := b.read(rows)
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{Scanned: len(read)}
-	size := 0
+	p := &Page{}
+	size, completed := 0, 0
 	for _, m := range read {
+		p.Scanned++
 		size += m.Size()
+		full, err := b.complete(rows, m, p)
+		if err != nil {
+			return nil, err
+		}
+		if b.Filter.Holds(full) {
+			p.Count++
+			if !b.count {
+				p.Items = append(p.Items, b.Projection.Apply(full))
+			}
+		}
+		if completed += full.Size(); completed >= maxPage {
+			break
+		}
 	}
-	if more {
-		p.Last = b.lastKey(read[len(read)-1])
+	if more || p.Scanned < len(read) {
+		p.Last = b.lastKey(read[p.Scanned-1])
 	}
-	u := ReadUnits(size, b.Consistent)
-	if b.x == nil {
+	if u := ReadUnits(size, b.Consistent); b.x == nil {
 		p.Cost.Table = u
 	} else {
 		p.Cost.addIndex(b.x.Name, u)
-	}
-	for _, m := range read {
-		if m, err = b.complete(rows, m, p); err != nil {
-			return nil, err
-		}
-		if !b.Filter.Holds(m) {
-			continue
-		}
-		p.Count++
-		if !b.count {
-			p.Items = append(p.Items, b.Projection.Apply(m))
-		}
 	}
 	if p.Items == nil && !b.count {
 		p.Items = []Map{}

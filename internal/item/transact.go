@@ -69,13 +69,13 @@ func Transact(ws []TransactWrite) ([]Written, error) {
 		}
 		plans[i], reasons[i] = p, r
 		canceled = canceled || err != nil
-		size += max(p.old.Size(), p.new.Size())
+		size += max(p.old.Size(), p.new.Size(), r.Item.Size())
+	}
+	if size > maxTransaction { // before the reasons, which may hold as many items
+		return nil, invalid("Aggregate size of the items in the transaction cannot exceed %d bytes", maxTransaction)
 	}
 	if canceled {
 		return nil, &CanceledError{Reasons: reasons}
-	}
-	if size > maxTransaction {
-		return nil, invalid("Aggregate size of the items in the transaction cannot exceed %d bytes", maxTransaction)
 	}
 	done := make([]Written, len(ws))
 	for i, w := range ws {
