@@ -64,8 +64,13 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	return a, nil
 }
 
+// closeTimeout bounds Close: with a store that does not answer, the audit log cannot be ended in order.
+const closeTimeout = 15 * time.Second
+
 // Close ends everything in the reverse order of its making: the audit log is written before the store closes.
 func (a *App) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i](ctx))
@@ -110,6 +115,9 @@ func (a *App) openStore(ctx context.Context) error {
 	backend, err := OpenStore(ctx, &a.config, a.log)
 	if err != nil {
 		return err
+	}
+	if a.config.backend != nil {
+		backend = a.config.backend(backend)
 	}
 	a.backend = backend
 	a.onClose(func(context.Context) error { return backend.Close() })
@@ -218,7 +226,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	api, err := pipeline.New(pipeline.Config{
 		Services: services, Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: a.lookup}),
 		Engine: authz.NewEngine(a.catalog, org.ID), Audit: a.audit, Account: a.config.Account, Region: a.config.Region,
-		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Used: a.catalog.Used, Tracer: tracer,
+		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Used: a.catalog.Used, Tracer: tracer, Now: a.config.now,
 	})
 	if err != nil {
 		return err

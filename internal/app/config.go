@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
 
@@ -51,6 +52,9 @@ type Config struct {
 	OTLPEndpoint string
 	// LogLevel is debug, info, warn or error; LogFormat is text or json.
 	LogLevel, LogFormat string
+	// backend stands between the server and its store, and now is the clock of requests; nil is neither. For tests.
+	backend func(kv.DB) kv.DB
+	now     func() time.Time
 	// DrainTimeout is how long requests may run on after SIGTERM.
 	DrainTimeout time.Duration
 	// Logger replaces the one made from LogLevel and LogFormat; for tests.
