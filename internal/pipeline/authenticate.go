@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/fault"
 )
 
@@ -37,7 +38,32 @@ func (r *run) authenticate() error {
 	if r.sig == nil && !r.op.Unsigned {
 		return errUnsigned()
 	}
-	return nil
+	return r.checkSession()
+}
+
+// checkSession refuses what temporary credentials of a user cannot call whatever policies say: IAM, and all but a little of
+// STS ("Compare AWS STS credentials", IAM User Guide). With multi-factor authentication a user's session can.
+func (r *run) checkSession() error {
+	p := r.call.Caller
+	federated := p.Kind == authn.FederatedUser
+	if !p.Session() || !federated && (p.Kind == authn.AssumedRole || !p.MFAAt.IsZero()) {
+		return nil
+	}
+	switch r.api.Name {
+	case "iam":
+	case "sts":
+		switch r.op.Name {
+		case "GetCallerIdentity", "GetSessionToken", "GetFederationToken": // the last two refuse sessions themselves
+			return nil
+		case "AssumeRole":
+			if !federated {
+				return nil
+			}
+		}
+	default:
+		return nil
+	}
+	return fault.New(fault.UnknownAccessKey, "The security token included in the request is invalid")
 }
 
 func errUnsigned() error {

@@ -210,6 +210,10 @@ def test_session_token():
     assert client("sts", creds).get_caller_identity()["Arn"].startswith(f"arn:aws:iam::{account()}:user/")
     with refused("AccessDenied", "Cannot call GetSessionToken with session credentials"):
         client("sts", creds).get_session_token()
+    with refused("InvalidClientTokenId"):
+        client("iam", creds).list_users()
+    with refused("InvalidClientTokenId"):
+        client("sts", creds).get_access_key_info(AccessKeyId=key["AccessKeyId"])
 
 
 def test_federation_token():
@@ -219,6 +223,8 @@ def test_federation_token():
     assert answer["FederatedUser"]["Arn"] == f"arn:aws:sts::{account()}:federated-user/browser"
     creds = answer["Credentials"]
     client("dynamodb", creds).list_tables()
+    with refused("InvalidClientTokenId"):
+        client("iam", creds).list_users()
     with refused("AccessDeniedException"):
         client("kms", creds).list_keys()
     nothing = client("sts", key).get_federation_token(Name="browser")["Credentials"]
