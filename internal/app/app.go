@@ -224,7 +224,7 @@ func (a *App) openAPI(ctx context.Context) error {
 		return err
 	}
 	api, err := pipeline.New(pipeline.Config{
-		Services: services, Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: a.lookup}),
+		Services: services, Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: a.lookup, Region: regionPattern.MatchString}),
 		Engine: authz.NewEngine(a.catalog, org.ID), Audit: a.audit, Account: a.config.Account, Region: a.config.Region,
 		Sealer: authz.NewMessages(a.keys), Log: a.log, Observe: a.metrics.observe, Used: a.catalog.Used, Tracer: tracer, Now: a.config.now,
 	})

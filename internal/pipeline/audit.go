@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/policy"
+	"github.com/bulkhead/bulkhead/internal/tenant"
 )
 
 // EventIDHeader is the header of an answer that names the audit event of the request.
@@ -132,15 +133,15 @@ func resourceOf(arn, account string) audit.Resource {
 	return r
 }
 
-// failed writes an error into the event, as the caller is told it. But what is wrong with the input of a data event is said
-// with the values in it, which are a tenant's and belong in no log.
+// failed writes an error into the event, as the caller is told it. But what is wrong with an input is said with the values
+// in it, which may be a tenant's and belong in no log.
 func failed(e *audit.Event, err error) {
 	f := fault.From(err)
 	e.ErrorCode = f.Code
 	if e.ErrorCode == "" {
 		e.ErrorCode = f.Class.String()
 	}
-	if e.Management || f.Class != fault.Validation && f.Class != fault.Serialization {
+	if f.Class != fault.Validation && f.Class != fault.Serialization {
 		e.ErrorMessage, _, _ = strings.Cut(f.Message, " Encoded authorization failure message:")
 	}
 	if errors.Is(err, authz.ErrForeignRow) {
@@ -160,7 +161,11 @@ func (r *run) refuse(err error) error {
 		e.Source = r.api.EventSource
 	}
 	failed(e, err)
-	if auditErr := r.Audit.Queue(r.ctx, e); auditErr != nil {
+	write := r.Audit.Queue // whoever has no credentials must not make the server sync
+	if e.Management && r.call.Caller.Kind != authn.Anonymous {
+		write = r.Audit.Append
+	}
+	if auditErr := write(r.ctx, e); auditErr != nil {
 		return fault.Wrap(auditErr, "audit refusal")
 	}
 	return err
@@ -196,19 +201,56 @@ func (c *Call) outcome(op *Op, out *authz.Outcome, err error) *audit.Event {
 	} else if c.Grant.Hid() {
 		e.Decision.Guard = "policies allowed another tenant's rows; they were left out"
 	}
+	share(e)
 	return e
 }
 
 // record writes the event of a call that needed no intent and returns err, or why the event could not be written.
 func (c *Call) record(ctx context.Context, op *Op, e *audit.Event, err error) error {
 	write := c.server.Audit.Queue
-	if op.Kind == Management && c.Caller.Kind != authn.Anonymous || op.Write && op.Kind == Management {
+	if op.Kind == Management {
 		write = c.server.Audit.Append
 	}
-	if auditErr := write(ctx, e); auditErr != nil {
+	auditErr := write(ctx, e)
+	if shared := sharedWith(e); shared != nil && auditErr == nil {
+		auditErr = write(ctx, shared)
+	}
+	if auditErr != nil {
 		return fault.Wrap(auditErr, "audit")
 	}
 	return err
+}
+
+// share marks the event of an executed request that reached into another account, whose operators are to see it too.
+func share(e *audit.Event) {
+	for _, r := range e.Resources {
+		if r.Account != "" && r.Account != e.Account && e.Identity.Account != "" {
+			e.SharedID = audit.NewID()
+			return
+		}
+	}
+}
+
+// sharedWith is the event that the owner of another account's resource gets beside the caller's: with that resource, and
+// of the caller no more than its account and id ("CloudTrail userIdentity element": cross-account access). Nil if the
+// event is not shared.
+func sharedWith(e *audit.Event) *audit.Event {
+	if e.SharedID.IsZero() {
+		return nil
+	}
+	o := *e
+	o.ID, o.Resources, o.Params, o.Tags, o.Tenant = audit.NewID(), nil, nil, nil, tenant.ID{}
+	o.Identity = audit.Identity{
+		Type: "AWSAccount", PrincipalID: e.Identity.PrincipalID, Account: e.Identity.Account, InvokedBy: e.Identity.InvokedBy,
+	}
+	o.Decision = audit.Decision{Effect: e.Decision.Effect}
+	for _, r := range e.Resources {
+		if r.Account == "" || r.Account == e.Account || len(o.Resources) > 0 && r.Account != o.Account {
+			continue
+		}
+		o.Account, o.Resources = r.Account, append(o.Resources, r)
+	}
+	return &o
 }
 
 // executeWithIntent records durably that the operation is about to run before it does.
@@ -224,6 +266,11 @@ func (c *Call) executeWithIntent(ctx context.Context, op *Op, out *authz.Outcome
 	// the operation has run: its outcome is recorded even if the caller has gone
 	if auditErr := ticket.Done(context.WithoutCancel(ctx), e); auditErr != nil {
 		return nil, fault.Wrap(auditErr, "audit outcome")
+	}
+	if shared := sharedWith(e); shared != nil {
+		if auditErr := c.server.Audit.Append(context.WithoutCancel(ctx), shared); auditErr != nil {
+			return nil, fault.Wrap(auditErr, "audit outcome in the resource's account")
+		}
 	}
 	return result, err
 }
