@@ -182,11 +182,17 @@ func Confined(p *authn.Principal) bool {
 	return !p.Tenant.IsZero() || p.TenantInvalid || p.FederatedProvider != "" || p.Kind == authn.Anonymous
 }
 
+// Confines reports whether the resource's guard applies to the caller: to a confined one, and to everybody of another
+// account, who is no operator of this one's whatever a resource-based policy lets him do.
+func (r *Resource) Confines(p *authn.Principal) bool {
+	return r.Owner != nil && (Confined(p) || p.Account != r.Account)
+}
+
 // guarded reports whether the guard lets the check pass before any row is read.
 func guarded(r *Request, c *Check) bool {
 	rule := c.Resource.Owner
 	switch {
-	case rule == nil || !Confined(r.Caller):
+	case !c.Resource.Confines(r.Caller):
 		return true
 	case c.Rows == nil:
 		// What holds several tenants' rows is no tenant's to delete, to tag (which would take the guard away) or to share.
@@ -219,7 +225,7 @@ func rowRule(p *authn.Principal, c *Check) RowRule {
 	if c.Rows.Write {
 		r.writing = r.leading
 	}
-	if Confined(p) {
+	if c.Resource.Confines(p) {
 		r.guard = c.Resource.Owner
 	}
 	return r

@@ -108,3 +108,47 @@ func TestTenantsChangeNoTableOfSeveral(t *testing.T) {
 		}
 	}
 }
+
+// Operators are those of the table's own account: a resource-based policy with a hole makes none of other accounts'.
+func TestOtherAccountsAreNoOperators(t *testing.T) {
+	t.Parallel()
+	hole, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"dynamodb:*","Resource":"*"}]}`), policy.Resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const stranger = "444455556666"
+	for _, mode := range []string{"deny", "filter"} {
+		table, _ := guardedTable(t, mode)
+		table.Policy = &policy.Source{Name: "table", Policy: hole}
+		for name, caller := range map[string]*authn.Principal{
+			"root": authztest.Root(stranger),
+			"role": {Kind: authn.AssumedRole, Account: stranger, ARN: "arn:aws:sts::" + stranger + ":assumed-role/r/s", RoleARN: "arn:aws:iam::" + stranger + ":role/r"},
+		} {
+			for action, c := range map[string]struct {
+				rows   *authz.Rows
+				access authz.Access
+			}{
+				"dynamodb:PutItem":       {&authz.Rows{Leading: []string{"acme#1"}, Write: true}, authz.Write},
+				"dynamodb:UntagResource": {nil, authz.Write},
+			} {
+				out, err := authz.NewEngine(authztest.Directory{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}, "").Authorize(
+					context.Background(), &authz.Request{
+						Caller: caller, Service: "dynamodb", Access: c.access, Env: authz.Environment{Now: time.Unix(1700000000, 0)},
+						Requirement: authz.RequireChecks(authz.Check{Action: action, Resource: table, Rows: c.rows}),
+					})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if out.Allowed() || !out.Decided.Guard {
+					t.Errorf("%s of another account, %s, guard %s: allowed %v", name, action, mode, out.Allowed())
+				}
+			}
+			if !table.Confines(caller) {
+				t.Errorf("%s of another account is not confined", name)
+			}
+		}
+		if table.Confines(authztest.Root(guardedAccount)) {
+			t.Error("the account's root is confined")
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
-	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -20,7 +19,7 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 	out := &api.DescribeTableOutput{}
 	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		out.Table = t.describe(at)
-		if t.res.Owner != nil && authz.Confined(c.Caller) {
+		if t.res.Confines(c.Caller) {
 			return nil // how much the others hold is nothing that a tenant is told
 		}
 		n, err := s.countsOf(tx, t, c.Now)
