@@ -48,9 +48,15 @@ func newRoutes(services []Service) (*routes, error) {
 		}
 		rt.services[s.API.Name] = b
 		for _, t := range s.API.TargetPrefixes {
+			if rt.targets[t] != nil {
+				return nil, fmt.Errorf("pipeline: target %s twice", t)
+			}
 			rt.targets[t] = b
 		}
 		if s.API.Protocol.Name() == "awsQuery" {
+			if rt.versions[s.API.APIVersion] != nil {
+				return nil, fmt.Errorf("pipeline: version %s of the query protocol twice", s.API.APIVersion)
+			}
 			rt.versions[s.API.APIVersion] = b
 			rt.xml = s.API
 		} else if rt.first == nil {
