@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -40,7 +41,8 @@ func serveForDrain(t *testing.T, timeout string) *proc.Server {
 	return s
 }
 
-// beginRequest sends a signed request but for the last byte of its body.
+// beginRequest sends a signed request but for the last byte of its body, and returns when the server is reading that: a
+// connection that only waits to be accepted is not one that a server must serve to its end.
 func beginRequest(t *testing.T, endpoint string) net.Conn {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, endpoint+"/", strings.NewReader(drainBody))
@@ -53,6 +55,7 @@ func beginRequest(t *testing.T, endpoint string) net.Conn {
 	if err := v4.NewSigner().SignHTTP(context.Background(), creds, req, hex.EncodeToString(sum[:]), "sts", "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Expect", "100-continue")
 	var b bytes.Buffer
 	if err := req.Write(&b); err != nil {
 		t.Fatal(err)
@@ -67,6 +70,11 @@ func beginRequest(t *testing.T, endpoint string) net.Conn {
 	}
 	if _, err := conn.Write(b.Bytes()[:b.Len()-1]); err != nil {
 		t.Fatal(err)
+	}
+	const reading = "HTTP/1.1 100 Continue\r\n\r\n"
+	said := make([]byte, len(reading))
+	if _, err := io.ReadFull(conn, said); err != nil || string(said) != reading {
+		t.Fatalf("the server said %q: %v", said, err)
 	}
 	return conn
 }
@@ -106,7 +114,7 @@ func TestTermDrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("the running request was answered with %s", resp.Status)
 	}
