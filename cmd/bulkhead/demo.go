@@ -73,7 +73,7 @@ func runDemo(cmd *cobra.Command, c app.Config, keep, asJSON bool) (err error) {
 	go func() { done <- a.Serve(serving, l) }()
 	defer func() { stop(); err = errors.Join(err, <-done) }()
 	o := demo.Options{Endpoint: "http://" + l.Addr().String(), Region: c.Region, Progress: func(step string) {
-		fmt.Fprintln(os.Stderr, "·", step) //nolint:errcheck // progress only
+		fmt.Fprintln(os.Stderr, "·", step) // progress only
 	}}
 	if o.AccessKeyID, o.SecretAccessKey = c.RootAccessKeyID, c.RootSecretAccessKey; o.AccessKeyID == "" {
 		if o.AccessKeyID, o.SecretAccessKey, err = app.ReadRootCredentials(ctx, c.Data); err != nil {
@@ -85,7 +85,7 @@ func runDemo(cmd *cobra.Command, c app.Config, keep, asJSON bool) (err error) {
 	}
 	if keep {
 		fmt.Fprintf(os.Stderr, "\nThe server is up. Reach it with\n\n  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_SHARED_CREDENTIALS_FILE=%s\n\n"+
-			"and stop it with Ctrl-C.\n", o.Endpoint, c.Region, app.RootCredentialsFile(c.Data)) //nolint:errcheck // for people
+			"and stop it with Ctrl-C.\n", o.Endpoint, c.Region, app.RootCredentialsFile(c.Data)) // for people
 		<-ctx.Done()
 	}
 	return nil

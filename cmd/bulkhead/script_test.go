@@ -169,7 +169,7 @@ func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
 func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 	resp, err := http.Get(of(ts).Endpoint + args[1])
 	ts.Check(err)
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	_, err = io.Copy(ts.Stdout(), resp.Body)
 	ts.Check(err)
 	if strconv.Itoa(resp.StatusCode) != args[0] {

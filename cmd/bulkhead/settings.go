@@ -83,7 +83,7 @@ func readSettings(flags *pflag.FlagSet) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(name)
+	b, err := os.ReadFile(name) //nolint:gosec // the path is the operator's
 	if err != nil {
 		return nil, fmt.Errorf("read config file: %w", err)
 	}

@@ -303,7 +303,8 @@ func TestNothingPrints(t *testing.T) {
 	for name, b := range map[string][]byte{"root": m.Bytes(), "derived": derived.Bytes(), "extracted": k.roots[0].prk.Bytes()} {
 		for form, s := range map[string]string{
 			"raw": string(b[:8]), "hex": hex.EncodeToString(b[:8]), "HEX": strings.ToUpper(hex.EncodeToString(b[:8])),
-			"decimal": strings.Trim(fmt.Sprint(b[:8]), "[]"), "Go": fmt.Sprintf("%#x, %#x, %#x", b[0], b[1], b[2]),
+			"decimal": strings.Trim(fmt.Sprint(b[:8]), "[]"), //nolint:staticcheck // as numbers, not as text
+			"Go":      fmt.Sprintf("%#x, %#x, %#x", b[0], b[1], b[2]),
 		} {
 			if strings.Contains(got, s) {
 				t.Errorf("the %s key shows as %s", name, form)

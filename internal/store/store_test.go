@@ -356,7 +356,7 @@ func TestCacheDropsWhatChanged(t *testing.T) {
 		}
 		return v
 	}
-	if get(accountA, "a") != 1 || get(accountA, "a") != 1 || get(accountB, "b") != 2 {
+	if first, again := get(accountA, "a"), get(accountA, "a"); first != 1 || again != 1 || get(accountB, "b") != 2 {
 		t.Fatal("not cached")
 	}
 	change := func(commit error) {

@@ -426,7 +426,7 @@ func TestSessionPolicies(t *testing.T) {
 	w.ok(err)
 	large, err := w.assume(caller, arn, func(in *awssts.AssumeRoleInput) { in.Policy, in.Tags = aws.String(padded(2000)), many(20) })
 	w.ok(err)
-	if a, b := *small.PackedPolicySize, *large.PackedPolicySize; a < 0 || b <= a || b > 100 {
+	if a, b := *small.PackedPolicySize, *large.PackedPolicySize; a < 0 || b <= a || b > 100 { //nolint:staticcheck // deprecated, and answered all the same
 		t.Errorf("packed sizes %d%%, %d%%", a, b)
 	}
 	_, err = w.assume(caller, arn, func(in *awssts.AssumeRoleInput) {

@@ -148,9 +148,9 @@ func printTable(w io.Writer) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "\npath\tbeside\tratio\tspread\tpairs\taim\treached\top/s here\tthere\tCPU µs here\tthere")
+	fmt.Fprintln(t, "\npath\tbeside\tratio\tspread\tpairs\taim\treached\top/s here\tthere\tCPU µs here\tthere") //nolint:errcheck // Flush says it
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%d\t%s\t%s\t%s\t%s\t%.1f\t%.1f\n", r.path, r.of, r.ratio, r.low, r.high, r.pairs,
+		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f–%.2f\t%d\t%s\t%s\t%s\t%s\t%.1f\t%.1f\n", r.path, r.of, r.ratio, r.low, r.high, r.pairs, //nolint:errcheck // Flush says it
 			r.aim.text, r.aim.reached(r.ratio), thousands(r.rate), thousands(r.floor), r.cpu, r.floorCPU)
 	}
 	if err := t.Flush(); err != nil {

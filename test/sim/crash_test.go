@@ -132,7 +132,7 @@ func readState(t *testing.T, cfg aws.Config) *state {
 			s.users[*u.UserName] = true
 		}
 	}
-	var out struct{ Tenants []struct{ Id, Status string } }
+	var out struct{ Tenants []struct{ Id, Status string } } //nolint:revive // the API's names
 	if err := client.Do(t.Context(), cfg, http.MethodGet, "/-/api/v1/tenants?maxResults=1000", nil, &out); err != nil {
 		t.Fatal(err)
 	}

@@ -210,7 +210,7 @@ func assume(t *testing.T, c *sts.Client, role, tenant string) aws.CredentialsPro
 
 // verdict is what the server says of its audit log.
 type verdict struct {
-	Ok                    bool //nolint:revive // the API's name
+	Ok                    bool // the API's name
 	Chains, Records, Gaps int
 	Problems              []string
 }
