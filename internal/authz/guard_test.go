@@ -118,11 +118,16 @@ func TestOtherAccountsAreNoOperators(t *testing.T) {
 	}
 	const stranger = "444455556666"
 	for _, mode := range []string{"deny", "filter"} {
-		table, _ := guardedTable(t, mode)
+		table, ids := guardedTable(t, mode)
+		acme, _ := ids.ID("acme")
 		table.Policy = &policy.Source{Name: "table", Policy: hole}
 		for name, caller := range map[string]*authn.Principal{
 			"root": authztest.Root(stranger),
 			"role": {Kind: authn.AssumedRole, Account: stranger, ARN: "arn:aws:sts::" + stranger + ":assumed-role/r/s", RoleARN: "arn:aws:iam::" + stranger + ":role/r"},
+			"role that calls itself acme": {
+				Kind: authn.AssumedRole, Account: stranger, ARN: "arn:aws:sts::" + stranger + ":assumed-role/r/s",
+				RoleARN: "arn:aws:iam::" + stranger + ":role/r", Tenant: acme,
+			},
 		} {
 			for action, c := range map[string]struct {
 				rows   *authz.Rows
