@@ -177,7 +177,7 @@ func TestFailuresInside(t *testing.T) {
 		"unknown code":   func(context.Context, *Call, *input) (*output, error) { return nil, fault.Of("Nope", inside) },
 		"nil map": func(context.Context, *Call, *input) (*output, error) {
 			var m map[string]int
-			m[inside] = 1
+			m[inside] = 1 //nolint:staticcheck // the panic is the test
 			return nil, nil
 		},
 	} {
