@@ -1,7 +1,7 @@
 # `make test` is what a newcomer runs; `make check` is what CI runs.
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BOTOCORE = 1.43.11
-FUZZTIME = 5s
+FUZZTIME = 3s
 PG       = test/postgres.sh run
 CACHE    = .cache
 
