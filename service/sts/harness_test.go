@@ -29,6 +29,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cloudtrail"
 	"github.com/bulkhead/bulkhead/service/iam"
 )
 
@@ -70,7 +71,7 @@ func newWorld(t testing.TB, tokens webtoken.Options) *world {
 	w.ok(err)
 	messages := authz.NewMessages(ring)
 	handler, err := pipeline.New(pipeline.Config{
-		Services: []pipeline.Service{New(w.catalog, w.sealer, webtoken.New(tokens), messages).Operations()},
+		Services: []pipeline.Service{New(w.catalog, w.sealer, webtoken.New(tokens), messages).Operations(), cloudtrail.New(events).Operations()},
 		Verifier: sigv4.NewVerifier(sigv4.Options{Lookup: w.lookup}), Engine: authz.NewEngine(w.catalog, ""), Audit: events,
 		Account: account, Region: region, Sealer: messages, Log: log,
 	})

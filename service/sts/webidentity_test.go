@@ -298,7 +298,7 @@ func TestWebIdentitySession(t *testing.T) {
 		t.Errorf("tenant %q, %v", p.Tenant, p.ExpiresAt.Sub(p.IssuedAt))
 	}
 	session := w.session(out.Credentials)
-	refused(t, w.probe(session), "AccessDenied", "no session policy allows")
+	refused(t, w.probe(session), "AccessDeniedException", "no session policy allows")
 	for value, invalid := range map[string]bool{"acme": false, "globex": true} {
 		creds := w.assumes(session, next, func(in *awssts.AssumeRoleInput) { in.Tags = tags("TenantID", value) })
 		if q := w.principal(creds); q.TenantInvalid != invalid || q.SourceIdentity != "jane-doe" {
