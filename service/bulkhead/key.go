@@ -77,12 +77,29 @@ func makeAlias(ctx context.Context, c *pipeline.Call, rec *record) error {
 	if !fault.Is(err, "AlreadyExistsException") {
 		return err
 	}
-	there, lookErr := pipeline.Invoke[kms.DescribeKeyOutput](ctx, c, via, "kms", "DescribeKey", &kms.DescribeKeyInput{KeyId: &rec.Alias})
-	if lookErr != nil {
+	if ours, lookErr := isOurs(ctx, c, rec); lookErr != nil || ours {
 		return lookErr
 	}
-	if *there.KeyMetadata.KeyId != rec.KeyID {
-		return err
+	return err
+}
+
+// isOurs reports whether the tenant's alias points at its key.
+func isOurs(ctx context.Context, c *pipeline.Call, rec *record) (bool, error) {
+	there, err := pipeline.Invoke[kms.DescribeKeyOutput](ctx, c, via, "kms", "DescribeKey", &kms.DescribeKeyInput{KeyId: &rec.Alias})
+	if err != nil {
+		return false, err
 	}
-	return nil
+	return rec.KeyID != "" && *there.KeyMetadata.KeyId == rec.KeyID, nil
+}
+
+// deleteAlias takes the tenant's alias away, if it is the tenant's: onboarding may have stopped at one that is somebody else's.
+func deleteAlias(ctx context.Context, c *pipeline.Call, rec *record) error {
+	if rec.KeyID == "" {
+		return nil
+	}
+	ours, err := isOurs(ctx, c, rec)
+	if err == nil && ours {
+		_, err = pipeline.Invoke[kms.DeleteAliasOutput](ctx, c, via, "kms", "DeleteAlias", &kms.DeleteAliasInput{AliasName: &rec.Alias})
+	}
+	return unless(err, "NotFoundException")
 }

@@ -167,7 +167,7 @@ func (s *Service) work(ctx context.Context, c *pipeline.Call, rec *record) error
 			if saveErr := s.save(ctx, c, rec); saveErr != nil {
 				return saveErr
 			}
-			return err
+			return told(name, err)
 		}
 		rec.Done = append(rec.Done, finished{name, c.Now})
 		if err := s.save(ctx, c, rec); err != nil {
@@ -189,8 +189,7 @@ func (s *Service) step(ctx context.Context, c *pipeline.Call, rec *record, name 
 			&idp.CreateGroupInput{UserPoolId: &rec.UserPoolID, GroupName: &rec.Group, Description: &description})
 		return unless(err, "GroupExistsException")
 	case stepDeleteAlias:
-		_, err := pipeline.Invoke[kms.DeleteAliasOutput](ctx, c, via, "kms", "DeleteAlias", &kms.DeleteAliasInput{AliasName: &rec.Alias})
-		return unless(err, "NotFoundException")
+		return deleteAlias(ctx, c, rec)
 	case stepDeleteKey:
 		if rec.KeyARN == "" {
 			return nil
@@ -209,6 +208,14 @@ func (s *Service) step(ctx context.Context, c *pipeline.Call, rec *record, name 
 type errUnknownStep string
 
 func (e errUnknownStep) Error() string { return "bulkhead: unknown step " + string(e) }
+
+// told is the error of a step in the terms of this API, whose model knows no other service's errors.
+func told(step string, err error) error {
+	if f := fault.From(err); f.Class == fault.Modeled {
+		return fault.New(fault.Validation, "The step %s failed: %s: %s", step, f.Code, f.Message).With(err)
+	}
+	return err
+}
 
 // unless drops an error that says that the step was done before.
 func unless(err error, codes ...string) error {
