@@ -23,6 +23,7 @@ var importers = []struct {
 		"internal/app", "internal/identity/...", "service/...",
 	}, "reads and writes without a grant are for what happens before one exists"},
 	{"internal/authz/authztest", nil, "grants that no decision made are for tests"},
+	{"internal/app/apptest", nil, "servers with credentials that everybody knows are for tests"},
 	{"internal/keyring/keyringtest", nil, "keys that anybody can derive are for tests"},
 	{"internal/store/storetest", nil, "a store that forgets is for tests"},
 	{"internal/store", []string{
