@@ -24,7 +24,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -96,11 +96,9 @@ func newWorld(t testing.TB) *world {
 			`{"Sid":"Ban","Effect":"Deny","Action":"*:Write","Resource":"*"}]}`,
 	}}
 	w.handle = func(_ context.Context, c *Call, in *input) (*output, error) { return &output{in.Name}, nil }
-	material, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	w.ok(err)
-	ring, err := keyring.New([]keyring.Material{material})
-	w.ok(err)
+	ring := keyringtest.New(t, 'k')
 	backend, log := memkv.New(), slog.New(slog.DiscardHandler)
+	var err error
 	w.log, err = audit.Open(t.Context(), backend, audit.Options{Keys: ring, NodeID: "n", Logger: log, Strict: true, Prefix: []byte{1}})
 	w.ok(err)
 	w.Server, err = New(Config{

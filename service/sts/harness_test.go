@@ -25,7 +25,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
-	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -54,12 +54,10 @@ type world struct {
 func newWorld(t testing.TB, tokens webtoken.Options) *world {
 	t.Helper()
 	w := &world{t: t}
-	material, err := keyring.NewMaterial([]byte(strings.Repeat("k", keyring.KeySize)))
-	w.ok(err)
-	ring, err := keyring.New([]keyring.Material{material})
-	w.ok(err)
+	ring := keyringtest.New(t, 'k')
 	backend, log := memkv.New(), slog.New(slog.DiscardHandler)
 	db := store.New(backend)
+	var err error
 	w.catalog, err = identity.New(identity.Config{DB: db, Keyring: ring, Log: log})
 	w.ok(err)
 	_, err = w.catalog.Init(t.Context(), identity.InitInput{Account: account, AccessKeyID: rootID, SecretAccessKey: rootKey})
