@@ -184,6 +184,9 @@ type RowRule struct {
 	write   bool
 	guard   *OwnerRule // applies to confined callers; nil leaves rows to policies
 	tenant  tenant.ID
+	// index is true for what is read through an index. Any tenant may write rows of its own into any partition of one, so
+	// that to refuse for a foreign row would tell that there is one, and let one tenant stop another's queries.
+	index bool
 }
 
 // Verdict is the answer of a RowRule about one row.
@@ -209,7 +212,7 @@ func (r *RowRule) Check(leading string, write bool) Verdict {
 	if r.guard == nil || r.guard.Owns(r.tenant, leading) || !write && r.guard.Shared(leading) {
 		return Permitted
 	}
-	if r.guard.filter && !write {
+	if (r.guard.filter || r.index) && !write {
 		return Hidden
 	}
 	return Foreign
@@ -234,6 +237,7 @@ func (r *RowRule) granted(leading string, write bool) bool {
 func (r RowRule) or(o RowRule) RowRule {
 	r.all = r.all || o.all
 	r.write = r.write || o.write
+	r.index = r.index || o.index
 	r.leading = append(slices.Clip(r.leading), o.leading...)
 	r.writing = append(slices.Clip(r.writing), o.writing...)
 	return r
