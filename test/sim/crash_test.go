@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -119,6 +120,7 @@ type state struct {
 
 func readState(t *testing.T, cfg aws.Config) *state {
 	t.Helper()
+	cfg.Retryer = func() aws.Retryer { return retry.NewStandard() } // reading twice does no harm
 	s := &state{items: map[string]bool{}, users: map[string]bool{}, tenants: map[string]bool{}}
 	rows := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(cfg), &dynamodb.ScanInput{TableName: aws.String("items")})
 	for rows.HasMorePages() {
