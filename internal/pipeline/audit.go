@@ -161,6 +161,16 @@ func (r *run) refuse(err error) error {
 		e.Source = r.api.EventSource
 	}
 	failed(e, err)
+	if r.call.Caller.Kind == authn.Anonymous {
+		dropped, ok := r.flood.admit(r.call.Now)
+		if !ok {
+			r.call.EventID = audit.ID{}
+			return err
+		}
+		if dropped > 0 {
+			e.Params = append(e.Params, audit.Param{Name: "refusalsWithoutEvent", Value: strconv.Itoa(dropped)})
+		}
+	}
 	write := r.Audit.Queue // whoever has no credentials must not make the server sync
 	if e.Management && r.call.Caller.Kind != authn.Anonymous {
 		write = r.Audit.Append

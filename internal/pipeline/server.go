@@ -66,6 +66,7 @@ type Observation struct {
 type Server struct {
 	Config
 	routes *routes
+	flood  flood
 }
 
 // New checks the configuration and returns a Server.
@@ -135,7 +136,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // write sends the answer, in one piece and with its length, so that no answer is chunked.
 func (r *run) write(w http.ResponseWriter) {
 	values := [...]string{r.call.EventID.String(), strconv.Itoa(len(r.resp.Body))}
-	r.resp.Header[EventIDHeader] = values[:1:1]
+	if !r.call.EventID.IsZero() {
+		r.resp.Header[EventIDHeader] = values[:1:1]
+	}
 	r.resp.Header["Content-Length"] = values[1:]
 	w.WriteHeader(r.resp.Status)
 	if _, err := w.Write(r.resp.Body); err != nil {
