@@ -261,7 +261,11 @@ func (d *demo) identityAttempts(backend *sts.Client) []attempt {
 			})
 			return err
 		}},
-		{level: "role", tried: "AssumeRole of the data role as a user", only: "other", do: func(ctx context.Context, s *session, t string) error {
+		{level: "role", tried: "AssumeRole of the backend's role as a user", only: "other", do: func(ctx context.Context, s *session, _ string) error {
+			_, err := d.assume(ctx, s.sts, "demo-function", nil, "")
+			return err
+		}},
+		{level: "session tag", tried: "AssumeRole as a user with the other's tag", only: "other", do: func(ctx context.Context, s *session, t string) error {
 			_, err := d.assume(ctx, s.sts, "demo-data", map[string]string{"TenantID": t}, "")
 			return err
 		}},
@@ -275,7 +279,7 @@ func (d *demo) identityAttempts(backend *sts.Client) []attempt {
 			})
 			return err
 		}},
-		{level: "session tag", tried: "AssumeRole again with the other's tag", only: "other", do: func(ctx context.Context, s *session, t string) error {
+		{level: "session tag", tried: "AssumeRole from the backend's session with the other's tag", only: "other", do: func(ctx context.Context, s *session, t string) error {
 			creds, err := d.assume(ctx, backend, "demo-data", map[string]string{"TenantID": s.tenant}, "")
 			if err != nil {
 				return nil //nolint:nilerr // shown as crossed: the set-up itself failed
