@@ -117,7 +117,10 @@ func (d *demo) decidedBy(ctx context.Context, event string, refusal error) strin
 	}
 	if dec.Guard == "" && (dec.Decision == "Allow" || dec.Policy == "") {
 		var api smithy.APIError
-		if errors.As(refusal, &api) {
+		if errors.As(refusal, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+			return dec.Decision + ", no statement allows the action"
+		}
+		if api != nil {
 			msg, _, _ := strings.Cut(api.ErrorMessage(), ".")
 			return msg
 		}
