@@ -19,7 +19,8 @@ func newServe() *cobra.Command {
 		Long: "Run the server. One port serves all services. The first start makes the root key, the default account and its\n" +
 			"root access key, which is taken from BULKHEAD_ROOT_ACCESS_KEY_ID and BULKHEAD_ROOT_SECRET_ACCESS_KEY or written to\n" +
 			"DIR/root-credentials. Each flag can also be set by an environment variable (--tls-cert is BULKHEAD_TLS_CERT) or in a\n" +
-			"YAML file (--config); the command line wins over the environment, the environment over the file.",
+			"YAML file (--config); the command line wins over the environment, the environment over the file.\n" +
+			"GOGC and GOMEMLIMIT are Go's; without either, the server lets 64 MiB more garbage gather than Go's default.",
 		Example: "  bulkhead serve --data ./data\n" +
 			"  bulkhead serve --listen :443 --tls-cert cert.pem --tls-key key.pem --store postgres://db/bulkhead",
 		Args: cobra.NoArgs,
@@ -42,6 +43,7 @@ func serve(ctx context.Context, c app.Config) (err error) {
 	if err := c.Validate(); err != nil {
 		return usageError{err}
 	}
+	defer app.ReserveHeap()()
 	a, err := app.Open(ctx, c)
 	if err != nil {
 		return err

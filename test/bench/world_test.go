@@ -110,6 +110,8 @@ func (w *bed) start() (err error) {
 	c.RootAccessKeyID, c.RootSecretAccessKey = rootID, rootKey
 	// as `serve` logs by default, to a place that costs nothing
 	c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	release := app.ReserveHeap() // as `serve` does
+	w.onClose(func() error { release(); return nil })
 	a, err := app.Open(ctx, c)
 	if err != nil {
 		return err
