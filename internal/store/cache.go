@@ -44,6 +44,34 @@ func (c *Cache[K, V]) Get(account string, key K, load func() (V, error)) (V, err
 	return v, err
 }
 
+// Held is a cached fact with its epoch. The zero Held holds nothing.
+type Held[V any] struct {
+	Value V
+	key   epochKey
+	epoch uint64
+	ok    bool
+}
+
+// Held returns the fact at key of the account if it is cached. Ask before a transaction, and Held.In at its end.
+func (c *Cache[K, V]) Held(account string, key K) (h Held[V]) {
+	h.key = epochKey{c.service, account}
+	var sure bool
+	if h.epoch, sure = c.db.epochs.now(h.key); sure {
+		h.Value, h.ok = c.lookup(key, account, h.epoch)
+	}
+	return h
+}
+
+// OK reports whether the fact was cached.
+func (h *Held[V]) OK() bool { return h.ok }
+
+// In reports whether the fact is the one that the transaction reads, which began after the cache was asked. It is true of
+// all that the transaction has read so far and of nothing that it reads later, so ask last: some backends take a snapshot
+// at the first read. Why it is so: a change that the snapshot holds was announced before it could be seen, so that by now
+// it is still coming or has made an epoch after the fact's, unless it was committed before the fact was read. And what
+// the fact holds had been committed, durably, before the transaction began. False where other nodes write.
+func (h *Held[V]) In(tx *Tx) bool { return h.ok && tx.epochs.unchanged(h.key, h.epoch) }
+
 func (c *Cache[K, V]) lookup(key K, account string, epoch uint64) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

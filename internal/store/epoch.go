@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,7 @@ type epochKey struct{ service, account string }
 // epochs counts the changes to facts that are cached, for each service and account.
 type epochs struct {
 	db      kv.DB
-	counts  sync.Map // epochKey → *atomic.Uint64
+	counts  sync.Map // epochKey → *epochCount
 	fresh   atomic.Int64
 	seen    map[string]uint64 // key → stamp, by the poller only
 	stop    context.CancelFunc
@@ -48,12 +49,16 @@ func (e *epochs) close() {
 	}
 }
 
-func (e *epochs) count(k epochKey) *atomic.Uint64 {
+// epochCount is the epoch of a service's facts in an account. Coming counts this node's transactions that change the facts
+// and may be seen already although the epoch is still the old one.
+type epochCount struct{ epoch, coming atomic.Uint64 }
+
+func (e *epochs) count(k epochKey) *epochCount {
 	if c, ok := e.counts.Load(k); ok {
-		return c.(*atomic.Uint64)
+		return c.(*epochCount)
 	}
-	c, _ := e.counts.LoadOrStore(k, new(atomic.Uint64))
-	return c.(*atomic.Uint64)
+	c, _ := e.counts.LoadOrStore(k, new(epochCount))
+	return c.(*epochCount)
 }
 
 // now returns the epoch, or false when changes of other nodes may have gone unseen.
@@ -64,7 +69,7 @@ func (e *epochs) now(k epochKey) (uint64, bool) {
 	// What nothing was changed in has no count: account ids come with requests that nobody has authenticated yet, so a
 	// question must not cost memory.
 	if c, ok := e.counts.Load(k); ok {
-		return c.(*atomic.Uint64).Load(), true
+		return c.(*epochCount).epoch.Load(), true
 	}
 	return 0, true
 }
@@ -72,8 +77,40 @@ func (e *epochs) now(k epochKey) (uint64, bool) {
 // bump drops what this node has cached of the keys.
 func (e *epochs) bump(keys []epochKey) {
 	for _, k := range keys {
-		e.count(k).Add(1)
+		e.count(k).epoch.Add(1)
 	}
+}
+
+// announce says before a commit what it will change; announced is what was said before earlier attempts at it.
+func (e *epochs) announce(announced, keys []epochKey) []epochKey {
+	for _, k := range keys {
+		if !slices.Contains(announced, k) {
+			announced = append(announced, k)
+			e.count(k).coming.Add(1)
+		}
+	}
+	return announced
+}
+
+// settle ends what was announced, once the epochs are new or it is known that nothing was committed.
+func (e *epochs) settle(announced []epochKey) {
+	for _, k := range announced {
+		e.count(k).coming.Add(^uint64(0))
+	}
+}
+
+// unchanged reports whether nothing that can be seen so far has changed the facts since the epoch was this one. It never
+// is certain of that where other nodes write.
+func (e *epochs) unchanged(k epochKey, epoch uint64) bool {
+	if e.stop != nil {
+		return false
+	}
+	c, ok := e.counts.Load(k)
+	if !ok {
+		return epoch == 0
+	}
+	// The order matters: a change that is no longer coming has made its epoch before it said so.
+	return c.(*epochCount).coming.Load() == 0 && c.(*epochCount).epoch.Load() == epoch
 }
 
 // mark writes, in the transaction of the change, what other nodes look for: a random stamp, so that no read is needed.

@@ -49,23 +49,29 @@ func (db *DB) Update(ctx context.Context, g authz.Grant, fn func(*Tx) error) err
 
 func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
 	return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
-		return fn(&Tx{access: a, r: r})
+		return fn(&Tx{access: a, r: r, epochs: db.epochs})
 	}))
 }
 
 func (db *DB) update(ctx context.Context, a access, fn func(*Tx) error) error {
 	var changed []epochKey
 	err := db.kv.Update(ctx, func(w kv.Tx) error {
-		tx := &Tx{access: a, r: w, w: w}
+		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs}
 		err := fn(tx)
 		if err == nil {
 			err = db.epochs.mark(w, tx.changed)
 		}
-		changed = tx.changed
+		if err == nil {
+			changed = db.epochs.announce(changed, tx.changed)
+		}
 		return err
 	})
-	if err == nil || errors.Is(err, kv.ErrUnknownOutcome) {
+	unknown := errors.Is(err, kv.ErrUnknownOutcome)
+	if err == nil || unknown {
 		db.epochs.bump(changed)
+	}
+	if !unknown { // else the change may be seen at any time, and is never settled
+		db.epochs.settle(changed)
 	}
 	return fromKV(err)
 }
@@ -110,6 +116,7 @@ type Tx struct {
 	r       kv.Reader
 	w       kv.Tx
 	changed []epochKey
+	epochs  *epochs
 }
 
 // Home is the view of the records where the grant's first resource is.

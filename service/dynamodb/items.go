@@ -31,7 +31,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 		return nil, err
 	}
 	out := &api.GetItemOutput{}
-	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rs, err := rows(tx, c, t)
 		if err != nil {
 			return err

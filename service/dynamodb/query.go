@@ -22,7 +22,7 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		return nil, err
 	}
 	var out *page
-	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
 		if x := t.index(q.Index); x != nil && x.Filling {
 			return invalid("Cannot read from backfilling global secondary index: %s", x.Name)
 		}

@@ -72,6 +72,20 @@ func (s *Service) inTable(ctx context.Context, c *pipeline.Call, at place, fn fu
 	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
 }
 
+// readRows is inTable for operations that open the table's rows, which needs a grant for this very table. The cached facts
+// serve, without a look at the record, if they turn out to be those of the transaction; else fn runs again.
+func (s *Service) readRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	held := s.tables.Held(at.account, at)
+	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		if held.OK() {
+			if err := fn(tx, held.Value); held.In(tx) {
+				return err
+			}
+		}
+		return s.with(tx, at, fn)
+	})
+}
+
 // changeTable runs fn, perhaps several times, in a writing transaction with the table as it is in it.
 func (s *Service) changeTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
