@@ -33,19 +33,19 @@ type ComparisonOperator string
 
 // The values of ComparisonOperator.
 const (
-	ComparisonOperatorEq          ComparisonOperator = "EQ"
-	ComparisonOperatorNe          ComparisonOperator = "NE"
 	ComparisonOperatorIn          ComparisonOperator = "IN"
-	ComparisonOperatorLe          ComparisonOperator = "LE"
-	ComparisonOperatorLt          ComparisonOperator = "LT"
-	ComparisonOperatorGe          ComparisonOperator = "GE"
-	ComparisonOperatorGt          ComparisonOperator = "GT"
-	ComparisonOperatorBetween     ComparisonOperator = "BETWEEN"
-	ComparisonOperatorNotNull     ComparisonOperator = "NOT_NULL"
 	ComparisonOperatorNull        ComparisonOperator = "NULL"
-	ComparisonOperatorContains    ComparisonOperator = "CONTAINS"
+	ComparisonOperatorBetween     ComparisonOperator = "BETWEEN"
+	ComparisonOperatorLt          ComparisonOperator = "LT"
 	ComparisonOperatorNotContains ComparisonOperator = "NOT_CONTAINS"
+	ComparisonOperatorEq          ComparisonOperator = "EQ"
+	ComparisonOperatorGt          ComparisonOperator = "GT"
+	ComparisonOperatorNotNull     ComparisonOperator = "NOT_NULL"
+	ComparisonOperatorNe          ComparisonOperator = "NE"
+	ComparisonOperatorLe          ComparisonOperator = "LE"
 	ComparisonOperatorBeginsWith  ComparisonOperator = "BEGINS_WITH"
+	ComparisonOperatorGe          ComparisonOperator = "GE"
+	ComparisonOperatorContains    ComparisonOperator = "CONTAINS"
 )
 
 // ConditionalOperator is an enum of the model; "" is absent.
@@ -53,8 +53,8 @@ type ConditionalOperator string
 
 // The values of ConditionalOperator.
 const (
-	ConditionalOperatorAnd ConditionalOperator = "AND"
 	ConditionalOperatorOr  ConditionalOperator = "OR"
+	ConditionalOperatorAnd ConditionalOperator = "AND"
 )
 
 // ContinuousBackupsStatus is an enum of the model; "" is absent.
@@ -120,8 +120,8 @@ type ProjectionType string
 // The values of ProjectionType.
 const (
 	ProjectionTypeAll      ProjectionType = "ALL"
-	ProjectionTypeKeysOnly ProjectionType = "KEYS_ONLY"
 	ProjectionTypeInclude  ProjectionType = "INCLUDE"
+	ProjectionTypeKeysOnly ProjectionType = "KEYS_ONLY"
 )
 
 // ReplicaStatus is an enum of the model; "" is absent.
@@ -165,10 +165,10 @@ type ReturnValue string
 
 // The values of ReturnValue.
 const (
-	ReturnValueNone       ReturnValue = "NONE"
-	ReturnValueAllOld     ReturnValue = "ALL_OLD"
-	ReturnValueUpdatedOld ReturnValue = "UPDATED_OLD"
 	ReturnValueAllNew     ReturnValue = "ALL_NEW"
+	ReturnValueUpdatedOld ReturnValue = "UPDATED_OLD"
+	ReturnValueAllOld     ReturnValue = "ALL_OLD"
+	ReturnValueNone       ReturnValue = "NONE"
 	ReturnValueUpdatedNew ReturnValue = "UPDATED_NEW"
 )
 
@@ -207,9 +207,9 @@ type ScalarAttributeType string
 
 // The values of ScalarAttributeType.
 const (
-	ScalarAttributeTypeS ScalarAttributeType = "S"
-	ScalarAttributeTypeN ScalarAttributeType = "N"
 	ScalarAttributeTypeB ScalarAttributeType = "B"
+	ScalarAttributeTypeN ScalarAttributeType = "N"
+	ScalarAttributeTypeS ScalarAttributeType = "S"
 )
 
 // Select is an enum of the model; "" is absent.
@@ -217,10 +217,10 @@ type Select string
 
 // The values of Select.
 const (
-	SelectAllAttributes          Select = "ALL_ATTRIBUTES"
-	SelectAllProjectedAttributes Select = "ALL_PROJECTED_ATTRIBUTES"
 	SelectSpecificAttributes     Select = "SPECIFIC_ATTRIBUTES"
 	SelectCount                  Select = "COUNT"
+	SelectAllAttributes          Select = "ALL_ATTRIBUTES"
+	SelectAllProjectedAttributes Select = "ALL_PROJECTED_ATTRIBUTES"
 )
 
 // StreamViewType is an enum of the model; "" is absent.

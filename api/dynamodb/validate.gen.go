@@ -115,6 +115,13 @@ func (v *CreateReplicationGroupMemberAction) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *CreateTableInput) Validate(c *constraint.Checker) {
+	if !c.Present("TableName", v.TableName != nil) {
+		return
+	}
+	checkCreateTableInputTableNamePatched(c, "tableName", *v.TableName)
+	if c.Failed() {
+		return
+	}
 	if v.AttributeDefinitions != nil {
 		checkAttributeDefinitions(c, "attributeDefinitions", v.AttributeDefinitions)
 	}
@@ -153,9 +160,6 @@ func (v *CreateTableInput) Validate(c *constraint.Checker) {
 	}
 	if v.TableClass != "" {
 		checkTableClass(c, "tableClass", v.TableClass)
-	}
-	if c.Required("tableName", v.TableName != nil) {
-		checkTableArn(c, "tableName", *v.TableName)
 	}
 	if v.Tags != nil {
 		checkTagList(c, "tags", v.Tags)
@@ -239,8 +243,12 @@ func (v *DeleteResourcePolicyInput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *DeleteTableInput) Validate(c *constraint.Checker) {
-	if c.Required("tableName", v.TableName != nil) {
-		checkTableArn(c, "tableName", *v.TableName)
+	if !c.Present("TableName", v.TableName != nil) {
+		return
+	}
+	checkDeleteTableInputTableNamePatched(c, "tableName", *v.TableName)
+	if c.Failed() {
+		return
 	}
 }
 
@@ -261,8 +269,12 @@ func (v *DescribeLimitsInput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *DescribeTableInput) Validate(c *constraint.Checker) {
-	if c.Required("tableName", v.TableName != nil) {
-		checkTableArn(c, "tableName", *v.TableName)
+	if !c.Present("TableName", v.TableName != nil) {
+		return
+	}
+	checkDescribeTableInputTableNamePatched(c, "tableName", *v.TableName)
+	if c.Failed() {
+		return
 	}
 }
 
@@ -534,9 +546,6 @@ func (v *QueryInput) Validate(c *constraint.Checker) {
 	if v.KeyConditions != nil {
 		checkKeyConditions(c, "keyConditions", v.KeyConditions)
 	}
-	if v.Limit != nil {
-		checkPositiveIntegerObject(c, "limit", *v.Limit)
-	}
 	if v.QueryFilter != nil {
 		checkFilterConditionMap(c, "queryFilter", v.QueryFilter)
 	}
@@ -800,6 +809,13 @@ func (v *UpdateReplicationGroupMemberAction) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *UpdateTableInput) Validate(c *constraint.Checker) {
+	if !c.Present("TableName", v.TableName != nil) {
+		return
+	}
+	checkUpdateTableInputTableNamePatched(c, "tableName", *v.TableName)
+	if c.Failed() {
+		return
+	}
 	if v.AttributeDefinitions != nil {
 		checkAttributeDefinitions(c, "attributeDefinitions", v.AttributeDefinitions)
 	}
@@ -838,9 +854,6 @@ func (v *UpdateTableInput) Validate(c *constraint.Checker) {
 	}
 	if v.TableClass != "" {
 		checkTableClass(c, "tableClass", v.TableClass)
-	}
-	if c.Required("tableName", v.TableName != nil) {
-		checkTableArn(c, "tableName", *v.TableName)
 	}
 }
 
@@ -891,31 +904,43 @@ func checkClientRequestToken(c *constraint.Checker, at string, v string) {
 
 func checkComparisonOperator(c *constraint.Checker, at string, v ComparisonOperator) {
 	switch v {
-	case ComparisonOperatorEq,
-		ComparisonOperatorNe,
-		ComparisonOperatorIn,
-		ComparisonOperatorLe,
-		ComparisonOperatorLt,
-		ComparisonOperatorGe,
-		ComparisonOperatorGt,
-		ComparisonOperatorBetween,
-		ComparisonOperatorNotNull,
+	case ComparisonOperatorIn,
 		ComparisonOperatorNull,
-		ComparisonOperatorContains,
+		ComparisonOperatorBetween,
+		ComparisonOperatorLt,
 		ComparisonOperatorNotContains,
-		ComparisonOperatorBeginsWith:
+		ComparisonOperatorEq,
+		ComparisonOperatorGt,
+		ComparisonOperatorNotNull,
+		ComparisonOperatorNe,
+		ComparisonOperatorLe,
+		ComparisonOperatorBeginsWith,
+		ComparisonOperatorGe,
+		ComparisonOperatorContains:
 	default:
-		c.Enum(at, string(v), "EQ, NE, IN, LE, LT, GE, GT, BETWEEN, NOT_NULL, NULL, CONTAINS, NOT_CONTAINS, BEGINS_WITH")
+		c.Enum(at, string(v), "IN, NULL, BETWEEN, LT, NOT_CONTAINS, EQ, GT, NOT_NULL, NE, LE, BEGINS_WITH, GE, CONTAINS")
 	}
 }
 
 func checkConditionalOperator(c *constraint.Checker, at string, v ConditionalOperator) {
 	switch v {
-	case ConditionalOperatorAnd,
-		ConditionalOperatorOr:
+	case ConditionalOperatorOr,
+		ConditionalOperatorAnd:
 	default:
-		c.Enum(at, string(v), "AND, OR")
+		c.Enum(at, string(v), "OR, AND")
 	}
+}
+
+func checkCreateTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
+	item.CheckTableName(c, at, v)
+}
+
+func checkDeleteTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
+	item.CheckTableName(c, at, v)
+}
+
+func checkDescribeTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
+	item.CheckTableName(c, at, v)
 }
 
 func checkGlobalTableSettingsReplicationMode(c *constraint.Checker, at string, v GlobalTableSettingsReplicationMode) {
@@ -981,10 +1006,10 @@ func checkPositiveLongObject(c *constraint.Checker, at string, v int64) {
 func checkProjectionType(c *constraint.Checker, at string, v ProjectionType) {
 	switch v {
 	case ProjectionTypeAll,
-		ProjectionTypeKeysOnly,
-		ProjectionTypeInclude:
+		ProjectionTypeInclude,
+		ProjectionTypeKeysOnly:
 	default:
-		c.Enum(at, string(v), "ALL, KEYS_ONLY, INCLUDE")
+		c.Enum(at, string(v), "ALL, INCLUDE, KEYS_ONLY")
 	}
 }
 
@@ -1013,13 +1038,13 @@ func checkReturnItemCollectionMetrics(c *constraint.Checker, at string, v Return
 
 func checkReturnValue(c *constraint.Checker, at string, v ReturnValue) {
 	switch v {
-	case ReturnValueNone,
-		ReturnValueAllOld,
+	case ReturnValueAllNew,
 		ReturnValueUpdatedOld,
-		ReturnValueAllNew,
+		ReturnValueAllOld,
+		ReturnValueNone,
 		ReturnValueUpdatedNew:
 	default:
-		c.Enum(at, string(v), "NONE, ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATED_NEW")
+		c.Enum(at, string(v), "ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW")
 	}
 }
 
@@ -1043,11 +1068,11 @@ func checkSSEType(c *constraint.Checker, at string, v SSEType) {
 
 func checkScalarAttributeType(c *constraint.Checker, at string, v ScalarAttributeType) {
 	switch v {
-	case ScalarAttributeTypeS,
+	case ScalarAttributeTypeB,
 		ScalarAttributeTypeN,
-		ScalarAttributeTypeB:
+		ScalarAttributeTypeS:
 	default:
-		c.Enum(at, string(v), "S, N, B")
+		c.Enum(at, string(v), "B, N, S")
 	}
 }
 
@@ -1063,12 +1088,12 @@ func checkScanTotalSegments(c *constraint.Checker, at string, v int32) {
 
 func checkSelect(c *constraint.Checker, at string, v Select) {
 	switch v {
-	case SelectAllAttributes,
-		SelectAllProjectedAttributes,
-		SelectSpecificAttributes,
-		SelectCount:
+	case SelectSpecificAttributes,
+		SelectCount,
+		SelectAllAttributes,
+		SelectAllProjectedAttributes:
 	default:
-		c.Enum(at, string(v), "ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES, SPECIFIC_ATTRIBUTES, COUNT")
+		c.Enum(at, string(v), "SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES")
 	}
 }
 
@@ -1111,6 +1136,10 @@ func checkTagValueString(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 256)
 }
 
+func checkUpdateTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
+	item.CheckTableName(c, at, v)
+}
+
 func checkAttributeDefinitions(c *constraint.Checker, at string, v []AttributeDefinition) {
 	c.Enter(at)
 	for i := range v {
@@ -1147,7 +1176,7 @@ func checkAttributeUpdates(c *constraint.Checker, at string, v map[string]Attrib
 }
 
 func checkBatchGetRequestMap(c *constraint.Checker, at string, v map[string]KeysAndAttributes) {
-	c.Size(at, len(v), 1, 100, "{}")
+	c.Size(at, len(v), 0, 100, "{}")
 	c.Each()
 	for key := range v {
 		checkTableArn(c, at, key)
@@ -1164,7 +1193,7 @@ func checkBatchGetRequestMap(c *constraint.Checker, at string, v map[string]Keys
 }
 
 func checkBatchWriteItemRequestMap(c *constraint.Checker, at string, v map[string][]WriteRequest) {
-	c.Size(at, len(v), 1, 25, "{}")
+	c.Size(at, len(v), 0, 25, "{}")
 	c.Each()
 	for key := range v {
 		checkTableArn(c, at, key)
@@ -1174,7 +1203,7 @@ func checkBatchWriteItemRequestMap(c *constraint.Checker, at string, v map[strin
 	for _, e := range v {
 		c.Size(at, len(e), 1, 25, "")
 	}
-	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]`, nil)
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]`, func() string { return constraint.Keys(v, "[...]") })
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
@@ -1273,7 +1302,7 @@ func checkKeyConditions(c *constraint.Checker, at string, v map[string]Condition
 }
 
 func checkKeyList(c *constraint.Checker, at string, v []item.Map) {
-	c.Size(at, len(v), 1, 100, "[]")
+	c.Size(at, len(v), 1, constraint.None, "[]")
 }
 
 func checkKeySchema(c *constraint.Checker, at string, v []KeySchemaElement) {

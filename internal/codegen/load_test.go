@@ -23,6 +23,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"patch without a reason", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Name", "validation": "service"}]`, "no reason"},
 		{"patch of nothing", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "X", "reason": "y"}]`, "no such shape"},
 		{"patch of no member", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Part", "member": "X", "reason": "y"}]`, "no member"},
+		{"patch first of a shape", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Part", "validation": "first", "reason": "y"}]`, "validation"},
+		{"patch of no bound", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Name", "drop": ["length"], "reason": "y"}]`, "cannot drop"},
+		{"patch of other values", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Color", "enum": ["RED"], "reason": "y"}]`, "other values"},
 		{"patch of validation", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Part", "validation": "none", "reason": "y"}]`, "validation"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -63,6 +66,9 @@ func TestPatches(t *testing.T) {
 		s := strings.Replace(string(raw), `"patches": []`, `"patches": [
 			{"shape": "PutThingRequest", "member": "Name", "validation": "service", "reason": "other words"},
 			{"shape": "Choice", "go": {"import": "example.com/choice", "type": "choice.Made"}, "reason": "written by hand"},
+			{"shape": "Color", "enum": ["dark-blue", "RED"], "reason": "order"},
+			{"shape": "Count", "drop": ["min"], "reason": "other words"},
+			{"shape": "Part", "member": "Name", "validation": "first", "check": {"import": "example.com/choice", "func": "choice.Check"}, "reason": "before all"},
 			{"shape": "Name", "pattern": "[a-z]+", "reason": "RE2"}]`, 1)
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(s), 0o600); err != nil {
 			t.Fatal(err)
@@ -81,7 +87,10 @@ func TestPatches(t *testing.T) {
 		"json.gen.go":   {"jsoncodec.StructPtr[choice.Made](d)", "v.Choice.AppendJSON(b)"},
 		"validate.gen.go": {
 			"\tc.Required(\"name\", v.Name != nil)\n", // of the input; Part's own Name is checked
-			"checkName(c, \"name\", *v.Name)", "constraint.NewPattern(`[a-z\\u0030-\\u0039]+`, `[a-z]+`)",
+			`"dark-blue, RED"`,
+			"func checkCount(c *constraint.Checker, at string, v int32) {\n\tconstraint.Max(c, at, v, 10)\n}",
+			"\tif !c.Present(\"Name\", v.Name != nil) {\n\t\treturn\n\t}\n\tcheckPartNamePatched(c, \"name\", *v.Name)\n\tif c.Failed() {\n\t\treturn\n\t}\n",
+			"choice.Check(c, at, v)", "func checkName(", "constraint.NewPattern(`[a-z\\u0030-\\u0039]+`, `[a-z]+`)",
 		},
 	} {
 		for _, w := range want {

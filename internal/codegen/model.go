@@ -93,7 +93,9 @@ type Shape struct {
 	// rePattern is Pattern in RE2's syntax, after patches.
 	rePattern string
 	custom    *GoType
+	check     *GoFunc
 	unchecked bool
+	first     bool
 }
 
 // WireError is how an error goes over the wire.
@@ -137,8 +139,21 @@ type Patch struct {
 	Go *GoType `json:"go,omitempty"`
 	// Pattern is what RE2 can express of the model's pattern; messages still show the model's.
 	Pattern string `json:"pattern,omitempty"`
-	// Validation "service" leaves the constraints to the service.
+	// Validation "service" leaves the constraints to the service. "first" checks a member before all others, which are
+	// not looked at if it fails.
 	Validation string `json:"validation,omitempty"`
+	// Drop leaves the bounds that it names, "min" or "max", to the service.
+	Drop []string `json:"drop,omitempty"`
+	// Enum is the order in which messages list the values of an enumeration.
+	Enum []string `json:"enum,omitempty"`
+	// Check replaces the constraints of a string by a function.
+	Check *GoFunc `json:"check,omitempty"`
+}
+
+// GoFunc is a function written by hand: func(c *constraint.Checker, at, v string).
+type GoFunc struct {
+	Import string `json:"import"`
+	Func   string `json:"func"`
 }
 
 // GoType is a type written by hand. It has DecodeJSON and AppendJSON as jsoncodec wants them.
@@ -212,7 +227,7 @@ func (m *Model) patch(patches []Patch) error {
 			return fmt.Errorf("patch of %s gives no reason", p.Shape)
 		case s == nil:
 			return fmt.Errorf("patch of %s: no such shape", p.Shape)
-		case p.Validation != "" && p.Validation != "service":
+		case p.Validation != "" && p.Validation != "service" && (p.Validation != "first" || p.Member == ""):
 			return fmt.Errorf("patch of %s: validation %q", p.Shape, p.Validation)
 		}
 		if p.Member != "" {
@@ -231,7 +246,32 @@ func (m *Model) patch(patches []Patch) error {
 		}
 		s.custom = p.Go
 		s.rePattern = p.Pattern
-		s.unchecked = p.Validation == "service"
+		s.unchecked, s.first, s.check = p.Validation == "service", p.Validation == "first", p.Check
+		if err := s.relax(&p); err != nil {
+			return fmt.Errorf("patch of %s: %w", p.Shape, err)
+		}
 	}
+	return nil
+}
+
+// relax drops bounds and orders an enumeration as a patch says.
+func (s *Shape) relax(p *Patch) error {
+	for _, bound := range p.Drop {
+		switch bound {
+		case "min":
+			s.Min = nil
+		case "max":
+			s.Max = nil
+		default:
+			return fmt.Errorf("cannot drop %q", bound)
+		}
+	}
+	if p.Enum == nil {
+		return nil
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(p.Enum)), slices.Sorted(slices.Values(s.Enum))) {
+		return fmt.Errorf("the enumeration has other values than %v", p.Enum)
+	}
+	s.Enum = p.Enum
 	return nil
 }

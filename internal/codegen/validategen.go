@@ -64,8 +64,12 @@ func (g *validateGen) structure(w *file, st *structType) {
 	if st.shape.Sensitive {
 		w.p("c.Hide()\ndefer c.Show()")
 	}
+	first := g.first(w, st)
 	for _, m := range st.members() {
 		ref := st.shape.Members[m]
+		if m == first {
+			continue
+		}
 		required := slices.Contains(st.shape.Required, m)
 		checked := g.constrained(ref.Shape)
 		field, at := "v."+export(m), quote(memberPath(m))
@@ -84,6 +88,22 @@ func (g *validateGen) structure(w *file, st *structType) {
 		w.p("%s\n}", g.check(ref, at, g.t.deref(ref.Shape, field)))
 	}
 	w.p("}\n")
+}
+
+// first writes the check of the member that is checked before all others and returns its name.
+func (g *validateGen) first(w *file, st *structType) string {
+	for _, m := range st.members() {
+		ref := st.shape.Members[m]
+		if !g.t.m.Shapes[ref.Shape].first {
+			continue
+		}
+		field := "v." + export(m)
+		w.p("if !c.Present(%s, %s) {\nreturn\n}", quote(m), g.t.present(ref.Shape, field))
+		w.p("%s", g.check(ref, quote(memberPath(m)), g.t.deref(ref.Shape, field)))
+		w.p("if c.Failed() {\nreturn\n}")
+		return m
+	}
+	return ""
 }
 
 // check is a statement that checks a value.
@@ -120,12 +140,17 @@ func (g *validateGen) scalar(w *file, name string) {
 	s := g.t.m.Shapes[name]
 	typ, _ := g.t.goType(name)
 	w.useType(g.t, name)
-	if s.Pattern != "" && s.Type == "string" {
+	if s.Pattern != "" && s.Type == "string" && s.check == nil {
 		w.p("var pattern%s = constraint.NewPattern(%s, %s)\n", export(name), goString(s.Pattern), goString(mustRE2(name, s)))
 	}
 	w.p("func check%s(c *constraint.Checker, at string, v %s) {", export(name), typ)
 	if s.Sensitive {
 		w.p("c.Hide()\ndefer c.Show()")
+	}
+	if s.check != nil {
+		w.use(s.check.Import)
+		w.p("%s(c, at, v)\n}\n", s.check.Func)
+		return
 	}
 	str := "v"
 	if len(s.Enum) > 0 {
@@ -268,21 +293,25 @@ func (g *validateGen) mapElems(w *file, c *collection) {
 		if typ, _ := g.t.goType(c.shape.Key.Shape); typ != "string" {
 			key = typ + "(key)"
 		}
-		g.eachValue(w, c.shape.Key, "Map keys", "for key := range v {\n"+g.check(c.shape.Key, "at", key)+"\n}")
+		g.eachValue(w, c.shape.Key, "Map keys", "nil", "for key := range v {\n"+g.check(c.shape.Key, "at", key)+"\n}")
 	}
 	ref := c.shape.Value
 	if !g.constrained(ref.Shape) {
 		return
 	}
 	if !g.composite(ref) {
-		g.eachValue(w, ref, "Map value", "for _, e := range v {\n"+g.check(ref, "at", "e")+"\n}")
+		g.eachValue(w, ref, "Map value", "nil", "for _, e := range v {\n"+g.check(ref, "at", "e")+"\n}")
 		return
 	}
 	check := g.checkHere(ref, "e")
 	if g.sizedInMap(ref.Shape) {
 		s := g.t.m.Shapes[ref.Shape]
 		low, high := bounds(s)
-		g.eachValue(w, ref, "Map value", "for _, e := range v {\nc.Size(at, len(e), "+low+", "+high+", \"\")\n}")
+		show := "nil"
+		if !g.t.m.Shapes[c.shape.Key.Shape].Sensitive {
+			show = fmt.Sprintf("func() string { return constraint.Keys(v, %q) }", elided[s.Type])
+		}
+		g.eachValue(w, ref, "Map value", show, "for _, e := range v {\nc.Size(at, len(e), "+low+", "+high+", \"\")\n}")
 		check = "check" + export(ref.Shape) + "Elems(c, \"\", e)"
 	}
 	w.use("maps", "slices")
@@ -290,11 +319,14 @@ func (g *validateGen) mapElems(w *file, c *collection) {
 	w.p("%s\nc.Leave()\n}\nc.Leave()", check)
 }
 
-// eachValue writes a loop whose failures are one violation of the map.
-func (g *validateGen) eachValue(w *file, ref *Ref, what, loop string) {
+// eachValue writes a loop whose failures are one violation of the map, which show shows.
+func (g *validateGen) eachValue(w *file, ref *Ref, what, show, loop string) {
 	w.p("c.Each()\n%s", loop)
-	w.p("c.EachDone(at, %s, nil)", goString(what+" must satisfy constraint: ["+allConstraints(g.t.m.Shapes[ref.Shape])+"]"))
+	w.p("c.EachDone(at, %s, %s)", goString(what+" must satisfy constraint: ["+allConstraints(g.t.m.Shapes[ref.Shape])+"]"), show)
 }
+
+// elided is how messages show the lists and maps in a map.
+var elided = map[string]string{"list": "[...]", "map": "{...}"}
 
 var numbers = map[string]struct{}{"integer": {}, "long": {}, "float": {}, "double": {}}
 

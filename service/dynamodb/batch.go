@@ -18,6 +18,41 @@ const (
 	maxBatchWrite = 25
 )
 
+// checkBatchGet refuses a batch of reads that is empty or too large.
+func checkBatchGet(in *api.BatchGetItemInput) error {
+	if len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchGetItem")
+	}
+	n := 0
+	for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		keys := len(in.RequestItems[named].Keys)
+		if keys > maxBatchGet {
+			return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
+				"Member must have length less than or equal to %d", named, maxBatchGet)
+		}
+		n += keys
+	}
+	if n > maxBatchGet {
+		return invalid("Too many items requested for the BatchGetItem call")
+	}
+	return nil
+}
+
+// checkBatchWrite refuses a batch of writes that is empty or too large.
+func checkBatchWrite(in *api.BatchWriteItemInput) error {
+	if len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchWriteItem")
+	}
+	n := 0
+	for _, ws := range in.RequestItems {
+		n += len(ws)
+	}
+	if n > maxBatchWrite {
+		return invalid("Too many items requested for the BatchWriteItem call")
+	}
+	return nil
+}
+
 // opened is a table that a request of several tables has opened, by the name that the request gives it.
 type opened struct {
 	*table
@@ -43,13 +78,6 @@ func (s *Service) open(tx *store.Tx, c *pipeline.Call, named string) (opened, er
 
 // BatchGetItem reads rows by key, of several tables, from one snapshot.
 func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (*api.BatchGetItemOutput, error) {
-	n := 0
-	for _, ks := range in.RequestItems {
-		n += len(ks.Keys)
-	}
-	if n > maxBatchGet {
-		return nil, invalid("Too many items requested for the BatchGetItem call")
-	}
 	var out *api.BatchGetItemOutput
 	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
 		out = &api.BatchGetItemOutput{Responses: map[string][]item.Map{}, UnprocessedKeys: map[string]api.KeysAndAttributes{}}
@@ -110,13 +138,6 @@ func planRequest(in *api.WriteRequest) (*item.Write, error) {
 
 // BatchWriteItem writes and deletes rows of several tables, all or none.
 func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput) (*api.BatchWriteItemOutput, error) {
-	n := 0
-	for _, ws := range in.RequestItems {
-		n += len(ws)
-	}
-	if n > maxBatchWrite {
-		return nil, invalid("Too many items requested for the BatchWriteItem call")
-	}
 	var out *api.BatchWriteItemOutput
 	err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}

@@ -56,7 +56,7 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 	if r.Attributes, err = definitions(in.AttributeDefinitions); err != nil {
 		return nil, err
 	}
-	if r.Keys, err = r.keys(in.KeySchema); err != nil {
+	if err := r.tableKeys(in.KeySchema); err != nil {
 		return nil, err
 	}
 	if err := r.addLocal(in.LocalSecondaryIndexes); err != nil {

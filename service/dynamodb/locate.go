@@ -6,6 +6,8 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 )
 
 // isTableName reports whether s is 3 to 255 of the characters that names of tables have.
@@ -45,14 +47,9 @@ func locateARN(region, text string) (place, error) {
 }
 
 func badName(text string) error {
-	const detected = "1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: "
-	switch {
-	case len(text) < 3:
-		return invalid(detected+"Member must have length greater than or equal to 3", text)
-	case len(text) > 255:
-		return invalid(detected+"Member must have length less than or equal to 255", text)
-	}
-	return invalid(detected+"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", text)
+	var c constraint.Checker
+	item.CheckTableName(&c, "tableName", text)
+	return c.Err()
 }
 
 // noTable gives a missing table the message of operations on rows.

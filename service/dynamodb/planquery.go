@@ -19,6 +19,10 @@ type search struct {
 }
 
 func planQuery(in *api.QueryInput) (*item.Query, error) {
+	if in.Limit != nil && *in.Limit < 1 {
+		return nil, invalid("1 validation error detected: Value at 'Limit' failed to satisfy constraint: " +
+			"Member must have value greater than or equal to 1")
+	}
 	q := &item.Query{
 		Index: opt.Value(in.IndexName), Limit: int(opt.Value(in.Limit)), Start: opt.Value(in.ExclusiveStartKey),
 		Reverse: in.ScanIndexForward != nil && !*in.ScanIndexForward, Consistent: opt.Value(in.ConsistentRead),

@@ -142,6 +142,9 @@ func (r *requirements) Scan(s *authz.Scope, in *api.ScanInput) authz.Requirement
 }
 
 func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) authz.Requirement {
+	if err := checkBatchGet(in); err != nil {
+		return authz.Failed(err)
+	}
 	var all []authz.Check
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		ks := in.RequestItems[name]
@@ -163,6 +166,9 @@ func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) a
 }
 
 func (r *requirements) BatchWriteItem(s *authz.Scope, in *api.BatchWriteItemInput) authz.Requirement {
+	if err := checkBatchWrite(in); err != nil {
+		return authz.Failed(err)
+	}
 	var all []authz.Check
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		res, t, err := r.target(s, name)

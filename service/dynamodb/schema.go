@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 )
 
 // Limits of a table's schema (DynamoDB Developer Guide, "Service, account, and table quotas").
@@ -37,8 +38,8 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 		return nil, invalid("1 validation error detected: Value '[]' at 'keySchema' failed to satisfy constraint: " +
 			"Member must have length greater than or equal to 1")
 	case len(in) > 2:
-		return nil, invalid("1 validation error detected: Value at 'keySchema' failed to satisfy constraint: " +
-			"Member must have length less than or equal to 2")
+		return nil, invalid("1 validation error detected: Value '%s' at 'keySchema' failed to satisfy constraint: "+
+			"Member must have length less than or equal to 2", shownKeys(in))
 	case in[0].KeyType != api.KeyTypeHash:
 		return nil, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	case len(in) == 2 && *in[0].AttributeName == *in[1].AttributeName:
@@ -57,6 +58,25 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 			"AttributeDefinitions: %s", list(out), list(r.defined()))
 	}
 	return out, nil
+}
+
+// tableKeys reads the KeySchema of the table itself.
+func (r *record) tableKeys(in []api.KeySchemaElement) error {
+	if len(in) == 2 && len(r.Attributes) < 2 {
+		return invalid("Invalid KeySchema: Some index key attribute have no definition")
+	}
+	var err error
+	r.Keys, err = r.keys(in)
+	return err
+}
+
+// shownKeys shows a KeySchema as messages do, cut when it is long.
+func shownKeys(in []api.KeySchemaElement) string {
+	shown := make([]string, len(in))
+	for i, k := range in {
+		shown[i] = "KeySchemaElement(attributeName=" + *k.AttributeName + ", keyType=" + string(k.KeyType) + ")"
+	}
+	return constraint.Strings(shown)
 }
 
 func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" }

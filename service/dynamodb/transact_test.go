@@ -136,6 +136,24 @@ func TestTransactionErrors(t *testing.T) {
 		{"Scan", `{'TableName':'pool','IndexName':'none'}`, "Validation: The table does not have the specified index: none"},
 		{"BatchGetItem", `{'RequestItems':{'pool':{'Keys':[{'pk':{'S':'a'},'sk':{'S':'s'}},{'pk':{'S':'a'},'sk':{'S':'s'}}]}}}`, "Validation: Provided list of item keys contains duplicates"},
 		{"BatchWriteItem", `{'RequestItems':{'pool':[{'DeleteRequest':{'Key':{'pk':{'S':'a'},'sk':{'S':'s'}}}},{'PutRequest':{'Item':{'pk':{'S':'a'},'sk':{'S':'s'}}}}]}}`, "Validation: Provided list of item keys contains duplicates"},
+		{"Query", `{'TableName':'pool','KeyConditionExpression':'pk = :p','ExpressionAttributeValues':{':p':{'S':'a'}},'Limit':0}`,
+			"Validation: 1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		{"Scan", `{'TableName':'pool','Limit':0}`,
+			"Validation: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		{"BatchGetItem", `{'RequestItems':{}}`, "Validation: The requestItems parameter is required for BatchGetItem"},
+		{"BatchGetItem", `{'RequestItems':{'none':{'Keys':[]}}}`,
+			"Validation: 1 validation error detected: Value '[]' at 'requestItems.none.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{"BatchGetItem", `{'RequestItems':{'none':{'Keys':[` + repeat(`{'pk':{'S':'a'}}`, 101) + `]}}}`,
+			"Validation: 1 validation error detected: Value at 'RequestItems.none.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100"},
+		{"BatchGetItem", `{'RequestItems':{'none':{'Keys':[` + repeat(`{'pk':{'S':'a'}}`, 51) + `]},'more':{'Keys':[` + repeat(`{'pk':{'S':'a'}}`, 50) + `]}}}`,
+			"Validation: Too many items requested for the BatchGetItem call"},
+		{"BatchWriteItem", `{'RequestItems':{}}`, "Validation: The requestItems parameter is required for BatchWriteItem"},
+		{"BatchWriteItem", `{'RequestItems':{'none':[` + repeat(`{'DeleteRequest':{'Key':{'pk':{'S':'secret'}}}}`, 26) + `]}}`,
+			"Validation: 1 validation error detected: Value '{none=[...]}' at 'requestItems' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]"},
+		{"BatchWriteItem", `{'RequestItems':{'none':[` + repeat(`{'DeleteRequest':{'Key':{'pk':{'S':'a'}}}}`, 13) + `],'more':[` + repeat(`{'DeleteRequest':{'Key':{'pk':{'S':'a'}}}}`, 13) + `]}}`,
+			"Validation: Too many items requested for the BatchWriteItem call"},
+		{"TransactGetItems", `{'TransactItems':[` + repeat(`{'Get':{'TableName':'none','Key':{'pk':{'S':'secret'}}}}`, 101) + `]}`,
+			"Validation: 1 validation error detected: Value '[...]' at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100"},
 		{"BatchWriteItem", `{'RequestItems':{'none':[{'DeleteRequest':{'Key':{'pk':{'S':'a'}}}}]}}`, "ResourceNotFoundException: Requested resource not found"},
 		{"TagResource", `{'ResourceArn':'arn:aws:dynamodb:eu-central-1:111111111111:table/none','Tags':[]}`, "ResourceNotFoundException: Requested resource not found: ResourcArn: arn:aws:dynamodb:eu-central-1:111111111111:table/none not found"},
 		{"TagResource", `{'ResourceArn':'arn:aws:s3:::x','Tags':[]}`, "Validation: Invalid TableArn: Invalid ResourceArn provided as input arn:aws:s3:::x"},
@@ -146,4 +164,9 @@ func TestTransactionErrors(t *testing.T) {
 			t.Errorf("%s %s:\n got %s\nwant %s", c.op, c.input, got, c.want)
 		}
 	}
+}
+
+// repeat is a JSON list of n times the element, without its brackets.
+func repeat(element string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(element+",", n), ",")
 }

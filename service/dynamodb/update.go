@@ -71,7 +71,7 @@ func refuseUpdates(in *api.UpdateTableInput) error {
 func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
 	was := r.OnDemand
 	switch {
-	case in.BillingMode != "":
+	case in.BillingMode != "" && (r.OnDemand || in.BillingMode != api.BillingModeProvisioned || in.ProvisionedThroughput == nil):
 		if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func TestRefused(t *testing.T) {
 		{"list of enums", `{"Name":"abc","Part":{"Name":"abc","Colors":["RED","x"]}}`, fault.Validation, one +
 			"Value '[RED, x]' at 'part.colors' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [RED, dark-blue]]"},
 		{"empty list", `{"Name":"abc","Names":[]}`, fault.Validation, one + "Value '[]' at 'names' failed to satisfy constraint: Member must have length greater than or equal to 1"},
-		{"map value", `{"Name":"abc","Groups":{"abc":[]}}`, fault.Validation, one + "Value at 'groups' failed to satisfy constraint: " +
+		{"map value", `{"Name":"abc","Groups":{"abc":[]}}`, fault.Validation, one + "Value '{abc=[...]}' at 'groups' failed to satisfy constraint: " +
 			"Map value must satisfy constraint: [Member must have length less than or equal to 3, Member must have length greater than or equal to 1]"},
 		{"sensitive map value", `{"Name":"abc","Tags":{"abc":"hush"}}`, fault.Validation, one + "Value at 'tags' failed to satisfy constraint: " +
 			"Map value must satisfy constraint: [Member must have length greater than or equal to 6]"},

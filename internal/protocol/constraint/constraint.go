@@ -4,7 +4,9 @@ package constraint
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +31,7 @@ type Checker struct {
 	hidden   int  // depth of sensitive structures
 	probing  bool // between Each and EachDone
 	failed   bool // something failed since Each
+	absent   string
 }
 
 type segment struct {
@@ -80,6 +83,18 @@ func (c *Checker) Required(at string, present bool) bool {
 	return present
 }
 
+// Present reports the absence of a parameter that is checked before all others, in the words that DynamoDB has for this
+// case, and returns present.
+func (c *Checker) Present(name string, present bool) bool {
+	if !present {
+		c.absent = name
+	}
+	return present
+}
+
+// Failed reports whether there is a violation.
+func (c *Checker) Failed() bool { return c.absent != "" || len(c.messages) > 0 }
+
 // Length checks a string's length in characters. Either bound may be None.
 func (c *Checker) Length(at, v string, low, high int) {
 	if low <= 0 && (high == None || len(v) <= high) {
@@ -88,15 +103,18 @@ func (c *Checker) Length(at, v string, low, high int) {
 	c.size(at, v, utf8.RuneCountInString(v), low, high)
 }
 
-// Size checks the length of a blob in bytes, or of a list or map in elements. Contents are not repeated in messages;
-// empty is how the value is shown when it has none.
+// Size checks the length of a blob in bytes, or of a list or map in elements. Contents are not repeated in messages, as
+// these are kept in logs: "..." stands for them. empty is how the value is shown when it has none; it is "" for a blob.
 func (c *Checker) Size(at string, n, low, high int, empty string) {
 	if n >= low && (high == None || n <= high) {
 		return
 	}
-	if n > 0 || empty == "" {
+	switch {
+	case empty == "":
 		c.Hide()
 		defer c.Show()
+	case n > 0:
+		empty = empty[:1] + "..." + empty[1:]
 	}
 	c.size(at, empty, n, low, high)
 }
@@ -191,6 +209,9 @@ func clip(s string) string {
 
 // Err returns the violations as one validation fault, or nil.
 func (c *Checker) Err() error {
+	if c.absent != "" {
+		return fault.New(fault.Validation, "The parameter '%s' is required but was not present in the request", c.absent)
+	}
 	switch n := len(c.messages); n {
 	case 0:
 		return nil
@@ -217,6 +238,16 @@ func Strings[E ~string](list []E) string {
 	}
 	b.WriteByte(']')
 	return b.String()
+}
+
+// Keys shows the keys of a map as messages do, with the same text for each of the values.
+func Keys[V any](m map[string]V, value string) string {
+	shown := make([]string, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		shown = append(shown, clip(key)+"="+value)
+	}
+	list := Strings(shown)
+	return "{" + list[1:len(list)-1] + "}"
 }
 
 // Pattern is a regular expression of a model, compiled when first used.

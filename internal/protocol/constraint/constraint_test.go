@@ -90,3 +90,44 @@ func TestHidden(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestContentsAreElided(t *testing.T) {
+	t.Parallel()
+	const long = "Member must have length less than or equal to 1"
+	for _, test := range []struct {
+		check func(c *constraint.Checker)
+		want  string
+	}{
+		{func(c *constraint.Checker) { c.Size("x", 2, 0, 1, "[]") }, "Value '[...]' at 'x' failed to satisfy constraint: " + long},
+		{func(c *constraint.Checker) { c.Size("x", 2, 0, 1, "{}") }, "Value '{...}' at 'x' failed to satisfy constraint: " + long},
+		{func(c *constraint.Checker) { c.Size("x", 0, 1, 1, "[]") }, "Value '[]' at 'x' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{func(c *constraint.Checker) { c.Size("x", 2, 0, 1, "") }, "Value at 'x' failed to satisfy constraint: " + long},
+		{func(c *constraint.Checker) {
+			c.Each()
+			c.Size("x", 2, 0, 1, "")
+			c.EachDone("x", "Map value must satisfy constraint: ["+long+"]", func() string {
+				return constraint.Keys(map[string]int{"b": 1, "a": 2}, "[...]")
+			})
+		}, "Value '{a=[...], b=[...]}' at 'x' failed to satisfy constraint: Map value must satisfy constraint: [" + long + "]"},
+	} {
+		var c constraint.Checker
+		test.check(&c)
+		if got := message(t, &c); got != "1 validation error detected: "+test.want {
+			t.Errorf("%s\nwant %s", got, test.want)
+		}
+	}
+}
+
+func TestPresent(t *testing.T) {
+	t.Parallel()
+	var c constraint.Checker
+	if !c.Present("Name", true) || c.Failed() {
+		t.Error("present, and failed")
+	}
+	if c.Present("Name", false) || !c.Failed() {
+		t.Error("absent, and passed")
+	}
+	if got, want := message(t, &c), "The parameter 'Name' is required but was not present in the request"; got != want {
+		t.Error(got)
+	}
+}

@@ -173,7 +173,7 @@ func checkPartMap(c *constraint.Checker, at string, v map[string][]string) {
 	for _, e := range v {
 		c.Size(at, len(e), 1, 3, "")
 	}
-	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 3, Member must have length greater than or equal to 1]`, nil)
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 3, Member must have length greater than or equal to 1]`, func() string { return constraint.Keys(v, "[...]") })
 	c.Enter(at)
 	for _, key := range slices.Sorted(maps.Keys(v)) {
 		e := v[key]
