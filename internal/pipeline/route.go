@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn/sigv4"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/protocol"
+	"github.com/bulkhead/bulkhead/internal/protocol/awsquery"
 )
 
 // routes finds the service and operation of a request, from headers alone but for the query protocol, whose operation is
@@ -252,33 +253,18 @@ func (r *run) routeQuery() error {
 	if r.api.Protocol.Name() != "awsQuery" {
 		return fault.New(fault.UnknownOperation, "")
 	}
-	form, err := r.form()
+	form, err := awsquery.ReadForm(r.req.Method, r.req.URL.RawQuery, r.body)
 	if err != nil {
 		return err
 	}
-	if v := form.Get("Version"); r.sig == nil && r.routes.versions[v] != nil {
+	r.form = form
+	if v := form.Child("Version").Text().S; r.sig == nil && r.routes.versions[v] != nil {
 		b = r.routes.versions[v]
 		r.api = b.api
 	}
-	actions := form["Action"]
-	switch {
-	case len(actions) == 0 || actions[0] == "":
+	action := form.Child("Action").Text().S
+	if action == "" {
 		return fault.New(fault.UnknownOperation, "Missing Action")
-	case len(actions) > 1:
-		return fault.New(fault.Serialization, "The request has several Action parameters.")
 	}
-	return r.setOp(b, actions[0])
-}
-
-// form is the parameters of the query protocol: of the body for POST, else of the URL.
-func (r *run) form() (url.Values, error) {
-	raw := r.req.URL.RawQuery
-	if r.req.Method == http.MethodPost {
-		raw = string(r.body)
-	}
-	v, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, fault.New(fault.Serialization, "The query string is malformed.").With(err)
-	}
-	return v, nil
+	return r.setOp(b, action)
 }

@@ -96,6 +96,7 @@ type run struct {
 	labels map[string]string
 	sig    *sigv4.Signature // nil for unsigned requests
 	body   []byte
+	form   any // of the query protocol, for its decoder
 	call   Call
 
 	parsed sigv4.Signature   // what sig points to
@@ -187,6 +188,7 @@ func (r *run) decode() (any, error) {
 	}
 	return r.op.decode(&protocol.Request{
 		Method: r.req.Method, Path: r.req.URL.EscapedPath(), Labels: r.labels, Query: query, Header: r.req.Header, Body: r.body,
+		Form: r.form,
 	})
 }
 

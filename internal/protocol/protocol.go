@@ -19,6 +19,8 @@ type Request struct {
 	Header http.Header
 	// Body is the raw body, already bounded.
 	Body []byte
+	// Form are the parameters of the query protocol, as package awsquery has read them to find the operation; nil for others.
+	Form any
 }
 
 // Response is an answer in the form codecs write.

@@ -2,6 +2,7 @@
 package awsquery
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -27,14 +28,14 @@ type Input interface {
 	Validate(c *constraint.Checker)
 }
 
-// Decode reads a request from its body or, for GET, from its query string, and checks it against the model.
+// Decode reads a request from its form, which ReadForm gave, and checks it against the model.
 func Decode[I any, P interface {
 	*I
 	Input
 }](r *protocol.Request, in *I) error {
-	n, err := form(r)
-	if err != nil {
-		return err
+	n, ok := r.Form.(*Node)
+	if !ok {
+		return errors.New("awsquery: a request whose form nobody has read")
 	}
 	if err := P(in).DecodeQuery(n); err != nil {
 		return err
@@ -44,19 +45,12 @@ func Decode[I any, P interface {
 	return c.Err()
 }
 
-func form(r *protocol.Request) (*Node, error) {
-	if r.Method != http.MethodGet || len(r.Body) > 0 {
-		return Parse(string(r.Body))
+// ReadForm reads the parameters of a request: from the body for POST, else from the query string.
+func ReadForm(method, query string, body []byte) (*Node, error) {
+	if method == http.MethodPost {
+		query = string(body)
 	}
-	root := &Node{}
-	for key, values := range r.Query {
-		for _, v := range values {
-			if err := root.add(key, v); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return root, nil
+	return Parse(query)
 }
 
 // Output is what an operation writes.

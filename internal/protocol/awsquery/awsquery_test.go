@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +15,16 @@ import (
 )
 
 func decode(body string) (*query.PutThingInput, error) {
+	return read(http.MethodPost, "Name=other", body)
+}
+
+func read(method, queryString, body string) (*query.PutThingInput, error) {
 	in := new(query.PutThingInput)
-	return in, awsquery.Decode[query.PutThingInput](&protocol.Request{Method: http.MethodPost, Body: []byte(body)}, in)
+	form, err := awsquery.ReadForm(method, queryString, []byte(body))
+	if err != nil {
+		return in, err
+	}
+	return in, awsquery.Decode[query.PutThingInput](&protocol.Request{Form: form}, in)
 }
 
 const full = "Action=PutThing&Version=2020-01-02&Name=abc&Secret=a+b%26c%3Cd&Color=RED&Count=3&Big=9007199254740993&Ratio=1.5&Exact=0.1" +
@@ -69,14 +76,15 @@ func TestNoResult(t *testing.T) {
 
 func TestGet(t *testing.T) {
 	t.Parallel()
-	var in query.PutThingInput
-	r := &protocol.Request{Method: http.MethodGet, Query: url.Values{"Name": {"abc"}, "Names.member.1": {"def"}}}
-	if err := awsquery.Decode[query.PutThingInput](r, &in); err != nil || *in.Name != "abc" || in.Names[0] != "def" {
+	in, err := read(http.MethodGet, "Name=abc&Names.member.1=def", "Name=other")
+	if err != nil || *in.Name != "abc" || in.Names[0] != "def" {
 		t.Errorf("%+v %v", in, err)
 	}
-	r.Query["Name"] = []string{"abc", "def"}
-	if err := awsquery.Decode[query.PutThingInput](r, &in); !fault.IsClass(err, fault.Serialization) {
+	if _, err := read(http.MethodGet, "Name=abc&Name=def", ""); !fault.IsClass(err, fault.Serialization) {
 		t.Errorf("a repeated parameter: %v", err)
+	}
+	if err := awsquery.Decode[query.PutThingInput](&protocol.Request{Body: []byte("Name=abc")}, in); err == nil {
+		t.Error("a request without a form is taken")
 	}
 }
 
@@ -97,6 +105,7 @@ func TestRefused(t *testing.T) {
 		{"boolean", "Name=abc&On=1", fault.Serialization, "The value '1' cannot be converted to Boolean"},
 		{"time", "Name=abc&At=yesterday", fault.Serialization, "The value 'yesterday' cannot be converted to Timestamp"},
 		{"escape", "Name=%zz", fault.Serialization, "The request holds a parameter that is not well encoded."},
+		{"semicolon", "Name=abc;Count=1", fault.Serialization, "The request holds a parameter that is not well encoded."},
 		{"UTF-8", "Name=%ff", fault.Serialization, "The request holds a parameter that is not well encoded."},
 		{"index", "Name=abc&Names.member.x=a", fault.Serialization, "The request holds a list whose elements are not numbered."},
 		{"index with a zero", "Name=abc&Names.member.01=a", fault.Serialization, "The request holds a list whose elements are not numbered."},

@@ -24,7 +24,7 @@ type Node struct {
 	children map[string]*Node
 }
 
-// Parse reads an application/x-www-form-urlencoded body. Parameters named twice, bytes that are not UTF-8 and forms
+// Parse reads application/x-www-form-urlencoded text. Parameters named twice, bytes that are not UTF-8 and forms
 // over the limits are refused.
 func Parse(body string) (*Node, error) {
 	root := &Node{}
@@ -36,6 +36,9 @@ func Parse(body string) (*Node, error) {
 		pair, body, _ = strings.Cut(body, "&")
 		if pair == "" {
 			continue
+		}
+		if strings.Contains(pair, ";") { // another separator to some readers, so to none
+			return nil, malformed("The request holds a parameter that is not well encoded.")
 		}
 		key, value, _ := strings.Cut(pair, "=")
 		key, err := url.QueryUnescape(key)
