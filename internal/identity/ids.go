@@ -22,19 +22,6 @@ func NewID(prefix string) string {
 	return prefix + base32.StdEncoding.EncodeToString(b[:])[:17]
 }
 
-// IsID reports whether s has the form of a unique id of a user or a role.
-func IsID(s string) bool {
-	if len(s) != 21 || s[:4] != UserPrefix && s[:4] != RolePrefix {
-		return false
-	}
-	for i := 4; i < len(s); i++ {
-		if c := s[i]; (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return true
-}
-
 // NewSecret makes a secret access key: 40 characters of base64, 240 random bits.
 func NewSecret() string {
 	var b [30]byte

@@ -263,9 +263,6 @@ func Boolean(t bool) Value {
 	return Value{b: []byte{byte(Bool), 0}}
 }
 
-// NullValue makes a NULL.
-func NullValue() Value { return Value{b: []byte{byte(Null)}} }
-
 // Number makes an N from decimal text. The Value has an Err if the text is no number that DynamoDB stores.
 func Number(text string) Value {
 	n, err := ParseNumber(text)

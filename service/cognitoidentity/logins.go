@@ -61,7 +61,7 @@ func (s *Service) providerOf(ctx context.Context, p *pool, name string) (*provid
 // userPool returns the provider that the pool's settings make of a user pool; nil if they have none of its clients.
 func (p *pool) userPool(up UserPool) *provider {
 	prov := &provider{name: up.Name, issuer: up.Issuer, userPool: true}
-	short := withoutScheme(up.Issuer)
+	short := webtoken.WithoutScheme(up.Issuer)
 	for i := range p.UserPools {
 		set := &p.UserPools[i]
 		client := opt.Value(set.ClientId)
@@ -83,14 +83,6 @@ func (p *pool) userPool(up UserPool) *provider {
 		prov.aliases = append(prov.aliases, short)
 	}
 	return prov
-}
-
-func withoutScheme(url string) string {
-	_, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return url
-	}
-	return rest
 }
 
 // configured returns the provider that a role mapping or tag map names: a provider's name, a user pool's with a client

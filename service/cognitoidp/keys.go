@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/internal/keyring"
@@ -150,18 +151,10 @@ func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*pool, error
 		return nil, err
 	}
 	switch issuer {
-	case s.issuer(p), withoutScheme(s.issuer(p)), ProviderName(p.Region, p.ID), "https://" + ProviderName(p.Region, p.ID):
+	case s.issuer(p), webtoken.WithoutScheme(s.issuer(p)), ProviderName(p.Region, p.ID), "https://" + ProviderName(p.Region, p.ID):
 		return p, nil
 	}
 	return nil, nil
-}
-
-func withoutScheme(url string) string {
-	_, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return url
-	}
-	return rest
 }
 
 // Keys returns the public key by which a token of one of this server's pools is verified without a network call, in the

@@ -73,7 +73,7 @@ func (s *Service) verify(ctx context.Context, in *api.AssumeRoleWithWebIdentityI
 	if err != nil {
 		return nil, err
 	}
-	id := &webIdentity{role: role, name: withoutScheme(issuer)}
+	id := &webIdentity{role: role, name: webtoken.WithoutScheme(issuer)}
 	audiences, err := s.provider(ctx, id, issuer, in)
 	if err != nil {
 		return nil, err
@@ -109,14 +109,6 @@ func (s *Service) provider(ctx context.Context, id *webIdentity, issuer string, 
 	}
 	id.provider = p.ARN()
 	return p.ClientIDs, nil
-}
-
-func withoutScheme(issuer string) string {
-	_, rest, ok := strings.Cut(issuer, "://")
-	if !ok {
-		return issuer
-	}
-	return rest
 }
 
 // claimedAudience reads the single audience that a token claims, not verified.

@@ -97,6 +97,16 @@ type header struct {
 	hasKID bool
 }
 
+// WithoutScheme returns an issuer as IAM and Cognito name it in providers, trust policies and Logins: without "https://".
+// What has no scheme is returned as it is.
+func WithoutScheme(issuer string) string {
+	_, rest, ok := strings.Cut(issuer, "://")
+	if !ok {
+		return issuer
+	}
+	return rest
+}
+
 // Issuer returns the issuer that a token claims, unverified, to look up whom it is registered with.
 func Issuer(token string) (string, error) {
 	_, payload, err := split(token)
