@@ -17,7 +17,7 @@ bin_dir() {
   for dir in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do
     if [ -x "$dir/initdb" ]; then echo "$dir"; return; fi
   done
-  if dir=$(command -v initdb); then dirname "$dir"; return; fi
+  if dir=$(command -v initdb); then dirname "$(readlink -f "$dir")"; return; fi # beside the real file, not a link to it, are the others
   echo "$0: no PostgreSQL server found in /usr/lib/postgresql/*/bin or PATH (Debian: apt-get install postgresql)" >&2
   return 1
 }
