@@ -280,8 +280,12 @@ func (v *DescribeTableInput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *DescribeTimeToLiveInput) Validate(c *constraint.Checker) {
-	if c.Required("tableName", v.TableName != nil) {
-		checkTableArn(c, "tableName", *v.TableName)
+	if !c.Present("TableName", v.TableName != nil) {
+		return
+	}
+	checkDescribeTimeToLiveInputTableNamePatched(c, "tableName", *v.TableName)
+	if c.Failed() {
+		return
 	}
 }
 
@@ -940,6 +944,10 @@ func checkDeleteTableInputTableNamePatched(c *constraint.Checker, at string, v s
 }
 
 func checkDescribeTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
+	item.CheckTableName(c, at, v)
+}
+
+func checkDescribeTimeToLiveInputTableNamePatched(c *constraint.Checker, at string, v string) {
 	item.CheckTableName(c, at, v)
 }
 

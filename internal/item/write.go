@@ -38,6 +38,23 @@ type ConditionFailedError struct {
 // Error returns DynamoDB's message.
 func (*ConditionFailedError) Error() string { return "The conditional request failed" }
 
+// Check refuses what no table takes, so that it can be refused before any table is looked at: malformed values and items
+// that are too large.
+func (w *Write) Check() error {
+	if w.Kind != PutRow {
+		return w.Key.Err()
+	}
+	if err := w.Item.Err(); err != nil {
+		return err
+	}
+	if len(w.Item.b) > MaxItem/8 && w.Item.Size() > MaxItem { // no item is eight times as large as its encoding
+		return errItemSize()
+	}
+	return nil
+}
+
+func errItemSize() error { return invalid("Item size has exceeded the maximum allowed size") }
+
 // RowKey checks the write against the table's schema and returns the row that it is about.
 func (w *Write) RowKey(t *Table) (RowKey, error) {
 	paths := append(w.Condition.paths(), w.Update.paths()...)
@@ -55,7 +72,7 @@ func (w *Write) RowKey(t *Table) (RowKey, error) {
 		return RowKey{}, err
 	}
 	if w.Item.Size() > MaxItem {
-		return RowKey{}, invalid("Item size has exceeded the maximum allowed size")
+		return RowKey{}, errItemSize()
 	}
 	k, err := t.CheckItem(w.Item)
 	if err != nil {

@@ -127,11 +127,14 @@ func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysA
 
 // planRequest compiles one write of a batch.
 func planRequest(in *api.WriteRequest) (*item.Write, error) {
+	var w *item.Write
 	switch {
 	case in.PutRequest != nil && in.DeleteRequest == nil:
-		return &item.Write{Kind: item.PutRow, Item: *in.PutRequest.Item}, nil
+		w = &item.Write{Kind: item.PutRow, Item: *in.PutRequest.Item}
+		return w, w.Check()
 	case in.DeleteRequest != nil && in.PutRequest == nil:
-		return &item.Write{Kind: item.DeleteRow, Key: *in.DeleteRequest.Key}, nil
+		w = &item.Write{Kind: item.DeleteRow, Key: *in.DeleteRequest.Key}
+		return w, w.Check()
 	}
 	return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 }

@@ -26,7 +26,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 	if err != nil {
 		return nil, err
 	}
-	pr, err := planProjection(in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet)
+	pr, err := planGet(in)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,30 @@ func (c *changes) compile(w *item.Write) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	return c.build(w)
+}
+
+// plan compiles a write that is a request of its own, in AWS's order of checks: which parameters there are, the values of
+// the row, what is to be returned, and the expressions.
+func (c *changes) plan(w *item.Write, returns api.ReturnValue) (*item.Write, error) {
+	if !c.none() {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	if w.Kind != item.UpdateRow && returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
+		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
+	}
+	if c.none() {
+		return w, nil
+	}
+	return w, c.build(w)
+}
+
+func (c *changes) build(w *item.Write) error {
 	if c.updates != nil || c.expected != nil || c.operator != "" {
 		return c.legacy(w)
 	}
@@ -107,33 +131,20 @@ func onFailure(r api.ReturnValuesOnConditionCheckFailure) bool {
 
 func planPut(in *api.PutItemInput) (*item.Write, error) {
 	w := &item.Write{Kind: item.PutRow, Item: *in.Item, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
-	if err := onlyOld(in.ReturnValues); err != nil {
-		return nil, err
-	}
 	c := changes{
 		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
 		expected: in.Expected, operator: in.ConditionalOperator,
 	}
-	return w, c.compile(w)
+	return c.plan(w, in.ReturnValues)
 }
 
 func planDelete(in *api.DeleteItemInput) (*item.Write, error) {
 	w := &item.Write{Kind: item.DeleteRow, Key: *in.Key, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
-	if err := onlyOld(in.ReturnValues); err != nil {
-		return nil, err
-	}
 	c := changes{
 		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
 		expected: in.Expected, operator: in.ConditionalOperator,
 	}
-	return w, c.compile(w)
-}
-
-func onlyOld(r api.ReturnValue) error {
-	if r != "" && r != api.ReturnValueNone && r != api.ReturnValueAllOld {
-		return invalid("ReturnValues can only be ALL_OLD or NONE")
-	}
-	return nil
+	return c.plan(w, in.ReturnValues)
 }
 
 func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
@@ -143,7 +154,7 @@ func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
 		updates: in.AttributeUpdates, expected: in.Expected, operator: in.ConditionalOperator,
 	}
-	return w, c.compile(w)
+	return c.plan(w, in.ReturnValues)
 }
 
 // action is one element of TransactWriteItems.
@@ -206,25 +217,59 @@ func planAction(in *api.TransactWriteItem) (action, error) {
 	return a, c.compile(a.write)
 }
 
+// planGet compiles what a read returns of the item. The values of the key are checked between the parameters and the
+// expression, as on AWS.
+func planGet(in *api.GetItemInput) (*item.Projection, error) {
+	p := projected{in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if err := in.Key.Err(); err != nil {
+		return nil, err
+	}
+	return p.build()
+}
+
 // planProjection compiles what a read returns of an item; nil is all of it.
 func planProjection(expr *string, names map[string]string, legacy []string) (*item.Projection, error) {
-	if expr == nil && names == nil && legacy == nil {
+	p := projected{expr, names, legacy}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return p.build()
+}
+
+// projected are the parameters that say what a read returns of an item.
+type projected struct {
+	expr   *string
+	names  map[string]string
+	legacy []string
+}
+
+func (p *projected) none() bool { return p.expr == nil && p.names == nil && p.legacy == nil }
+
+func (p *projected) check() error {
+	if p.none() {
+		return nil
+	}
+	return item.CheckParams(
+		[]item.Param{{Name: "ProjectionExpression", Given: p.expr != nil}},
+		[]item.Param{{Name: "AttributesToGet", Given: p.legacy != nil}}, p.names != nil, false)
+}
+
+// build is for parameters that have been checked.
+func (p *projected) build() (*item.Projection, error) {
+	if p.none() {
 		return nil, nil
 	}
-	err := item.CheckParams(
-		[]item.Param{{Name: "ProjectionExpression", Given: expr != nil}},
-		[]item.Param{{Name: "AttributesToGet", Given: legacy != nil}}, names != nil, false)
+	if p.legacy != nil {
+		return item.LegacyProjection(p.legacy)
+	}
+	ph, err := item.NewPlaceholders(p.names, item.Map{})
 	if err != nil {
 		return nil, err
 	}
-	if legacy != nil {
-		return item.LegacyProjection(legacy)
-	}
-	ph, err := item.NewPlaceholders(names, item.Map{})
-	if err != nil {
-		return nil, err
-	}
-	pr, err := item.ParseProjection(*expr, ph)
+	pr, err := item.ParseProjection(*p.expr, ph)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requi
 	if err != nil {
 		return authz.Failed(err)
 	}
-	pr, err := planProjection(in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet)
+	pr, err := planGet(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -158,6 +158,9 @@ func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) a
 		}
 		k := &conditionKeys{attributes: selected(t, pr), choice: choice("", pr, ""), capacity: in.ReturnConsumedCapacity}
 		for _, key := range ks.Keys {
+			if err := key.Err(); err != nil {
+				return authz.Failed(err)
+			}
 			k.leading = union(k.leading, t.leadingOf(key))
 		}
 		all = append(all, rowCheck("dynamodb:BatchGetItem", res, k, false))

@@ -40,12 +40,6 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 	case len(in) > 2:
 		return nil, invalid("1 validation error detected: Value '%s' at 'keySchema' failed to satisfy constraint: "+
 			"Member must have length less than or equal to 2", shownKeys(in))
-	case in[0].KeyType != api.KeyTypeHash:
-		return nil, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-	case len(in) == 2 && *in[0].AttributeName == *in[1].AttributeName:
-		return nil, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
-	case len(in) == 2 && in[1].KeyType != api.KeyTypeRange:
-		return nil, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
 	}
 	out := make([]string, len(in))
 	defined := true
@@ -53,16 +47,23 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 		out[i] = *k.AttributeName
 		defined = defined && slices.Contains(r.defined(), out[i])
 	}
-	if !defined {
+	switch {
+	case !defined:
 		return nil, invalid(wrong+"Some index key attributes are not defined in AttributeDefinitions. Keys: %s, "+
 			"AttributeDefinitions: %s", list(out), list(r.defined()))
+	case len(in) == 2 && out[0] == out[1]:
+		return nil, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	case in[0].KeyType != api.KeyTypeHash:
+		return nil, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+	case len(in) == 2 && in[1].KeyType != api.KeyTypeRange:
+		return nil, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
 	}
 	return out, nil
 }
 
 // tableKeys reads the KeySchema of the table itself.
 func (r *record) tableKeys(in []api.KeySchemaElement) error {
-	if len(in) == 2 && len(r.Attributes) < 2 {
+	if len(in) <= 2 && len(in) > len(r.Attributes) {
 		return invalid("Invalid KeySchema: Some index key attribute have no definition")
 	}
 	var err error
@@ -116,11 +117,16 @@ func (r *record) addIndex(x index, keys []api.KeySchemaElement, p *api.Projectio
 	if x.Keys, err = r.keys(keys); err != nil {
 		return err
 	}
-	if r.index(x.Name) != nil {
-		return invalid(wrong+"Duplicate index name: %s", x.Name)
+	if x.Local {
+		if err := r.checkLocal(&x); err != nil {
+			return err
+		}
 	}
 	if err := x.project(p); err != nil {
 		return err
+	}
+	if r.index(x.Name) != nil {
+		return invalid(wrong+"Duplicate index name: %s", x.Name)
 	}
 	x.ID = newID()
 	r.Indexes = append(r.Indexes, x)
@@ -160,17 +166,21 @@ func (r *record) addLocal(in []api.LocalSecondaryIndex) error {
 		if err := r.addIndex(index{Name: *d.IndexName, Local: true}, d.KeySchema, d.Projection); err != nil {
 			return err
 		}
-		x := r.index(*d.IndexName)
-		if len(x.Keys) < 2 {
-			return invalid(wrong+"Index KeySchema does not have a range key for index: %s", x.Name)
-		}
-		if x.Keys[0] != r.Keys[0] {
-			return invalid(wrong+"Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. "+
-				"index hash key: %s, table hash key: %s", x.Name, x.Keys[0], r.Keys[0])
-		}
 	}
 	if len(in) > maxLocalIndexes {
 		return invalid(wrong+"Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
+	}
+	return nil
+}
+
+// checkLocal refuses a local index whose keys are not the table's partition key and a sort key.
+func (r *record) checkLocal(x *index) error {
+	if len(x.Keys) < 2 {
+		return invalid(wrong+"Index KeySchema does not have a range key for index: %s", x.Name)
+	}
+	if x.Keys[0] != r.Keys[0] {
+		return invalid(wrong+"Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. "+
+			"index hash key: %s, table hash key: %s", x.Name, x.Keys[0], r.Keys[0])
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -140,6 +141,18 @@ func TestTransactionErrors(t *testing.T) {
 			"Validation: 1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		{"Scan", `{'TableName':'pool','Limit':0}`,
 			"Validation: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		// What no table takes is refused before a table is looked for.
+		{"GetItem", `{'TableName':'none','Key':{'pk':{}},'ProjectionExpression':''}`, "Validation: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
+		{"GetItem", `{'TableName':'none','Key':{'pk':{}},'ExpressionAttributeNames':{'#a':'a'}}`, "Validation: ExpressionAttributeNames can only be specified when using expressions"},
+		{"PutItem", `{'TableName':'none','Item':{'pk':{}},'ReturnValues':'ALL_NEW','ConditionExpression':''}`, "Validation: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
+		{"PutItem", `{'TableName':'none','Item':{'pk':{'S':'` + strings.Repeat("x", item.MaxItem) + `'}},'ConditionExpression':''}`, "Validation: Item size has exceeded the maximum allowed size"},
+		{"UpdateItem", `{'TableName':'none','Key':{'pk':{'N':'x'}},'UpdateExpression':''}`, "Validation: The parameter cannot be converted to a numeric value: x"},
+		{"DeleteItem", `{'TableName':'none','Key':{'pk':{'N':'x'}},'ConditionExpression':''}`, "Validation: The parameter cannot be converted to a numeric value: x"},
+		{"DeleteItem", `{'TableName':'none','Key':{'pk':{'N':'x'}},'ConditionExpression':'a = b','Expected':{}}`, "Validation: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}"},
+		{"BatchGetItem", `{'RequestItems':{'none':{'Keys':[{'pk':{'N':'x'}}]}}}`, "Validation: The parameter cannot be converted to a numeric value: x"},
+		{"BatchWriteItem", `{'RequestItems':{'none':[{'PutRequest':{'Item':{'pk':{'N':'x'}}}}]}}`, "Validation: The parameter cannot be converted to a numeric value: x"},
+		{"BatchWriteItem", `{'RequestItems':{'none':[{'DeleteRequest':{'Key':{'pk':{'N':'x'}}}}]}}`, "Validation: The parameter cannot be converted to a numeric value: x"},
+		{"DescribeTimeToLive", `{}`, "Validation: The parameter 'TableName' is required but was not present in the request"},
 		{"BatchGetItem", `{'RequestItems':{}}`, "Validation: The requestItems parameter is required for BatchGetItem"},
 		{"BatchGetItem", `{'RequestItems':{'none':{'Keys':[]}}}`,
 			"Validation: 1 validation error detected: Value '[]' at 'requestItems.none.member.keys' failed to satisfy constraint: Member must have length greater than or equal to 1"},
