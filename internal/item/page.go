@@ -155,16 +155,27 @@ func (b *bound) bindKeys() error {
 	return b.bindStart()
 }
 
+const badStart = "The provided starting key is invalid"
+
+// CheckStart refuses an ExclusiveStartKey with malformed values, which no table takes.
+func (q *Query) CheckStart() error {
+	err := q.Start.Err()
+	if err == nil {
+		return nil
+	}
+	for _, alone := range []string{"contains duplicates", "number set", "numeric value", "significant digits", "number with"} {
+		if strings.Contains(text(err), alone) {
+			return err
+		}
+	}
+	return invalid("%s: %s", badStart, text(err))
+}
+
 // bindStart checks the ExclusiveStartKey and moves the beginning of the page past it.
 func (b *bound) bindStart() error {
-	const bad = "The provided starting key is invalid"
-	if err := b.Start.Err(); err != nil {
-		for _, alone := range []string{"contains duplicates", "number set", "numeric value", "significant digits", "number with"} {
-			if strings.Contains(text(err), alone) {
-				return err
-			}
-		}
-		return invalid("%s: %s", bad, text(err))
+	const bad = badStart
+	if err := b.CheckStart(); err != nil {
+		return err
 	}
 	want := map[string]bool{}
 	for _, part := range append(b.keys.parts(), b.t.Keys.parts()...) {

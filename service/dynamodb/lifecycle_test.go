@@ -160,7 +160,7 @@ func TestUpdateTable(t *testing.T) {
 	for _, c := range []struct{ input, want string }{
 		{`{'TableName':'pool'}`, "Validation: At least one of ProvisionedThroughput, BillingMode"},
 		{`{'TableName':'none','BillingMode':'PAY_PER_REQUEST'}`, "ResourceNotFoundException: Requested resource not found: Table: none not found"},
-		{`{'TableName':'pool','BillingMode':'PROVISIONED'}`, "Validation: One or more parameter values were invalid: ReadCapacityUnits and"},
+		{`{'TableName':'pool','BillingMode':'PROVISIONED'}`, "Validation: One or more parameter values were invalid: ProvisionedThroughput must be specified when BillingMode is PROVISIONED"},
 		{`{'TableName':'pool','BillingMode':'PROVISIONED','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':2}}`, "Validation: One or more parameter values were invalid: ProvisionedThroughput must be specified for index: by-kind"},
 		{`{'TableName':'pool','BillingMode':'PROVISIONED','ProvisionedThroughput':{'ReadCapacityUnits':1,'WriteCapacityUnits':2},
 		 'GlobalSecondaryIndexUpdates':[{'Update':{'IndexName':'by-kind','ProvisionedThroughput':{'ReadCapacityUnits':3,'WriteCapacityUnits':4}}}]}`, `{"TableDescription"`},

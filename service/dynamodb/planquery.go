@@ -33,13 +33,12 @@ func planQuery(in *api.QueryInput) (*item.Query, error) {
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, oldKeys: in.KeyConditions,
 		oldFilter: in.QueryFilter, filterName: "QueryFilter", attributes: in.AttributesToGet, operator: in.ConditionalOperator,
 	}
-	if err := s.compile(q); err != nil {
-		return nil, err
-	}
-	if q.Keys == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
-	return q, nil
+	return q, s.compile(q, func() error {
+		if s.keys == nil && s.oldKeys == nil {
+			return invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+		}
+		return nil
+	})
 }
 
 func planScan(in *api.ScanInput) (*item.Query, error) {
@@ -48,27 +47,43 @@ func planScan(in *api.ScanInput) (*item.Query, error) {
 		Consistent: opt.Value(in.ConsistentRead),
 		Segment:    item.Segment{Index: int(opt.Value(in.Segment)), Total: int(opt.Value(in.TotalSegments))},
 	}
-	switch {
-	case in.Segment != nil && in.TotalSegments == nil:
-		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
-	case in.Segment == nil && in.TotalSegments != nil:
-		return nil, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
-	}
 	q.Select, _ = item.ParseSelect(string(in.Select))
 	s := search{
 		filter: in.FilterExpression, projection: in.ProjectionExpression, names: in.ExpressionAttributeNames,
 		values: in.ExpressionAttributeValues, oldFilter: in.ScanFilter, filterName: "ScanFilter",
 		attributes: in.AttributesToGet, operator: in.ConditionalOperator,
 	}
-	return q, s.compile(q)
+	return q, s.compile(q, func() error {
+		switch {
+		case in.Segment != nil && in.TotalSegments == nil:
+			return invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+		case in.Segment == nil && in.TotalSegments != nil:
+			return invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+		}
+		return nil
+	})
 }
 
-func (s *search) compile(q *item.Query) error {
+// compile reads the parameters in AWS's order: which there are, the legacy filter, the starting key, what own says of the
+// operation's own, and the expressions.
+func (s *search) compile(q *item.Query, own func() error) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	if s.attributes != nil || s.oldFilter != nil || s.oldKeys != nil || s.operator != "" {
-		return s.legacy(q)
+	if err := s.legacy(q); err != nil {
+		return err
+	}
+	if err := q.CheckStart(); err != nil {
+		return err
+	}
+	if err := own(); err != nil {
+		return err
+	}
+	if s.oldKeys != nil {
+		var err error
+		if q.Keys, err = item.LegacyKeys(legacyConditions(s.oldKeys)); err != nil {
+			return err
+		}
 	}
 	ph, err := item.NewPlaceholders(s.names, opt.Value(s.values))
 	if err != nil {
@@ -101,7 +116,9 @@ func (s *search) check() error {
 	}
 	return item.CheckParams(exprs, []item.Param{
 		{Name: "AttributesToGet", Given: s.attributes != nil}, {Name: s.filterName, Given: s.oldFilter != nil},
-		{Name: "ConditionalOperator", Given: s.operator != ""}, {Name: "KeyConditions", Given: s.oldKeys != nil},
+		{Name: "ConditionalOperator", Given: s.operator != ""},
+		// A filter or projection may be an expression where the keys are not.
+		{Name: "KeyConditions", Given: s.oldKeys != nil && s.keys != nil},
 	}, s.names != nil, s.values != nil)
 }
 
@@ -109,16 +126,13 @@ func (s *search) legacy(q *item.Query) (err error) {
 	if err := checkOperator(s.operator, len(s.oldFilter)); err != nil {
 		return err
 	}
-	if s.attributes != nil {
-		if q.Projection, err = item.LegacyProjection(s.attributes); err != nil {
+	if s.oldFilter != nil {
+		if q.Filter, err = item.LegacyFilter(legacyConditions(s.oldFilter), s.operator == api.ConditionalOperatorOr); err != nil {
 			return err
 		}
 	}
-	if q.Filter, err = item.LegacyFilter(legacyConditions(s.oldFilter), s.operator == api.ConditionalOperatorOr); err != nil {
-		return err
-	}
-	if s.oldKeys != nil {
-		q.Keys, err = item.LegacyKeys(legacyConditions(s.oldKeys))
+	if s.attributes != nil {
+		q.Projection, err = item.LegacyProjection(s.attributes)
 	}
 	return err
 }

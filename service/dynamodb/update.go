@@ -71,7 +71,9 @@ func refuseUpdates(in *api.UpdateTableInput) error {
 func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
 	was := r.OnDemand
 	switch {
-	case in.BillingMode != "" && (r.OnDemand || in.BillingMode != api.BillingModeProvisioned || in.ProvisionedThroughput == nil):
+	case in.BillingMode == api.BillingModeProvisioned && in.ProvisionedThroughput == nil:
+		return invalid(wrong + "ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
+	case in.BillingMode != "" && (r.OnDemand || in.BillingMode != api.BillingModeProvisioned):
 		if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
 			return err
 		}
