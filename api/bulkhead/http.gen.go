@@ -58,6 +58,15 @@ func (v *ListAuditEventsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error
 func (v *ListAuditEventsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *ListMessagesInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.To = rest.Query(r, "to").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ListMessagesOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *ListTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 	var err error
 	if v.MaxResults, err = rest.Query(r, "maxResults").Int32Ptr(); err != nil {

@@ -190,6 +190,32 @@ func (v *ListAuditEventsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ListMessagesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListMessagesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Messages != nil {
+		b = jsoncodec.AppendKey(b, "Messages")
+		b = appendMessageListJSON(b, v.Messages)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListTenantsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -215,6 +241,40 @@ func (v *ListTenantsOutput) AppendJSON(b []byte) []byte {
 	if v.Tenants != nil {
 		b = jsoncodec.AppendKey(b, "Tenants")
 		b = appendTenantListJSON(b, v.Tenants)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *PoolMessage) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Body != nil {
+		b = jsoncodec.AppendKey(b, "Body")
+		b = jsoncodec.AppendString(b, *v.Body)
+	}
+	if v.Medium != nil {
+		b = jsoncodec.AppendKey(b, "Medium")
+		b = jsoncodec.AppendString(b, *v.Medium)
+	}
+	if v.Subject != nil {
+		b = jsoncodec.AppendKey(b, "Subject")
+		b = jsoncodec.AppendString(b, *v.Subject)
+	}
+	if v.Time != nil {
+		b = jsoncodec.AppendKey(b, "Time")
+		b = jsoncodec.AppendTime(b, *v.Time)
+	}
+	if v.To != nil {
+		b = jsoncodec.AppendKey(b, "To")
+		b = jsoncodec.AppendString(b, *v.To)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	if v.Username != nil {
+		b = jsoncodec.AppendKey(b, "Username")
+		b = jsoncodec.AppendString(b, *v.Username)
 	}
 	return append(b, '}')
 }
@@ -363,6 +423,17 @@ func appendAnchorListJSON(b []byte, v []string) []byte {
 }
 
 func appendAuditEventListJSON(b []byte, v []AuditEvent) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendMessageListJSON(b []byte, v []PoolMessage) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

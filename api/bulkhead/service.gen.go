@@ -20,6 +20,7 @@ type Service interface {
 	GetAuditAnchors(context.Context, *pipeline.Call, *GetAuditAnchorsInput) (*GetAuditAnchorsOutput, error)
 	GetTenant(context.Context, *pipeline.Call, *GetTenantInput) (*GetTenantOutput, error)
 	ListAuditEvents(context.Context, *pipeline.Call, *ListAuditEventsInput) (*ListAuditEventsOutput, error)
+	ListMessages(context.Context, *pipeline.Call, *ListMessagesInput) (*ListMessagesOutput, error)
 	ListTenants(context.Context, *pipeline.Call, *ListTenantsInput) (*ListTenantsOutput, error)
 	VerifyAudit(context.Context, *pipeline.Call, *VerifyAuditInput) (*VerifyAuditOutput, error)
 }
@@ -31,6 +32,7 @@ type Requirements interface {
 	GetAuditAnchors(*authz.Scope, *GetAuditAnchorsInput) authz.Requirement
 	GetTenant(*authz.Scope, *GetTenantInput) authz.Requirement
 	ListAuditEvents(*authz.Scope, *ListAuditEventsInput) authz.Requirement
+	ListMessages(*authz.Scope, *ListMessagesInput) authz.Requirement
 	ListTenants(*authz.Scope, *ListTenantsInput) authz.Requirement
 	VerifyAudit(*authz.Scope, *VerifyAuditInput) authz.Requirement
 }
@@ -48,6 +50,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			restjson.Decode[GetTenantInput], r.GetTenant, s.GetTenant, restjson.Encode[GetTenantOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListAuditEvents", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/audit/events"},
 			restjson.Decode[ListAuditEventsInput], r.ListAuditEvents, s.ListAuditEvents, restjson.Encode[ListAuditEventsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListMessages", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/messages"},
+			restjson.Decode[ListMessagesInput], r.ListMessages, s.ListMessages, restjson.Encode[ListMessagesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants"},
 			restjson.Decode[ListTenantsInput], r.ListTenants, s.ListTenants, restjson.Encode[ListTenantsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyAudit", Kind: pipeline.Management, Method: "POST", Path: "/-/api/v1/audit/verify"},

@@ -96,6 +96,16 @@ type ListAuditEventsOutput struct {
 	Events []AuditEvent
 }
 
+// ListMessagesInput is a structure of the model.
+type ListMessagesInput struct {
+	To *string
+}
+
+// ListMessagesOutput is a structure of the model.
+type ListMessagesOutput struct {
+	Messages []PoolMessage
+}
+
 // ListTenantsInput is a structure of the model.
 type ListTenantsInput struct {
 	MaxResults *int32
@@ -106,6 +116,17 @@ type ListTenantsInput struct {
 type ListTenantsOutput struct {
 	NextToken *string
 	Tenants   []Tenant
+}
+
+// PoolMessage is a structure of the model.
+type PoolMessage struct {
+	Body       *string
+	Medium     *string
+	Subject    *string
+	Time       *time.Time
+	To         *string
+	UserPoolId *string
+	Username   *string
 }
 
 // Step is a structure of the model.

@@ -60,6 +60,13 @@ func (v *ListAuditEventsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListMessagesInput) Validate(c *constraint.Checker) {
+	if v.To != nil {
+		checkAddress(c, "to", *v.To)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListTenantsInput) Validate(c *constraint.Checker) {
 	if v.MaxResults != nil {
 		checkMaxResults(c, "maxResults", *v.MaxResults)
@@ -74,6 +81,12 @@ func (v *VerifyAuditInput) Validate(c *constraint.Checker) {
 	if v.Anchors != nil {
 		checkAnchorList(c, "anchors", v.Anchors)
 	}
+}
+
+func checkAddress(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 1, 2048)
 }
 
 func checkAnchor(c *constraint.Checker, at string, v string) {

@@ -30,7 +30,8 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	a.sweeping("keys", keys.Sweep)
 	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log})
 	a.background(tables.Run)
-	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL})
+	mail := cognitoidp.NewMailbox(a.db, a.keys)
+	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: mail})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.Operations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
-		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account).Operations(),
+		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail).Operations(),
 	}, nil
 }
 

@@ -1,5 +1,5 @@
-// Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding, and the
-// audit log of the whole server.
+// Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding, the audit
+// log of the whole server, and the messages that user pools leave on a server without mail.
 package bulkhead
 
 import (
@@ -26,12 +26,13 @@ type Service struct {
 	ids  *tenant.Language
 	log  *audit.Reader
 	main string
+	mail Mailbox
 }
 
 // New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
 // the audit log, since it is that of all accounts.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string) *Service {
-	return &Service{db, keys, ids, log, main}
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox) *Service {
+	return &Service{db, keys, ids, log, main, mail}
 }
 
 // Operations are the service's operations for the pipeline.

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
 // Message is a code or an invitation to a user. Its body is secret.
@@ -114,13 +115,12 @@ func dropOldest(rec *store.Records) error {
 	return err
 }
 
-// List returns the messages of the grant's account and region to an address ("" for all), the newest last. Who may call
-// it is for the caller to decide: the messages hold codes that sign users in.
-func (b *Mailbox) List(ctx context.Context, g authz.Grant, to string) ([]Message, error) {
+// List returns the messages of an account and region to an address ("" for all), the newest last. Who may call it is for
+// the caller to have authorized: the messages hold codes that sign users in.
+func (b *Mailbox) List(ctx context.Context, account, region, to string) ([]Message, error) {
 	var out []Message
-	account, _ := g.Home()
-	err := b.db.View(ctx, g, func(tx *store.Tx) error {
-		rec, err := tx.Home()
+	err := system.View(ctx, b.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err
 		}

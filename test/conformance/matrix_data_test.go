@@ -128,6 +128,7 @@ var dataRows = []row{
 	{op: "bulkhead.GetAuditAnchors", in: `{}`},
 	{op: "bulkhead.GetTenant", in: `{"Id":"$TENANT"}`},
 	{op: "bulkhead.ListAuditEvents", in: `{}`},
+	{op: "bulkhead.ListMessages", in: `{}`},
 	{op: "bulkhead.ListTenants", in: `{}`},
 	{op: "bulkhead.VerifyAudit", in: `{}`},
 }

@@ -1,8 +1,10 @@
 """Bulkhead's own API, signed with botocore's SigV4: the registry of tenants and the audit log."""
 
 import json
+import re
 import urllib.error
 import urllib.request
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -113,3 +115,25 @@ def test_audit_events_and_their_chain():
     status, answer = call("POST", "/-/api/v1/audit/verify", {"Anchors": anchors["Anchors"]})
     assert status == 200, answer
     assert call("GET", "/-/api/v1/audit/events", credentials=make_user()[1])[0] == 403
+
+
+def test_sign_up_by_mail():
+    """A sign-up from end to end: the code is in the server's own mailbox, for operators only."""
+    idp, name = client("cognito-idp"), unique("erin")
+    address = f"{name}@example.com"
+    pool = idp.create_user_pool(PoolName=unique("mail"), AutoVerifiedAttributes=["email"])["UserPool"]["Id"]
+    app = idp.create_user_pool_client(UserPoolId=pool, ClientName="c", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"])
+    app = app["UserPoolClient"]["ClientId"]
+    idp.sign_up(ClientId=app, Username=name, Password="Correct-Horse-9", UserAttributes=[{"Name": "email", "Value": address}])
+    _, key = make_user(allow("cognito-idp:*"))
+    status, answer = call("GET", f"/-/api/v1/messages?to={quote(address)}", credentials={**key, "SessionToken": None})
+    assert (status, answer["code"]) == (403, "AccessDeniedException"), answer
+    status, answer = call("GET", f"/-/api/v1/messages?to={quote(address)}")
+    assert status == 200 and len(answer["Messages"]) == 1, answer
+    message = answer["Messages"][0]
+    assert message["To"] == address and message["UserPoolId"] == pool
+    code = re.search(r"\b[0-9]{6}\b", message["Body"]).group()
+    idp.confirm_sign_up(ClientId=app, Username=name, ConfirmationCode=code)
+    got = idp.admin_get_user(UserPoolId=pool, Username=name)
+    assert got["UserStatus"] == "CONFIRMED"
+    assert {"Name": "email_verified", "Value": "true"} in got["UserAttributes"]
