@@ -63,7 +63,7 @@ var foundations = []struct {
 	{"internal/policy", nil, []string{"net/http", "os", "time/tzdata"}, "the engine and the prover share one language, which is pure"},
 	{"internal/kv", []string{"internal/keyorder"}, nil, "a backend knows bytes and no meaning"},
 	{"internal/keyring", nil, nil, "keys depend on nothing that could be made to leak them"},
-	{"internal/item", []string{"internal/fault", "internal/keyorder", "internal/protocol/jsoncodec"}, []string{"encoding/json", "reflect"},
+	{"internal/item", []string{"internal/fault", "internal/keyorder", "internal/protocol/constraint", "internal/protocol/jsoncodec"}, []string{"encoding/json", "reflect"},
 		"the semantics of tables are pure, and rows are coded in one pass"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
