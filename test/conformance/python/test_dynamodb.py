@@ -299,14 +299,16 @@ def test_the_guard_closes_it(mode):
         with refused("AccessDeniedException"):
             attempt()
     by_kind = dict(TableName=table, IndexName="by-kind", KeyConditionExpression="kind = :k", ExpressionAttributeValues={":k": s("all")})
+    answers = [acme.query(**by_kind)]  # an index leaves foreign rows out in either mode: to refuse would tell of them
     if mode == "deny":
         with refused("AccessDeniedException"):
             acme.scan(TableName=table)
-        with refused("AccessDeniedException"):
-            acme.query(**by_kind)
     else:
-        for answer in (acme.scan(TableName=table), acme.query(**by_kind)):
-            assert not [i for i in answer["Items"] if i["pk"]["S"].startswith("globex")], answer
+        answers.append(acme.scan(TableName=table))
+    for answer in answers:
+        pks = {i["pk"]["S"] for i in answer["Items"]}
+        assert pks >= {"acme", "acme#1", "PUBLIC#x"} and not {p for p in pks if p.startswith("globex")}, answer
+        assert answer["Count"] == answer["ScannedCount"] == len(answer["Items"]), answer
     # no tenant: the operator sees all
     assert len(ddb.scan(TableName=table)["Items"]) >= 4
 
