@@ -43,7 +43,8 @@ func serve(ctx context.Context, c app.Config) (err error) {
 	if err := c.Validate(); err != nil {
 		return usageError{err}
 	}
-	defer app.ReserveHeap()()
+	release := app.ReserveHeap()
+	defer release()
 	a, err := app.Open(ctx, c)
 	if err != nil {
 		return err
