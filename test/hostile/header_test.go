@@ -40,6 +40,9 @@ func TestHeaders(t *testing.T) {
 		"other region's scope": {func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), region, "eu-west-1", 1))
 		}, []string{"InvalidSignatureException"}},
+		"a region that is none": {func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/"+region+"/", "/zz/", 1))
+		}, []string{"Credential should be scoped to a valid region"}},
 		"other query": {func(r *http.Request) { r.URL.RawQuery = "a=b" }, []string{"InvalidSignatureException"}},
 		"other path":  {func(r *http.Request) { r.URL.Path = "/x" }, []string{"InvalidSignatureException"}},
 		"encoded body": {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },

@@ -1,6 +1,9 @@
 """Organizations through boto3: the organization of a server, accounts and how they are reached."""
 
+import json
+
 import pytest
+from botocore.exceptions import ClientError
 from support import account, allow, assume, client, eventually, make_role, make_user, operator, refused, unique
 
 org = client("organizations")
@@ -86,3 +89,42 @@ def test_errors():
     _, key = make_user(allow("iam:*"))
     with refused("AccessDeniedException", "is not authorized to perform: organizations:ListAccounts"):
         client("organizations", key).list_accounts()
+
+
+def test_the_other_account_sees_who_came():
+    """A request into another account is an event in both, joined by sharedEventID; the owner's shows no more than who came."""
+    made = make_account()
+    creds = assume(f"arn:aws:iam::{made}:role/OrganizationAccountAccessRole")
+    attribute = [{"AttributeKey": "EventName", "AttributeValue": "AssumeRole"}]
+
+    def events(trail):
+        pages = trail.get_paginator("lookup_events").paginate(LookupAttributes=attribute)
+        return [json.loads(e["CloudTrailEvent"]) for p in pages for e in p["Events"]]
+
+    (theirs,) = events(client("cloudtrail", creds))
+    who = theirs["userIdentity"]
+    assert who["type"] == "AWSAccount" and who["accountId"] == account() and "arn" not in who and "accessKeyId" not in who, who
+    assert theirs["recipientAccountId"] == made and [r["accountId"] for r in theirs["resources"]] == [made]
+    assert "policy" not in theirs["additionalEventData"] and not theirs["requestParameters"], theirs
+    (ours,) = [e for e in events(client("cloudtrail")) if e.get("sharedEventID") == theirs["sharedEventID"]]
+    assert ours["recipientAccountId"] == account() and ours["eventID"] != theirs["eventID"]
+
+
+def test_a_denial_across_accounts_tells_nothing():
+    """Whether another account's key exists shows neither in the refusal nor in the message that operators decode."""
+    made = make_account()
+    creds = assume(f"arn:aws:iam::{made}:role/OrganizationAccountAccessRole")
+    there = client("kms").create_key()["KeyMetadata"]["Arn"]
+    absent = there[:-4] + ("0000" if not there.endswith("0000") else "1111")
+    said = []
+    for arn in (there, absent):
+        with pytest.raises(ClientError) as e:
+            client("kms", creds).describe_key(KeyId=arn)
+        assert e.value.response["Error"]["Code"] == "AccessDeniedException"
+        text, encoded = e.value.response["Error"]["Message"].split(" Encoded authorization failure message: ")
+        assert "because the resource does not exist in this Region" in text and arn not in text
+        decoded = json.loads(client("sts", creds).decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
+        assert decoded["context"].pop("requestId")
+        said.append((text, decoded))
+    assert said[0] == said[1]
+    assert there not in json.dumps(said)
