@@ -12,6 +12,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/outside"
 )
 
 // The life of an outside issuer's keys.
@@ -68,23 +69,23 @@ func onCurve(key crypto.PublicKey, c elliptic.Curve) bool {
 }
 
 // key finds the key for a token: in process for an own issuer, else among the issuer's published ones.
-func (v *Verifier) key(ctx context.Context, issuer string, h *header) (crypto.PublicKey, *fault.Error) {
+func (v *Verifier) key(ctx context.Context, from Keys, h *header) (crypto.PublicKey, *fault.Error) {
 	if v.o.Own != nil {
-		if key, alg, own := v.o.Own(ctx, issuer, h.kid); own {
+		if key, alg, own := v.o.Own(ctx, from.Issuer, h.kid); own {
 			if key == nil || alg != string(h.alg) || !fits(key, h.alg) {
 				return nil, errNoKey(nil)
 			}
 			return key, nil
 		}
 	}
-	is := v.issuer(issuer)
-	keys, err := v.current(ctx, issuer, is, false)
+	is := v.issuer(from)
+	keys, err := v.current(ctx, from, is, false)
 	if err != nil {
 		return nil, err
 	}
 	key := pick(keys, h)
 	if key == nil { // perhaps the issuer has new keys
-		if keys, err = v.current(ctx, issuer, is, true); err != nil {
+		if keys, err = v.current(ctx, from, is, true); err != nil {
 			return nil, err
 		}
 		key = pick(keys, h)
@@ -122,7 +123,7 @@ func pick(keys []jose.JSONWebKey, h *header) crypto.PublicKey {
 	return found
 }
 
-func (v *Verifier) issuer(name string) *issuerKeys {
+func (v *Verifier) issuer(name Keys) *issuerKeys {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	is := v.issuers[name]
@@ -141,13 +142,13 @@ func (v *Verifier) issuer(name string) *issuerKeys {
 
 // current returns the keys of an issuer, fetched anew if they are old, or if fresh asks for it; a fetch follows another
 // one of the same issuer only after refreshWait, whatever the tokens say. Many callers share one fetch.
-func (v *Verifier) current(ctx context.Context, name string, is *issuerKeys, fresh bool) ([]jose.JSONWebKey, *fault.Error) {
+func (v *Verifier) current(ctx context.Context, from Keys, is *issuerKeys, fresh bool) ([]jose.JSONWebKey, *fault.Error) {
 	is.mu.Lock()
 	now := v.o.Now()
 	due := fresh || now.Sub(is.fetched) >= keysTTL || is.keys == nil
 	if due && is.fetching == nil && (is.tried.IsZero() || now.Sub(is.tried) >= refreshWait) {
 		is.tried, is.fetching = now, make(chan struct{})
-		go v.fetch(context.WithoutCancel(ctx), name, is)
+		go v.fetch(context.WithoutCancel(ctx), from, is)
 	}
 	wait := is.fetching
 	is.mu.Unlock()
@@ -167,10 +168,10 @@ func (v *Verifier) current(ctx context.Context, name string, is *issuerKeys, fre
 }
 
 // fetch runs on its own, so that a caller who leaves does not fail the others.
-func (v *Verifier) fetch(ctx context.Context, name string, is *issuerKeys) {
-	ctx, cancel := context.WithTimeout(ctx, 2*fetchTimeout)
+func (v *Verifier) fetch(ctx context.Context, from Keys, is *issuerKeys) {
+	ctx, cancel := context.WithTimeout(ctx, 2*outside.Timeout)
 	defer cancel()
-	keys, err := v.fetchKeys(ctx, name)
+	keys, err := v.fetchKeys(ctx, from)
 	is.mu.Lock()
 	defer is.mu.Unlock()
 	if is.err = err; err == nil {

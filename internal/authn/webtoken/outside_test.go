@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/outside"
 )
 
 // idp is an outside issuer whose answers a test sets.
@@ -184,7 +184,7 @@ func TestBadIssuers(t *testing.T) {
 		"garbage keys":  {jwks: text(`{"keys":[1,null,{},{"kty":"RSA"},{"kty":"oct","k":"AAAA","kid":"k1"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`)},
 		"weak key":      {jwks: text(`{"keys":[` + small + `]}`)},
 		"too many keys": {jwks: text(`{"keys":[` + strings.Repeat("{},", 200) + `{}]}`)},
-		"huge":          {jwks: text(`{"keys":[]` + strings.Repeat(" ", maxDocument) + `}`)},
+		"huge":          {jwks: text(`{"keys":[]` + strings.Repeat(" ", outside.MaxDocument) + `}`)},
 		"not found":     {jwks: http.NotFound},
 		"redirect": {jwks: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusFound)
@@ -201,7 +201,7 @@ func TestBadIssuers(t *testing.T) {
 			if err := p.verify(t, p.token(t, rsaKey, "k1")); !fault.Is(err, comms) {
 				t.Fatal(err)
 			}
-			if n := p.hits.Load(); n > 2+maxRedirects {
+			if n := p.hits.Load(); n > 2+outside.MaxRedirects {
 				t.Fatalf("%d requests", n)
 			}
 		})
@@ -240,9 +240,6 @@ func TestSlowIssuer(t *testing.T) {
 	if err := <-done; !fault.Is(err, comms) {
 		t.Fatal(err)
 	}
-	if p.v.http.Timeout != fetchTimeout {
-		t.Fatal("no time-out")
-	}
 }
 
 func TestPrivateAddressRefused(t *testing.T) {
@@ -253,31 +250,6 @@ func TestPrivateAddressRefused(t *testing.T) {
 	}
 	if p.hits.Load() != 0 {
 		t.Fatal("connected")
-	}
-	for s, want := range map[string]bool{
-		"8.8.8.8": true, "2606:4700::1111": true, "127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false,
-		"192.168.1.1": false, "169.254.169.254": false, "0.0.0.0": false, "100.64.0.1": false, "224.0.0.1": false,
-		"255.255.255.255": false, "::1": false, "::": false, "fe80::1": false, "fd00:ec2::254": false, "ff02::1": false,
-		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "64:ff9b::a9fe:a9fe": false, "::127.0.0.1": false,
-		"2002:7f00:1::": false, "198.18.0.1": false, "240.0.0.1": false, "::ffff:8.8.8.8": true, "fe80::1%eth0": false,
-	} {
-		if got := public(netip.MustParseAddr(s)); got != want {
-			t.Errorf("%s: %v", s, got)
-		}
-	}
-}
-
-func TestHTTPNeedsConsent(t *testing.T) {
-	t.Parallel()
-	v := New(Options{})
-	for _, u := range []string{"http://h", "ftp://h", "https://", "https://u:p@h", "https://h?x", "https://h#x", "https:h", "//h", ""} {
-		if v.checkURL(u, false) == nil {
-			t.Errorf("%q accepted", u)
-		}
-	}
-	v = New(Options{AllowHTTP: true})
-	if err := v.checkURL("http://h/pool", false); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/outside"
 )
 
 // MaxToken is STS's limit of WebIdentityToken, in bytes.
@@ -57,10 +57,10 @@ type Options struct {
 // Verifier verifies ID tokens. It is safe for concurrent use.
 type Verifier struct {
 	o    Options
-	http *http.Client
+	http *outside.Client
 
 	mu      sync.Mutex
-	issuers map[string]*issuerKeys
+	issuers map[Keys]*issuerKeys
 
 	cacheMu sync.RWMutex
 	cache   map[[32]byte]*verified
@@ -85,8 +85,8 @@ func New(o Options) *Verifier {
 		o.CacheSize = 4096
 	}
 	return &Verifier{
-		o: o, http: client(&o),
-		issuers: make(map[string]*issuerKeys), cache: make(map[[32]byte]*verified),
+		o: o, http: outside.New(outside.Options{AllowPrivate: o.AllowPrivate, AllowHTTP: o.AllowHTTP, TLS: o.TLS}),
+		issuers: make(map[Keys]*issuerKeys), cache: make(map[[32]byte]*verified),
 	}
 }
 
@@ -172,7 +172,7 @@ func has(raw map[string]json.RawMessage, name string) bool {
 // client ids of the provider). The faults are STS's modeled ones: InvalidIdentityTokenException, ExpiredTokenException
 // and IDPCommunicationErrorException.
 func (v *Verifier) Verify(ctx context.Context, token, issuer string, audiences []string) (*Claims, error) {
-	c, err := v.verify(ctx, token, issuer)
+	c, err := v.verify(ctx, token, Keys{Issuer: issuer})
 	if err == nil {
 		err = v.check(c, audiences)
 	}
@@ -182,8 +182,21 @@ func (v *Verifier) Verify(ctx context.Context, token, issuer string, audiences [
 	return c, nil
 }
 
+// VerifySigned checks the signature, the issuer and the time of a token. Whom the token is for is left to the caller to
+// check. The faults are those of Verify.
+func (v *Verifier) VerifySigned(ctx context.Context, token string, from Keys) (*Claims, error) {
+	c, err := v.verify(ctx, token, from)
+	if err == nil {
+		err = v.checkTime(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 // verify checks the signature, or finds that it did so before with the key that the issuer still has.
-func (v *Verifier) verify(ctx context.Context, token, issuer string) (*Claims, *fault.Error) {
+func (v *Verifier) verify(ctx context.Context, token string, from Keys) (*Claims, *fault.Error) {
 	if len(token) > MaxToken {
 		return nil, invalidToken(notJWT)
 	}
@@ -191,8 +204,8 @@ func (v *Verifier) verify(ctx context.Context, token, issuer string) (*Claims, *
 	v.cacheMu.RLock()
 	known := v.cache[sum]
 	v.cacheMu.RUnlock()
-	if known != nil && known.claims.Issuer == issuer && v.o.Now().Before(known.claims.Expiry) {
-		key, err := v.key(ctx, issuer, known.header)
+	if known != nil && known.claims.Issuer == from.Issuer && v.o.Now().Before(known.claims.Expiry) {
+		key, err := v.key(ctx, from, known.header)
 		if err != nil {
 			return nil, err
 		}
@@ -208,13 +221,13 @@ func (v *Verifier) verify(ctx context.Context, token, issuer string) (*Claims, *
 	if err != nil {
 		return nil, err
 	}
-	if c.Issuer != issuer {
+	if c.Issuer != from.Issuer {
 		return nil, invalidToken("The issuer of the token is not that of the identity provider")
 	}
 	if err := v.checkTime(c); err != nil { // before any fetch: an old token costs nobody a request
 		return nil, err
 	}
-	key, err := v.key(ctx, issuer, h)
+	key, err := v.key(ctx, from, h)
 	if err != nil {
 		return nil, err
 	}

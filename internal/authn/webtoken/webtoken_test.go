@@ -361,7 +361,7 @@ func TestCacheIsBounded(t *testing.T) {
 		v.keep([32]byte{byte(i)}, &verified{})
 	}
 	for i := range maxIssuers + 5 {
-		v.issuer(fmt.Sprint(i))
+		v.issuer(Keys{Issuer: fmt.Sprint(i)})
 	}
 	if len(v.cache) != 4 || len(v.issuers) != maxIssuers {
 		t.Fatal(len(v.cache), len(v.issuers))
