@@ -18,10 +18,10 @@ type Cache[K comparable, V any] struct {
 }
 
 type entry[K comparable, V any] struct {
-	key     K
-	account string
-	epoch   uint64
-	value   V
+	key   K
+	of    epochKey
+	epoch uint64
+	value V
 }
 
 // NewCache returns a cache of at most size facts of a service.
@@ -31,15 +31,25 @@ func NewCache[K comparable, V any](db *DB, service string, size int) *Cache[K, V
 
 // Get returns the fact at key of the account, from load if it is not cached or may have changed. Errors are not kept.
 func (c *Cache[K, V]) Get(account string, key K, load func() (V, error)) (V, error) {
-	epoch, sure := c.db.epochs.now(epochKey{c.service, account})
+	return c.get(epochKey{service: c.service, account: account}, key, load)
+}
+
+// GetIn is Get for a fact about one resource of the account. It is dropped by Records.ChangedIn of that resource, and by
+// Changed.
+func (c *Cache[K, V]) GetIn(account, resource string, key K, load func() (V, error)) (V, error) {
+	return c.get(partKey(c.service, account, resource), key, load)
+}
+
+func (c *Cache[K, V]) get(of epochKey, key K, load func() (V, error)) (V, error) {
+	epoch, sure := c.db.epochs.now(of)
 	if sure {
-		if v, ok := c.lookup(key, account, epoch); ok {
+		if v, ok := c.lookup(key, of, epoch); ok {
 			return v, nil
 		}
 	}
 	v, err := load()
 	if err == nil && sure {
-		c.keep(&entry[K, V]{key, account, epoch, v})
+		c.keep(&entry[K, V]{key, of, epoch, v})
 	}
 	return v, err
 }
@@ -54,10 +64,10 @@ type Held[V any] struct {
 
 // Held returns the fact at key of the account if it is cached. Ask before a transaction, and Held.In at its end.
 func (c *Cache[K, V]) Held(account string, key K) (h Held[V]) {
-	h.key = epochKey{c.service, account}
+	h.key = epochKey{service: c.service, account: account}
 	var sure bool
 	if h.epoch, sure = c.db.epochs.now(h.key); sure {
-		h.Value, h.ok = c.lookup(key, account, h.epoch)
+		h.Value, h.ok = c.lookup(key, h.key, h.epoch)
 	}
 	return h
 }
@@ -72,7 +82,7 @@ func (h *Held[V]) OK() bool { return h.ok }
 // the fact holds had been committed, durably, before the transaction began. False where other nodes write.
 func (h *Held[V]) In(tx *Tx) bool { return h.ok && tx.epochs.unchanged(h.key, h.epoch) }
 
-func (c *Cache[K, V]) lookup(key K, account string, epoch uint64) (v V, ok bool) {
+func (c *Cache[K, V]) lookup(key K, of epochKey, epoch uint64) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el := c.entries[key]
@@ -80,7 +90,7 @@ func (c *Cache[K, V]) lookup(key K, account string, epoch uint64) (v V, ok bool)
 		return v, false
 	}
 	e := el.Value.(*entry[K, V])
-	if e.account != account || e.epoch != epoch {
+	if e.of != of || e.epoch != epoch {
 		return v, false
 	}
 	c.recent.MoveToFront(el)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +21,48 @@ const (
 	epochTrust = 900 * time.Millisecond
 )
 
-type epochKey struct{ service, account string }
+// epochKey names cached facts: those of a service in an account, or a part of them.
+type epochKey struct {
+	service, account string
+	// part is 0 for all of them, else the number of a part.
+	part uint16
+}
+
+// parts bounds what is remembered, and polled on a shared store, for each service and account: a change in one of many
+// resources drops what is cached of it and of one in parts of the others.
+const parts = 256
+
+// partKey is the key of the facts about one resource.
+func partKey(service, account, resource string) epochKey {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(resource)) // never fails (hash.Hash)
+	return epochKey{service, account, uint16(h.Sum32()%parts) + 1}
+}
+
+// whole is the key of all facts of the service and account.
+func (k epochKey) whole() epochKey { return epochKey{service: k.service, account: k.account} }
+
+// mark is where other nodes look for changes.
+func (k epochKey) mark() []byte {
+	at := K(k.service, k.account)
+	if k.part != 0 {
+		at = K(k.service, k.account, strconv.Itoa(int(k.part)))
+	}
+	return append([]byte{spaceEpochs}, at...)
+}
+
+// epochKeyOf reads a key that mark made.
+func epochKeyOf(b []byte) (epochKey, bool) {
+	words := Key(b[1:]).Parts()
+	if len(words) == 2 {
+		return epochKey{service: words[0], account: words[1]}, true
+	}
+	if len(words) != 3 {
+		return epochKey{}, false
+	}
+	n, err := strconv.ParseUint(words[2], 10, 16)
+	return epochKey{words[0], words[1], uint16(n)}, err == nil
+}
 
 // epochs counts the changes to facts that are cached, for each service and account.
 type epochs struct {
@@ -68,10 +111,18 @@ func (e *epochs) now(k epochKey) (uint64, bool) {
 	}
 	// What nothing was changed in has no count: account ids come with requests that nobody has authenticated yet, so a
 	// question must not cost memory.
-	if c, ok := e.counts.Load(k); ok {
-		return c.(*epochCount).epoch.Load(), true
+	n := e.epochOf(k)
+	if k.part != 0 {
+		n += e.epochOf(k.whole()) // neither ever falls, so that the sum tells of a change in either
 	}
-	return 0, true
+	return n, true
+}
+
+func (e *epochs) epochOf(k epochKey) uint64 {
+	if c, ok := e.counts.Load(k); ok {
+		return c.(*epochCount).epoch.Load()
+	}
+	return 0
 }
 
 // bump drops what this node has cached of the keys.
@@ -105,12 +156,24 @@ func (e *epochs) unchanged(k epochKey, epoch uint64) bool {
 	if e.stop != nil {
 		return false
 	}
+	n, settled := e.settled(k)
+	if k.part != 0 && settled {
+		var all uint64
+		all, settled = e.settled(k.whole())
+		n += all
+	}
+	return settled && n == epoch
+}
+
+// settled returns the epoch, false while a change is coming. The order matters: a change that is no longer coming has made
+// its epoch before it said so.
+func (e *epochs) settled(k epochKey) (epoch uint64, ok bool) {
 	c, ok := e.counts.Load(k)
 	if !ok {
-		return epoch == 0
+		return 0, true
 	}
-	// The order matters: a change that is no longer coming has made its epoch before it said so.
-	return c.(*epochCount).coming.Load() == 0 && c.(*epochCount).epoch.Load() == epoch
+	coming := c.(*epochCount).coming.Load()
+	return c.(*epochCount).epoch.Load(), coming == 0
 }
 
 // mark writes, in the transaction of the change, what other nodes look for: a random stamp, so that no read is needed.
@@ -121,7 +184,7 @@ func (e *epochs) mark(w kv.Tx, keys []epochKey) error {
 	for _, k := range keys {
 		var stamp [8]byte
 		rand.Read(stamp[:])
-		if err := w.Set(append([]byte{spaceEpochs}, K(k.service, k.account)...), stamp[:]); err != nil {
+		if err := w.Set(k.mark(), stamp[:]); err != nil {
 			return err
 		}
 	}
@@ -152,8 +215,8 @@ func (e *epochs) poll(ctx context.Context) {
 			stamp := binary.BigEndian.Uint64(append(make([]byte, 0, 8), v...))
 			if old, ok := e.seen[string(k)]; !ok || old != stamp {
 				e.seen[string(k)] = stamp
-				if parts := Key(k[1:]).Parts(); len(parts) == 2 {
-					e.bump([]epochKey{{parts[0], parts[1]}})
+				if changed, ok := epochKeyOf(k); ok {
+					e.bump([]epochKey{changed})
 				}
 			}
 			return true

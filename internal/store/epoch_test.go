@@ -29,10 +29,76 @@ func TestLookUpsCostNoMemory(t *testing.T) {
 	if len(cache.entries) != 10 {
 		t.Errorf("the cache holds %d entries, not 10", len(cache.entries))
 	}
-	first := epochKey{"iam", "000000000099"}
+	first := epochKey{service: "iam", account: "000000000099"}
 	db.epochs.bump([]epochKey{first})
 	v, err := cache.Get(first.account, first.account, func() (int, error) { return -1, nil })
 	if err != nil || v != -1 {
 		t.Errorf("after the first change the cache answers %d, %v", v, err)
+	}
+}
+
+// Where an account has very many pools, changing one must not drop what is cached of the others; a change of the account
+// drops all.
+func TestChangesInOneResource(t *testing.T) {
+	t.Parallel()
+	backend := memkv.New()
+	t.Cleanup(func() { _ = backend.Close() })
+	db := New(backend)
+	t.Cleanup(db.Close)
+	cache := NewCache[string, int](db, "cognito-idp", 1000)
+	const account = "000000000000"
+	loads := 0
+	get := func(resource string) {
+		t.Helper()
+		if _, err := cache.GetIn(account, resource, resource, func() (int, error) { loads++; return 0, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change := func(f func(*Records)) {
+		t.Helper()
+		err := db.SystemUpdate(t.Context(), "cognito-idp", func(tx *Tx) error {
+			rec, err := tx.Records(account, "us-east-1")
+			if err == nil {
+				f(rec)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func() int {
+		loads = 0
+		for i := range 100 {
+			get(fmt.Sprint("pool-", i))
+		}
+		return loads
+	}
+	if n := all(); n != 100 {
+		t.Fatalf("the empty cache loads %d of 100", n)
+	}
+	change(func(r *Records) { r.ChangedIn("pool-7") })
+	loads = 0
+	if get("pool-7"); loads != 1 {
+		t.Error("a changed resource is answered from the cache")
+	}
+	if n := all(); n > 5 {
+		t.Errorf("a change in one resource drops %d others", n)
+	}
+	change(func(r *Records) { r.Changed() })
+	if n := all(); n != 100 {
+		t.Errorf("a change in the account drops %d of 100", n)
+	}
+}
+
+func TestEpochKeysOnSharedStores(t *testing.T) {
+	t.Parallel()
+	for _, k := range []epochKey{{service: "iam", account: "000000000001"}, partKey("cognito-idp", "000000000001", "us-east-1_x")} {
+		if got, ok := epochKeyOf(k.mark()); !ok || got != k {
+			t.Errorf("%+v is read back as %+v, %t", k, got, ok)
+		}
+	}
+	if _, ok := epochKeyOf(append([]byte{spaceEpochs}, K("iam")...)); ok {
+		t.Error("a key of one part is read")
 	}
 }

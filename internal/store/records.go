@@ -56,8 +56,15 @@ func (r *Records) Scan(prefix, after Key, yield func(k Key, value []byte) bool) 
 
 // Changed says that facts which other parts of the server cache have changed: when the transaction commits, caches of
 // the service and account drop what they hold, here at once and on other nodes within a second.
-func (r *Records) Changed() {
-	k := epochKey{r.tx.access.service(), r.account}
+func (r *Records) Changed() { r.changed(epochKey{service: r.tx.access.service(), account: r.account}) }
+
+// ChangedIn is Changed for the facts about one resource, as caches name it in GetIn: what is cached of others in the
+// account stays. Where there may be a hundred thousand of them, a change in one must not cost the rest.
+func (r *Records) ChangedIn(resource string) {
+	r.changed(partKey(r.tx.access.service(), r.account, resource))
+}
+
+func (r *Records) changed(k epochKey) {
 	for _, c := range r.tx.changed {
 		if c == k {
 			return

@@ -296,7 +296,7 @@ func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		if in.ClientName != nil {
 			app.Name = *in.ClientName
 		}
-		rec.Changed()
+		rec.ChangedIn(c.pool.ID)
 		return store.Save(rec, k, app)
 	})
 	if err != nil {
@@ -331,7 +331,7 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 		} else if !found {
 			return clientNotFound(id)
 		}
-		rec.Changed()
+		rec.ChangedIn(c.pool.ID)
 		return errors.Join(rec.Delete(k), dir.Delete(store.K("client", id)))
 	})
 	if err != nil {

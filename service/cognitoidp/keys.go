@@ -15,6 +15,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
 // signingKeyBits is the size of the RSA keys that Cognito signs with.
@@ -26,15 +28,84 @@ const (
 	keyOfAccess
 )
 
-// makeKeys makes the two signing keys of a new pool at once.
-func (s *Service) makeKeys(p *pool) error {
+// keyed returns the pool with its signing keys if it has any: those that another request has just made are not yet in what
+// this one was given, and a token signed with them must not be refused.
+func (s *Service) keyed(ctx context.Context, p *pool) (*pool, error) {
+	if p.hasKeys() {
+		return p, nil
+	}
+	var now *pool
+	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(p.Account, p.Region)
+		if err != nil {
+			return err
+		}
+		now, err = store.Load[pool](rec, poolKey(p.ID))
+		return err
+	})
+	if err == nil && now == nil {
+		err = poolNotFound(p.ID)
+	}
+	return now, err
+}
+
+func (p *pool) hasKeys() bool { return p.Keys[keyOfID].KID != "" && p.Keys[keyOfAccess].KID != "" }
+
+// withKeys returns the pool with its signing keys, which it makes at the first need: the first sign-in, or the first time
+// that somebody asks for them. Two keys cost a processor some 150 ms, and of a hundred thousand pools many are never
+// signed in to. It needs no grant, for whoever may read the public keys may not write.
+func (s *Service) withKeys(ctx context.Context, p *pool) (*pool, error) {
+	p, err := s.keyed(ctx, p)
+	if err != nil || p.hasKeys() {
+		return p, err
+	}
+	made, err, _ := s.making.Do(p.ID, func() (any, error) {
+		ctx := context.WithoutCancel(ctx) // others wait for it too
+		return s.makeKeys(ctx, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made.(*pool), nil
+}
+
+// makeKeys makes the two signing keys of a pool, one pool at a time, and keeps them unless another node was faster.
+func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
+	s.oneMakes.Lock()
+	defer s.oneMakes.Unlock()
+	var keys [len(p.Keys)]signingKey
 	var errs [len(p.Keys)]error
 	var wg sync.WaitGroup
-	for i := range p.Keys {
-		wg.Go(func() { p.Keys[i], errs[i] = s.makeKey(p) })
+	for i := range keys {
+		wg.Go(func() { keys[i], errs[i] = s.makeKey(p) })
 	}
 	wg.Wait()
-	return internal(errors.Join(errs[:]...), "make signing keys")
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fault.Wrap(err, "make signing keys")
+	}
+	var now *pool
+	err := system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(p.Account, p.Region)
+		if err != nil {
+			return err
+		}
+		if now, err = store.Load[pool](rec, poolKey(p.ID)); err != nil {
+			return err
+		}
+		if now == nil {
+			return poolNotFound(p.ID)
+		}
+		if now.hasKeys() {
+			return nil
+		}
+		now.Keys = keys
+		rec.ChangedIn(p.ID)
+		return store.Save(rec, poolKey(p.ID), now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return now, nil
 }
 
 func (s *Service) makeKey(p *pool) (signingKey, error) {
@@ -71,41 +142,49 @@ func (k *signingKey) public() (*rsa.PublicKey, error) {
 
 // signers keeps keys that were opened, both halves. A key id names one key for ever, so entries never go stale.
 type signers struct {
-	mu      sync.RWMutex
-	private map[string]*rsa.PrivateKey
-	public  map[string]*rsa.PublicKey
+	private opened[rsa.PrivateKey]
+	public  opened[rsa.PublicKey]
 }
 
+// maxSigners bounds a generation of opened keys, some 5 kB each. Opening one costs a tenth of a signature.
 const maxSigners = 8192
 
-func newSigners() *signers {
-	return &signers{private: map[string]*rsa.PrivateKey{}, public: map[string]*rsa.PublicKey{}}
+// opened keeps the keys used last, in two generations: when the young one is full it becomes the old one, whose keys go
+// unless they are used again.
+type opened[K any] struct {
+	mu         sync.RWMutex
+	young, old map[string]*K
 }
 
-func cached[K any](s *signers, m map[string]*K, kid string, load func() (*K, error)) (*K, error) {
-	s.mu.RLock()
-	k, ok := m[kid]
-	s.mu.RUnlock()
+func (o *opened[K]) get(kid string, load func() (*K, error)) (*K, error) {
+	o.mu.RLock()
+	k, ok := o.young[kid]
+	if !ok {
+		k = o.old[kid]
+	}
+	o.mu.RUnlock()
 	if ok {
 		return k, nil
 	}
-	k, err := load()
-	if err != nil {
-		return nil, err
+	if k == nil {
+		var err error
+		if k, err = load(); err != nil {
+			return nil, err
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(m) >= maxSigners {
-		clear(m)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.young == nil || len(o.young) >= maxSigners {
+		o.young, o.old = map[string]*K{}, o.young
 	}
-	m[kid] = k
+	o.young[kid] = k
 	return k, nil
 }
 
 // signer returns a private key of the pool.
 func (s *Service) signer(p *pool, which int) (*rsa.PrivateKey, error) {
 	k := &p.Keys[which]
-	return cached(s.signers, s.signers.private, k.KID, func() (*rsa.PrivateKey, error) {
+	return s.signers.private.get(k.KID, func() (*rsa.PrivateKey, error) {
 		der, err := s.keys.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a signing key")
@@ -126,7 +205,7 @@ func (s *Service) signer(p *pool, which int) (*rsa.PrivateKey, error) {
 // verifier returns a public key of the pool.
 func (s *Service) verifier(p *pool, which int) (*rsa.PublicKey, error) {
 	k := &p.Keys[which]
-	return cached(s.signers, s.signers.public, k.KID, k.public)
+	return s.signers.public.get(k.KID, k.public)
 }
 
 // ProviderName is a pool as identity pools and role trust name it: cognito-idp.<region>.amazonaws.com/<pool>.
@@ -168,6 +247,9 @@ func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.Publ
 	}
 	if p == nil {
 		return nil, "", s.issuerURL != "" && strings.HasPrefix(issuer, s.issuerURL+"/")
+	}
+	if p, err = s.keyed(ctx, p); err != nil || !p.hasKeys() {
+		return nil, "", true
 	}
 	for which := range p.Keys {
 		if p.Keys[which].KID != kid {

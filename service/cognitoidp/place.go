@@ -46,7 +46,7 @@ func (s *Service) factsOf(ctx context.Context, id string) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.pools.Get(at.Account, id, func() (*pool, error) {
+	p, err := s.pools.GetIn(at.Account, id, id, func() (*pool, error) {
 		var p *pool
 		err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
 			rec, err := tx.Records(at.Account, at.Region)
@@ -136,7 +136,7 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 
 // client returns an app client of the pool.
 func (c *scoped) client(id string) (*client, error) {
-	app, err := c.clients.Get(c.pool.Account, id, func() (app *client, err error) {
+	app, err := c.clients.GetIn(c.pool.Account, c.pool.ID, id, func() (app *client, err error) {
 		err = c.view(func(rec *store.Records) error {
 			if app, err = store.Load[client](rec, clientKey(c.pool.ID, id)); err == nil && app == nil {
 				err = clientNotFound(id)

@@ -74,9 +74,6 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if err := s.makeKeys(p); err != nil {
-		return nil, err
-	}
 	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
@@ -92,7 +89,7 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if err := store.Save(dir, store.K("pool", p.ID), &place{p.Account, p.Region, p.ID}); err != nil {
 			return err
 		}
-		rec.Changed()
+		// nothing is cached of a pool that was not there
 		return store.Save(rec, poolKey(p.ID), p)
 	})
 	if err != nil {
@@ -248,7 +245,7 @@ func (c *scoped) changePool(fn func(*pool) error) error {
 			return err
 		}
 		p.Modified = c.call.Now
-		rec.Changed()
+		rec.ChangedIn(p.ID)
 		return store.Save(rec, poolKey(p.ID), p)
 	})
 }
@@ -372,7 +369,7 @@ func deletePool(rec, dir *store.Records, id string) error {
 	if err := store.Save(rec, goneKey(id), &ref{}); err != nil {
 		return err
 	}
-	rec.Changed()
+	rec.ChangedIn(id)
 	return errors.Join(rec.Delete(poolKey(id)), dir.Delete(store.K("pool", id)))
 }
 

@@ -54,7 +54,7 @@ type pool struct {
 	CaseSensitive             bool
 	// HasUsernameConfig is true when case was decided by the caller.
 	HasUsernameConfig bool
-	// Keys sign ID tokens and access tokens, in this order.
+	// Keys sign ID tokens and access tokens, in this order. They are made when they are first needed (withKeys).
 	Keys [2]signingKey
 }
 

@@ -18,6 +18,9 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -50,7 +53,9 @@ type Service struct {
 	places    *store.Cache[string, place]
 	pools     *store.Cache[string, *pool]
 	clients   *store.Cache[string, *client]
-	signers   *signers
+	signers   signers
+	making    singleflight.Group
+	oneMakes  sync.Mutex
 	newKey    func() (*rsa.PrivateKey, error)
 	work      *gate
 }
@@ -72,7 +77,6 @@ func New(c Config) (*Service, error) {
 		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
 		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
-		signers: newSigners(),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
 		work:    newGate(runtime.GOMAXPROCS(0)),
 	}

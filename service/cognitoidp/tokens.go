@@ -167,7 +167,11 @@ func (c *scoped) issue(app *client, u *user, in signIn, m membership, refresh bo
 }
 
 func (c *scoped) sign(which int, claims map[string]any) (string, error) {
-	key, err := c.signer(c.pool, which)
+	p, err := c.withKeys(c.ctx, c.pool)
+	if err != nil {
+		return "", err
+	}
+	key, err := c.signer(p, which)
 	if err != nil {
 		return "", err
 	}
@@ -175,7 +179,7 @@ func (c *scoped) sign(which int, claims map[string]any) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode claims")
 	}
-	token, err := jose.Sign(key, c.pool.Keys[which].KID, text)
+	token, err := jose.Sign(key, p.Keys[which].KID, text)
 	return token, internal(err, "sign a token")
 }
 
@@ -241,7 +245,13 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if err != nil {
 		return nil, nil, err
 	}
-	if p == nil || s.issuer(p) != c.Issuer || t.KID != p.Keys[keyOfAccess].KID {
+	if p == nil || s.issuer(p) != c.Issuer {
+		return nil, nil, badAccessToken()
+	}
+	if p, err = s.keyed(ctx, p); err != nil {
+		return nil, nil, err
+	}
+	if !p.hasKeys() || t.KID != p.Keys[keyOfAccess].KID {
 		return nil, nil, badAccessToken()
 	}
 	key, err := s.verifier(p, keyOfAccess)

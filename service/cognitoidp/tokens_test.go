@@ -343,6 +343,9 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p, err = w.s.withKeys(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 	name := "cognito-idp.us-east-1.amazonaws.com/" + w.pool
 	kid := p.Keys[keyOfID].KID
 	for issuer, ok := range map[string]bool{

@@ -27,7 +27,11 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-func (s *Service) keySet(p *pool) (any, error) {
+func (s *Service) keySet(ctx context.Context, p *pool) (any, error) {
+	p, err := s.withKeys(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	var set jose.Set
 	for i := range p.Keys {
 		pub, err := s.verifier(p, i)
@@ -39,7 +43,7 @@ func (s *Service) keySet(p *pool) (any, error) {
 	return set, nil
 }
 
-func (s *Service) metadata(p *pool) (any, error) {
+func (s *Service) metadata(_ context.Context, p *pool) (any, error) {
 	iss := s.issuer(p)
 	return discovery{
 		SigningAlgs: []string{jose.RS256}, Issuer: iss, JWKS: iss + "/.well-known/jwks.json",
@@ -48,7 +52,7 @@ func (s *Service) metadata(p *pool) (any, error) {
 }
 
 // public serves a document about a pool. Browsers of every origin may read it: it holds nothing secret.
-func (s *Service) public(document func(*pool) (any, error)) http.HandlerFunc {
+func (s *Service) public(document func(context.Context, *pool) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, body := s.document(r.Context(), r.PathValue("pool"), document)
 		h := w.Header()
@@ -65,7 +69,7 @@ func (s *Service) public(document func(*pool) (any, error)) http.HandlerFunc {
 	}
 }
 
-func (s *Service) document(ctx context.Context, id string, document func(*pool) (any, error)) (int, []byte) {
+func (s *Service) document(ctx context.Context, id string, document func(context.Context, *pool) (any, error)) (int, []byte) {
 	p, err := s.factsOf(ctx, id)
 	if err == nil && p == nil {
 		return http.StatusNotFound, []byte(`{"message":"User pool does not exist."}`)
@@ -73,7 +77,7 @@ func (s *Service) document(ctx context.Context, id string, document func(*pool) 
 	var body []byte
 	if err == nil {
 		var v any
-		if v, err = document(p); err == nil {
+		if v, err = document(ctx, p); err == nil {
 			body, err = json.Marshal(v)
 		}
 	}
