@@ -171,7 +171,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 		if !opt.Value(in.Permanent) {
 			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
 		}
-		return c.passed(rec, u.Sub)
+		return c.forget(rec, u.Sub)
 	})
 	if err != nil {
 		return nil, err

@@ -74,8 +74,8 @@ func (c *scoped) failed(rec *store.Records, who string) error {
 	return c.expire(rec, spentGuess, who, g.Until.Add(quiet))
 }
 
-// passed forgets the failures of a user who signed in.
-func (c *scoped) passed(rec *store.Records, who string) error {
+// forget forgets the failures of a user who signed in.
+func (c *scoped) forget(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)
 	if _, found, err := rec.Get(k); err != nil || !found {
 		return err

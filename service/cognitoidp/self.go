@@ -94,7 +94,7 @@ func (b *bearer) replacePassword(known *user, ok bool, verifier []byte) error {
 			return b.failed(rec, u.Sub)
 		}
 		u.Verifier = verifier
-		return b.passed(rec, u.Sub)
+		return b.forget(rec, u.Sub)
 	})
 	if err == nil {
 		err = refused

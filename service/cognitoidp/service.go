@@ -58,6 +58,7 @@ type Service struct {
 	oneMakes  sync.Mutex
 	newKey    func() (*rsa.PrivateKey, error)
 	work      *gate
+	engine    *engine
 }
 
 // Sizes of caches, in entries: some 2 kB each for pools.
@@ -79,6 +80,7 @@ func New(c Config) (*Service, error) {
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
 		work:    newGate(runtime.GOMAXPROCS(0)),
+		engine:  newEngine(),
 	}
 	if s.deliver == nil {
 		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}

@@ -5,61 +5,57 @@ import (
 	"encoding/json"
 	"time"
 
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/store"
 )
 
-// Kinds of sessions: what the next step of a sign-in is.
-const (
-	sessionSRP         = "srp"
-	sessionNewPassword = "new-password"
-)
-
-// session is a sign-in between two steps. It is held by the client, sealed: for its pool, app client and kind, for a few
-// minutes, and for one answer.
+// session is a sign-in between two steps. It is held by the client, sealed: for its pool, app client, channel and
+// challenge, for a few minutes, and for one answer.
 type session struct {
 	ID      string
-	Sub     string // empty for a name that is nobody's
-	Name    string // as the challenge called the user
-	Who     string // whose guesses count
 	Expires time.Time
-	// Epoch is the user's, so that signing out ends sessions too.
-	Epoch uint32
-	// State is SRP's, or for a new password the mark of the temporary one.
+	passage
+	// State is what the challenge's responder needs, e.g. SRP's.
 	State []byte
 }
 
 const defaultSessionMinutes = 3
 
-func (c *scoped) newSession(app *client, t *candidate, name string, state []byte) *session {
-	minutes := app.SessionMinutes
+func (a *attempt) newSession(p passage, state []byte) *session {
+	minutes := a.app.SessionMinutes
 	if minutes == 0 {
 		minutes = defaultSessionMinutes
 	}
-	s := &session{
-		ID: newUUID(), Name: name, Who: t.who, State: state, Expires: c.call.Now.Add(time.Duration(minutes) * time.Minute),
+	return &session{
+		ID: newUUID(), Expires: a.call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,
 	}
-	if t.user != nil {
-		s.Sub, s.Epoch = t.user.Sub, t.user.Epoch
-	}
-	return s
 }
 
-func sessionBinding(app *client, kind string) []byte { return []byte(kind + "/" + app.ID) }
+// sessionBinding keeps a session to its challenge and app client, and those of the sign-in pages, which pass fewer checks,
+// away from the API. The API's two channels share theirs: what an administrator's server began a user's client may end.
+func (a *attempt) sessionBinding(kind string) []byte {
+	if a.channel == channelLogin {
+		kind = "login/" + kind
+	}
+	return []byte(kind + "/" + a.app.ID)
+}
 
 // sealSession returns the session as bytes for the client to hold.
-func (c *scoped) sealSession(app *client, kind string, s *session) ([]byte, error) {
+func (a *attempt) sealSession(kind string, s *session) ([]byte, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a session")
 	}
-	sealed, err := c.keys.Seal(keyring.AuthSession, c.pool.scope(), text, sessionBinding(app, kind))
+	sealed, err := a.keys.Seal(keyring.AuthSession, a.pool.scope(), text, a.sessionBinding(kind))
 	return sealed, internal(err, "seal a session")
 }
 
 // openSession reads a session of the kind that the app client was given.
-func (c *scoped) openSession(app *client, kind string, sealed []byte) (*session, error) {
-	text, err := c.keys.Open(keyring.AuthSession, c.pool.scope(), sealed, sessionBinding(app, kind))
+func (a *attempt) openSession(kind string, sealed []byte) (*session, error) {
+	text, err := a.keys.Open(keyring.AuthSession, a.pool.scope(), sealed, a.sessionBinding(kind))
 	if err != nil {
 		return nil, badSession()
 	}
@@ -67,10 +63,61 @@ func (c *scoped) openSession(app *client, kind string, sealed []byte) (*session,
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fault.Wrap(err, "read a session")
 	}
-	if !c.call.Now.Before(s.Expires) {
+	if !a.call.Now.Before(s.Expires) {
 		return nil, sessionExpired()
 	}
 	return &s, nil
+}
+
+// resume opens the session of a challenge and finds its user again, who must be the one that USERNAME names.
+func (a *attempt) resume(challenge api.ChallengeNameType, sessionText *string) (*session, *candidate, error) {
+	name, err := a.name()
+	if err != nil {
+		return nil, nil, err
+	}
+	sealed, err := decodeSession(opt.Value(sessionText))
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := a.openSession(string(challenge), sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := a.reload(s, name)
+	return s, t, err
+}
+
+// reload finds the user of a session again. The name in the answer must be the session's: the secret hash that the caller
+// had to know was made for that name.
+func (a *attempt) reload(s *session, name string) (*candidate, error) {
+	t := &candidate{name: s.Name, who: s.Who}
+	err := a.view(func(rec *store.Records) error {
+		named, err := a.pool.find(rec, name)
+		if err != nil {
+			return err
+		}
+		same := named != nil && named.Sub == s.Sub || named == nil && s.Sub == ""
+		if !same {
+			return badSession()
+		}
+		if t.user = named; named != nil && !s.holdsFor(named) {
+			return badSession()
+		}
+		return a.guard(rec, t.who)
+	})
+	return t, err
+}
+
+// use spends a session, which answers once. Its user must be as the session left it.
+func (a *attempt) use(rec *store.Records, s *session) error {
+	if s == nil {
+		return nil
+	}
+	fresh, err := a.spend(rec, spentSession, s.ID, s.Expires)
+	if err == nil && !fresh {
+		err = badSession()
+	}
+	return err
 }
 
 func decodeSession(text string) ([]byte, error) {

@@ -324,7 +324,7 @@ func (c *scoped) resetPassword(sub, given string, verifier []byte) error {
 		u.Status, u.Verifier, u.TemporaryUntil = api.UserStatusTypeConfirmed, verifier, time.Time{}
 		u.Modified = c.call.Now
 		u.put(verifiedFlag(target), "true")
-		if err := c.passed(rec, u.Sub); err != nil {
+		if err := c.forget(rec, u.Sub); err != nil {
 			return err
 		}
 		return c.pool.save(rec, before, u, false)

@@ -141,27 +141,48 @@ func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[s
 	return claims
 }
 
+// Why tokens are made, in the words of the pre token generation trigger.
+const (
+	sourceAuthentication = "TokenGeneration_Authentication"
+	sourceRefresh        = "TokenGeneration_RefreshTokens"
+)
+
+// issuance is what a set of tokens is made for.
+type issuance struct {
+	app    *client
+	user   *user
+	groups membership
+	signIn signIn
+	source string
+	meta   map[string]string // the request's ClientMetadata
+	// refresh is true when a refresh token is among them.
+	refresh bool
+}
+
 // issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
-func (c *scoped) issue(app *client, u *user, in signIn, m membership, refresh bool) (*api.AuthenticationResultType, error) {
+func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
+	if err := c.beforeTokens(i); err != nil {
+		return nil, err
+	}
 	leave, err := c.work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	id, err := c.sign(keyOfID, c.idClaims(app, u, in, m))
+	id, err := c.sign(keyOfID, c.idClaims(i.app, i.user, i.signIn, i.groups))
 	if err != nil {
 		return nil, err
 	}
-	access, err := c.sign(keyOfAccess, c.accessClaims(app, u, in, m))
+	access, err := c.sign(keyOfAccess, c.accessClaims(i.app, i.user, i.signIn, i.groups))
 	if err != nil {
 		return nil, err
 	}
 	out := &api.AuthenticationResultType{
 		IdToken: &id, AccessToken: &access, TokenType: new("Bearer"),
-		ExpiresIn: new(int32(app.lifetime(useAccess) / time.Second)),
+		ExpiresIn: new(int32(i.app.lifetime(useAccess) / time.Second)),
 	}
-	if refresh {
-		out.RefreshToken, err = c.newRefreshToken(app, u, in)
+	if i.refresh {
+		out.RefreshToken, err = c.newRefreshToken(i.app, i.user, i.signIn)
 	}
 	return out, err
 }

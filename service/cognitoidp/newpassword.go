@@ -1,0 +1,115 @@
+package cognitoidp
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+const attributePrefix = "userAttributes."
+
+func newPasswordResponders() map[api.ChallengeNameType]responder {
+	return map[api.ChallengeNameType]responder{api.ChallengeNameTypeNewPasswordRequired: (*attempt).newPassword}
+}
+
+// newPasswordGate asks a user with a temporary password for another.
+func (a *attempt) newPasswordGate(v *arrival) (*outcome, error) {
+	u := v.user
+	if u.Status != api.UserStatusTypeForceChangePassword {
+		return nil, nil
+	}
+	if !u.TemporaryUntil.IsZero() && !a.call.Now.Before(u.TemporaryUntil) {
+		return nil, api.NewNotAuthorizedException("Temporary password has expired and must be reset by an administrator.")
+	}
+	has, needs := map[string]string{}, []string{}
+	for name, value := range u.Attributes {
+		if mayRead(a.app, name) {
+			has[name] = value
+		}
+	}
+	for i := range a.pool.Schema {
+		if s := &a.pool.Schema[i]; s.Required && s.Name != "sub" && u.Attributes[s.Name] == "" {
+			needs = append(needs, attributePrefix+s.Name)
+		}
+	}
+	hasText, err := json.Marshal(has)
+	if err != nil {
+		return nil, fault.Wrap(err, "encode attributes")
+	}
+	needsText, err := json.Marshal(needs)
+	if err != nil {
+		return nil, fault.Wrap(err, "encode attributes")
+	}
+	return a.ask(api.ChallengeNameTypeNewPasswordRequired, v.passage, nil, map[string]string{
+		"USER_ID_FOR_SRP": u.Username, "userAttributes": string(hasText), "requiredAttributes": string(needsText),
+	})
+}
+
+// newPassword answers NEW_PASSWORD_REQUIRED.
+func (a *attempt) newPassword(sessionText *string) (*outcome, error) {
+	s, t, err := a.resume(api.ChallengeNameTypeNewPasswordRequired, sessionText)
+	if err != nil {
+		return nil, err
+	}
+	password, err := a.param("NEW_PASSWORD")
+	if err != nil {
+		return nil, err
+	}
+	if t.user == nil {
+		return nil, badSession()
+	}
+	if err := a.pool.Settings.Password.check(password); err != nil {
+		return nil, err
+	}
+	verifier, err := a.sealPassword(t.user, password)
+	if err != nil {
+		return nil, err
+	}
+	v := &arrival{passage: s.pass(string(api.ChallengeNameTypeNewPasswordRequired))}
+	err = a.update(func(rec *store.Records) (err error) {
+		if v.user, err = a.choose(rec, s, t.user, verifier); err != nil {
+			return err
+		}
+		v.Mark = verifierMark(v.user)
+		v.groups, err = a.membershipOf(rec, v.user)
+		return err
+	})
+	return a.onward(v, err)
+}
+
+// choose makes the password permanent, with the attributes that came along.
+func (a *attempt) choose(rec *store.Records, s *session, checked *user, verifier []byte) (*user, error) {
+	if err := a.use(rec, s); err != nil {
+		return nil, err
+	}
+	before, err := store.Load[user](rec, userKey(a.pool.ID, s.Sub))
+	if err != nil {
+		return nil, err
+	}
+	if !s.holdsFor(before) || !sameVerifier(before, checked) || before.Status != api.UserStatusTypeForceChangePassword {
+		return nil, badSession()
+	}
+	u := before.clone()
+	if err := a.pool.set(u, writer{client: a.app}, a.givenAttributes()); err != nil {
+		return nil, err
+	}
+	if err := a.pool.requireAttributes(u); err != nil {
+		return nil, err
+	}
+	u.Status, u.Verifier, u.TemporaryUntil, u.Modified = api.UserStatusTypeConfirmed, verifier, time.Time{}, a.call.Now
+	return u, a.pool.save(rec, before, u, false)
+}
+
+func (a *attempt) givenAttributes() []api.AttributeType {
+	var out []api.AttributeType
+	for _, k := range sortedKeys(a.params) {
+		if name, ok := strings.CutPrefix(k, attributePrefix); ok {
+			out = append(out, api.AttributeType{Name: new(name), Value: new(a.params[k])})
+		}
+	}
+	return out
+}

@@ -1,0 +1,157 @@
+package cognitoidp
+
+import (
+	"encoding/base64"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/srp"
+)
+
+func srpFlows() map[api.AuthFlowType]flow {
+	return map[api.AuthFlowType]flow{api.AuthFlowTypeUserSrpAuth: {allows: (*attempt).allowsSRP, begin: (*attempt).withSRP}}
+}
+
+func srpResponders() map[api.ChallengeNameType]responder {
+	return map[api.ChallengeNameType]responder{api.ChallengeNameTypePasswordVerifier: (*attempt).verifyPassword}
+}
+
+func (a *attempt) allowsSRP() error {
+	if !a.app.allows("ALLOW_USER_SRP_AUTH") {
+		return invalid("USER_SRP_AUTH is not enabled for the client.")
+	}
+	return nil
+}
+
+// withSRP begins a sign-in by SRP.
+func (a *attempt) withSRP(*string) (*outcome, error) {
+	t, srpA, err := a.identify(paramSRPA)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.ready(t); err != nil {
+		return nil, err
+	}
+	return a.beginSRP(t, srpA, api.AuthFlowTypeUserSrpAuth)
+}
+
+// beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER, as a step of a flow.
+func (a *attempt) beginSRP(t *candidate, srpA string, flow api.AuthFlowType) (*outcome, error) {
+	shown, err := a.shownName(t)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := a.work.enter(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	v, _, err := a.verifierOf(t.user, shown)
+	if err != nil {
+		return nil, err
+	}
+	state, pub, err := srp.Begin(v, srpA)
+	if err != nil {
+		return nil, invalid("Invalid SRP_A.")
+	}
+	block, err := a.sealSession(string(api.ChallengeNameTypePasswordVerifier), a.newSession(a.passageOf(t, flow, shown), state.Bytes()))
+	if err != nil {
+		return nil, err
+	}
+	return &outcome{challenge: api.ChallengeNameTypePasswordVerifier, params: map[string]string{
+		"SALT": v.Salt(), "SRP_B": pub, "SECRET_BLOCK": base64.StdEncoding.EncodeToString(block),
+		"USERNAME": shown, "USER_ID_FOR_SRP": shown,
+	}}, nil
+}
+
+// shownName is the username that the challenge names. For nobody it is made to look like one of the pool's.
+func (a *attempt) shownName(t *candidate) (string, error) {
+	if t.user != nil {
+		return t.user.Username, nil
+	}
+	if len(a.pool.UsernameAttributes) == 0 {
+		return a.pool.fold(t.name), nil
+	}
+	seed, err := a.decoySeed("username", t.name)
+	if err != nil {
+		return "", err
+	}
+	return formatUUID([16]byte(seed[:16]), 4), nil
+}
+
+// claim is what a client answers to PASSWORD_VERIFIER.
+type claim struct {
+	name      string
+	block     []byte
+	signature []byte
+	stamp     string
+}
+
+func (a *attempt) readClaim() (*claim, error) {
+	name, err := a.name()
+	if err != nil {
+		return nil, err
+	}
+	out := &claim{name: name}
+	if out.stamp, err = a.param("TIMESTAMP"); err != nil {
+		return nil, err
+	}
+	if _, err := srp.ParseTimestamp(out.stamp); err != nil {
+		return nil, invalid("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
+	}
+	for param, to := range map[string]*[]byte{"PASSWORD_CLAIM_SECRET_BLOCK": &out.block, "PASSWORD_CLAIM_SIGNATURE": &out.signature} {
+		text, err := a.param(param)
+		if err != nil {
+			return nil, err
+		}
+		if *to, err = base64.StdEncoding.DecodeString(text); err != nil {
+			return nil, invalid("%s is not base64.", param)
+		}
+	}
+	return out, nil
+}
+
+// verifyPassword completes SRP. The session is the secret block; the parameter Session, where a client sends one, says
+// nothing more.
+func (a *attempt) verifyPassword(*string) (*outcome, error) {
+	cl, err := a.readClaim()
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.openSession(string(api.ChallengeNameTypePasswordVerifier), cl.block)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.reload(s, cl.name)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := a.claimHolds(t.user, s, cl)
+	if err != nil {
+		return nil, err
+	}
+	return a.settlePassword(t, ok, s.passage, s)
+}
+
+// claimHolds computes the session key and checks the signature of the claim, for nobody as for a user.
+func (a *attempt) claimHolds(u *user, s *session, cl *claim) (bool, error) {
+	leave, err := a.work.enter(a.ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	v, decoy, err := a.verifierOf(u, s.Name)
+	if err != nil {
+		return false, err
+	}
+	state, err := srp.ParseState(s.State)
+	if err != nil {
+		return false, fault.Wrap(err, "read a session")
+	}
+	key, err := state.Key(v)
+	if err != nil {
+		return false, badCredentials()
+	}
+	signed := srp.Claim{Pool: a.pool.srpName(), User: s.Name, SecretBlock: cl.block, Timestamp: cl.stamp}
+	return signed.Verify(key, cl.signature) && !decoy, nil
+}
