@@ -72,6 +72,42 @@ func (v *AddCustomAttributesOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AddUserPoolClientSecretInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "ClientSecret":
+			v.ClientSecret, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AddUserPoolClientSecretOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientSecretDescriptor != nil {
+		b = jsoncodec.AppendKey(b, "ClientSecretDescriptor")
+		b = v.ClientSecretDescriptor.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AdminAddUserToGroupInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -950,6 +986,24 @@ func (v *ChangePasswordOutput) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON appends v.
+func (v *ClientSecretDescriptorType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientSecretCreateDate != nil {
+		b = jsoncodec.AppendKey(b, "ClientSecretCreateDate")
+		b = jsoncodec.AppendTime(b, *v.ClientSecretCreateDate)
+	}
+	if v.ClientSecretId != nil {
+		b = jsoncodec.AppendKey(b, "ClientSecretId")
+		b = jsoncodec.AppendString(b, *v.ClientSecretId)
+	}
+	if v.ClientSecretValue != nil {
+		b = jsoncodec.AppendKey(b, "ClientSecretValue")
+		b = jsoncodec.AppendString(b, *v.ClientSecretValue)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
 func (v *CodeDeliveryDetailsType) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	if v.AttributeName != nil {
@@ -1123,6 +1177,44 @@ func (v *CreateGroupOutput) AppendJSON(b []byte) []byte {
 	if v.Group != nil {
 		b = jsoncodec.AppendKey(b, "Group")
 		b = v.Group.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CreateResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Identifier":
+			v.Identifier, err = d.StringPtr()
+		case "Name":
+			v.Name, err = d.StringPtr()
+		case "Scopes":
+			v.Scopes, err = decodeResourceServerScopeListTypeJSON(d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateResourceServerOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ResourceServer != nil {
+		b = jsoncodec.AppendKey(b, "ResourceServer")
+		b = v.ResourceServer.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -1390,6 +1482,36 @@ func (v *DeleteGroupOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Identifier":
+			v.Identifier, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteResourceServerOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteUserPoolClientInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1420,6 +1542,38 @@ func (v *DeleteUserPoolClientOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteUserPoolClientSecretInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "ClientSecretId":
+			v.ClientSecretId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteUserPoolClientSecretOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteUserPoolInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1444,6 +1598,40 @@ func (v *DeleteUserPoolInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *DeleteUserPoolOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Identifier":
+			v.Identifier, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeResourceServerOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ResourceServer != nil {
+		b = jsoncodec.AppendKey(b, "ResourceServer")
+		b = v.ResourceServer.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -2081,6 +2269,46 @@ func (v *ListGroupsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ListResourceServersInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListResourceServersOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	if v.ResourceServers != nil {
+		b = jsoncodec.AppendKey(b, "ResourceServers")
+		b = appendResourceServersListTypeJSON(b, v.ResourceServers)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListTagsForResourceInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2108,6 +2336,46 @@ func (v *ListTagsForResourceOutput) AppendJSON(b []byte) []byte {
 	if v.Tags != nil {
 		b = jsoncodec.AppendKey(b, "Tags")
 		b = appendUserPoolTagsTypeJSON(b, v.Tags)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListUserPoolClientSecretsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListUserPoolClientSecretsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientSecrets != nil {
+		b = jsoncodec.AppendKey(b, "ClientSecrets")
+		b = appendClientSecretDescriptorListTypeJSON(b, v.ClientSecrets)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
 	}
 	return append(b, '}')
 }
@@ -2611,6 +2879,66 @@ func (v *ResendConfirmationCodeOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ResourceServerScopeType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ScopeDescription":
+			v.ScopeDescription, err = d.StringPtr()
+		case "ScopeName":
+			v.ScopeName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ResourceServerScopeType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ScopeDescription != nil {
+		b = jsoncodec.AppendKey(b, "ScopeDescription")
+		b = jsoncodec.AppendString(b, *v.ScopeDescription)
+	}
+	if v.ScopeName != nil {
+		b = jsoncodec.AppendKey(b, "ScopeName")
+		b = jsoncodec.AppendString(b, *v.ScopeName)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ResourceServerType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Identifier != nil {
+		b = jsoncodec.AppendKey(b, "Identifier")
+		b = jsoncodec.AppendString(b, *v.Identifier)
+	}
+	if v.Name != nil {
+		b = jsoncodec.AppendKey(b, "Name")
+		b = jsoncodec.AppendString(b, *v.Name)
+	}
+	if v.Scopes != nil {
+		b = jsoncodec.AppendKey(b, "Scopes")
+		b = appendResourceServerScopeListTypeJSON(b, v.Scopes)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *RespondToAuthChallengeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3080,6 +3408,44 @@ func (v *UpdateGroupOutput) AppendJSON(b []byte) []byte {
 	if v.Group != nil {
 		b = jsoncodec.AppendKey(b, "Group")
 		b = v.Group.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Identifier":
+			v.Identifier, err = d.StringPtr()
+		case "Name":
+			v.Name, err = d.StringPtr()
+		case "Scopes":
+			v.Scopes, err = decodeResourceServerScopeListTypeJSON(d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateResourceServerOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ResourceServer != nil {
+		b = jsoncodec.AppendKey(b, "ResourceServer")
+		b = v.ResourceServer.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -3951,6 +4317,17 @@ func appendClientPermissionListTypeJSON(b []byte, v []string) []byte {
 	return append(b, ']')
 }
 
+func appendClientSecretDescriptorListTypeJSON(b []byte, v []ClientSecretDescriptorType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func appendCodeDeliveryDetailsListTypeJSON(b []byte, v []CodeDeliveryDetailsType) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -4046,6 +4423,32 @@ func decodeRecoveryMechanismsTypeJSON(d *jsoncodec.Decoder) ([]RecoveryOptionTyp
 }
 
 func appendRecoveryMechanismsTypeJSON(b []byte, v []RecoveryOptionType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func decodeResourceServerScopeListTypeJSON(d *jsoncodec.Decoder) ([]ResourceServerScopeType, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[ResourceServerScopeType])
+}
+
+func appendResourceServerScopeListTypeJSON(b []byte, v []ResourceServerScopeType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendResourceServersListTypeJSON(b []byte, v []ResourceServerType) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

@@ -17,6 +17,7 @@ import (
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
 	AddCustomAttributes(context.Context, *pipeline.Call, *AddCustomAttributesInput) (*AddCustomAttributesOutput, error)
+	AddUserPoolClientSecret(context.Context, *pipeline.Call, *AddUserPoolClientSecretInput) (*AddUserPoolClientSecretOutput, error)
 	AdminAddUserToGroup(context.Context, *pipeline.Call, *AdminAddUserToGroupInput) (*AdminAddUserToGroupOutput, error)
 	AdminConfirmSignUp(context.Context, *pipeline.Call, *AdminConfirmSignUpInput) (*AdminConfirmSignUpOutput, error)
 	AdminCreateUser(context.Context, *pipeline.Call, *AdminCreateUserInput) (*AdminCreateUserOutput, error)
@@ -37,11 +38,15 @@ type Service interface {
 	ConfirmForgotPassword(context.Context, *pipeline.Call, *ConfirmForgotPasswordInput) (*ConfirmForgotPasswordOutput, error)
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	CreateGroup(context.Context, *pipeline.Call, *CreateGroupInput) (*CreateGroupOutput, error)
+	CreateResourceServer(context.Context, *pipeline.Call, *CreateResourceServerInput) (*CreateResourceServerOutput, error)
 	CreateUserPool(context.Context, *pipeline.Call, *CreateUserPoolInput) (*CreateUserPoolOutput, error)
 	CreateUserPoolClient(context.Context, *pipeline.Call, *CreateUserPoolClientInput) (*CreateUserPoolClientOutput, error)
 	DeleteGroup(context.Context, *pipeline.Call, *DeleteGroupInput) (*DeleteGroupOutput, error)
+	DeleteResourceServer(context.Context, *pipeline.Call, *DeleteResourceServerInput) (*DeleteResourceServerOutput, error)
 	DeleteUserPool(context.Context, *pipeline.Call, *DeleteUserPoolInput) (*DeleteUserPoolOutput, error)
 	DeleteUserPoolClient(context.Context, *pipeline.Call, *DeleteUserPoolClientInput) (*DeleteUserPoolClientOutput, error)
+	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
+	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *pipeline.Call, *DescribeUserPoolClientInput) (*DescribeUserPoolClientOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
@@ -50,7 +55,9 @@ type Service interface {
 	GlobalSignOut(context.Context, *pipeline.Call, *GlobalSignOutInput) (*GlobalSignOutOutput, error)
 	InitiateAuth(context.Context, *pipeline.Call, *InitiateAuthInput) (*InitiateAuthOutput, error)
 	ListGroups(context.Context, *pipeline.Call, *ListGroupsInput) (*ListGroupsOutput, error)
+	ListResourceServers(context.Context, *pipeline.Call, *ListResourceServersInput) (*ListResourceServersOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	ListUserPoolClientSecrets(context.Context, *pipeline.Call, *ListUserPoolClientSecretsInput) (*ListUserPoolClientSecretsOutput, error)
 	ListUserPoolClients(context.Context, *pipeline.Call, *ListUserPoolClientsInput) (*ListUserPoolClientsOutput, error)
 	ListUserPools(context.Context, *pipeline.Call, *ListUserPoolsInput) (*ListUserPoolsOutput, error)
 	ListUsers(context.Context, *pipeline.Call, *ListUsersInput) (*ListUsersOutput, error)
@@ -62,6 +69,7 @@ type Service interface {
 	TagResource(context.Context, *pipeline.Call, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateGroup(context.Context, *pipeline.Call, *UpdateGroupInput) (*UpdateGroupOutput, error)
+	UpdateResourceServer(context.Context, *pipeline.Call, *UpdateResourceServerInput) (*UpdateResourceServerOutput, error)
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
 	UpdateUserPool(context.Context, *pipeline.Call, *UpdateUserPoolInput) (*UpdateUserPoolOutput, error)
 	UpdateUserPoolClient(context.Context, *pipeline.Call, *UpdateUserPoolClientInput) (*UpdateUserPoolClientOutput, error)
@@ -70,6 +78,7 @@ type Service interface {
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
 	AddCustomAttributes(*authz.Scope, *AddCustomAttributesInput) authz.Requirement
+	AddUserPoolClientSecret(*authz.Scope, *AddUserPoolClientSecretInput) authz.Requirement
 	AdminAddUserToGroup(*authz.Scope, *AdminAddUserToGroupInput) authz.Requirement
 	AdminConfirmSignUp(*authz.Scope, *AdminConfirmSignUpInput) authz.Requirement
 	AdminCreateUser(*authz.Scope, *AdminCreateUserInput) authz.Requirement
@@ -90,11 +99,15 @@ type Requirements interface {
 	ConfirmForgotPassword(*authz.Scope, *ConfirmForgotPasswordInput) authz.Requirement
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	CreateGroup(*authz.Scope, *CreateGroupInput) authz.Requirement
+	CreateResourceServer(*authz.Scope, *CreateResourceServerInput) authz.Requirement
 	CreateUserPool(*authz.Scope, *CreateUserPoolInput) authz.Requirement
 	CreateUserPoolClient(*authz.Scope, *CreateUserPoolClientInput) authz.Requirement
 	DeleteGroup(*authz.Scope, *DeleteGroupInput) authz.Requirement
+	DeleteResourceServer(*authz.Scope, *DeleteResourceServerInput) authz.Requirement
 	DeleteUserPool(*authz.Scope, *DeleteUserPoolInput) authz.Requirement
 	DeleteUserPoolClient(*authz.Scope, *DeleteUserPoolClientInput) authz.Requirement
+	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
+	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
 	DescribeUserPoolClient(*authz.Scope, *DescribeUserPoolClientInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
@@ -103,7 +116,9 @@ type Requirements interface {
 	GlobalSignOut(*authz.Scope, *GlobalSignOutInput) authz.Requirement
 	InitiateAuth(*authz.Scope, *InitiateAuthInput) authz.Requirement
 	ListGroups(*authz.Scope, *ListGroupsInput) authz.Requirement
+	ListResourceServers(*authz.Scope, *ListResourceServersInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
+	ListUserPoolClientSecrets(*authz.Scope, *ListUserPoolClientSecretsInput) authz.Requirement
 	ListUserPoolClients(*authz.Scope, *ListUserPoolClientsInput) authz.Requirement
 	ListUserPools(*authz.Scope, *ListUserPoolsInput) authz.Requirement
 	ListUsers(*authz.Scope, *ListUsersInput) authz.Requirement
@@ -115,6 +130,7 @@ type Requirements interface {
 	TagResource(*authz.Scope, *TagResourceInput) authz.Requirement
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
 	UpdateGroup(*authz.Scope, *UpdateGroupInput) authz.Requirement
+	UpdateResourceServer(*authz.Scope, *UpdateResourceServerInput) authz.Requirement
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
 	UpdateUserPool(*authz.Scope, *UpdateUserPoolInput) authz.Requirement
 	UpdateUserPoolClient(*authz.Scope, *UpdateUserPoolClientInput) authz.Requirement
@@ -125,6 +141,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AddCustomAttributes", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AddCustomAttributesInput], r.AddCustomAttributes, s.AddCustomAttributes, awsjson.Encode[AddCustomAttributesOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AddUserPoolClientSecret", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AddUserPoolClientSecretInput], r.AddUserPoolClientSecret, s.AddUserPoolClientSecret, awsjson.Encode[AddUserPoolClientSecretOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminAddUserToGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminAddUserToGroupInput], r.AdminAddUserToGroup, s.AdminAddUserToGroup, awsjson.Encode[AdminAddUserToGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminConfirmSignUp", Kind: pipeline.Management, Write: true},
@@ -165,16 +183,24 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ConfirmSignUpInput], r.ConfirmSignUp, s.ConfirmSignUp, awsjson.Encode[ConfirmSignUpOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateGroupInput], r.CreateGroup, s.CreateGroup, awsjson.Encode[CreateGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateResourceServer", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateResourceServerInput], r.CreateResourceServer, s.CreateResourceServer, awsjson.Encode[CreateResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserPoolInput], r.CreateUserPool, s.CreateUserPool, awsjson.Encode[CreateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserPoolClientInput], r.CreateUserPoolClient, s.CreateUserPoolClient, awsjson.Encode[CreateUserPoolClientOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteGroupInput], r.DeleteGroup, s.DeleteGroup, awsjson.Encode[DeleteGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteResourceServer", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteResourceServerInput], r.DeleteResourceServer, s.DeleteResourceServer, awsjson.Encode[DeleteResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteUserPoolInput], r.DeleteUserPool, s.DeleteUserPool, awsjson.Encode[DeleteUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteUserPoolClientInput], r.DeleteUserPoolClient, s.DeleteUserPoolClient, awsjson.Encode[DeleteUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolClientSecret", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteUserPoolClientSecretInput], r.DeleteUserPoolClientSecret, s.DeleteUserPoolClientSecret, awsjson.Encode[DeleteUserPoolClientSecretOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
+			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPool", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolInput], r.DescribeUserPool, s.DescribeUserPool, awsjson.Encode[DescribeUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPoolClient", Kind: pipeline.Management},
@@ -191,8 +217,12 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[InitiateAuthInput], r.InitiateAuth, s.InitiateAuth, awsjson.Encode[InitiateAuthOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListGroups", Kind: pipeline.Management},
 			awsjson.Decode[ListGroupsInput], r.ListGroups, s.ListGroups, awsjson.Encode[ListGroupsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListResourceServers", Kind: pipeline.Management},
+			awsjson.Decode[ListResourceServersInput], r.ListResourceServers, s.ListResourceServers, awsjson.Encode[ListResourceServersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsForResource", Kind: pipeline.Management},
 			awsjson.Decode[ListTagsForResourceInput], r.ListTagsForResource, s.ListTagsForResource, awsjson.Encode[ListTagsForResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPoolClientSecrets", Kind: pipeline.Management},
+			awsjson.Decode[ListUserPoolClientSecretsInput], r.ListUserPoolClientSecrets, s.ListUserPoolClientSecrets, awsjson.Encode[ListUserPoolClientSecretsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPoolClients", Kind: pipeline.Management},
 			awsjson.Decode[ListUserPoolClientsInput], r.ListUserPoolClients, s.ListUserPoolClients, awsjson.Encode[ListUserPoolClientsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPools", Kind: pipeline.Management},
@@ -215,6 +245,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UntagResourceInput], r.UntagResource, s.UntagResource, awsjson.Encode[UntagResourceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateGroupInput], r.UpdateGroup, s.UpdateGroup, awsjson.Encode[UpdateGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateResourceServer", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateResourceServerInput], r.UpdateResourceServer, s.UpdateResourceServer, awsjson.Encode[UpdateResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserAttributes", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[UpdateUserAttributesInput], r.UpdateUserAttributes, s.UpdateUserAttributes, awsjson.Encode[UpdateUserAttributesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPool", Kind: pipeline.Management, Write: true},
@@ -233,6 +265,7 @@ var API = &protocol.Service{
 	APIVersion:     "2016-04-18",
 	Protocol:       awsjson.V11,
 	Errors: map[string]protocol.WireError{
+		"AccessDeniedException":                    {Code: "AccessDeniedException", Status: 400},
 		"AliasExistsException":                     {Code: "AliasExistsException", Status: 400},
 		"CodeDeliveryFailureException":             {Code: "CodeDeliveryFailureException", Status: 400},
 		"CodeMismatchException":                    {Code: "CodeMismatchException", Status: 400},
@@ -242,6 +275,7 @@ var API = &protocol.Service{
 		"ForbiddenException":                       {Code: "ForbiddenException", Status: 400},
 		"GroupExistsException":                     {Code: "GroupExistsException", Status: 400},
 		"InternalErrorException":                   {Code: "InternalErrorException", Status: 500},
+		"InternalServerException":                  {Code: "InternalServerException", Status: 500},
 		"InvalidEmailRoleAccessPolicyException":    {Code: "InvalidEmailRoleAccessPolicyException", Status: 400},
 		"InvalidLambdaResponseException":           {Code: "InvalidLambdaResponseException", Status: 400},
 		"InvalidOAuthFlowException":                {Code: "InvalidOAuthFlowException", Status: 400},
@@ -280,7 +314,6 @@ var API = &protocol.Service{
 		fault.Validation: {Code: "InvalidParameterException", Status: 0},
 	},
 	Unsupported: []string{
-		"AddUserPoolClientSecret",
 		"AdminDisableProviderForUser",
 		"AdminForgetDevice",
 		"AdminGetDevice",
@@ -296,23 +329,19 @@ var API = &protocol.Service{
 		"ConfirmDevice",
 		"CreateIdentityProvider",
 		"CreateManagedLoginBranding",
-		"CreateResourceServer",
 		"CreateTerms",
 		"CreateUserImportJob",
 		"CreateUserPoolDomain",
 		"DeleteIdentityProvider",
 		"DeleteManagedLoginBranding",
-		"DeleteResourceServer",
 		"DeleteTerms",
 		"DeleteUser",
 		"DeleteUserAttributes",
-		"DeleteUserPoolClientSecret",
 		"DeleteUserPoolDomain",
 		"DeleteWebAuthnCredential",
 		"DescribeIdentityProvider",
 		"DescribeManagedLoginBranding",
 		"DescribeManagedLoginBrandingByClient",
-		"DescribeResourceServer",
 		"DescribeRiskConfiguration",
 		"DescribeTerms",
 		"DescribeUserImportJob",
@@ -330,10 +359,8 @@ var API = &protocol.Service{
 		"GetUserPoolMfaConfig",
 		"ListDevices",
 		"ListIdentityProviders",
-		"ListResourceServers",
 		"ListTerms",
 		"ListUserImportJobs",
-		"ListUserPoolClientSecrets",
 		"ListWebAuthnCredentials",
 		"SetLogDeliveryConfiguration",
 		"SetRiskConfiguration",
@@ -348,7 +375,6 @@ var API = &protocol.Service{
 		"UpdateDeviceStatus",
 		"UpdateIdentityProvider",
 		"UpdateManagedLoginBranding",
-		"UpdateResourceServer",
 		"UpdateTerms",
 		"UpdateUserPoolDomain",
 		"VerifySoftwareToken",

@@ -318,6 +318,18 @@ type AddCustomAttributesInput struct {
 type AddCustomAttributesOutput struct {
 }
 
+// AddUserPoolClientSecretInput is a structure of the model.
+type AddUserPoolClientSecretInput struct {
+	ClientId     *string
+	ClientSecret *string
+	UserPoolId   *string
+}
+
+// AddUserPoolClientSecretOutput is a structure of the model.
+type AddUserPoolClientSecretOutput struct {
+	ClientSecretDescriptor *ClientSecretDescriptorType
+}
+
 // AdminAddUserToGroupInput is a structure of the model.
 type AdminAddUserToGroupInput struct {
 	GroupName  *string
@@ -582,6 +594,13 @@ type ChangePasswordInput struct {
 type ChangePasswordOutput struct {
 }
 
+// ClientSecretDescriptorType is a structure of the model.
+type ClientSecretDescriptorType struct {
+	ClientSecretCreateDate *time.Time
+	ClientSecretId         *string
+	ClientSecretValue      *string
+}
+
 // CodeDeliveryDetailsType is a structure of the model.
 type CodeDeliveryDetailsType struct {
 	AttributeName  *string
@@ -644,6 +663,19 @@ type CreateGroupInput struct {
 // CreateGroupOutput is a structure of the model.
 type CreateGroupOutput struct {
 	Group *GroupType
+}
+
+// CreateResourceServerInput is a structure of the model.
+type CreateResourceServerInput struct {
+	Identifier *string
+	Name       *string
+	Scopes     []ResourceServerScopeType
+	UserPoolId *string
+}
+
+// CreateResourceServerOutput is a structure of the model.
+type CreateResourceServerOutput struct {
+	ResourceServer *ResourceServerType
 }
 
 // CreateUserPoolClientInput is a structure of the model.
@@ -734,6 +766,16 @@ type DeleteGroupInput struct {
 type DeleteGroupOutput struct {
 }
 
+// DeleteResourceServerInput is a structure of the model.
+type DeleteResourceServerInput struct {
+	Identifier *string
+	UserPoolId *string
+}
+
+// DeleteResourceServerOutput is a structure of the model.
+type DeleteResourceServerOutput struct {
+}
+
 // DeleteUserPoolClientInput is a structure of the model.
 type DeleteUserPoolClientInput struct {
 	ClientId   *string
@@ -744,6 +786,17 @@ type DeleteUserPoolClientInput struct {
 type DeleteUserPoolClientOutput struct {
 }
 
+// DeleteUserPoolClientSecretInput is a structure of the model.
+type DeleteUserPoolClientSecretInput struct {
+	ClientId       *string
+	ClientSecretId *string
+	UserPoolId     *string
+}
+
+// DeleteUserPoolClientSecretOutput is a structure of the model.
+type DeleteUserPoolClientSecretOutput struct {
+}
+
 // DeleteUserPoolInput is a structure of the model.
 type DeleteUserPoolInput struct {
 	UserPoolId *string
@@ -751,6 +804,17 @@ type DeleteUserPoolInput struct {
 
 // DeleteUserPoolOutput is a structure of the model.
 type DeleteUserPoolOutput struct {
+}
+
+// DescribeResourceServerInput is a structure of the model.
+type DescribeResourceServerInput struct {
+	Identifier *string
+	UserPoolId *string
+}
+
+// DescribeResourceServerOutput is a structure of the model.
+type DescribeResourceServerOutput struct {
+	ResourceServer *ResourceServerType
 }
 
 // DescribeUserPoolClientInput is a structure of the model.
@@ -918,6 +982,19 @@ type ListGroupsOutput struct {
 	NextToken *string
 }
 
+// ListResourceServersInput is a structure of the model.
+type ListResourceServersInput struct {
+	MaxResults *int32
+	NextToken  *string
+	UserPoolId *string
+}
+
+// ListResourceServersOutput is a structure of the model.
+type ListResourceServersOutput struct {
+	NextToken       *string
+	ResourceServers []ResourceServerType
+}
+
 // ListTagsForResourceInput is a structure of the model.
 type ListTagsForResourceInput struct {
 	ResourceArn *string
@@ -926,6 +1003,19 @@ type ListTagsForResourceInput struct {
 // ListTagsForResourceOutput is a structure of the model.
 type ListTagsForResourceOutput struct {
 	Tags map[string]string
+}
+
+// ListUserPoolClientSecretsInput is a structure of the model.
+type ListUserPoolClientSecretsInput struct {
+	ClientId   *string
+	NextToken  *string
+	UserPoolId *string
+}
+
+// ListUserPoolClientSecretsOutput is a structure of the model.
+type ListUserPoolClientSecretsOutput struct {
+	ClientSecrets []ClientSecretDescriptorType
+	NextToken     *string
 }
 
 // ListUserPoolClientsInput is a structure of the model.
@@ -1051,6 +1141,20 @@ type ResendConfirmationCodeOutput struct {
 	CodeDeliveryDetails *CodeDeliveryDetailsType
 }
 
+// ResourceServerScopeType is a structure of the model.
+type ResourceServerScopeType struct {
+	ScopeDescription *string
+	ScopeName        *string
+}
+
+// ResourceServerType is a structure of the model.
+type ResourceServerType struct {
+	Identifier *string
+	Name       *string
+	Scopes     []ResourceServerScopeType
+	UserPoolId *string
+}
+
 // RespondToAuthChallengeInput is a structure of the model.
 type RespondToAuthChallengeInput struct {
 	AnalyticsMetadata  *AnalyticsMetadataType
@@ -1170,6 +1274,19 @@ type UpdateGroupInput struct {
 // UpdateGroupOutput is a structure of the model.
 type UpdateGroupOutput struct {
 	Group *GroupType
+}
+
+// UpdateResourceServerInput is a structure of the model.
+type UpdateResourceServerInput struct {
+	Identifier *string
+	Name       *string
+	Scopes     []ResourceServerScopeType
+	UserPoolId *string
+}
+
+// UpdateResourceServerOutput is a structure of the model.
+type UpdateResourceServerOutput struct {
+	ResourceServer *ResourceServerType
 }
 
 // UpdateUserAttributesInput is a structure of the model.
@@ -1379,6 +1496,11 @@ type VerificationMessageTemplateType struct {
 	SmsMessage         *string
 }
 
+// NewAccessDeniedException makes the error of the model.
+func NewAccessDeniedException(format string, args ...any) *fault.Error {
+	return fault.Of("AccessDeniedException", format, args...)
+}
+
 // NewAliasExistsException makes the error of the model.
 func NewAliasExistsException(format string, args ...any) *fault.Error {
 	return fault.Of("AliasExistsException", format, args...)
@@ -1422,6 +1544,11 @@ func NewGroupExistsException(format string, args ...any) *fault.Error {
 // NewInternalErrorException makes the error of the model.
 func NewInternalErrorException(format string, args ...any) *fault.Error {
 	return fault.Of("InternalErrorException", format, args...)
+}
+
+// NewInternalServerException makes the error of the model.
+func NewInternalServerException(format string, args ...any) *fault.Error {
+	return fault.Of("InternalServerException", format, args...)
 }
 
 // NewInvalidEmailRoleAccessPolicyException makes the error of the model.

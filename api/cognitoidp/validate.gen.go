@@ -24,6 +24,19 @@ func (v *AddCustomAttributesInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AddUserPoolClientSecretInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if v.ClientSecret != nil {
+		checkClientSecretType(c, "clientSecret", *v.ClientSecret)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminAddUserToGroupInput) Validate(c *constraint.Checker) {
 	if c.Required("groupName", v.GroupName != nil) {
 		checkGroupNameType(c, "groupName", *v.GroupName)
@@ -443,6 +456,22 @@ func (v *CreateGroupInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateResourceServerInput) Validate(c *constraint.Checker) {
+	if c.Required("identifier", v.Identifier != nil) {
+		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
+	}
+	if c.Required("name", v.Name != nil) {
+		checkResourceServerNameType(c, "name", *v.Name)
+	}
+	if v.Scopes != nil {
+		checkResourceServerScopeListType(c, "scopes", v.Scopes)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateUserPoolClientInput) Validate(c *constraint.Checker) {
 	if v.AccessTokenValidity != nil {
 		checkAccessTokenValidityType(c, "accessTokenValidity", *v.AccessTokenValidity)
@@ -636,6 +665,16 @@ func (v *DeleteGroupInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteResourceServerInput) Validate(c *constraint.Checker) {
+	if c.Required("identifier", v.Identifier != nil) {
+		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteUserPoolClientInput) Validate(c *constraint.Checker) {
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientIdType(c, "clientId", *v.ClientId)
@@ -646,7 +685,30 @@ func (v *DeleteUserPoolClientInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteUserPoolClientSecretInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("clientSecretId", v.ClientSecretId != nil) {
+		checkClientSecretIdType(c, "clientSecretId", *v.ClientSecretId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteUserPoolInput) Validate(c *constraint.Checker) {
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
+	if c.Required("identifier", v.Identifier != nil) {
+		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
+	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
@@ -862,9 +924,35 @@ func (v *ListGroupsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListResourceServersInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkListResourceServersLimitType(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkPaginationKeyType(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListTagsForResourceInput) Validate(c *constraint.Checker) {
 	if c.Required("resourceArn", v.ResourceArn != nil) {
 		checkArnType(c, "resourceArn", *v.ResourceArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListUserPoolClientSecretsInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if v.NextToken != nil {
+		checkPaginationKey(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1015,6 +1103,16 @@ func (v *ResendConfirmationCodeInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("username", v.Username != nil) {
 		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ResourceServerScopeType) Validate(c *constraint.Checker) {
+	if c.Required("scopeDescription", v.ScopeDescription != nil) {
+		checkResourceServerScopeDescriptionType(c, "scopeDescription", *v.ScopeDescription)
+	}
+	if c.Required("scopeName", v.ScopeName != nil) {
+		checkResourceServerScopeNameType(c, "scopeName", *v.ScopeName)
 	}
 }
 
@@ -1191,6 +1289,22 @@ func (v *UpdateGroupInput) Validate(c *constraint.Checker) {
 	}
 	if v.RoleArn != nil {
 		checkArnType(c, "roleArn", *v.RoleArn)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateResourceServerInput) Validate(c *constraint.Checker) {
+	if c.Required("identifier", v.Identifier != nil) {
+		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
+	}
+	if c.Required("name", v.Name != nil) {
+		checkResourceServerNameType(c, "name", *v.Name)
+	}
+	if v.Scopes != nil {
+		checkResourceServerScopeListType(c, "scopes", v.Scopes)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -1578,6 +1692,10 @@ func checkClientPermissionType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 2048)
 }
 
+func checkClientSecretIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 128)
+}
+
 var patternClientSecretType = constraint.NewPattern(`[\w+]+`, `[\w+]+`)
 
 func checkClientSecretType(c *constraint.Checker, at string, v string) {
@@ -1749,6 +1867,11 @@ func checkInboundFederationLambdaVersionType(c *constraint.Checker, at string, v
 	}
 }
 
+func checkListResourceServersLimitType(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 50)
+}
+
 func checkMessageActionType(c *constraint.Checker, at string, v MessageActionType) {
 	switch v {
 	case MessageActionTypeResend,
@@ -1875,6 +1998,31 @@ func checkRefreshTokenValidityType(c *constraint.Checker, at string, v int32) {
 
 func checkRegionCodeType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 5, 32)
+}
+
+var patternResourceServerIdentifierType = constraint.NewPattern(`[\x21\x23-\x5B\x5D-\x7E]+`, `[\x21\x23-\x5B\x5D-\x7E]+`)
+
+func checkResourceServerIdentifierType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 256)
+	c.Matches(at, v, patternResourceServerIdentifierType)
+}
+
+var patternResourceServerNameType = constraint.NewPattern(`[\w\s+=,.@-]+`, `[\w\s+=,.@-]+`)
+
+func checkResourceServerNameType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 256)
+	c.Matches(at, v, patternResourceServerNameType)
+}
+
+func checkResourceServerScopeDescriptionType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 256)
+}
+
+var patternResourceServerScopeNameType = constraint.NewPattern(`[\x21\x23-\x2E\x30-\x5B\x5D-\x7E]+`, `[\x21\x23-\x2E\x30-\x5B\x5D-\x7E]+`)
+
+func checkResourceServerScopeNameType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 256)
+	c.Matches(at, v, patternResourceServerScopeNameType)
 }
 
 func checkRetryGracePeriodSecondsType(c *constraint.Checker, at string, v int32) {
@@ -2193,6 +2341,17 @@ func checkOAuthFlowsType(c *constraint.Checker, at string, v []OAuthFlowType) {
 
 func checkRecoveryMechanismsType(c *constraint.Checker, at string, v []RecoveryOptionType) {
 	c.Size(at, len(v), 1, 2, "[]")
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
+}
+
+func checkResourceServerScopeListType(c *constraint.Checker, at string, v []ResourceServerScopeType) {
+	c.Size(at, len(v), 0, 100, "[]")
 	c.Enter(at)
 	for i := range v {
 		c.EnterIndex(i)

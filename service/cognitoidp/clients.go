@@ -2,15 +2,12 @@ package cognitoidp
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
-	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -179,9 +176,11 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		secret = randomText(lowerAlphanumeric, secretLength)
 	}
 	if secret != "" {
-		if app.Secret, err = c.keys.Seal(keyring.ClientSecret, c.pool.scope(), []byte(secret), []byte(app.ID)); err != nil {
-			return nil, fault.Wrap(err, "seal a client secret")
+		sealed, err := c.newSecret(app, secret)
+		if err != nil {
+			return nil, err
 		}
+		app.Secrets = []clientSecret{sealed}
 	}
 	if err := c.createClient(app); err != nil {
 		return nil, err
@@ -201,6 +200,9 @@ func (c *scoped) createClient(app *client) error {
 		}
 		if c.pool.gone(rec) {
 			return poolNotFound(c.pool.ID)
+		}
+		if err := c.checkOAuth(rec, &app.clientSettings, app.confidential()); err != nil {
+			return err
 		}
 		k := store.K("client", app.ID)
 		if _, taken, err := dir.Get(k); err != nil || taken {
@@ -262,15 +264,16 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Cal
 	return &api.DescribeUserPoolClientOutput{UserPoolClient: d}, nil
 }
 
+// describeClient shows the newest of the secrets, which is the one that applications are to change over to.
 func (c *scoped) describeClient(app *client) (*api.UserPoolClientType, error) {
-	if app.Secret == nil {
-		return app.describe(nil), nil
-	}
-	secret, err := c.clientSecret(app)
+	secrets, err := c.openSecrets(app)
 	if err != nil {
 		return nil, err
 	}
-	return app.describe(secret), nil
+	if len(secrets) == 0 {
+		return app.describe(nil), nil
+	}
+	return app.describe(secrets[len(secrets)-1]), nil
 }
 
 // UpdateUserPoolClient implements api.Service. As with AWS, settings that are not named fall back to their defaults.
@@ -283,21 +286,12 @@ func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	var app *client
-	err = c.update(func(rec *store.Records) (err error) {
-		k := clientKey(c.pool.ID, opt.Value(in.ClientId))
-		if app, err = store.Load[client](rec, k); err != nil {
-			return err
-		}
-		if app == nil {
-			return clientNotFound(opt.Value(in.ClientId))
-		}
-		app.clientSettings, app.Modified = set, call.Now
+	app, err := c.changeClient(in.ClientId, func(rec *store.Records, app *client) error {
+		app.clientSettings = set
 		if in.ClientName != nil {
 			app.Name = *in.ClientName
 		}
-		rec.ChangedIn(c.pool.ID)
-		return store.Save(rec, k, app)
+		return c.checkOAuth(rec, &app.clientSettings, app.confidential())
 	})
 	if err != nil {
 		return nil, err
@@ -357,19 +351,4 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 		})
 	}
 	return out, nil
-}
-
-// checkClientSecret checks the app client's secret itself, if it has one.
-func (c *scoped) checkClientSecret(app *client, given string) error {
-	if app.Secret == nil {
-		return nil
-	}
-	secret, err := c.clientSecret(app)
-	if err != nil {
-		return err
-	}
-	if subtle.ConstantTimeCompare(secret, []byte(given)) != 1 {
-		return api.NewUnauthorizedException("Invalid client secret for client %s", app.ID)
-	}
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 //	in / <pool id> / name / <username, folded>         ref to the user
 //	in / <pool id> / alias / <attribute> / <value>     ref to the user
 //	in / <pool id> / group / <name>                    group
+//	in / <pool id> / resource-server / <identifier>    resourceServer
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref
 //	in / <pool id> / code / <sub> / <purpose>          code
@@ -86,8 +87,8 @@ type signingKey struct {
 type client struct {
 	ID, Pool, Name    string
 	Created, Modified time.Time
-	// Secret is sealed; nil for a public client.
-	Secret []byte
+	// Secrets are one or two, oldest first; none for a public client.
+	Secrets []clientSecret
 	clientSettings
 }
 

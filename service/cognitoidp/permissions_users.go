@@ -1,0 +1,48 @@
+package cognitoidp
+
+import (
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/authz"
+)
+
+// What the operations of resource servers, client secrets, imports and risk need: the action of their name on the pool.
+
+// CreateResourceServer implements api.Requirements.
+func (r *Requirements) CreateResourceServer(s *authz.Scope, in *api.CreateResourceServerInput) authz.Requirement {
+	return r.on(s, "CreateResourceServer", in.UserPoolId, nil)
+}
+
+// DescribeResourceServer implements api.Requirements.
+func (r *Requirements) DescribeResourceServer(s *authz.Scope, in *api.DescribeResourceServerInput) authz.Requirement {
+	return r.on(s, "DescribeResourceServer", in.UserPoolId, nil)
+}
+
+// UpdateResourceServer implements api.Requirements.
+func (r *Requirements) UpdateResourceServer(s *authz.Scope, in *api.UpdateResourceServerInput) authz.Requirement {
+	return r.on(s, "UpdateResourceServer", in.UserPoolId, nil)
+}
+
+// DeleteResourceServer implements api.Requirements.
+func (r *Requirements) DeleteResourceServer(s *authz.Scope, in *api.DeleteResourceServerInput) authz.Requirement {
+	return r.on(s, "DeleteResourceServer", in.UserPoolId, nil)
+}
+
+// ListResourceServers implements api.Requirements.
+func (r *Requirements) ListResourceServers(s *authz.Scope, in *api.ListResourceServersInput) authz.Requirement {
+	return r.on(s, "ListResourceServers", in.UserPoolId, nil)
+}
+
+// AddUserPoolClientSecret implements api.Requirements.
+func (r *Requirements) AddUserPoolClientSecret(s *authz.Scope, in *api.AddUserPoolClientSecretInput) authz.Requirement {
+	return r.on(s, "AddUserPoolClientSecret", in.UserPoolId, nil)
+}
+
+// ListUserPoolClientSecrets implements api.Requirements.
+func (r *Requirements) ListUserPoolClientSecrets(s *authz.Scope, in *api.ListUserPoolClientSecretsInput) authz.Requirement {
+	return r.on(s, "ListUserPoolClientSecrets", in.UserPoolId, nil)
+}
+
+// DeleteUserPoolClientSecret implements api.Requirements.
+func (r *Requirements) DeleteUserPoolClientSecret(s *authz.Scope, in *api.DeleteUserPoolClientSecretInput) authz.Requirement {
+	return r.on(s, "DeleteUserPoolClientSecret", in.UserPoolId, nil)
+}

@@ -1,0 +1,183 @@
+package cognitoidp
+
+import (
+	"context"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// resourceServer is an API outside of the pool whose scopes access tokens may carry ("Scopes, M2M, and resource servers",
+// Amazon Cognito Developer Guide).
+type resourceServer struct {
+	Identifier, Name string
+	Scopes           []scope
+}
+
+// scope is what a resource server calls one right. In tokens it is "<identifier>/<name>".
+type scope struct{ Name, Description string }
+
+func resourceServerKey(pool, identifier string) store.Key {
+	return inPool(pool, "resource-server", identifier)
+}
+
+func (r *resourceServer) describe(pool string) *api.ResourceServerType {
+	out := &api.ResourceServerType{UserPoolId: new(pool), Identifier: new(r.Identifier), Name: new(r.Name)}
+	for _, s := range r.Scopes {
+		out.Scopes = append(out.Scopes, api.ResourceServerScopeType{ScopeName: new(s.Name), ScopeDescription: new(s.Description)})
+	}
+	return out
+}
+
+// has reports whether the resource server has the scope.
+func (r *resourceServer) has(name string) bool {
+	for _, s := range r.Scopes {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// newScopes reads scopes. A name that comes twice would make one right out of two descriptions.
+func newScopes(in []api.ResourceServerScopeType) ([]scope, error) {
+	var out []scope
+	seen := map[string]bool{}
+	for i := range in {
+		name := opt.Value(in[i].ScopeName)
+		if seen[name] {
+			return nil, invalid("Duplicate scope name: %s", name)
+		}
+		seen[name] = true
+		out = append(out, scope{name, opt.Value(in[i].ScopeDescription)})
+	}
+	return out, nil
+}
+
+func (c *scoped) mustResourceServer(rec *store.Records, identifier *string) (*resourceServer, error) {
+	r, err := store.Load[resourceServer](rec, resourceServerKey(c.pool.ID, opt.Value(identifier)))
+	if err == nil && r == nil {
+		err = api.NewResourceNotFoundException("Resource server does not exist.")
+	}
+	return r, err
+}
+
+// scopeExists reports whether a scope is one of a resource server of the pool. An identifier may hold slashes (it is often
+// a URL), a scope's name may not, so the last slash parts them.
+func (c *scoped) scopeExists(rec *store.Records, full string) (bool, error) {
+	i := strings.LastIndexByte(full, '/')
+	if i <= 0 {
+		return false, nil
+	}
+	r, err := store.Load[resourceServer](rec, resourceServerKey(c.pool.ID, full[:i]))
+	return r != nil && r.has(full[i+1:]), err
+}
+
+// CreateResourceServer implements api.Service.
+func (s *Service) CreateResourceServer(ctx context.Context, call *pipeline.Call, in *api.CreateResourceServerInput) (*api.CreateResourceServerOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	r := &resourceServer{Identifier: opt.Value(in.Identifier), Name: opt.Value(in.Name)}
+	if r.Scopes, err = newScopes(in.Scopes); err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		k := resourceServerKey(c.pool.ID, r.Identifier)
+		if _, found, err := rec.Get(k); err != nil {
+			return err
+		} else if found {
+			return invalid("%s already exists in user pool %s.", r.Identifier, c.pool.ID)
+		}
+		if c.pool.gone(rec) {
+			return poolNotFound(c.pool.ID)
+		}
+		return store.Save(rec, k, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+}
+
+// DescribeResourceServer implements api.Service.
+func (s *Service) DescribeResourceServer(ctx context.Context, call *pipeline.Call, in *api.DescribeResourceServerInput) (*api.DescribeResourceServerOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var r *resourceServer
+	err = c.view(func(rec *store.Records) (err error) {
+		r, err = c.mustResourceServer(rec, in.Identifier)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+}
+
+// UpdateResourceServer implements api.Service. Scopes that are not named are gone: app clients that still list them get
+// them no more.
+func (s *Service) UpdateResourceServer(ctx context.Context, call *pipeline.Call, in *api.UpdateResourceServerInput) (*api.UpdateResourceServerOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := newScopes(in.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	var r *resourceServer
+	err = c.update(func(rec *store.Records) (err error) {
+		if r, err = c.mustResourceServer(rec, in.Identifier); err != nil {
+			return err
+		}
+		r.Name, r.Scopes = opt.Value(in.Name), scopes
+		return store.Save(rec, resourceServerKey(c.pool.ID, r.Identifier), r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+}
+
+// DeleteResourceServer implements api.Service.
+func (s *Service) DeleteResourceServer(ctx context.Context, call *pipeline.Call, in *api.DeleteResourceServerInput) (*api.DeleteResourceServerOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		r, err := c.mustResourceServer(rec, in.Identifier)
+		if err != nil {
+			return err
+		}
+		return rec.Delete(resourceServerKey(c.pool.ID, r.Identifier))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteResourceServerOutput{}, nil
+}
+
+// ListResourceServers implements api.Service.
+func (s *Service) ListResourceServers(ctx context.Context, call *pipeline.Call, in *api.ListResourceServersInput) (*api.ListResourceServersOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	found, token, err := listPage[resourceServer](c, "ListResourceServers", "", inPool(c.pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListResourceServersOutput{ResourceServers: []api.ResourceServerType{}, NextToken: token}
+	for _, r := range found {
+		out.ResourceServers = append(out.ResourceServers, *r.describe(c.pool.ID))
+	}
+	return out, nil
+}

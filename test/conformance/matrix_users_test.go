@@ -1,0 +1,22 @@
+package conformance
+
+// withServer makes a resource server in a pool; withSecret a client with a secret.
+const (
+	withServer = `cognito-idp.CreateResourceServer {"UserPoolId":"$POOL","Identifier":"n-$N","Name":"n-$N"}`
+	withSecret = `cognito-idp.CreateUserPoolClient {"UserPoolId":"$POOL","ClientName":"n-$N","GenerateSecret":true}`
+)
+
+// userRows are the operations of user pools beyond those of cognitoRows: resource servers, client secrets, imports, risk.
+var userRows = []row{
+	{op: "cognito-idp.AddUserPoolClientSecret", in: `{"UserPoolId":"$POOL","ClientId":"$NEW"}`, before: []string{withSecret}},
+	{op: "cognito-idp.CreateResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N","Name":"n-$N"}`},
+	{op: "cognito-idp.DeleteResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N"}`, before: []string{withServer}},
+	{
+		op: "cognito-idp.DeleteUserPoolClientSecret",
+		in: `{"UserPoolId":"$POOL","ClientId":"$APP","ClientSecretId":"none"}`,
+	},
+	{op: "cognito-idp.DescribeResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N"}`, before: []string{withServer}},
+	{op: "cognito-idp.ListResourceServers", in: `{"UserPoolId":"$POOL"}`},
+	{op: "cognito-idp.ListUserPoolClientSecrets", in: `{"UserPoolId":"$POOL","ClientId":"$APP"}`},
+	{op: "cognito-idp.UpdateResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N","Name":"m-$N"}`, before: []string{withServer}},
+}
