@@ -62,7 +62,7 @@ const notJWT = "The ID Token provided is not a valid JWT. (You may see this erro
 const maxSubject = 255
 
 func parseClaims(payload []byte) (*Claims, *fault.Error) {
-	raw, err := strictObject(payload)
+	raw, err := StrictObject(payload)
 	if err != nil {
 		return nil, invalidToken(notJWT).With(err)
 	}
@@ -179,7 +179,7 @@ func (c *Claims) readTags() *fault.Error {
 
 func nestedTags(raw json.RawMessage) (map[string][]string, []string, *fault.Error) {
 	bad := invalidToken("Invalid claim: %s", ClaimTags)
-	top, err := strictObject(raw)
+	top, err := StrictObject(raw)
 	if err != nil {
 		return nil, nil, bad.With(err)
 	}
@@ -191,7 +191,7 @@ func nestedTags(raw json.RawMessage) (map[string][]string, []string, *fault.Erro
 	if top["principal_tags"] == nil {
 		return values, transitive, nil
 	}
-	tags, err := strictObject(top["principal_tags"])
+	tags, err := StrictObject(top["principal_tags"])
 	if err != nil {
 		return nil, nil, bad.With(err)
 	}

@@ -12,9 +12,9 @@ import (
 // maxDepth bounds the nesting of JSON in a token; tags need three levels.
 const maxDepth = 16
 
-// strictObject reads a JSON object in which no name comes twice, at any level: readers differ in which of the two they
+// StrictObject reads a JSON object in which no name comes twice, at any level: readers differ in which of the two they
 // take (RFC 7519 section 4 lets us refuse such tokens).
-func strictObject(raw []byte) (map[string]json.RawMessage, error) {
+func StrictObject(raw []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) {
 		return nil, errors.New("not UTF-8")
 	}

@@ -113,7 +113,7 @@ func Issuer(token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	raw, jerr := strictObject(payload)
+	raw, jerr := StrictObject(payload)
 	if jerr != nil {
 		return "", invalidToken(notJWT).With(jerr)
 	}
@@ -142,7 +142,7 @@ func split(token string) (*header, []byte, *fault.Error) {
 }
 
 func parseHeader(b []byte) (*header, *fault.Error) {
-	raw, err := strictObject(b)
+	raw, err := StrictObject(b)
 	if err != nil {
 		return nil, invalidToken(notJWT).With(err)
 	}
