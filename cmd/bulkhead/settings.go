@@ -28,6 +28,11 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringSliceVar(&c.TenantTags, "tenant-tag", c.TenantTags, "principal tags that name the tenant")
 	f.StringVar(&c.TenantPattern, "tenant-pattern", c.TenantPattern, "form of tenant ids (RE2)")
 	f.StringVar(&c.IssuerURL, "issuer-url", c.IssuerURL, "base URL of token issuers; AWS's form if empty")
+	f.StringVar(&c.FunctionsEndpoint, "functions-endpoint", c.FunctionsEndpoint,
+		"URL of a Lambda Invoke API that runs the triggers of user pools: AWS's or a runtime emulator's")
+	f.StringVar(&c.FunctionsRegion, "functions-region", c.FunctionsRegion, "region of the signatures for it; --region if empty")
+	f.StringSliceVar(&c.FunctionsTrust, "functions-trust", c.FunctionsTrust,
+		"pairs ACCOUNT=OTHER: pools of ACCOUNT may have functions of the account OTHER as triggers")
 	f.StringVar(&c.Audit, "audit", c.Audit, "async: data events are durable within 100 ms; strict: before the answer")
 	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
 	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
@@ -44,6 +49,9 @@ func secretsFromEnv(c *app.Config) {
 	c.RootKey = os.Getenv(envPrefix + "ROOT_KEY")
 	c.RootAccessKeyID = os.Getenv(envPrefix + "ROOT_ACCESS_KEY_ID")
 	c.RootSecretAccessKey = os.Getenv(envPrefix + "ROOT_SECRET_ACCESS_KEY")
+	c.FunctionsAccessKeyID = os.Getenv(envPrefix + "FUNCTIONS_ACCESS_KEY_ID")
+	c.FunctionsSecretAccessKey = os.Getenv(envPrefix + "FUNCTIONS_SECRET_ACCESS_KEY")
+	c.FunctionsSessionToken = os.Getenv(envPrefix + "FUNCTIONS_SESSION_TOKEN")
 }
 
 // settle gives each flag that was not on the command line its value from the environment, else from the file.

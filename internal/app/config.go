@@ -38,6 +38,14 @@ type Config struct {
 	TenantPattern string
 	// IssuerURL is the base of token issuers; "" gives them AWS's form.
 	IssuerURL string
+	// FunctionsEndpoint is the URL of a Lambda Invoke API, where triggers go; "" invokes none. FunctionsRegion is the
+	// region of its signatures, "" is Region.
+	FunctionsEndpoint, FunctionsRegion string
+	// FunctionsTrust are pairs ACCOUNT=OTHER: triggers of pools in ACCOUNT may be functions of OTHER.
+	FunctionsTrust []string
+	// FunctionsAccessKeyID, FunctionsSecretAccessKey and FunctionsSessionToken sign invocations, from the environment only;
+	// "" takes the AWS SDK's default chain.
+	FunctionsAccessKeyID, FunctionsSecretAccessKey, FunctionsSessionToken string
 	// Audit is "async" (data events within 100 ms) or "strict" (before the answer).
 	Audit string
 	// NodeID tells this process from others on the same store; "" is the host name.
@@ -96,7 +104,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateStore, c.validateListen} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateStore, c.validateListen} {
 		if err := check(); err != nil {
 			return err
 		}

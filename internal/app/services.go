@@ -31,7 +31,11 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log})
 	a.background(tables.Run)
 	mail := cognitoidp.NewMailbox(a.db, a.keys)
-	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: mail})
+	invoker, err := a.functions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: mail, Functions: invoker})
 	if err != nil {
 		return nil, err
 	}

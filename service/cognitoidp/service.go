@@ -24,6 +24,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -42,6 +43,8 @@ type Config struct {
 	IssuerURL string
 	// Deliver sends codes and invitations. Nil keeps them in the local mailbox (see Mailbox).
 	Deliver Deliverer
+	// Functions invokes the triggers of pools. Nil invokes none: what needs one fails.
+	Functions functions.Invoker
 }
 
 // Service implements the operations.
@@ -50,6 +53,7 @@ type Service struct {
 	keys      *keyring.Keyring
 	issuerURL string
 	deliver   Deliverer
+	functions functions.Invoker
 	places    *store.Cache[string, place]
 	pools     *store.Cache[string, *pool]
 	clients   *store.Cache[string, *client]
@@ -74,7 +78,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
 	s := &Service{
-		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver,
+		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver, functions: c.Functions,
 		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
 		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
@@ -84,6 +88,9 @@ func New(c Config) (*Service, error) {
 	}
 	if s.deliver == nil {
 		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}
+	}
+	if s.functions == nil {
+		s.functions = functions.None{}
 	}
 	return s, nil
 }

@@ -1,0 +1,139 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+)
+
+// Bounds of payloads in bytes. Lambda takes and gives up to 6 MB ("Lambda quotas", AWS Lambda Developer Guide); nothing
+// that this server sends or reads comes near that.
+const (
+	MaxRequest  = 1 << 20
+	MaxResponse = 1 << 20
+)
+
+// LambdaConfig says where functions are.
+type LambdaConfig struct {
+	// Endpoint is the base URL of a Lambda Invoke API: AWS's own or an emulator's.
+	Endpoint string
+	// Region is that of the signature.
+	Region string
+	// AccessKeyID, SecretAccessKey and SessionToken sign the invocations; without them the SDK's default chain does.
+	AccessKeyID, SecretAccessKey, SessionToken string
+}
+
+// Lambda invokes functions by the Invoke API ("Invoke", AWS Lambda API Reference), synchronously and without their logs.
+type Lambda struct{ client *lambda.Client }
+
+// NewLambda returns an Invoker for an endpoint. It connects when it first invokes.
+func NewLambda(ctx context.Context, c LambdaConfig) (*Lambda, error) {
+	load := []func(*config.LoadOptions) error{
+		config.WithRegion(c.Region),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Caller retries
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = 3 * time.Second }).
+			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })),
+		config.WithLogger(logging.Nop{}), // payloads hold passwords
+	}
+	if c.AccessKeyID != "" {
+		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
+	}
+	conf, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("functions: configure the client of %s: %w", c.Endpoint, err)
+	}
+	built, ok := conf.HTTPClient.(*awshttp.BuildableClient) // with the roots of AWS_CA_BUNDLE by now
+	if !ok {
+		return nil, fmt.Errorf("functions: the client of %s is a %T", c.Endpoint, conf.HTTPClient)
+	}
+	// Payloads go nowhere but to the endpoint, and answers are bounded.
+	hc := &http.Client{
+		Transport:     bounded{built.GetTransport()},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Lambda{lambda.NewFromConfig(conf, func(o *lambda.Options) { o.BaseEndpoint, o.HTTPClient = &c.Endpoint, hc })}, nil
+}
+
+// bounded fails the reading of answers that are over MaxResponse.
+type bounded struct{ to http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.to.RoundTrip(r)
+	if err == nil {
+		resp.Body = &boundedBody{resp.Body, MaxResponse}
+	}
+	return resp, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
+// Invoke implements Invoker.
+func (l *Lambda) Invoke(ctx context.Context, r Request) (Result, error) {
+	if len(r.Payload) > MaxRequest {
+		return Result{}, ErrTooLarge
+	}
+	out, err := l.client.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: &r.Function, Payload: r.Payload, InvocationType: types.InvocationTypeRequestResponse, LogType: types.LogTypeNone,
+	})
+	if err != nil {
+		return Result{}, classify(ctx, err)
+	}
+	return Result{Payload: out.Payload, Failed: out.FunctionError != nil}, nil
+}
+
+// classify gives an error of the SDK its meaning.
+func classify(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
+	if errors.Is(err, ErrTooLarge) {
+		return ErrTooLarge
+	}
+	means := map[string]error{
+		"TooManyRequestsException": ErrThrottled, "ThrottlingException": ErrThrottled, "EC2ThrottledException": ErrThrottled,
+		"ResourceNotFoundException": ErrNotFound, "AccessDeniedException": ErrDenied, "UnrecognizedClientException": ErrDenied,
+		"InvalidSignatureException": ErrDenied, "ExpiredTokenException": ErrDenied, "RequestTooLargeException": ErrTooLarge,
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && means[api.ErrorCode()] != nil {
+		return fmt.Errorf("%w: %w", means[api.ErrorCode()], err)
+	}
+	var resp *awshttp.ResponseError
+	if errors.As(err, &resp) {
+		switch resp.HTTPStatusCode() {
+		case http.StatusTooManyRequests:
+			return fmt.Errorf("%w: %w", ErrThrottled, err)
+		case http.StatusNotFound:
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
+		case http.StatusForbidden, http.StatusUnauthorized:
+			return fmt.Errorf("%w: %w", ErrDenied, err)
+		}
+	}
+	return fmt.Errorf("functions: invoke: %w", err)
+}
