@@ -448,6 +448,50 @@ func (v *GetIdentityPoolRolesOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetOpenIdTokenForDeveloperIdentityInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "IdentityId":
+			v.IdentityId, err = d.StringPtr()
+		case "IdentityPoolId":
+			v.IdentityPoolId, err = d.StringPtr()
+		case "Logins":
+			v.Logins, err = decodeLoginsMapJSON(d)
+		case "PrincipalTags":
+			v.PrincipalTags, err = decodePrincipalTagsJSON(d)
+		case "TokenDuration":
+			v.TokenDuration, err = d.Int64Ptr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetOpenIdTokenForDeveloperIdentityOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityId != nil {
+		b = jsoncodec.AppendKey(b, "IdentityId")
+		b = jsoncodec.AppendString(b, *v.IdentityId)
+	}
+	if v.Token != nil {
+		b = jsoncodec.AppendKey(b, "Token")
+		b = jsoncodec.AppendString(b, *v.Token)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *GetOpenIdTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -684,6 +728,54 @@ func (v *ListTagsForResourceOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *LookupDeveloperIdentityInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DeveloperUserIdentifier":
+			v.DeveloperUserIdentifier, err = d.StringPtr()
+		case "IdentityId":
+			v.IdentityId, err = d.StringPtr()
+		case "IdentityPoolId":
+			v.IdentityPoolId, err = d.StringPtr()
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *LookupDeveloperIdentityOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.DeveloperUserIdentifierList != nil {
+		b = jsoncodec.AppendKey(b, "DeveloperUserIdentifierList")
+		b = appendDeveloperUserIdentifierListJSON(b, v.DeveloperUserIdentifierList)
+	}
+	if v.IdentityId != nil {
+		b = jsoncodec.AppendKey(b, "IdentityId")
+		b = jsoncodec.AppendString(b, *v.IdentityId)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *MappingRule) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -729,6 +821,44 @@ func (v *MappingRule) AppendJSON(b []byte) []byte {
 	if v.Value != nil {
 		b = jsoncodec.AppendKey(b, "Value")
 		b = jsoncodec.AppendString(b, *v.Value)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *MergeDeveloperIdentitiesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DestinationUserIdentifier":
+			v.DestinationUserIdentifier, err = d.StringPtr()
+		case "DeveloperProviderName":
+			v.DeveloperProviderName, err = d.StringPtr()
+		case "IdentityPoolId":
+			v.IdentityPoolId, err = d.StringPtr()
+		case "SourceUserIdentifier":
+			v.SourceUserIdentifier, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *MergeDeveloperIdentitiesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityId != nil {
+		b = jsoncodec.AppendKey(b, "IdentityId")
+		b = jsoncodec.AppendString(b, *v.IdentityId)
 	}
 	return append(b, '}')
 }
@@ -921,6 +1051,72 @@ func (v *TagResourceOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *UnlinkDeveloperIdentityInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DeveloperProviderName":
+			v.DeveloperProviderName, err = d.StringPtr()
+		case "DeveloperUserIdentifier":
+			v.DeveloperUserIdentifier, err = d.StringPtr()
+		case "IdentityId":
+			v.IdentityId, err = d.StringPtr()
+		case "IdentityPoolId":
+			v.IdentityPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UnlinkDeveloperIdentityOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UnlinkIdentityInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "IdentityId":
+			v.IdentityId, err = d.StringPtr()
+		case "Logins":
+			v.Logins, err = decodeLoginsMapJSON(d)
+		case "LoginsToRemove":
+			v.LoginsToRemove, err = decodeLoginsListJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UnlinkIdentityOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *UnprocessedIdentityId) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -1066,6 +1262,17 @@ func appendCognitoIdentityProviderListJSON(b []byte, v []CognitoIdentityProvider
 	return append(b, ']')
 }
 
+func appendDeveloperUserIdentifierListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func appendIdentitiesListJSON(b []byte, v []IdentityDescription) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -1122,6 +1329,10 @@ func appendIdentityProvidersJSON(b []byte, v map[string]string) []byte {
 		b = jsoncodec.AppendString(b, e)
 	}
 	return append(b, '}')
+}
+
+func decodeLoginsListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
 }
 
 func appendLoginsListJSON(b []byte, v []string) []byte {

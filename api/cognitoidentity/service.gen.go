@@ -25,13 +25,18 @@ type Service interface {
 	GetId(context.Context, *pipeline.Call, *GetIdInput) (*GetIdOutput, error)
 	GetIdentityPoolRoles(context.Context, *pipeline.Call, *GetIdentityPoolRolesInput) (*GetIdentityPoolRolesOutput, error)
 	GetOpenIdToken(context.Context, *pipeline.Call, *GetOpenIdTokenInput) (*GetOpenIdTokenOutput, error)
+	GetOpenIdTokenForDeveloperIdentity(context.Context, *pipeline.Call, *GetOpenIdTokenForDeveloperIdentityInput) (*GetOpenIdTokenForDeveloperIdentityOutput, error)
 	GetPrincipalTagAttributeMap(context.Context, *pipeline.Call, *GetPrincipalTagAttributeMapInput) (*GetPrincipalTagAttributeMapOutput, error)
 	ListIdentities(context.Context, *pipeline.Call, *ListIdentitiesInput) (*ListIdentitiesOutput, error)
 	ListIdentityPools(context.Context, *pipeline.Call, *ListIdentityPoolsInput) (*ListIdentityPoolsOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	LookupDeveloperIdentity(context.Context, *pipeline.Call, *LookupDeveloperIdentityInput) (*LookupDeveloperIdentityOutput, error)
+	MergeDeveloperIdentities(context.Context, *pipeline.Call, *MergeDeveloperIdentitiesInput) (*MergeDeveloperIdentitiesOutput, error)
 	SetIdentityPoolRoles(context.Context, *pipeline.Call, *SetIdentityPoolRolesInput) (*SetIdentityPoolRolesOutput, error)
 	SetPrincipalTagAttributeMap(context.Context, *pipeline.Call, *SetPrincipalTagAttributeMapInput) (*SetPrincipalTagAttributeMapOutput, error)
 	TagResource(context.Context, *pipeline.Call, *TagResourceInput) (*TagResourceOutput, error)
+	UnlinkDeveloperIdentity(context.Context, *pipeline.Call, *UnlinkDeveloperIdentityInput) (*UnlinkDeveloperIdentityOutput, error)
+	UnlinkIdentity(context.Context, *pipeline.Call, *UnlinkIdentityInput) (*UnlinkIdentityOutput, error)
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateIdentityPool(context.Context, *pipeline.Call, *UpdateIdentityPoolInput) (*UpdateIdentityPoolOutput, error)
 }
@@ -47,13 +52,18 @@ type Requirements interface {
 	GetId(*authz.Scope, *GetIdInput) authz.Requirement
 	GetIdentityPoolRoles(*authz.Scope, *GetIdentityPoolRolesInput) authz.Requirement
 	GetOpenIdToken(*authz.Scope, *GetOpenIdTokenInput) authz.Requirement
+	GetOpenIdTokenForDeveloperIdentity(*authz.Scope, *GetOpenIdTokenForDeveloperIdentityInput) authz.Requirement
 	GetPrincipalTagAttributeMap(*authz.Scope, *GetPrincipalTagAttributeMapInput) authz.Requirement
 	ListIdentities(*authz.Scope, *ListIdentitiesInput) authz.Requirement
 	ListIdentityPools(*authz.Scope, *ListIdentityPoolsInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
+	LookupDeveloperIdentity(*authz.Scope, *LookupDeveloperIdentityInput) authz.Requirement
+	MergeDeveloperIdentities(*authz.Scope, *MergeDeveloperIdentitiesInput) authz.Requirement
 	SetIdentityPoolRoles(*authz.Scope, *SetIdentityPoolRolesInput) authz.Requirement
 	SetPrincipalTagAttributeMap(*authz.Scope, *SetPrincipalTagAttributeMapInput) authz.Requirement
 	TagResource(*authz.Scope, *TagResourceInput) authz.Requirement
+	UnlinkDeveloperIdentity(*authz.Scope, *UnlinkDeveloperIdentityInput) authz.Requirement
+	UnlinkIdentity(*authz.Scope, *UnlinkIdentityInput) authz.Requirement
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
 	UpdateIdentityPool(*authz.Scope, *UpdateIdentityPoolInput) authz.Requirement
 }
@@ -71,14 +81,16 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DescribeIdentityInput], r.DescribeIdentity, s.DescribeIdentity, awsjson.Encode[DescribeIdentityOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeIdentityPool", Kind: pipeline.Management},
 			awsjson.Decode[DescribeIdentityPoolInput], r.DescribeIdentityPool, s.DescribeIdentityPool, awsjson.Encode[DescribeIdentityPoolOutput](API)),
-		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetCredentialsForIdentity", Kind: pipeline.Management, Unsigned: true},
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetCredentialsForIdentity", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetCredentialsForIdentityInput], r.GetCredentialsForIdentity, s.GetCredentialsForIdentity, awsjson.Encode[GetCredentialsForIdentityOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetId", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetIdInput], r.GetId, s.GetId, awsjson.Encode[GetIdOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetIdentityPoolRoles", Kind: pipeline.Management},
 			awsjson.Decode[GetIdentityPoolRolesInput], r.GetIdentityPoolRoles, s.GetIdentityPoolRoles, awsjson.Encode[GetIdentityPoolRolesOutput](API)),
-		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetOpenIdToken", Kind: pipeline.Management, Unsigned: true},
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetOpenIdToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetOpenIdTokenInput], r.GetOpenIdToken, s.GetOpenIdToken, awsjson.Encode[GetOpenIdTokenOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetOpenIdTokenForDeveloperIdentity", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[GetOpenIdTokenForDeveloperIdentityInput], r.GetOpenIdTokenForDeveloperIdentity, s.GetOpenIdTokenForDeveloperIdentity, awsjson.Encode[GetOpenIdTokenForDeveloperIdentityOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetPrincipalTagAttributeMap", Kind: pipeline.Management},
 			awsjson.Decode[GetPrincipalTagAttributeMapInput], r.GetPrincipalTagAttributeMap, s.GetPrincipalTagAttributeMap, awsjson.Encode[GetPrincipalTagAttributeMapOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListIdentities", Kind: pipeline.Management},
@@ -87,12 +99,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ListIdentityPoolsInput], r.ListIdentityPools, s.ListIdentityPools, awsjson.Encode[ListIdentityPoolsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsForResource", Kind: pipeline.Management},
 			awsjson.Decode[ListTagsForResourceInput], r.ListTagsForResource, s.ListTagsForResource, awsjson.Encode[ListTagsForResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "LookupDeveloperIdentity", Kind: pipeline.Management},
+			awsjson.Decode[LookupDeveloperIdentityInput], r.LookupDeveloperIdentity, s.LookupDeveloperIdentity, awsjson.Encode[LookupDeveloperIdentityOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "MergeDeveloperIdentities", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[MergeDeveloperIdentitiesInput], r.MergeDeveloperIdentities, s.MergeDeveloperIdentities, awsjson.Encode[MergeDeveloperIdentitiesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetIdentityPoolRoles", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[SetIdentityPoolRolesInput], r.SetIdentityPoolRoles, s.SetIdentityPoolRoles, awsjson.Encode[SetIdentityPoolRolesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetPrincipalTagAttributeMap", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[SetPrincipalTagAttributeMapInput], r.SetPrincipalTagAttributeMap, s.SetPrincipalTagAttributeMap, awsjson.Encode[SetPrincipalTagAttributeMapOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[TagResourceInput], r.TagResource, s.TagResource, awsjson.Encode[TagResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UnlinkDeveloperIdentity", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UnlinkDeveloperIdentityInput], r.UnlinkDeveloperIdentity, s.UnlinkDeveloperIdentity, awsjson.Encode[UnlinkDeveloperIdentityOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UnlinkIdentity", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[UnlinkIdentityInput], r.UnlinkIdentity, s.UnlinkIdentity, awsjson.Encode[UnlinkIdentityOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UntagResourceInput], r.UntagResource, s.UntagResource, awsjson.Encode[UntagResourceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateIdentityPool", Kind: pipeline.Management, Write: true},
@@ -110,6 +130,7 @@ var API = &protocol.Service{
 	Protocol:       awsjson.V11,
 	Errors: map[string]protocol.WireError{
 		"ConcurrentModificationException":           {Code: "ConcurrentModificationException", Status: 400},
+		"DeveloperUserAlreadyRegisteredException":   {Code: "DeveloperUserAlreadyRegisteredException", Status: 400},
 		"ExternalServiceException":                  {Code: "ExternalServiceException", Status: 400},
 		"InternalErrorException":                    {Code: "InternalErrorException", Status: 500},
 		"InvalidIdentityPoolConfigurationException": {Code: "InvalidIdentityPoolConfigurationException", Status: 400},
@@ -124,11 +145,5 @@ var API = &protocol.Service{
 		fault.Internal:   {Code: "InternalErrorException", Status: 0},
 		fault.Throttling: {Code: "TooManyRequestsException", Status: 0},
 	},
-	Unsupported: []string{
-		"GetOpenIdTokenForDeveloperIdentity",
-		"LookupDeveloperIdentity",
-		"MergeDeveloperIdentities",
-		"UnlinkDeveloperIdentity",
-		"UnlinkIdentity",
-	},
+	Unsupported: []string{},
 }

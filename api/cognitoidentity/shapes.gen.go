@@ -176,6 +176,21 @@ type GetIdentityPoolRolesOutput struct {
 	Roles          map[string]string
 }
 
+// GetOpenIdTokenForDeveloperIdentityInput is a structure of the model.
+type GetOpenIdTokenForDeveloperIdentityInput struct {
+	IdentityId     *string
+	IdentityPoolId *string
+	Logins         map[string]string
+	PrincipalTags  map[string]string
+	TokenDuration  *int64
+}
+
+// GetOpenIdTokenForDeveloperIdentityOutput is a structure of the model.
+type GetOpenIdTokenForDeveloperIdentityOutput struct {
+	IdentityId *string
+	Token      *string
+}
+
 // GetOpenIdTokenInput is a structure of the model.
 type GetOpenIdTokenInput struct {
 	IdentityId *string
@@ -253,12 +268,41 @@ type ListTagsForResourceOutput struct {
 	Tags map[string]string
 }
 
+// LookupDeveloperIdentityInput is a structure of the model.
+type LookupDeveloperIdentityInput struct {
+	DeveloperUserIdentifier *string
+	IdentityId              *string
+	IdentityPoolId          *string
+	MaxResults              *int32
+	NextToken               *string
+}
+
+// LookupDeveloperIdentityOutput is a structure of the model.
+type LookupDeveloperIdentityOutput struct {
+	DeveloperUserIdentifierList []string
+	IdentityId                  *string
+	NextToken                   *string
+}
+
 // MappingRule is a structure of the model.
 type MappingRule struct {
 	Claim     *string
 	MatchType MappingRuleMatchType
 	RoleARN   *string
 	Value     *string
+}
+
+// MergeDeveloperIdentitiesInput is a structure of the model.
+type MergeDeveloperIdentitiesInput struct {
+	DestinationUserIdentifier *string
+	DeveloperProviderName     *string
+	IdentityPoolId            *string
+	SourceUserIdentifier      *string
+}
+
+// MergeDeveloperIdentitiesOutput is a structure of the model.
+type MergeDeveloperIdentitiesOutput struct {
+	IdentityId *string
 }
 
 // RoleMapping is a structure of the model.
@@ -310,6 +354,29 @@ type TagResourceInput struct {
 type TagResourceOutput struct {
 }
 
+// UnlinkDeveloperIdentityInput is a structure of the model.
+type UnlinkDeveloperIdentityInput struct {
+	DeveloperProviderName   *string
+	DeveloperUserIdentifier *string
+	IdentityId              *string
+	IdentityPoolId          *string
+}
+
+// UnlinkDeveloperIdentityOutput is a structure of the model.
+type UnlinkDeveloperIdentityOutput struct {
+}
+
+// UnlinkIdentityInput is a structure of the model.
+type UnlinkIdentityInput struct {
+	IdentityId     *string
+	Logins         map[string]string
+	LoginsToRemove []string
+}
+
+// UnlinkIdentityOutput is a structure of the model.
+type UnlinkIdentityOutput struct {
+}
+
 // UnprocessedIdentityId is a structure of the model.
 type UnprocessedIdentityId struct {
 	ErrorCode  ErrorCode
@@ -357,6 +424,11 @@ type UpdateIdentityPoolOutput struct {
 // NewConcurrentModificationException makes the error of the model.
 func NewConcurrentModificationException(format string, args ...any) *fault.Error {
 	return fault.Of("ConcurrentModificationException", format, args...)
+}
+
+// NewDeveloperUserAlreadyRegisteredException makes the error of the model.
+func NewDeveloperUserAlreadyRegisteredException(format string, args ...any) *fault.Error {
+	return fault.Of("DeveloperUserAlreadyRegisteredException", format, args...)
 }
 
 // NewExternalServiceException makes the error of the model.

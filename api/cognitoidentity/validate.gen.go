@@ -107,6 +107,25 @@ func (v *GetIdentityPoolRolesInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *GetOpenIdTokenForDeveloperIdentityInput) Validate(c *constraint.Checker) {
+	if v.IdentityId != nil {
+		checkIdentityId(c, "identityId", *v.IdentityId)
+	}
+	if c.Required("identityPoolId", v.IdentityPoolId != nil) {
+		checkIdentityPoolId(c, "identityPoolId", *v.IdentityPoolId)
+	}
+	if c.Required("logins", v.Logins != nil) {
+		checkLoginsMap(c, "logins", v.Logins)
+	}
+	if v.PrincipalTags != nil {
+		checkPrincipalTags(c, "principalTags", v.PrincipalTags)
+	}
+	if v.TokenDuration != nil {
+		checkTokenDuration(c, "tokenDuration", *v.TokenDuration)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *GetOpenIdTokenInput) Validate(c *constraint.Checker) {
 	if c.Required("identityId", v.IdentityId != nil) {
 		checkIdentityId(c, "identityId", *v.IdentityId)
@@ -157,6 +176,25 @@ func (v *ListTagsForResourceInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *LookupDeveloperIdentityInput) Validate(c *constraint.Checker) {
+	if v.DeveloperUserIdentifier != nil {
+		checkDeveloperUserIdentifier(c, "developerUserIdentifier", *v.DeveloperUserIdentifier)
+	}
+	if v.IdentityId != nil {
+		checkIdentityId(c, "identityId", *v.IdentityId)
+	}
+	if c.Required("identityPoolId", v.IdentityPoolId != nil) {
+		checkIdentityPoolId(c, "identityPoolId", *v.IdentityPoolId)
+	}
+	if v.MaxResults != nil {
+		checkQueryLimit(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkPaginationKey(c, "nextToken", *v.NextToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *MappingRule) Validate(c *constraint.Checker) {
 	if c.Required("claim", v.Claim != nil) {
 		checkClaimName(c, "claim", *v.Claim)
@@ -169,6 +207,22 @@ func (v *MappingRule) Validate(c *constraint.Checker) {
 	}
 	if c.Required("value", v.Value != nil) {
 		checkClaimValue(c, "value", *v.Value)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *MergeDeveloperIdentitiesInput) Validate(c *constraint.Checker) {
+	if c.Required("destinationUserIdentifier", v.DestinationUserIdentifier != nil) {
+		checkDeveloperUserIdentifier(c, "destinationUserIdentifier", *v.DestinationUserIdentifier)
+	}
+	if c.Required("developerProviderName", v.DeveloperProviderName != nil) {
+		checkDeveloperProviderName(c, "developerProviderName", *v.DeveloperProviderName)
+	}
+	if c.Required("identityPoolId", v.IdentityPoolId != nil) {
+		checkIdentityPoolId(c, "identityPoolId", *v.IdentityPoolId)
+	}
+	if c.Required("sourceUserIdentifier", v.SourceUserIdentifier != nil) {
+		checkDeveloperUserIdentifier(c, "sourceUserIdentifier", *v.SourceUserIdentifier)
 	}
 }
 
@@ -227,6 +281,35 @@ func (v *TagResourceInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("tags", v.Tags != nil) {
 		checkIdentityPoolTagsType(c, "tags", v.Tags)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UnlinkDeveloperIdentityInput) Validate(c *constraint.Checker) {
+	if c.Required("developerProviderName", v.DeveloperProviderName != nil) {
+		checkDeveloperProviderName(c, "developerProviderName", *v.DeveloperProviderName)
+	}
+	if c.Required("developerUserIdentifier", v.DeveloperUserIdentifier != nil) {
+		checkDeveloperUserIdentifier(c, "developerUserIdentifier", *v.DeveloperUserIdentifier)
+	}
+	if c.Required("identityId", v.IdentityId != nil) {
+		checkIdentityId(c, "identityId", *v.IdentityId)
+	}
+	if c.Required("identityPoolId", v.IdentityPoolId != nil) {
+		checkIdentityPoolId(c, "identityPoolId", *v.IdentityPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UnlinkIdentityInput) Validate(c *constraint.Checker) {
+	if c.Required("identityId", v.IdentityId != nil) {
+		checkIdentityId(c, "identityId", *v.IdentityId)
+	}
+	if c.Required("logins", v.Logins != nil) {
+		checkLoginsMap(c, "logins", v.Logins)
+	}
+	if c.Required("loginsToRemove", v.LoginsToRemove != nil) {
+		checkLoginsList(c, "loginsToRemove", v.LoginsToRemove)
 	}
 }
 
@@ -319,6 +402,10 @@ var patternDeveloperProviderName = constraint.NewPattern(`[\w._-]+`, `[\w._-]+`)
 func checkDeveloperProviderName(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 128)
 	c.Matches(at, v, patternDeveloperProviderName)
+}
+
+func checkDeveloperUserIdentifier(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 1024)
 }
 
 var patternIdentityId = constraint.NewPattern(`[\w-]+:[0-9a-f-]+`, `[\w-]+:[0-9a-f-]+`)
@@ -414,6 +501,11 @@ func checkTagValueType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 256)
 }
 
+func checkTokenDuration(c *constraint.Checker, at string, v int64) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 86400)
+}
+
 func checkCognitoIdentityProviderList(c *constraint.Checker, at string, v []CognitoIdentityProvider) {
 	c.Enter(at)
 	for i := range v {
@@ -466,6 +558,14 @@ func checkIdentityProviders(c *constraint.Checker, at string, v map[string]strin
 		checkIdentityProviderId(c, at, e)
 	}
 	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w.;_/-]+]`, nil)
+}
+
+func checkLoginsList(c *constraint.Checker, at string, v []string) {
+	c.Each()
+	for i := range v {
+		checkIdentityProviderName(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
 func checkLoginsMap(c *constraint.Checker, at string, v map[string]string) {

@@ -72,14 +72,12 @@ func TestOthersIdentities(t *testing.T) {
 	pool, _, _ := ready(w, nil)
 	mine := logins{users: idToken(t, "mallory", nil)}
 	alice := w.id(pool, logins{users: idToken(t, "alice", nil)})
-	guest := w.id(pool, nil)
 	for _, operation := range []string{"GetCredentialsForIdentity", "GetOpenIdToken"} {
 		get := func(id string, l logins) error {
 			_, err := send[creds](w, operation, object{"IdentityId": id, "Logins": l})
 			return err
 		}
 		refused(t, get(alice, mine), "NotAuthorizedException", "Logins don't match.")
-		refused(t, get(guest, mine), "NotAuthorizedException", "Logins don't match.")
 		refused(t, get(alice, nil), "NotAuthorizedException", "Access to Identity '"+alice+"' is forbidden.")
 		refused(t, get(region+":00000000-0000-4000-8000-000000000000", mine), "ResourceNotFoundException", "not found.")
 	}

@@ -44,12 +44,17 @@ var guestPolicy = func() string {
 		`"],"Resource":"*"}]}`
 }()
 
-// bearer is a request for an identity by those who may act as it.
+// bearer is a request for an identity by those who may act as it: with its logins, or with a token that the developer
+// got for it, or with neither as a guest.
 type bearer struct {
 	*scoped
-	who    *identityRecord
-	logins []*verified
+	who       *identityRecord
+	logins    []*verified
+	developer *webtoken.Claims
 }
+
+// guest reports whether nobody signed in.
+func (b *bearer) guest() bool { return len(b.logins) == 0 && b.developer == nil }
 
 // bearer checks that the logins are those of the identity, or that it is a guest's and guests are let in.
 func (s *Service) bearer(ctx context.Context, call *pipeline.Call, id *string, tokens map[string]string) (*bearer, error) {
@@ -62,7 +67,7 @@ func (s *Service) bearer(ctx context.Context, call *pipeline.Call, id *string, t
 	b := &bearer{scoped: c, who: who}
 	if len(tokens) == 0 {
 		switch {
-		case len(who.Logins) > 0:
+		case len(who.Logins) > 0 || who.Closed:
 			return nil, forbidden(who.ID)
 		case !c.pool.Guests:
 			return nil, noGuests()
@@ -72,7 +77,7 @@ func (s *Service) bearer(ctx context.Context, call *pipeline.Call, id *string, t
 	if b.logins, err = s.verifyAll(ctx, c.pool, tokens); err != nil {
 		return nil, err
 	}
-	if err := b.match(tokens); err != nil {
+	if err := b.match(); err != nil {
 		return nil, err
 	}
 	for _, v := range b.logins {
@@ -81,42 +86,42 @@ func (s *Service) bearer(ctx context.Context, call *pipeline.Call, id *string, t
 	return b, nil
 }
 
-// match checks that a login is the identity's. Logins beside it that are nobody's yet are linked to it.
-func (b *bearer) match(tokens map[string]string) error {
+// match checks that a login is the identity's. Logins beside it that are nobody's yet are linked to it, and a guest's
+// identity becomes that of logins that are nobody's yet: the user signs in and goes on as who they were ("Switching
+// unauthenticated users to authenticated users", Amazon Cognito Developer Guide).
+func (b *bearer) match() error {
+	logins := loginsOf(b.logins)
 	known := 0
-	for _, v := range b.logins {
-		if b.who.has(v.login) {
+	for _, l := range logins {
+		if b.who.has(l) {
 			known++
 		}
 	}
-	switch known {
-	case 0:
-		return b.strangers()
-	case len(b.logins):
+	guest := len(b.who.Logins) == 0 && !b.who.Closed
+	switch {
+	case known == len(logins):
 		return nil
+	case known == 0:
+		if err := b.strangers(logins); !guest || err != nil {
+			return orErr(err, loginsDiffer())
+		}
 	}
-	out, err := pipeline.InvokeAnonymous[api.GetIdOutput](b.ctx, b.call, eventSource, serviceName, "GetId",
-		&api.GetIdInput{IdentityPoolId: &b.pool.ID, Logins: tokens})
-	if err == nil && opt.Value(out.IdentityId) != b.who.ID {
-		err = linkedElsewhere()
+	_, err := b.linkedAs(b.who.ID, logins)
+	if err == nil {
+		b.call.Note("linked", "true")
 	}
 	return err
 }
 
-// strangers says why logins that are not the identity's cannot act as it.
-func (b *bearer) strangers() error {
-	var id string
-	err := b.view(func(rec *store.Records) (err error) {
-		id, _, err = b.linked(rec, b.logins)
+// strangers refuses logins that are linked to another identity.
+func (b *bearer) strangers(logins []login) error {
+	return b.view(func(rec *store.Records) error {
+		id, _, err := b.linked(rec, "", logins)
+		if err == nil && id != "" {
+			err = forbidden(b.who.ID)
+		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return err
-	case id != "":
-		return forbidden(b.who.ID)
-	}
-	return loginsDiffer()
 }
 
 // tokenClaims are the claims of an identity pool's token.
@@ -136,15 +141,23 @@ type tagsClaim struct {
 	Principal map[string][]string `json:"principal_tags"`
 }
 
-// token makes a token of the identity with the principal tags of its logins.
+// token makes a token of the identity with the principal tags of its logins, or those that the developer gave it.
 func (b *bearer) token() (string, error) {
+	if b.developer != nil {
+		return b.issue(b.who.ID, b.developer.AMR, tagsOfToken(b.developer), tokenLife)
+	}
 	tags, err := b.pool.tagsOf(b.logins)
 	if err != nil {
 		return "", err
 	}
+	return b.issue(b.who.ID, b.amr(), tags, tokenLife)
+}
+
+// issue makes a token of an identity.
+func (c *scoped) issue(id string, amr []string, tags map[string]string, life time.Duration) (string, error) {
 	claims := tokenClaims{
-		Issuer: Issuer, Subject: b.who.ID, Audience: b.pool.ID, AMR: b.amr(), Issued: b.call.Now.Unix(),
-		Expires: b.call.Now.Add(tokenLife).Unix(),
+		Issuer: Issuer, Subject: id, Audience: c.pool.ID, AMR: amr, Issued: c.call.Now.Unix(),
+		Expires: c.call.Now.Add(life).Unix(),
 	}
 	if len(tags) > 0 {
 		claims.Tags = &tagsClaim{Principal: make(map[string][]string, len(tags))}
@@ -152,7 +165,7 @@ func (b *bearer) token() (string, error) {
 			claims.Tags.Principal[k] = []string{v}
 		}
 	}
-	token, err := b.sign(b.ctx, claims)
+	token, err := c.sign(c.ctx, claims)
 	if err == nil && len(token) > webtoken.MaxToken {
 		err = api.NewNotAuthorizedException("The principal tags of this identity are too long.")
 	}
@@ -164,13 +177,17 @@ func (b *bearer) amr() []string {
 	if len(b.logins) == 0 {
 		return []string{unauthenticated}
 	}
+	return amrOf(b.logins)
+}
+
+// amrOf says by which logins an identity was authenticated.
+func amrOf(logins []*verified) []string {
 	amr := []string{authenticated}
-	for _, v := range b.logins {
-		how := ":OIDC:"
-		if v.userPool {
-			how = ":CognitoSignIn:"
+	for _, v := range logins {
+		amr = append(amr, v.Provider)
+		if v.how != "" {
+			amr = append(amr, v.Provider+v.how+v.Subject)
 		}
-		amr = append(amr, v.Provider, v.Provider+how+v.Subject)
 	}
 	return slices.Clip(amr)
 }
@@ -200,11 +217,15 @@ func (s *Service) GetOpenIdToken(ctx context.Context, call *pipeline.Call, in *a
 func (s *Service) GetCredentialsForIdentity(ctx context.Context, call *pipeline.Call, in *api.GetCredentialsForIdentityInput) (
 	*api.GetCredentialsForIdentityOutput, error,
 ) {
-	b, err := s.bearer(ctx, call, in.IdentityId, in.Logins)
+	bearer := s.bearer
+	if _, ok := in.Logins[eventSource]; ok {
+		bearer = s.developerBearer
+	}
+	b, err := bearer(ctx, call, in.IdentityId, in.Logins)
 	if err != nil {
 		return nil, err
 	}
-	role, err := b.pool.roleFor(b.who.ID, b.logins, opt.Value(in.CustomRoleArn))
+	role, err := b.role(opt.Value(in.CustomRoleArn))
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +237,7 @@ func (s *Service) GetCredentialsForIdentity(ctx context.Context, call *pipeline.
 	assume := &stsapi.AssumeRoleWithWebIdentityInput{
 		RoleArn: &role, RoleSessionName: new(sessionName), WebIdentityToken: &token, DurationSeconds: new(sessionSeconds),
 	}
-	if len(b.logins) == 0 {
+	if b.guest() {
 		assume.Policy = &guestPolicy
 	}
 	out, err := pipeline.InvokeAnonymous[stsapi.AssumeRoleWithWebIdentityOutput](ctx, call, eventSource, "sts",

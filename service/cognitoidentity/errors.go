@@ -43,6 +43,10 @@ func linkedElsewhere() *fault.Error {
 	return api.NewResourceConflictException("Login is already linked to another account.")
 }
 
+func registeredElsewhere() *fault.Error {
+	return api.NewDeveloperUserAlreadyRegisteredException("The developer user identifier is already registered with another identity.")
+}
+
 func classicFlowOff() *fault.Error {
 	return invalid("Basic (classic) flow is not enabled, please use enhanced flow.")
 }

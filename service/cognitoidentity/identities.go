@@ -5,13 +5,11 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
-
-// maxLogins bounds the logins linked to one identity ("Quotas in Amazon Cognito").
-const maxLogins = 20
 
 // GetId implements api.Service: the identity of the logins, made if there is none, or a new guest's.
 //
@@ -49,111 +47,6 @@ func (c *scoped) newGuest() (id string, err error) {
 	return id, err
 }
 
-// identityOf returns the identity that the logins are linked to. If all are linked already, nothing is written.
-func (c *scoped) identityOf(tokens map[string]string) (string, error) {
-	logins, err := c.verifyAll(c.ctx, c.pool, tokens)
-	if err != nil {
-		return "", err
-	}
-	id, all := "", false
-	err = c.view(func(rec *store.Records) error {
-		id, all, err = c.linked(rec, logins)
-		return err
-	})
-	if err != nil || all {
-		return id, err
-	}
-	err = c.update(func(rec, dir *store.Records) error {
-		id, err = c.link(rec, dir, logins)
-		return err
-	})
-	return id, err
-}
-
-// linked returns the one identity that the logins are linked to, "" if there is none, and whether all of them are.
-func (c *scoped) linked(rec *store.Records, logins []*verified) (id string, all bool, err error) {
-	all = true
-	for _, v := range logins {
-		r, err := store.Load[ref](rec, loginKey(c.pool.ID, v.login))
-		switch {
-		case err != nil:
-			return "", false, err
-		case r == nil:
-			all = false
-		case id != "" && r.ID != id:
-			return "", false, linkedElsewhere()
-		default:
-			id = r.ID
-		}
-	}
-	return id, all, nil
-}
-
-// link makes all the logins those of one identity: the one that some are linked to, or a new one. An identity has one
-// login of each provider, so that a user who signs in with a second account of a provider does not become the first's
-// owner.
-func (c *scoped) link(rec, dir *store.Records, logins []*verified) (string, error) {
-	if p, err := store.Load[pool](rec, poolKey(c.pool.ID)); err != nil || p == nil {
-		return "", orErr(err, poolNotFound(c.pool.ID))
-	}
-	id, all, err := c.linked(rec, logins)
-	if err != nil || all {
-		return id, err
-	}
-	if id == "" {
-		return c.create(rec, dir, logins)
-	}
-	who, err := store.Load[identityRecord](rec, identityKey(c.pool.ID, id))
-	if err != nil || who == nil {
-		return "", orErr(err, identityNotFound(id))
-	}
-	for _, v := range logins {
-		if who.has(v.login) {
-			continue
-		}
-		if who.hasProvider(v.Provider) {
-			return "", linkedElsewhere()
-		}
-		who.Logins = append(who.Logins, v.login)
-	}
-	if len(who.Logins) > maxLogins {
-		return "", api.NewLimitExceededException("An identity can have at most %d logins.", maxLogins)
-	}
-	who.Modified = c.call.Now
-	return id, c.save(rec, who)
-}
-
-func orErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
-func (c *scoped) create(rec, dir *store.Records, logins []*verified) (string, error) {
-	if p, err := store.Load[pool](rec, poolKey(c.pool.ID)); err != nil || p == nil {
-		return "", orErr(err, poolNotFound(c.pool.ID))
-	}
-	who := &identityRecord{ID: c.pool.Region + ":" + newUUID(), Created: c.call.Now, Modified: c.call.Now}
-	for _, v := range logins {
-		who.Logins = append(who.Logins, v.login)
-	}
-	err := store.Save(dir, store.K(kindIdentity, who.ID), &place{c.pool.Account, c.pool.Region, c.pool.ID})
-	if err != nil {
-		return "", err
-	}
-	return who.ID, c.save(rec, who)
-}
-
-func (c *scoped) save(rec *store.Records, who *identityRecord) error {
-	for _, l := range who.Logins {
-		if err := store.Save(rec, loginKey(c.pool.ID, l), &ref{who.ID}); err != nil {
-			return err
-		}
-	}
-	return store.Save(rec, identityKey(c.pool.ID, who.ID), who)
-}
-
 // remove deletes an identity and all that leads to it.
 func (c *scoped) remove(rec, dir *store.Records, who *identityRecord) error {
 	for _, l := range who.Logins {
@@ -185,7 +78,7 @@ func (r *identityRecord) describe() api.IdentityDescription {
 	}
 }
 
-// ListIdentities implements api.Service. There are no disabled identities to hide.
+// ListIdentities implements api.Service. Disabled identities are those whose last login was taken away.
 func (s *Service) ListIdentities(ctx context.Context, call *pipeline.Call, in *api.ListIdentitiesInput) (
 	*api.ListIdentitiesOutput, error,
 ) {
@@ -199,7 +92,9 @@ func (s *Service) ListIdentities(ctx context.Context, call *pipeline.Call, in *a
 	}
 	var all []*identityRecord
 	err = c.view(func(rec *store.Records) (err error) {
-		all, err = paging.Records[identityRecord](page, rec, identityPrefix(c.pool.ID), nil)
+		all, err = paging.Records(page, rec, identityPrefix(c.pool.ID), func(r *identityRecord) bool {
+			return !r.Closed || !opt.Value(in.HideDisabled)
+		})
 		return err
 	})
 	if err != nil {

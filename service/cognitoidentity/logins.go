@@ -21,6 +21,8 @@ type provider struct {
 	// audiences are the client ids that a token may be for.
 	audiences []string
 	userPool  bool
+	// how tells, in amr, what kind of login it is; "" if only the provider's name is there.
+	how string
 	// checked are the clients whose tokens are checked with the user pool.
 	checked []string
 }
@@ -32,6 +34,7 @@ type verified struct {
 	// names are those by which roles and tags are mapped, the most specific first.
 	names    []string
 	userPool bool
+	how      string
 }
 
 // providerOf returns the pool's provider with the name in a Logins map; nil if the pool has none.
@@ -45,6 +48,9 @@ func (s *Service) providerOf(ctx context.Context, p *pool, name string) (*provid
 			return prov, nil
 		}
 	}
+	if prov := p.social(name); prov != nil {
+		return prov, nil
+	}
 	for _, providerARN := range p.OIDC {
 		if providerURL(providerARN, p.Account) != name {
 			continue
@@ -53,14 +59,16 @@ func (s *Service) providerOf(ctx context.Context, p *pool, name string) (*provid
 		if err != nil || op == nil {
 			return nil, err
 		}
-		return &provider{name: name, issuer: op.Issuer(), aliases: []string{providerARN, name}, audiences: op.ClientIDs}, nil
+		return &provider{
+			name: name, issuer: op.Issuer(), aliases: []string{providerARN, name}, audiences: op.ClientIDs, how: ":OIDC:",
+		}, nil
 	}
 	return nil, nil
 }
 
 // userPool returns the provider that the pool's settings make of a user pool; nil if they have none of its clients.
 func (p *pool) userPool(up UserPool) *provider {
-	prov := &provider{name: up.Name, issuer: up.Issuer, userPool: true}
+	prov := &provider{name: up.Name, issuer: up.Issuer, userPool: true, how: ":CognitoSignIn:"}
 	short := webtoken.WithoutScheme(up.Issuer)
 	for i := range p.UserPools {
 		set := &p.UserPools[i]
@@ -154,7 +162,7 @@ func (s *Service) verify(ctx context.Context, prov *provider, token string) (*ve
 			return nil, err
 		}
 	}
-	v := &verified{login: login{prov.name, claims.Subject}, claims: claims, userPool: prov.userPool}
+	v := &verified{login: login{Provider: prov.name, Subject: claims.Subject}, claims: claims, userPool: prov.userPool, how: prov.how}
 	if prov.userPool {
 		for _, a := range prov.aliases {
 			v.names = append(v.names, a+":"+client)

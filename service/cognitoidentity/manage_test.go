@@ -69,7 +69,22 @@ func TestPoolsThatAreRefused(t *testing.T) {
 		"saml": {func(in *api.CreateIdentityPoolInput) {
 			in.SamlProviderARNs = []string{"arn:aws:iam::1:saml-provider/x"}
 		}, "Unsupported"},
-		"developer": {func(in *api.CreateIdentityPoolInput) { in.DeveloperProviderName = new("login.x") }, "Unsupported"},
+		"a public provider that does not exist": {func(in *api.CreateIdentityPoolInput) {
+			in.SupportedLoginProviders = map[string]string{"idp.example.com": "1"}
+		}, "InvalidParameterException"},
+		"a public provider without application": {func(in *api.CreateIdentityPoolInput) {
+			in.SupportedLoginProviders = map[string]string{"accounts.google.com": " ,"}
+		}, "InvalidParameterException"},
+		"a developer provider of a public provider's name": {func(in *api.CreateIdentityPoolInput) {
+			in.DeveloperProviderName = new("accounts.google.com")
+		}, "InvalidParameterException"},
+		"a developer provider of a provider's name": {func(in *api.CreateIdentityPoolInput) {
+			in.DeveloperProviderName = new("idp")
+			in.OpenIdConnectProviderARNs = []string{"arn:aws:iam::" + account + ":oidc-provider/idp"}
+		}, "InvalidParameterException"},
+		"a developer provider of the issuer's name": {func(in *api.CreateIdentityPoolInput) {
+			in.DeveloperProviderName = new(eventSource)
+		}, "InvalidParameterException"},
 		"no client": {func(in *api.CreateIdentityPoolInput) { in.CognitoIdentityProviders[0].ClientId = nil }, "InvalidParameterException"},
 		"foreign oidc": {func(in *api.CreateIdentityPoolInput) {
 			in.OpenIdConnectProviderARNs = []string{"arn:aws:iam::999999999999:oidc-provider/x"}

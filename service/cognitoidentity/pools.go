@@ -32,6 +32,9 @@ func (s *Service) CreateIdentityPool(ctx context.Context, call *pipeline.Call, i
 	if p.settings, err = s.settings(account, in); err != nil {
 		return nil, err
 	}
+	if err := p.checkDeveloper(""); err != nil {
+		return nil, err
+	}
 	if err := checkTags(p.Tags); err != nil {
 		return nil, err
 	}
@@ -56,12 +59,8 @@ func (s *Service) CreateIdentityPool(ctx context.Context, call *pipeline.Call, i
 // settings checks what a pool is made or updated with.
 func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (settings, error) {
 	switch {
-	case len(in.SupportedLoginProviders) > 0:
-		return settings{}, notServed("SupportedLoginProviders")
 	case len(in.SamlProviderARNs) > 0:
 		return settings{}, notServed("SamlProviderARNs")
-	case opt.Value(in.DeveloperProviderName) != "":
-		return settings{}, notServed("DeveloperProviderName")
 	case len(in.CognitoIdentityProviders) > maxUserPools:
 		return settings{}, invalid("An identity pool can have at most %d Cognito identity providers.", maxUserPools)
 	case len(in.OpenIdConnectProviderARNs) > maxOIDCProviders:
@@ -77,9 +76,13 @@ func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (set
 			return settings{}, invalid("Invalid OpenID Connect provider ARN: %s", name)
 		}
 	}
+	if err := checkSocial(in.SupportedLoginProviders); err != nil {
+		return settings{}, err
+	}
 	return settings{
 		Name: opt.Value(in.IdentityPoolName), Guests: opt.Value(in.AllowUnauthenticatedIdentities), Classic: opt.Value(in.AllowClassicFlow),
 		UserPools: in.CognitoIdentityProviders, OIDC: in.OpenIdConnectProviderARNs,
+		Developer: opt.Value(in.DeveloperProviderName), Social: in.SupportedLoginProviders,
 	}, nil
 }
 
@@ -132,7 +135,12 @@ func checkTag(key, value string) error {
 
 // describe shows the pool. The outputs of three operations are alike.
 func (p *pool) describe() api.DescribeIdentityPoolOutput {
+	var developer *string
+	if p.Developer != "" {
+		developer = &p.Developer
+	}
 	return api.DescribeIdentityPoolOutput{
+		DeveloperProviderName: developer, SupportedLoginProviders: p.Social,
 		AllowClassicFlow: new(p.Classic), AllowUnauthenticatedIdentities: new(p.Guests), CognitoIdentityProviders: p.UserPools,
 		IdentityPoolId: new(p.ID), IdentityPoolName: new(p.Name), IdentityPoolTags: p.Tags, OpenIdConnectProviderARNs: p.OIDC,
 	}
@@ -171,7 +179,11 @@ func (s *Service) UpdateIdentityPool(ctx context.Context, call *pipeline.Call, i
 		return nil, err
 	}
 	p, err := c.change(func(p *pool) error {
+		was := p.Developer
 		p.settings = set
+		if err := p.checkDeveloper(was); err != nil {
+			return err
+		}
 		if in.IdentityPoolTags != nil {
 			p.Tags = in.IdentityPoolTags
 		}

@@ -13,6 +13,7 @@ import (
 //	pool / <pool id>                                   pool
 //	in / <pool id> / identity / <identity id>          identityRecord
 //	in / <pool id> / login / <provider> / <subject>    ref to the identity
+//	in / <pool id> / developer / <provider> / <user>   ref to the identity
 //
 // The directory, which belongs to no account:
 //
@@ -26,7 +27,11 @@ func identityPrefix(pool string) store.Key { return store.K("in", pool, "identit
 func identityKey(pool, id string) store.Key { return store.K("in", pool, "identity", id) }
 
 func loginKey(pool string, l login) store.Key {
-	return store.K("in", pool, "login", l.Provider, l.Subject)
+	kind := "login"
+	if l.Developer {
+		kind = "developer"
+	}
+	return store.K("in", pool, kind, l.Provider, l.Subject)
 }
 
 var signingKeyKey = store.K("key")
@@ -42,26 +47,37 @@ type ref struct{ ID string }
 // login is a subject of a provider: whom a token is about.
 type login struct {
 	Provider, Subject string
+	// Developer says that the provider is the pool's developer provider and the subject a user of the developer's own: no
+	// token proves it, so nobody but the developer may say it.
+	Developer bool `json:",omitempty"`
 }
 
-// identityRecord is an identity. One without logins is a guest's.
+// identityRecord is an identity. One without logins is a guest's, unless it is closed.
 type identityRecord struct {
 	ID                string
 	Logins            []login
 	Created, Modified time.Time
+	// Closed says that the last login was unlinked, or that another identity took all of them: nobody acts as this
+	// identity any more. It is not a guest's, since its id was no secret.
+	Closed bool `json:",omitempty"`
 }
 
 func (r *identityRecord) has(l login) bool { return slices.Contains(r.Logins, l) }
 
-// hasProvider reports whether another subject of the login's provider is linked.
-func (r *identityRecord) hasProvider(provider string) bool {
-	return slices.ContainsFunc(r.Logins, func(l login) bool { return l.Provider == provider })
+// hasOther reports whether another subject of the login's provider is linked, of which there may be one only. Of the
+// developer's users there may be several.
+func (r *identityRecord) hasOther(l login) bool {
+	return !l.Developer && slices.ContainsFunc(r.Logins, func(have login) bool {
+		return !have.Developer && have.Provider == l.Provider && have != l
+	})
 }
 
 func (r *identityRecord) providers() []string {
 	names := make([]string, 0, len(r.Logins))
 	for _, l := range r.Logins {
-		names = append(names, l.Provider)
+		if !slices.Contains(names, l.Provider) {
+			names = append(names, l.Provider)
+		}
 	}
 	return names
 }
@@ -88,6 +104,10 @@ type settings struct {
 	UserPools []api.CognitoIdentityProvider
 	// OIDC are ARNs of providers in IAM.
 	OIDC []string
+	// Developer is the name of the developer provider; "" if there is none.
+	Developer string
+	// Social are application ids, separated by commas, by the names of public providers.
+	Social map[string]string
 }
 
 // tagMap says which claims of a provider's tokens become principal tags.

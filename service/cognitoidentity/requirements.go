@@ -20,6 +20,7 @@ type requirements struct{ s *Service }
 // Why operations of clients need no permission.
 const (
 	openToLogins   = "authorized by the tokens in Logins, or by the pool's letting guests in"
+	openToOwners   = "authorized by a token of one of the identity's logins"
 	openToIdentity = "authorized by tokens of the identity's logins; a guest's identity by its id"
 )
 
@@ -256,4 +257,32 @@ func (r *requirements) UntagResource(s *authz.Scope, in *api.UntagResourceInput)
 // ListTagsForResource implements api.Requirements.
 func (r *requirements) ListTagsForResource(s *authz.Scope, in *api.ListTagsForResourceInput) authz.Requirement {
 	return r.byARN(s, "ListTagsForResource", in.ResourceArn, nil)
+}
+
+// GetOpenIdTokenForDeveloperIdentity implements api.Requirements.
+//
+//nolint:revive // the model's name
+func (r *requirements) GetOpenIdTokenForDeveloperIdentity(s *authz.Scope, in *api.GetOpenIdTokenForDeveloperIdentityInput) authz.Requirement {
+	return r.on(s, "GetOpenIdTokenForDeveloperIdentity", in.IdentityPoolId, nil)
+}
+
+// LookupDeveloperIdentity implements api.Requirements.
+func (r *requirements) LookupDeveloperIdentity(s *authz.Scope, in *api.LookupDeveloperIdentityInput) authz.Requirement {
+	return r.on(s, "LookupDeveloperIdentity", in.IdentityPoolId, nil)
+}
+
+// MergeDeveloperIdentities implements api.Requirements.
+func (r *requirements) MergeDeveloperIdentities(s *authz.Scope, in *api.MergeDeveloperIdentitiesInput) authz.Requirement {
+	return r.on(s, "MergeDeveloperIdentities", in.IdentityPoolId, nil)
+}
+
+// UnlinkDeveloperIdentity implements api.Requirements.
+func (r *requirements) UnlinkDeveloperIdentity(s *authz.Scope, in *api.UnlinkDeveloperIdentityInput) authz.Requirement {
+	return r.on(s, "UnlinkDeveloperIdentity", in.IdentityPoolId, nil)
+}
+
+// UnlinkIdentity implements api.Requirements.
+func (r *requirements) UnlinkIdentity(s *authz.Scope, in *api.UnlinkIdentityInput) authz.Requirement {
+	p, err := r.s.factsOfIdentity(s.Context, opt.Value(in.IdentityId))
+	return anybody(s, openToOwners, p, err)
 }

@@ -95,6 +95,18 @@ func (s *Service) GetIdentityPoolRoles(ctx context.Context, call *pipeline.Call,
 	return &api.GetIdentityPoolRolesOutput{IdentityPoolId: new(c.pool.ID), RoleMappings: c.pool.Mappings, Roles: c.pool.Roles}, nil
 }
 
+// role chooses the role of who asks. Users of the developer have the role of all who signed in: their tokens have no claims
+// that a mapping could go by.
+func (b *bearer) role(custom string) (string, error) {
+	switch {
+	case b.developer == nil:
+		return b.pool.roleFor(b.who.ID, b.logins, custom)
+	case custom != "":
+		return "", forbidden(b.who.ID)
+	}
+	return b.pool.usable(b.pool.Roles[authenticated])
+}
+
 // roleFor chooses the role of verified logins, or of a guest if there are none. custom is the role asked for, or "".
 // Several logins must lead to one role.
 func (p *pool) roleFor(who string, logins []*verified, custom string) (string, error) {

@@ -6,8 +6,11 @@
 //
 //   - Principal tags are in the tokens of the basic flow as in those of the enhanced flow: a client must not shed its
 //     tags by choosing the flow. They are never transitive.
-//   - A login is linked to an identity by GetId, or beside a linked login by the other operations. A guest's identity
-//     stays a guest's.
+//   - A login is linked to an identity by GetId, or by the other operations beside a linked login or to a guest's identity.
+//     An identity that lost its last login is nobody's for ever.
+//   - A token that the developer got for a user (GetOpenIdTokenForDeveloperIdentity) is good for credentials only, and not
+//     for another token, so that it ends when it says; and no longer once the user was unlinked.
+//   - The name of the developer provider is set once: what else it could come to mean would be somebody's logins.
 //   - Several logins of one request must not lead to different roles, or to different values of one tag.
 //   - Roles are of the identity pool's own account.
 package cognitoidentity

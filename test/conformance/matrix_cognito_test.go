@@ -132,10 +132,22 @@ var cognitoRows = []row{
 	{op: "cognito-identity.GetId", in: `{"IdentityPoolId":"$IDS","Logins":{"$PROVIDER":"$IDTOKEN"}}`, shared: byToken},
 	{op: "cognito-identity.GetIdentityPoolRoles", in: `{"IdentityPoolId":"$IDS"}`},
 	{op: "cognito-identity.GetOpenIdToken", in: `{"IdentityId":"$IDENTITY","Logins":{"$PROVIDER":"$IDTOKEN"}}`, shared: byToken},
+	{
+		op: "cognito-identity.GetOpenIdTokenForDeveloperIdentity",
+		in: `{"IdentityPoolId":"$IDS","Logins":{"login.demo":"$TENANT"}}`,
+	},
 	{op: "cognito-identity.GetPrincipalTagAttributeMap", in: `{"IdentityPoolId":"$IDS","IdentityProviderName":"$PROVIDER"}`},
 	{op: "cognito-identity.ListIdentities", in: `{"IdentityPoolId":"$IDS","MaxResults":10}`},
 	{op: "cognito-identity.ListIdentityPools", in: `{"MaxResults":10}`},
 	{op: "cognito-identity.ListTagsForResource", in: `{"ResourceArn":"arn:aws:cognito-identity:us-east-1:000000000000:identitypool/$IDS"}`},
+	{op: "cognito-identity.LookupDeveloperIdentity", in: `{"IdentityPoolId":"$IDS","DeveloperUserIdentifier":"$TENANT"}`},
+	{
+		op: "cognito-identity.MergeDeveloperIdentities",
+		in: `{"IdentityPoolId":"$IDS","DeveloperProviderName":"login.demo","SourceUserIdentifier":"n-$N","DestinationUserIdentifier":"$TENANT"}`,
+		before: []string{
+			`cognito-identity.GetOpenIdTokenForDeveloperIdentity {"IdentityPoolId":"$IDS","Logins":{"login.demo":"n-$N"}}`,
+		},
+	},
 	{
 		op:     "cognito-identity.SetIdentityPoolRoles",
 		in:     `{"IdentityPoolId":"$NEW","Roles":{}}`,
@@ -152,6 +164,20 @@ var cognitoRows = []row{
 	{
 		op: "cognito-identity.UntagResource",
 		in: `{"ResourceArn":"arn:aws:cognito-identity:us-east-1:000000000000:identitypool/$IDS","TagKeys":["k"]}`,
+	},
+	{
+		op: "cognito-identity.UnlinkDeveloperIdentity",
+		in: `{"IdentityPoolId":"$IDS","IdentityId":"$NEW","DeveloperProviderName":"login.demo","DeveloperUserIdentifier":"n-$N"}`,
+		before: []string{
+			`cognito-identity.GetOpenIdTokenForDeveloperIdentity {"IdentityPoolId":"$IDS","Logins":{"login.demo":"n-$N"}}`,
+		},
+	},
+	{
+		op:     "cognito-identity.UnlinkIdentity",
+		in:     `{"IdentityId":"$NEW","Logins":{"$PROVIDER":"$IDTOKEN"},"LoginsToRemove":["$PROVIDER"]}`,
+		before: []string{`cognito-identity.GetId {"IdentityPoolId":"$IDS","Logins":{"$PROVIDER":"$IDTOKEN"}}`},
+		fresh:  true,
+		shared: byToken,
 	},
 	{
 		op:     "cognito-identity.UpdateIdentityPool",

@@ -57,7 +57,7 @@ func (m *matrix) build() {
 		"UserPoolTags":{"bulkhead:session-tags":"TenantID=custom:tenant_id","bulkhead:tenant-attribute":"custom:tenant_id"}}`).get(m.t, "Id")
 	app := m.must("cognito-idp.CreateUserPoolClient", fmt.Sprintf(`{"UserPoolId":%q,"ClientName":"app","ExplicitAuthFlows":
 		["ALLOW_USER_PASSWORD_AUTH","ALLOW_USER_SRP_AUTH","ALLOW_REFRESH_TOKEN_AUTH","ALLOW_ADMIN_USER_PASSWORD_AUTH"]}`, pool)).get(m.t, "ClientId")
-	identities := m.must("cognito-identity.CreateIdentityPool", fmt.Sprintf(`{"IdentityPoolName":"ids","AllowUnauthenticatedIdentities":false,"AllowClassicFlow":true,
+	identities := m.must("cognito-identity.CreateIdentityPool", fmt.Sprintf(`{"IdentityPoolName":"ids","AllowUnauthenticatedIdentities":false,"AllowClassicFlow":true,"DeveloperProviderName":"login.demo",
 		"CognitoIdentityProviders":[{"ProviderName":"cognito-idp.us-east-1.amazonaws.com/%s","ClientId":%q}]}`, pool, app)).get(m.t, "IdentityPoolId")
 	m.must("iam.CreateRole", `{"RoleName":"pool-user","AssumeRolePolicyDocument":`+quoted(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{
 		"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"],
@@ -129,6 +129,7 @@ func (m *matrix) buildTenant(t string) {
 		own[k] = v
 	}
 	own["$IDENTITY"] = m.must("cognito-identity.GetId", fmt.Sprintf(`{"IdentityPoolId":%q,"Logins":{%q:%q}}`, own["$IDS"], own["$PROVIDER"], own["$IDTOKEN"])).get(m.t, "IdentityId")
+	m.must("cognito-identity.GetOpenIdTokenForDeveloperIdentity", fmt.Sprintf(`{"IdentityPoolId":%q,"Logins":{"login.demo":%q}}`, own["$IDS"], t))
 	name := "matrix-" + t
 	own["$CREATION"] = m.must("organizations.CreateAccount", fmt.Sprintf(`{"AccountName":%q,"Email":"%s@example.com"}`, name, name)).get(m.t, "Id")
 	own["$ACCOUNT"] = m.must("organizations.DescribeCreateAccountStatus", fmt.Sprintf(`{"CreateAccountRequestId":%q}`, own["$CREATION"])).get(m.t, "AccountId")

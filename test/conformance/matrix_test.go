@@ -171,6 +171,7 @@ var newID = map[string]string{
 	"kms.CreateKey": "KeyId", "iam.CreateAccessKey": "AccessKeyId", "iam.CreatePolicy": "Arn", "cognito-idp.CreateUserPool": "Id",
 	"cognito-idp.CreateUserPoolClient": "ClientId", "cognito-identity.CreateIdentityPool": "IdentityPoolId",
 	"iam.CreateOpenIDConnectProvider": "OpenIDConnectProviderArn", "cognito-identity.GetId": "IdentityId",
+	"cognito-identity.GetOpenIdTokenForDeveloperIdentity": "IdentityId",
 }
 
 // fill puts the names into an input.
