@@ -1512,6 +1512,64 @@ func (v *DeleteResourceServerOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteUserAttributesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "UserAttributeNames":
+			v.UserAttributeNames, err = decodeAttributeNameListTypeJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteUserAttributesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DeleteUserInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteUserOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteUserPoolClientInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1867,6 +1925,42 @@ func (v *GetGroupOutput) AppendJSON(b []byte) []byte {
 	if v.Group != nil {
 		b = jsoncodec.AppendKey(b, "Group")
 		b = v.Group.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetUserAttributeVerificationCodeInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "AttributeName":
+			v.AttributeName, err = d.StringPtr()
+		case "ClientMetadata":
+			v.ClientMetadata, err = decodeClientMetadataTypeJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetUserAttributeVerificationCodeOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CodeDeliveryDetails != nil {
+		b = jsoncodec.AppendKey(b, "CodeDeliveryDetails")
+		b = v.CodeDeliveryDetails.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -4187,6 +4281,38 @@ func (v *VerificationMessageTemplateType) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "SmsMessage")
 		b = jsoncodec.AppendString(b, *v.SmsMessage)
 	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *VerifyUserAttributeInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "AttributeName":
+			v.AttributeName, err = d.StringPtr()
+		case "Code":
+			v.Code, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *VerifyUserAttributeOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
 	return append(b, '}')
 }
 

@@ -43,6 +43,8 @@ type Service interface {
 	CreateUserPoolClient(context.Context, *pipeline.Call, *CreateUserPoolClientInput) (*CreateUserPoolClientOutput, error)
 	DeleteGroup(context.Context, *pipeline.Call, *DeleteGroupInput) (*DeleteGroupOutput, error)
 	DeleteResourceServer(context.Context, *pipeline.Call, *DeleteResourceServerInput) (*DeleteResourceServerOutput, error)
+	DeleteUser(context.Context, *pipeline.Call, *DeleteUserInput) (*DeleteUserOutput, error)
+	DeleteUserAttributes(context.Context, *pipeline.Call, *DeleteUserAttributesInput) (*DeleteUserAttributesOutput, error)
 	DeleteUserPool(context.Context, *pipeline.Call, *DeleteUserPoolInput) (*DeleteUserPoolOutput, error)
 	DeleteUserPoolClient(context.Context, *pipeline.Call, *DeleteUserPoolClientInput) (*DeleteUserPoolClientOutput, error)
 	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
@@ -52,6 +54,7 @@ type Service interface {
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
+	GetUserAttributeVerificationCode(context.Context, *pipeline.Call, *GetUserAttributeVerificationCodeInput) (*GetUserAttributeVerificationCodeOutput, error)
 	GlobalSignOut(context.Context, *pipeline.Call, *GlobalSignOutInput) (*GlobalSignOutOutput, error)
 	InitiateAuth(context.Context, *pipeline.Call, *InitiateAuthInput) (*InitiateAuthOutput, error)
 	ListGroups(context.Context, *pipeline.Call, *ListGroupsInput) (*ListGroupsOutput, error)
@@ -73,6 +76,7 @@ type Service interface {
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
 	UpdateUserPool(context.Context, *pipeline.Call, *UpdateUserPoolInput) (*UpdateUserPoolOutput, error)
 	UpdateUserPoolClient(context.Context, *pipeline.Call, *UpdateUserPoolClientInput) (*UpdateUserPoolClientOutput, error)
+	VerifyUserAttribute(context.Context, *pipeline.Call, *VerifyUserAttributeInput) (*VerifyUserAttributeOutput, error)
 }
 
 // Requirements says what each operation needs before it may run.
@@ -104,6 +108,8 @@ type Requirements interface {
 	CreateUserPoolClient(*authz.Scope, *CreateUserPoolClientInput) authz.Requirement
 	DeleteGroup(*authz.Scope, *DeleteGroupInput) authz.Requirement
 	DeleteResourceServer(*authz.Scope, *DeleteResourceServerInput) authz.Requirement
+	DeleteUser(*authz.Scope, *DeleteUserInput) authz.Requirement
+	DeleteUserAttributes(*authz.Scope, *DeleteUserAttributesInput) authz.Requirement
 	DeleteUserPool(*authz.Scope, *DeleteUserPoolInput) authz.Requirement
 	DeleteUserPoolClient(*authz.Scope, *DeleteUserPoolClientInput) authz.Requirement
 	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
@@ -113,6 +119,7 @@ type Requirements interface {
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
+	GetUserAttributeVerificationCode(*authz.Scope, *GetUserAttributeVerificationCodeInput) authz.Requirement
 	GlobalSignOut(*authz.Scope, *GlobalSignOutInput) authz.Requirement
 	InitiateAuth(*authz.Scope, *InitiateAuthInput) authz.Requirement
 	ListGroups(*authz.Scope, *ListGroupsInput) authz.Requirement
@@ -134,6 +141,7 @@ type Requirements interface {
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
 	UpdateUserPool(*authz.Scope, *UpdateUserPoolInput) authz.Requirement
 	UpdateUserPoolClient(*authz.Scope, *UpdateUserPoolClientInput) authz.Requirement
+	VerifyUserAttribute(*authz.Scope, *VerifyUserAttributeInput) authz.Requirement
 }
 
 // Operations binds each operation to its requirement and its implementation.
@@ -193,6 +201,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DeleteGroupInput], r.DeleteGroup, s.DeleteGroup, awsjson.Encode[DeleteGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteResourceServerInput], r.DeleteResourceServer, s.DeleteResourceServer, awsjson.Encode[DeleteResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUser", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[DeleteUserInput], r.DeleteUser, s.DeleteUser, awsjson.Encode[DeleteUserOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserAttributes", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[DeleteUserAttributesInput], r.DeleteUserAttributes, s.DeleteUserAttributes, awsjson.Encode[DeleteUserAttributesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteUserPoolInput], r.DeleteUserPool, s.DeleteUserPool, awsjson.Encode[DeleteUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolClient", Kind: pipeline.Management, Write: true},
@@ -211,6 +223,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetGroupInput], r.GetGroup, s.GetGroup, awsjson.Encode[GetGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management, Unsigned: true},
 			awsjson.Decode[GetUserInput], r.GetUser, s.GetUser, awsjson.Encode[GetUserOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserAttributeVerificationCode", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[GetUserAttributeVerificationCodeInput], r.GetUserAttributeVerificationCode, s.GetUserAttributeVerificationCode, awsjson.Encode[GetUserAttributeVerificationCodeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GlobalSignOut", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GlobalSignOutInput], r.GlobalSignOut, s.GlobalSignOut, awsjson.Encode[GlobalSignOutOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "InitiateAuth", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -253,6 +267,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UpdateUserPoolInput], r.UpdateUserPool, s.UpdateUserPool, awsjson.Encode[UpdateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateUserPoolClientInput], r.UpdateUserPoolClient, s.UpdateUserPoolClient, awsjson.Encode[UpdateUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyUserAttribute", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[VerifyUserAttributeInput], r.VerifyUserAttribute, s.VerifyUserAttribute, awsjson.Encode[VerifyUserAttributeOutput](API)),
 	}
 }
 
@@ -335,8 +351,6 @@ var API = &protocol.Service{
 		"DeleteIdentityProvider",
 		"DeleteManagedLoginBranding",
 		"DeleteTerms",
-		"DeleteUser",
-		"DeleteUserAttributes",
 		"DeleteUserPoolDomain",
 		"DeleteWebAuthnCredential",
 		"DescribeIdentityProvider",
@@ -354,7 +368,6 @@ var API = &protocol.Service{
 		"GetSigningCertificate",
 		"GetTokensFromRefreshToken",
 		"GetUICustomization",
-		"GetUserAttributeVerificationCode",
 		"GetUserAuthFactors",
 		"GetUserPoolMfaConfig",
 		"ListDevices",
@@ -378,6 +391,5 @@ var API = &protocol.Service{
 		"UpdateTerms",
 		"UpdateUserPoolDomain",
 		"VerifySoftwareToken",
-		"VerifyUserAttribute",
 	},
 }

@@ -776,6 +776,25 @@ type DeleteResourceServerInput struct {
 type DeleteResourceServerOutput struct {
 }
 
+// DeleteUserAttributesInput is a structure of the model.
+type DeleteUserAttributesInput struct {
+	AccessToken        *string
+	UserAttributeNames []string
+}
+
+// DeleteUserAttributesOutput is a structure of the model.
+type DeleteUserAttributesOutput struct {
+}
+
+// DeleteUserInput is a structure of the model.
+type DeleteUserInput struct {
+	AccessToken *string
+}
+
+// DeleteUserOutput is a structure of the model.
+type DeleteUserOutput struct {
+}
+
 // DeleteUserPoolClientInput is a structure of the model.
 type DeleteUserPoolClientInput struct {
 	ClientId   *string
@@ -877,6 +896,18 @@ type GetGroupInput struct {
 // GetGroupOutput is a structure of the model.
 type GetGroupOutput struct {
 	Group *GroupType
+}
+
+// GetUserAttributeVerificationCodeInput is a structure of the model.
+type GetUserAttributeVerificationCodeInput struct {
+	AccessToken    *string
+	AttributeName  *string
+	ClientMetadata map[string]string
+}
+
+// GetUserAttributeVerificationCodeOutput is a structure of the model.
+type GetUserAttributeVerificationCodeOutput struct {
+	CodeDeliveryDetails *CodeDeliveryDetailsType
 }
 
 // GetUserInput is a structure of the model.
@@ -1494,6 +1525,17 @@ type VerificationMessageTemplateType struct {
 	EmailSubject       *string
 	EmailSubjectByLink *string
 	SmsMessage         *string
+}
+
+// VerifyUserAttributeInput is a structure of the model.
+type VerifyUserAttributeInput struct {
+	AccessToken   *string
+	AttributeName *string
+	Code          *string
+}
+
+// VerifyUserAttributeOutput is a structure of the model.
+type VerifyUserAttributeOutput struct {
 }
 
 // NewAccessDeniedException makes the error of the model.

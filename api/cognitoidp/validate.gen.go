@@ -675,6 +675,23 @@ func (v *DeleteResourceServerInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteUserAttributesInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("userAttributeNames", v.UserAttributeNames != nil) {
+		checkAttributeNameListType(c, "userAttributeNames", v.UserAttributeNames)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DeleteUserInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteUserPoolClientInput) Validate(c *constraint.Checker) {
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientIdType(c, "clientId", *v.ClientId)
@@ -787,6 +804,19 @@ func (v *GetGroupInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetUserAttributeVerificationCodeInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("attributeName", v.AttributeName != nil) {
+		checkAttributeNameType(c, "attributeName", *v.AttributeName)
+	}
+	if v.ClientMetadata != nil {
+		checkClientMetadataType(c, "clientMetadata", v.ClientMetadata)
 	}
 }
 
@@ -1545,6 +1575,19 @@ func (v *VerificationMessageTemplateType) Validate(c *constraint.Checker) {
 	}
 	if v.SmsMessage != nil {
 		checkSmsVerificationMessageType(c, "smsMessage", *v.SmsMessage)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *VerifyUserAttributeInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("attributeName", v.AttributeName != nil) {
+		checkAttributeNameType(c, "attributeName", *v.AttributeName)
+	}
+	if c.Required("code", v.Code != nil) {
+		checkConfirmationCodeType(c, "code", *v.Code)
 	}
 }
 

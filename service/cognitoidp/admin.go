@@ -61,10 +61,21 @@ func (s *Service) adminChange(ctx context.Context, call *pipeline.Call, pool, na
 
 // AdminUpdateUserAttributes implements api.Service. Immutable attributes stay as they are, for administrators too.
 func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.Call, in *api.AdminUpdateUserAttributesInput) (*api.AdminUpdateUserAttributesOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		return c.pool.set(u, writer{admin: true}, in.UserAttributes)
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	var codes []verification
+	err = c.change(in.Username, func(rec *store.Records, changed *user) (err error) {
+		u = changed
+		codes, err = c.updateAttributes(rec, u, writer{admin: true}, in.UserAttributes)
+		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.sendVerifications(u, codes); err != nil {
 		return nil, err
 	}
 	return &api.AdminUpdateUserAttributesOutput{}, nil
@@ -73,19 +84,7 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.
 // AdminDeleteUserAttributes implements api.Service.
 func (s *Service) AdminDeleteUserAttributes(ctx context.Context, call *pipeline.Call, in *api.AdminDeleteUserAttributesInput) (*api.AdminDeleteUserAttributesOutput, error) {
 	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		for _, name := range in.UserAttributeNames {
-			if err := c.pool.checkSet(writer{admin: true}, name, ""); err != nil {
-				return err
-			}
-			if i := indexOf(c.pool.Schema, name); c.pool.Schema[i].Required {
-				return invalid("user.%s: A required attribute cannot be deleted.\n", name)
-			}
-			delete(u.Attributes, name)
-			if flag := verifiedFlag(name); flag != "" {
-				delete(u.Attributes, flag)
-			}
-		}
-		return nil
+		return c.pool.drop(u, writer{admin: true}, in.UserAttributeNames)
 	})
 	if err != nil {
 		return nil, err
@@ -159,7 +158,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pool.Settings.Password.check(opt.Value(in.Password)); err != nil {
+	if err := c.checkNewPassword(known, opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
 	verifier, err := c.sealPassword(known, opt.Value(in.Password))
@@ -167,7 +166,8 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	err = c.change(&known.Sub, func(rec *store.Records, u *user) error {
-		u.Verifier, u.Status, u.TemporaryUntil = verifier, api.UserStatusTypeConfirmed, time.Time{}
+		c.pool.setPassword(u, verifier)
+		u.Status = api.UserStatusTypeConfirmed
 		if !opt.Value(in.Permanent) {
 			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
 		}
@@ -202,7 +202,8 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 		if to, plain, err = c.forgot(rec, u); err != nil {
 			return err
 		}
-		u.Status, u.Verifier, reset = api.UserStatusTypeResetRequired, nil, u
+		c.pool.setPassword(u, nil)
+		u.Status, reset = api.UserStatusTypeResetRequired, u
 		return nil
 	})
 	if err == nil {

@@ -68,11 +68,7 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 		"MFA":      {MfaConfiguration: "ON"},
 		"devices":  {DeviceConfiguration: &api.DeviceConfigurationType{ChallengeRequiredOnNewDevice: new(true)}},
 		"risk":     {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
-		"pending": {UserAttributeUpdateSettings: &api.UserAttributeUpdateSettingsType{
-			AttributesRequireVerificationBeforeUpdate: []api.VerifiedAttributeType{"email"},
-		}},
-		"links":   {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
-		"history": {Policies: &api.UserPoolPolicyType{PasswordPolicy: &api.PasswordPolicyType{PasswordHistorySize: new(int32(3))}}},
+		"links":    {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
 	} {
 		in.PoolName = new("p")
 		_, err := do(w, w.r.CreateUserPool, w.s.CreateUserPool, in)

@@ -78,7 +78,8 @@ func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*us
 		if changed.Status != api.UserStatusTypeForceChangePassword {
 			return api.NewUnsupportedUserStateException("Resend not possible. %s status is not FORCE_CHANGE_PASSWORD", changed.Username)
 		}
-		changed.Verifier, changed.TemporaryUntil, u = verifier, c.temporaryUntil(), changed
+		c.pool.setPassword(changed, verifier)
+		changed.TemporaryUntil, u = c.temporaryUntil(), changed
 		return nil
 	})
 	return u, err

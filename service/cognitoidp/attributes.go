@@ -108,9 +108,32 @@ func (p *pool) set(u *user, w writer, attrs []api.AttributeType) error {
 		changed[name] = value
 	}
 	for name, value := range changed {
+		if p.waits(u, w, name, value, changed) {
+			u.hold(name, p.normal(name, value))
+			continue
+		}
+		delete(u.Pending, name)
 		p.replace(u, w, name, value, changed)
 	}
 	return nil
+}
+
+// waits reports whether a change of an address is to wait until the new one is verified ("AttributesRequireVerification-
+// BeforeUpdate", UserAttributeUpdateSettingsType). An administrator who says that it is verified need not wait.
+func (p *pool) waits(u *user, w writer, name, value string, all map[string]string) bool {
+	if w.creating || value == "" || !slices.Contains(p.Settings.VerifyFirst, name) || p.normal(name, value) == u.Attributes[name] {
+		return false
+	}
+	_, said := all[verifiedFlag(name)]
+	return !said
+}
+
+// hold keeps an address for the time when it is verified.
+func (u *user) hold(name, value string) {
+	if u.Pending == nil {
+		u.Pending = map[string]string{}
+	}
+	u.Pending[name] = value
 }
 
 // replace sets one attribute. An address that changes is not verified any more, unless an administrator says that it is.
@@ -148,6 +171,9 @@ func (p *pool) checkSet(w writer, name, value string) error {
 	}
 	if wrong := a.check(value); wrong != "" {
 		return p.schemaError(w, name, wrong)
+	}
+	if value == "" && a.Required && !w.creating {
+		return p.schemaError(w, name, "The attribute "+name+" is required")
 	}
 	if name == "preferred_username" && slices.Contains(p.Aliases, name) {
 		return p.checkUsername(value) // it is a name to sign in with, as a username is
@@ -191,7 +217,7 @@ func (p *pool) requireAttributes(u *user) error {
 	var missing string
 	for i := range p.Schema {
 		a := &p.Schema[i]
-		if a.Required && a.Name != "sub" && u.Attributes[a.Name] == "" {
+		if a.Required && a.Name != "sub" && u.Attributes[a.Name] == "" && u.Pending[a.Name] == "" {
 			missing += a.Name + ": The attribute " + a.Name + " is required\n"
 		}
 	}

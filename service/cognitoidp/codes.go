@@ -3,6 +3,7 @@ package cognitoidp
 import (
 	"crypto/subtle"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -14,9 +15,10 @@ import (
 const (
 	codeSignUp = "sign-up"
 	codeForgot = "forgot-password"
+	codeVerify = "verify/" // followed by the attribute
 )
 
-var codePurposes = []string{codeSignUp, codeForgot}
+var codePurposes = []string{codeSignUp, codeForgot, codeVerify + "email", codeVerify + "phone_number"}
 
 // How long codes hold ("Quotas in Amazon Cognito", validity of codes) and how often they are sent and may be guessed
 // wrong in an hour: five wrong guesses of a million codes an hour.
@@ -32,7 +34,7 @@ const (
 func codeKey(pool, sub, purpose string) store.Key { return inPool(pool, "code", sub, purpose) }
 
 func codeLife(purpose string) time.Duration {
-	if purpose == codeSignUp {
+	if purpose == codeSignUp || strings.HasPrefix(purpose, codeVerify) {
 		return signUpCodeLife
 	}
 	return forgotCodeLife
@@ -64,34 +66,51 @@ func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destina
 // useCode checks a code and takes it away if it is right. It returns the attribute that the code was sent to.
 // A wrong guess must be kept although the operation fails: the caller commits the transaction and returns `refused`.
 func (c *scoped) useCode(rec *store.Records, u *user, purpose, given string) (target string, refused, err error) {
+	have, refused, err := c.tryCode(rec, u, purpose, given)
+	if refused != nil || err != nil {
+		return "", refused, err
+	}
+	// The counts stay, so that using a code does not win another round of guesses.
+	have.Sealed = nil
+	return have.Target, nil, store.Save(rec, codeKey(c.pool.ID, u.Sub, purpose), have)
+}
+
+// tryCode is useCode but that a code that is right stays.
+func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (have *code, refused, err error) {
 	k := codeKey(c.pool.ID, u.Sub, purpose)
-	have, err := store.Load[code](rec, k)
-	if err != nil {
-		return "", nil, err
+	if have, err = store.Load[code](rec, k); err != nil {
+		return nil, nil, err
 	}
 	now := c.call.Now
 	if have == nil || have.Sealed == nil {
-		return "", codeExpired(), nil
+		return nil, codeExpired(), nil
 	}
 	if now.Sub(have.Since) >= codeWindow {
 		have.Since, have.Failed, have.Sent = now, 0, 0
 	}
 	if have.Failed >= maxCodesWrong {
-		return "", attemptLimit(), nil
+		return nil, attemptLimit(), nil
 	}
 	// A code shows that its user reads what is sent to one address; it says nothing of another that came in its place.
-	if !now.Before(have.Expires) || have.Address != u.Attributes[have.Target] {
-		return "", codeExpired(), nil
+	if !now.Before(have.Expires) || have.Address != u.addressFor(purpose, have.Target) {
+		return nil, codeExpired(), nil
 	}
 	plain, err := c.keys.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
 	if err != nil {
-		return "", nil, fault.Wrap(err, "open a code")
+		return nil, nil, fault.Wrap(err, "open a code")
 	}
 	if subtle.ConstantTimeCompare(plain, []byte(given)) != 1 {
 		have.Failed++
-		return "", codeMismatch(), store.Save(rec, k, have)
+		return nil, codeMismatch(), store.Save(rec, k, have)
 	}
-	// The counts stay, so that using a code does not win another round of guesses.
-	have.Sealed = nil
-	return have.Target, nil, store.Save(rec, k, have)
+	return have, nil, nil
+}
+
+// addressFor is the address that a code of the purpose speaks of: one that waits for verification goes before the one
+// that it is to replace, and only where the code is to verify it.
+func (u *user) addressFor(purpose, attribute string) string {
+	if next := u.Pending[attribute]; next != "" && strings.HasPrefix(purpose, codeVerify) {
+		return next
+	}
+	return u.Attributes[attribute]
 }

@@ -3,7 +3,6 @@ package cognitoidp
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -62,7 +61,7 @@ func (a *attempt) newPassword(sessionText *string) (*outcome, error) {
 	if t.user == nil {
 		return nil, badSession()
 	}
-	if err := a.pool.Settings.Password.check(password); err != nil {
+	if err := a.checkNewPassword(t.user, password); err != nil {
 		return nil, err
 	}
 	verifier, err := a.sealPassword(t.user, password)
@@ -100,7 +99,8 @@ func (a *attempt) choose(rec *store.Records, s *session, checked *user, verifier
 	if err := a.pool.requireAttributes(u); err != nil {
 		return nil, err
 	}
-	u.Status, u.Verifier, u.TemporaryUntil, u.Modified = api.UserStatusTypeConfirmed, verifier, time.Time{}, a.call.Now
+	a.pool.setPassword(u, verifier)
+	u.Status, u.Modified = api.UserStatusTypeConfirmed, a.call.Now
 	return u, a.pool.save(rec, before, u, false)
 }
 

@@ -22,6 +22,8 @@ type passwordPolicy struct {
 	MinimumLength                  int32
 	Upper, Lower, Numbers, Symbols bool
 	TemporaryDays                  int32
+	// History is how many passwords, the one in use among them, a new one must differ from; 0 for none.
+	History int32
 }
 
 // The longest password is PasswordType's; a temporary one holds for a week unless the pool says otherwise.
@@ -60,9 +62,7 @@ func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 	if p.TemporaryPasswordValidityDays != nil && *p.TemporaryPasswordValidityDays != 0 {
 		out.TemporaryDays = *p.TemporaryPasswordValidityDays
 	}
-	if opt.Value(p.PasswordHistorySize) != 0 {
-		return out, notServed("A password history")
-	}
+	out.History = opt.Value(p.PasswordHistorySize)
 	return out, nil
 }
 

@@ -5,7 +5,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 )
 
-// What the operations of resource servers, client secrets, imports and risk need: the action of their name on the pool.
+// The operations of resource servers, client secrets, imports and risk need the action of their name on the pool; those of
+// users are open to the bearer of an access token.
 
 // CreateResourceServer implements api.Requirements.
 func (r *Requirements) CreateResourceServer(s *authz.Scope, in *api.CreateResourceServerInput) authz.Requirement {
@@ -45,4 +46,24 @@ func (r *Requirements) ListUserPoolClientSecrets(s *authz.Scope, in *api.ListUse
 // DeleteUserPoolClientSecret implements api.Requirements.
 func (r *Requirements) DeleteUserPoolClientSecret(s *authz.Scope, in *api.DeleteUserPoolClientSecretInput) authz.Requirement {
 	return r.on(s, "DeleteUserPoolClientSecret", in.UserPoolId, nil)
+}
+
+// DeleteUser implements api.Requirements.
+func (r *Requirements) DeleteUser(s *authz.Scope, in *api.DeleteUserInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// DeleteUserAttributes implements api.Requirements.
+func (r *Requirements) DeleteUserAttributes(s *authz.Scope, in *api.DeleteUserAttributesInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// GetUserAttributeVerificationCode implements api.Requirements.
+func (r *Requirements) GetUserAttributeVerificationCode(s *authz.Scope, in *api.GetUserAttributeVerificationCodeInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// VerifyUserAttribute implements api.Requirements.
+func (r *Requirements) VerifyUserAttribute(s *authz.Scope, in *api.VerifyUserAttributeInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
 }

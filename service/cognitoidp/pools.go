@@ -42,7 +42,6 @@ type unserved struct {
 	mfa      api.UserPoolMfaType
 	devices  *api.DeviceConfigurationType
 	addOns   *api.UserPoolAddOnsType
-	updates  *api.UserAttributeUpdateSettingsType
 	template *api.VerificationMessageTemplateType
 }
 
@@ -56,8 +55,6 @@ func (u unserved) check() error {
 		return notServed("DeviceConfiguration")
 	case u.addOns != nil && u.addOns.AdvancedSecurityMode != "" && u.addOns.AdvancedSecurityMode != api.AdvancedSecurityModeTypeOff:
 		return notServed("AdvancedSecurityMode " + string(u.addOns.AdvancedSecurityMode))
-	case u.updates != nil && len(u.updates.AttributesRequireVerificationBeforeUpdate) > 0:
-		return notServed("AttributesRequireVerificationBeforeUpdate")
 	case u.template != nil && u.template.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink:
 		return notServed("CONFIRM_WITH_LINK")
 	}
@@ -66,7 +63,7 @@ func (u unserved) check() error {
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.UserAttributeUpdateSettings, in.VerificationMessageTemplate}
+	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
@@ -118,6 +115,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		return nil, err
 	}
 	p.Settings, err = newSettings(&api.UpdateUserPoolInput{
+		AutoVerifiedAttributes: in.AutoVerifiedAttributes, UserAttributeUpdateSettings: in.UserAttributeUpdateSettings,
 		AccountRecoverySetting: in.AccountRecoverySetting, AdminCreateUserConfig: in.AdminCreateUserConfig,
 		DeletionProtection: in.DeletionProtection, EmailConfiguration: in.EmailConfiguration,
 		EmailVerificationMessage: in.EmailVerificationMessage, EmailVerificationSubject: in.EmailVerificationSubject,
@@ -164,6 +162,12 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 			}
 		}
 	}
+	if err == nil {
+		err = set.verifyFirst(in)
+	}
+	if err == nil {
+		err = checkRecovery(in.AccountRecoverySetting)
+	}
 	return set, err
 }
 
@@ -189,6 +193,11 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 	if out.VerificationMessageTemplate == nil {
 		out.VerificationMessageTemplate = &api.VerificationMessageTemplateType{DefaultEmailOption: api.DefaultEmailOptionTypeConfirmWithCode}
 	}
+	if len(set.VerifyFirst) > 0 {
+		out.UserAttributeUpdateSettings = &api.UserAttributeUpdateSettingsType{
+			AttributesRequireVerificationBeforeUpdate: enums[api.VerifiedAttributeType](set.VerifyFirst),
+		}
+	}
 	if set.DeletionProtection {
 		out.DeletionProtection = api.DeletionProtectionTypeActive
 	}
@@ -205,6 +214,7 @@ func (p passwordPolicy) describe() *api.PasswordPolicyType {
 	return &api.PasswordPolicyType{
 		MinimumLength: new(p.MinimumLength), RequireUppercase: new(p.Upper), RequireLowercase: new(p.Lower),
 		RequireNumbers: new(p.Numbers), RequireSymbols: new(p.Symbols), TemporaryPasswordValidityDays: new(p.TemporaryDays),
+		PasswordHistorySize: opt.Present(p.History),
 	}
 }
 
@@ -256,7 +266,7 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.UserAttributeUpdateSettings, in.VerificationMessageTemplate}
+	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}

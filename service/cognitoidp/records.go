@@ -74,6 +74,8 @@ type settings struct {
 	SMS                *api.SmsConfigurationType
 	Recovery           *api.AccountRecoverySettingType
 	Tier               api.UserPoolTierType
+	// VerifyFirst are the attributes whose changes wait for verification.
+	VerifyFirst []string
 }
 
 // signingKey is a key pair of a pool: the private half sealed.
@@ -119,8 +121,12 @@ type user struct {
 	Status            api.UserStatusType
 	Disabled          bool
 	Created, Modified time.Time
+	// Pending are addresses that the user is to have once they are verified, by attribute.
+	Pending map[string]string
 	// Verifier is sealed. Nil means that no password is set.
 	Verifier []byte
+	// History are the verifiers of earlier passwords, sealed, the last one first; as many as the pool's policy asks for.
+	History [][]byte
 	// TemporaryUntil is when a temporary password ends; zero for one that the user chose.
 	TemporaryUntil time.Time
 	// Epoch counts the times the user was signed out everywhere. Tokens of an earlier epoch are revoked.

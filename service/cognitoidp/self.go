@@ -28,19 +28,27 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	return &api.GetUserOutput{Username: new(u.Username), UserAttributes: attributesOf(u, b.app)}, nil
 }
 
-// UpdateUserAttributes implements api.Service. An address that changes is unverified.
+// UpdateUserAttributes implements api.Service. An address that changes is unverified, or waits until it is verified.
 func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call, in *api.UpdateUserAttributesInput) (*api.UpdateUserAttributesOutput, error) {
 	b, err := s.bearerOf(ctx, call, in.AccessToken)
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *user) error {
-		return b.pool.set(u, writer{client: b.app}, in.UserAttributes)
+	var u *user
+	var codes []verification
+	err = b.change(func(rec *store.Records, changed *user) (err error) {
+		u = changed
+		codes, err = b.updateAttributes(rec, u, writer{client: b.app}, in.UserAttributes)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateUserAttributesOutput{CodeDeliveryDetailsList: []api.CodeDeliveryDetailsType{}}, nil
+	sent, err := b.sendVerifications(u, codes)
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateUserAttributesOutput{CodeDeliveryDetailsList: sent}, nil
 }
 
 // ChangePassword implements api.Service. Wrong guesses at the old password count as those at signing in.
@@ -67,7 +75,7 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	if ok {
-		if err := b.pool.Settings.Password.check(opt.Value(in.ProposedPassword)); err != nil {
+		if err := b.checkNewPassword(known, opt.Value(in.ProposedPassword)); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +101,7 @@ func (b *bearer) replacePassword(known *user, ok bool, verifier []byte) error {
 			refused = badCredentials()
 			return b.failed(rec, u.Sub)
 		}
-		u.Verifier = verifier
+		b.pool.setPassword(u, verifier)
 		return b.forget(rec, u.Sub)
 	})
 	if err == nil {

@@ -2,7 +2,6 @@ package cognitoidp
 
 import (
 	"context"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -201,27 +200,29 @@ func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
 	return c.expire(rec, spentCode, g.Sub+"/"+purpose, c.call.Now.Add(codeWindow))
 }
 
-// pretendReset refuses a code for nobody as it would a wrong one for a user, and takes as long.
-func (c *scoped) pretendReset(name, given, password string) error {
+// pretendReset refuses a code for nobody as it would a wrong one for a user.
+func (c *scoped) pretendReset(name, given string) error {
 	g, err := c.ghost(name)
 	if err != nil {
 		return err
 	}
-	if _, err := c.sealPassword(g, password); err != nil {
+	if err := c.holdsCode(g, codeForgot, given); err != nil {
 		return err
-	}
-	var refused error
-	err = c.update(func(rec *store.Records) (err error) {
-		_, refused, err = c.useCode(rec, g, codeForgot, given)
-		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case refused != nil:
-		return refused
 	}
 	return codeMismatch()
+}
+
+// holdsCode checks a code before work is done for whoever has it, and counts a wrong one.
+func (c *scoped) holdsCode(u *user, purpose, given string) error {
+	var refused error
+	err := c.update(func(rec *store.Records) (err error) {
+		_, refused, err = c.tryCode(rec, u, purpose, given)
+		return err
+	})
+	if err == nil {
+		err = refused
+	}
+	return err
 }
 
 // ForgotPassword implements api.Service.
@@ -289,40 +290,47 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	case err != nil:
 		return nil, err
 	case app.HideUsers && (known == nil || known.Disabled):
-		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode), opt.Value(in.Password))
+		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
 	case known == nil:
 		return nil, userNotFound()
 	case known.Disabled:
 		return nil, userDisabled()
 	}
+	// Who has no code must not learn from the history which passwords the user had.
+	if err := c.holdsCode(known, codeForgot, opt.Value(in.ConfirmationCode)); err != nil {
+		return nil, err
+	}
+	if err := c.checkNewPassword(known, opt.Value(in.Password)); err != nil {
+		return nil, err
+	}
 	verifier, err := c.sealPassword(known, opt.Value(in.Password))
 	if err != nil {
 		return nil, err
 	}
-	if err := c.resetPassword(known.Sub, opt.Value(in.ConfirmationCode), verifier); err != nil {
+	if err := c.resetPassword(known, opt.Value(in.ConfirmationCode), verifier); err != nil {
 		return nil, err
 	}
 	return &api.ConfirmForgotPasswordOutput{}, nil
 }
 
 // resetPassword sets a new password by a code. It confirms a user who was not, for the code shows the address as well.
-func (c *scoped) resetPassword(sub, given string, verifier []byte) error {
+func (c *scoped) resetPassword(known *user, given string, verifier []byte) error {
 	var refused error
 	err := c.update(func(rec *store.Records) error {
-		before, err := store.Load[user](rec, userKey(c.pool.ID, sub))
+		before, err := store.Load[user](rec, userKey(c.pool.ID, known.Sub))
 		if err != nil {
 			return err
 		}
-		if before == nil {
-			return codeExpired()
+		if !sameVerifier(before, known) {
+			return codeExpired() // deleted, or given another password, since the new one was checked
 		}
 		var target string
 		if target, refused, err = c.useCode(rec, before, codeForgot, given); err != nil || refused != nil {
 			return err
 		}
 		u := before.clone()
-		u.Status, u.Verifier, u.TemporaryUntil = api.UserStatusTypeConfirmed, verifier, time.Time{}
-		u.Modified = c.call.Now
+		c.pool.setPassword(u, verifier)
+		u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 		u.put(verifiedFlag(target), "true")
 		if err := c.forget(rec, u.Sub); err != nil {
 			return err

@@ -101,6 +101,7 @@ func (p *pool) mustFind(rec *store.Records, name *string) (*user, error) {
 func (u *user) clone() *user {
 	out := *u
 	out.Attributes = maps.Clone(u.Attributes)
+	out.Pending = maps.Clone(u.Pending)
 	return &out
 }
 

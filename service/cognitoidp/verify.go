@@ -1,0 +1,187 @@
+package cognitoidp
+
+import (
+	"context"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// verification is a code on its way to an address that changed.
+type verification struct {
+	to    destination
+	plain string
+}
+
+// verifications makes a code for each address that changed and that the pool verifies by itself ("AutoVerifiedAttributes").
+func (c *scoped) verifications(rec *store.Records, before, u *user) ([]verification, error) {
+	var out []verification
+	for _, name := range c.pool.AutoVerified {
+		purpose := codeVerify + name
+		address := u.addressFor(purpose, name)
+		unchanged := address == before.addressFor(purpose, name)
+		if address == "" || unchanged || u.Pending[name] == "" && u.Attributes[verifiedFlag(name)] == "true" {
+			continue
+		}
+		to := destination{name, address}
+		plain, err := c.newCode(rec, u, purpose, to)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, verification{to, plain})
+	}
+	return out, nil
+}
+
+// updateAttributes changes attributes and makes the codes that this calls for.
+func (c *scoped) updateAttributes(rec *store.Records, u *user, w writer, attrs []api.AttributeType) ([]verification, error) {
+	before := u.clone()
+	if err := c.pool.set(u, w, attrs); err != nil {
+		return nil, err
+	}
+	return c.verifications(rec, before, u)
+}
+
+// sendVerifications delivers codes, and says where they went.
+func (c *scoped) sendVerifications(u *user, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
+	details := []api.CodeDeliveryDetailsType{}
+	for _, v := range codes {
+		if err := c.sendCode(u, v.to, v.plain); err != nil {
+			return nil, err
+		}
+		details = append(details, *v.to.details())
+	}
+	return details, nil
+}
+
+// verifiable checks that an attribute is an address.
+func verifiable(name string) error {
+	if verifiedFlag(name) == "" {
+		return invalid("Invalid attribute name: %s. Only email and phone_number can be verified.", name)
+	}
+	return nil
+}
+
+// GetUserAttributeVerificationCode implements api.Service. The code goes to the address that waits for verification, if
+// there is one.
+func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pipeline.Call, in *api.GetUserAttributeVerificationCodeInput) (*api.GetUserAttributeVerificationCodeOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	name := opt.Value(in.AttributeName)
+	if err := verifiable(name); err != nil {
+		return nil, err
+	}
+	var u *user
+	var v verification
+	err = b.update(func(rec *store.Records) (err error) {
+		if u, err = b.user(rec); err != nil {
+			return err
+		}
+		if v.to = (destination{name, u.addressFor(codeVerify, name)}); v.to.address == "" {
+			return invalid("User does not have the attribute %s.", name)
+		}
+		v.plain, err = b.newCode(rec, u, codeVerify+name, v.to)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.sendCode(u, v.to, v.plain); err != nil {
+		return nil, err
+	}
+	return &api.GetUserAttributeVerificationCodeOutput{CodeDeliveryDetails: v.to.details()}, nil
+}
+
+// VerifyUserAttribute implements api.Service. An address that is somebody else's name to sign in with stays theirs.
+func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, in *api.VerifyUserAttributeInput) (*api.VerifyUserAttributeOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	name := opt.Value(in.AttributeName)
+	if err := verifiable(name); err != nil {
+		return nil, err
+	}
+	var refused error
+	err = b.change(func(rec *store.Records, u *user) (err error) {
+		if _, refused, err = b.useCode(rec, u, codeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
+			return err
+		}
+		if next := u.Pending[name]; next != "" {
+			u.put(name, next)
+			delete(u.Pending, name)
+		}
+		u.put(verifiedFlag(name), "true")
+		return nil
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &api.VerifyUserAttributeOutput{}, nil
+}
+
+// drop takes attributes away from a user, as far as the writer may and the pool can do without.
+func (p *pool) drop(u *user, w writer, names []string) error {
+	for _, name := range names {
+		if i := indexOf(p.Schema, name); i >= 0 && p.Schema[i].Required && name != "sub" {
+			return invalid("user.%s: A required attribute cannot be deleted.\n", name)
+		}
+		if err := p.checkSet(w, name, ""); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		delete(u.Attributes, name)
+		delete(u.Pending, name)
+		if flag := verifiedFlag(name); flag != "" {
+			delete(u.Attributes, flag)
+		}
+	}
+	has := func(name string) bool { return u.Attributes[name] != "" }
+	if len(p.UsernameAttributes) > 0 && !slices.ContainsFunc(p.UsernameAttributes, has) {
+		return invalid("The last attribute that a user signs in with cannot be deleted.")
+	}
+	return nil
+}
+
+// DeleteUserAttributes implements api.Service.
+func (s *Service) DeleteUserAttributes(ctx context.Context, call *pipeline.Call, in *api.DeleteUserAttributesInput) (*api.DeleteUserAttributesOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	err = b.change(func(_ *store.Records, u *user) error {
+		return b.pool.drop(u, writer{client: b.app}, in.UserAttributeNames)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteUserAttributesOutput{}, nil
+}
+
+// DeleteUser implements api.Service.
+func (s *Service) DeleteUser(ctx context.Context, call *pipeline.Call, in *api.DeleteUserInput) (*api.DeleteUserOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	err = b.update(func(rec *store.Records) error {
+		u, err := b.user(rec)
+		if err != nil {
+			return err
+		}
+		return b.pool.remove(rec, u)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteUserOutput{}, nil
+}
