@@ -2519,6 +2519,44 @@ func (v *TimeToLiveDescription) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *TimeToLiveSpecification) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AttributeName":
+			v.AttributeName, err = d.StringPtr()
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *TimeToLiveSpecification) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AttributeName != nil {
+		b = jsoncodec.AppendKey(b, "AttributeName")
+		b = jsoncodec.AppendString(b, *v.AttributeName)
+	}
+	if v.Enabled != nil {
+		b = jsoncodec.AppendKey(b, "Enabled")
+		b = jsoncodec.AppendBool(b, *v.Enabled)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *TransactGetItem) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2901,6 +2939,40 @@ func (v *UpdateTableOutput) AppendJSON(b []byte) []byte {
 	if v.TableDescription != nil {
 		b = jsoncodec.AppendKey(b, "TableDescription")
 		b = v.TableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateTimeToLiveInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "TableName":
+			v.TableName, err = d.StringPtr()
+		case "TimeToLiveSpecification":
+			v.TimeToLiveSpecification, err = jsoncodec.StructPtr[TimeToLiveSpecification](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateTimeToLiveOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TimeToLiveSpecification != nil {
+		b = jsoncodec.AppendKey(b, "TimeToLiveSpecification")
+		b = v.TimeToLiveSpecification.AppendJSON(b)
 	}
 	return append(b, '}')
 }

@@ -41,6 +41,7 @@ type Service interface {
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateItem(context.Context, *pipeline.Call, *UpdateItemInput) (*UpdateItemOutput, error)
 	UpdateTable(context.Context, *pipeline.Call, *UpdateTableInput) (*UpdateTableOutput, error)
+	UpdateTimeToLive(context.Context, *pipeline.Call, *UpdateTimeToLiveInput) (*UpdateTimeToLiveOutput, error)
 }
 
 // Requirements says what each operation needs before it may run.
@@ -70,6 +71,7 @@ type Requirements interface {
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
 	UpdateItem(*authz.Scope, *UpdateItemInput) authz.Requirement
 	UpdateTable(*authz.Scope, *UpdateTableInput) authz.Requirement
+	UpdateTimeToLive(*authz.Scope, *UpdateTimeToLiveInput) authz.Requirement
 }
 
 // Operations binds each operation to its requirement and its implementation.
@@ -125,6 +127,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UpdateItemInput], r.UpdateItem, s.UpdateItem, awsjson.Encode[UpdateItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTable", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateTableInput], r.UpdateTable, s.UpdateTable, awsjson.Encode[UpdateTableOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTimeToLive", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateTimeToLiveInput], r.UpdateTimeToLive, s.UpdateTimeToLive, awsjson.Encode[UpdateTimeToLiveOutput](API)),
 	}
 }
 
@@ -189,6 +193,5 @@ var API = &protocol.Service{
 		"UpdateGlobalTableSettings",
 		"UpdateKinesisStreamingDestination",
 		"UpdateTableReplicaAutoScaling",
-		"UpdateTimeToLive",
 	},
 }

@@ -1036,6 +1036,12 @@ type TimeToLiveDescription struct {
 	TimeToLiveStatus TimeToLiveStatus
 }
 
+// TimeToLiveSpecification is a structure of the model.
+type TimeToLiveSpecification struct {
+	AttributeName *string
+	Enabled       *bool
+}
+
 // TransactGetItem is a structure of the model.
 type TransactGetItem struct {
 	Get *Get
@@ -1165,6 +1171,17 @@ type UpdateTableInput struct {
 // UpdateTableOutput is a structure of the model.
 type UpdateTableOutput struct {
 	TableDescription *TableDescription
+}
+
+// UpdateTimeToLiveInput is a structure of the model.
+type UpdateTimeToLiveInput struct {
+	TableName               *string
+	TimeToLiveSpecification *TimeToLiveSpecification
+}
+
+// UpdateTimeToLiveOutput is a structure of the model.
+type UpdateTimeToLiveOutput struct {
+	TimeToLiveSpecification *TimeToLiveSpecification
 }
 
 // WarmThroughput is a structure of the model.

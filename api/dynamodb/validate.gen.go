@@ -668,6 +668,14 @@ func (v *TagResourceInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *TimeToLiveSpecification) Validate(c *constraint.Checker) {
+	if c.Required("attributeName", v.AttributeName != nil) {
+		checkTimeToLiveAttributeName(c, "attributeName", *v.AttributeName)
+	}
+	c.Required("enabled", v.Enabled != nil)
+}
+
+// Validate checks v against the constraints of the model.
 func (v *TransactGetItem) Validate(c *constraint.Checker) {
 	if c.Required("get", v.Get != nil) {
 		c.Enter("get")
@@ -858,6 +866,18 @@ func (v *UpdateTableInput) Validate(c *constraint.Checker) {
 	}
 	if v.TableClass != "" {
 		checkTableClass(c, "tableClass", v.TableClass)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateTimeToLiveInput) Validate(c *constraint.Checker) {
+	if c.Required("tableName", v.TableName != nil) {
+		checkTableArn(c, "tableName", *v.TableName)
+	}
+	if c.Required("timeToLiveSpecification", v.TimeToLiveSpecification != nil) {
+		c.Enter("timeToLiveSpecification")
+		v.TimeToLiveSpecification.Validate(c)
+		c.Leave()
 	}
 }
 
@@ -1142,6 +1162,10 @@ func checkTagKeyString(c *constraint.Checker, at string, v string) {
 
 func checkTagValueString(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 256)
+}
+
+func checkTimeToLiveAttributeName(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 255)
 }
 
 func checkUpdateTableInputTableNamePatched(c *constraint.Checker, at string, v string) {

@@ -52,6 +52,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		orgs.Operations(),
 		keys.Operations(),
 		tables.Operations(),
+		(&dynamodb.Streams{Service: tables}).Operations(),
 		pools.Operations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),

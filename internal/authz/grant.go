@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -107,6 +108,14 @@ func (g Grant) Resource(i int) (account, region, id string) {
 	}
 	r := &g.g.resources[i]
 	return r.account, r.region, r.id
+}
+
+// Names reports whether the resource with the id (Resource.ID) is one that the grant was made for.
+func (g Grant) Names(id string) bool {
+	if g.g == nil || id == "" {
+		return false
+	}
+	return slices.ContainsFunc(g.g.resources, func(r granted) bool { return r.id == id })
 }
 
 // EachResource yields the ARN and account of the resource of each check, in their order.

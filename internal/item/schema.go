@@ -63,6 +63,8 @@ type Table struct {
 	Name    string
 	Keys    KeySchema
 	Indexes []Index
+	// Logged is true if the table keeps its changes: Rows are then a ChangeLog too.
+	Logged bool
 }
 
 // IndexNamed returns the index with the name, or nil.

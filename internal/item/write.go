@@ -164,6 +164,9 @@ func (t *Table) apply(rows Rows, p planned) (Written, error) {
 	if out.Cost, err = t.reindex(rows, p.old, p.new); err != nil {
 		return Written{}, err
 	}
+	if err := t.log(rows, &p); err != nil {
+		return Written{}, err
+	}
 	out.Cost.Table = WriteUnits(max(p.old.Size(), p.new.Size()))
 	return out, nil
 }

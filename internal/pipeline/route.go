@@ -44,10 +44,12 @@ func newRoutes(services []Service) (*routes, error) {
 		for _, name := range s.API.Unsupported {
 			b.unsupported[name] = true
 		}
-		if rt.services[s.API.Name] != nil {
+		// An API that shares another's signing name (DynamoDB Streams) is found by its targets only.
+		if rt.services[s.API.Name] == nil {
+			rt.services[s.API.Name] = b
+		} else if len(s.API.TargetPrefixes) == 0 {
 			return nil, fmt.Errorf("pipeline: service %s twice", s.API.Name)
 		}
-		rt.services[s.API.Name] = b
 		for _, t := range s.API.TargetPrefixes {
 			if rt.targets[t] != nil {
 				return nil, fmt.Errorf("pipeline: target %s twice", t)

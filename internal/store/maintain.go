@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -91,4 +92,22 @@ func (tx *Tx) SystemCount(table, index string, after []byte, limit int) (n, size
 		err = bad
 	}
 	return n, size, next, err
+}
+
+// SystemExpired is for package system only: it looks for rows of a table that have expired, as item.Table.ExpiredKeys does.
+func (tx *Tx) SystemExpired(table string, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
+	if tx.access.system == "" {
+		return nil, nil, notGranted("looking through the rows of " + table)
+	}
+	return t.ExpiredKeys(&rows{tx: tx, table: hashOf([]byte(table)), system: true}, attr, now, after, limit)
+}
+
+// SystemExpire is for package system only: it removes the row with the key if it has expired, whoever's it is.
+func (tx *Tx) SystemExpire(table string, t *item.Table, key item.Map, attr string, now time.Time) error {
+	r, err := tx.systemRows(table)
+	if err != nil {
+		return err
+	}
+	r.now, r.by = now, item.ByExpiry
+	return t.Expire(r, key, attr, now)
 }

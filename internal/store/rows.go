@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -31,13 +32,13 @@ func hashOf(b []byte) (h hash) {
 }
 
 // Rows is the view of the rows of the table with the id, as far as the grant's checks on it go: only their partition
-// keys, and under a guard only the tenant's rows.
-func (tx *Tx) Rows(id string) (item.Rows, error) {
+// keys, and under a guard only the tenant's rows. now is the time of what it changes.
+func (tx *Tx) Rows(id string, now time.Time) (item.Rows, error) {
 	rule, ok := tx.access.grant.RowRule(id)
 	if tx.access.system != "" || !ok {
 		return nil, notGranted("rows of " + id)
 	}
-	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id))}, nil
+	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id)), now: now}, nil
 }
 
 // rows implements item.Rows under a RowRule.
@@ -47,6 +48,9 @@ type rows struct {
 	table hash
 	// system is true for maintenance that touches all rows and shows none (maintain.go).
 	system bool
+	// now and by go with the changes that are kept.
+	now time.Time
+	by  item.Cause
 }
 
 // check says whether the row with the partition key may be touched; false without an error is a hidden row.

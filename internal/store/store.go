@@ -152,6 +152,8 @@ const (
 	spaceRecords byte = 0x10
 	spaceRows    byte = 0x20
 	spaceIndex   byte = 0x21
+	spaceChanges byte = 0x22
+	spaceLast    byte = 0x23
 	spaceEpochs  byte = 0x30
 	// SpaceAudit is the first byte of the audit log's keys.
 	SpaceAudit byte = 0x40

@@ -20,6 +20,7 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 	if err != nil {
 		return nil, err
 	}
+	var desc *api.TableDescription
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		t, err := s.current(tx, at)
 		if err != nil {
@@ -28,13 +29,18 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 		if t != nil {
 			return api.NewResourceInUseException("Table already exists: %s", at.name)
 		}
-		return save(tx, at, rec)
+		made := *rec
+		if err := made.firstStream(tx, at, c.Now, in.StreamSpecification); err != nil {
+			return err
+		}
+		desc = made.describe(at)
+		return save(tx, at, &made)
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.Note("tableId", rec.ID)
-	return &api.CreateTableOutput{TableDescription: rec.describe(at)}, nil
+	return &api.CreateTableOutput{TableDescription: desc}, nil
 }
 
 // newRecord checks what a table is to be.
@@ -82,8 +88,6 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 // refuseOptions refuses what would be a false promise if it was accepted.
 func refuseOptions(in *api.CreateTableInput) error {
 	switch {
-	case in.StreamSpecification != nil && opt.Value(in.StreamSpecification.StreamEnabled):
-		return unsupported("StreamSpecification")
 	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
 		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:

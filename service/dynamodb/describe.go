@@ -59,6 +59,7 @@ func (r *record) describe(at place) *api.TableDescription {
 	for i := range r.Indexes {
 		r.Indexes[i].describe(d)
 	}
+	r.describeStream(at, d)
 	return d
 }
 
@@ -93,16 +94,6 @@ func elements(keys []string) []api.KeySchemaElement {
 		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: types[i]}
 	}
 	return out
-}
-
-// DescribeTimeToLive tells that a table has no time to live: it cannot be turned on here.
-func (s *Service) DescribeTimeToLive(ctx context.Context, c *pipeline.Call, in *api.DescribeTimeToLiveInput) (*api.DescribeTimeToLiveOutput, error) {
-	if err := s.exists(ctx, c, *in.TableName); err != nil {
-		return nil, err
-	}
-	return &api.DescribeTimeToLiveOutput{
-		TimeToLiveDescription: &api.TimeToLiveDescription{TimeToLiveStatus: api.TimeToLiveStatusDisabled},
-	}, nil
 }
 
 // DescribeContinuousBackups tells that a table has no continuous backups: they cannot be turned on here.

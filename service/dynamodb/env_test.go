@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	streams "github.com/bulkhead/bulkhead/api/dynamodbstreams"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
@@ -197,6 +198,22 @@ func bind[I, O any, P shape[I], Q encoder[O]](write bool, require func(*requirem
 	}
 }
 
+func bindStream[I, O any, P shape[I], Q encoder[O]](require func(*streamRequirements, *authz.Scope, *I) authz.Requirement,
+	execute func(*Streams, context.Context, *pipeline.Call, *I) (*O, error),
+) operation {
+	return func(e *env, who caller, input string) (string, error) {
+		out, err := do[I, O, P](e, who, false,
+			func(s *authz.Scope, in *I) authz.Requirement { return require(&streamRequirements{*e.r}, s, in) },
+			func(ctx context.Context, c *pipeline.Call, in *I) (*O, error) {
+				return execute(&Streams{e.s}, ctx, c, in)
+			}, input)
+		if err != nil {
+			return "", err
+		}
+		return string(Q(out).AppendJSON(nil)), nil
+	}
+}
+
 var operations = map[string]operation{
 	"CreateTable":               bind[api.CreateTableInput, api.CreateTableOutput](true, (*requirements).CreateTable, (*Service).CreateTable),
 	"DescribeTable":             bind[api.DescribeTableInput, api.DescribeTableOutput](false, (*requirements).DescribeTable, (*Service).DescribeTable),
@@ -210,6 +227,11 @@ var operations = map[string]operation{
 	"GetResourcePolicy":         bind[api.GetResourcePolicyInput, api.GetResourcePolicyOutput](false, (*requirements).GetResourcePolicy, (*Service).GetResourcePolicy),
 	"DeleteResourcePolicy":      bind[api.DeleteResourcePolicyInput, api.DeleteResourcePolicyOutput](true, (*requirements).DeleteResourcePolicy, (*Service).DeleteResourcePolicy),
 	"DescribeTimeToLive":        bind[api.DescribeTimeToLiveInput, api.DescribeTimeToLiveOutput](false, (*requirements).DescribeTimeToLive, (*Service).DescribeTimeToLive),
+	"UpdateTimeToLive":          bind[api.UpdateTimeToLiveInput, api.UpdateTimeToLiveOutput](true, (*requirements).UpdateTimeToLive, (*Service).UpdateTimeToLive),
+	"ListStreams":               bindStream[streams.ListStreamsInput, streams.ListStreamsOutput]((*streamRequirements).ListStreams, (*Streams).ListStreams),
+	"DescribeStream":            bindStream[streams.DescribeStreamInput, streams.DescribeStreamOutput]((*streamRequirements).DescribeStream, (*Streams).DescribeStream),
+	"GetShardIterator":          bindStream[streams.GetShardIteratorInput, streams.GetShardIteratorOutput]((*streamRequirements).GetShardIterator, (*Streams).GetShardIterator),
+	"GetRecords":                bindStream[streams.GetRecordsInput, streams.GetRecordsOutput]((*streamRequirements).GetRecords, (*Streams).GetRecords),
 	"DescribeContinuousBackups": bind[api.DescribeContinuousBackupsInput, api.DescribeContinuousBackupsOutput](false, (*requirements).DescribeContinuousBackups, (*Service).DescribeContinuousBackups),
 	"PutItem":                   bind[api.PutItemInput, api.PutItemOutput](true, (*requirements).PutItem, (*Service).PutItem),
 	"GetItem":                   bind[api.GetItemInput, api.GetItemOutput](false, (*requirements).GetItem, (*Service).GetItem),

@@ -99,7 +99,7 @@ func (s *Service) Work(ctx context.Context, now time.Time) error {
 	for _, j := range jobs {
 		errs = append(errs, s.do(ctx, j))
 	}
-	return errors.Join(append(errs, s.forget(ctx, now), s.count(ctx, now))...)
+	return errors.Join(append(errs, s.forget(ctx, now), s.count(ctx, now), s.trim(ctx, now), s.expire(ctx, now))...)
 }
 
 // do does one job, chunk by chunk.
@@ -161,8 +161,10 @@ func (s *Service) drop(tx *store.Tx, j *job) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if err := dir.Delete(countsKey(j.Table)); err != nil {
-			return false, err
+		for _, k := range []store.Key{countsKey(j.Table), ttlKey(j.Table)} {
+			if err := dir.Delete(k); err != nil {
+				return false, err
+			}
 		}
 	}
 	return system.Drop(tx, j.Table, j.Index, chunk)

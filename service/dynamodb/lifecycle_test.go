@@ -113,7 +113,8 @@ func TestCreateTableRefusals(t *testing.T) {
 		{name + two + `,` + hash + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'RANGE'}],`+all+`}`), one + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"},
 		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],`+all+`}`), one + "Index KeySchema does not have a range key for index: idx"},
 		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'sk','KeyType':'HASH'},{'AttributeName':'pk','KeyType':'RANGE'}],`+all+`}`), one + "Index KeySchema does not have the same leading hash key as table KeySchema for index: idx. index hash key: sk, table hash key: pk"},
-		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}`, "Unsupported: StreamSpecification is not supported yet."},
+		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true}`, one + "StreamViewType is required when StreamEnabled is true"},
+		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':false,'StreamViewType':'NEW_IMAGE'}`, one + "StreamViewType cannot be specified when StreamEnabled is false"},
 		{name + defs + `,` + hash + `,'SSESpecification':{'Enabled':true}`, "Unsupported: SSESpecification with Enabled true (encryption under a key of AWS KMS) is not supported yet."},
 		{name + defs + `,` + hash + `,'Tags':[{'Key':'a','Value':'1'},{'Key':'A','Value':'2'}]`, one + "Duplicate tag key: A"},
 	} {

@@ -37,13 +37,20 @@ func locate(account, region, text string) (place, error) {
 
 // locateARN reads the ARN of a table in the region of the request.
 func locateARN(region, text string) (place, error) {
-	a, ok := arn.Parse(text)
-	kind, rest := a.Type()
-	if !ok || a.Partition != arn.Partition || a.Service != name || a.Region != region || !arn.IsAccount(a.Account) ||
-		kind != "table" || !isTableName(rest) {
+	at, ok := parseARN(text)
+	if !ok || at.region != region {
 		return place{}, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", text)
 	}
-	return place{a.Account, a.Region, rest}, nil
+	return at, nil
+}
+
+func parseARN(text string) (place, bool) {
+	a, ok := arn.Parse(text)
+	kind, rest := a.Type()
+	if !ok || a.Partition != arn.Partition || a.Service != name || !arn.IsAccount(a.Account) || kind != "table" || !isTableName(rest) {
+		return place{}, false
+	}
+	return place{a.Account, a.Region, rest}, true
 }
 
 func badName(text string) error {

@@ -97,6 +97,10 @@ func (r *requirements) DescribeTimeToLive(s *authz.Scope, in *api.DescribeTimeTo
 	return r.onTable(s, "dynamodb:DescribeTimeToLive", in.TableName, nil)
 }
 
+func (r *requirements) UpdateTimeToLive(s *authz.Scope, in *api.UpdateTimeToLiveInput) authz.Requirement {
+	return r.onTable(s, "dynamodb:UpdateTimeToLive", in.TableName, nil)
+}
+
 func (r *requirements) DescribeContinuousBackups(s *authz.Scope, in *api.DescribeContinuousBackupsInput) authz.Requirement {
 	return r.onTable(s, "dynamodb:DescribeContinuousBackups", in.TableName, nil)
 }

@@ -34,6 +34,13 @@ type record struct {
 	ClassSince    time.Time // zero unless Class was changed
 	Protected     bool
 
+	// Stream is the latest stream, nil if there never was one. Logs is true once the table has kept changes.
+	Stream *streamOf `json:",omitempty"`
+	Logs   bool      `json:",omitempty"`
+
+	// TTL is the time to live of the rows.
+	TTL timeToLive
+
 	Tags []authn.Tag
 	// Policy is the resource-based policy, "" for none.
 	Policy, PolicyRevision string
@@ -155,7 +162,7 @@ func save(tx *store.Tx, at place, rec *record) error {
 // schema is the record in the terms of package item. Names of tables in different accounts may be the same, so the
 // schema's is the ARN.
 func (r *record) schema(tableARN string) item.Table {
-	t := item.Table{Name: tableARN, Keys: r.keySchema(r.Keys)}
+	t := item.Table{Name: tableARN, Keys: r.keySchema(r.Keys), Logged: r.logged()}
 	for i := range r.Indexes {
 		x := &r.Indexes[i]
 		t.Indexes = append(t.Indexes, item.Index{
@@ -164,6 +171,9 @@ func (r *record) schema(tableARN string) item.Table {
 	}
 	return t
 }
+
+// logged reports whether the table keeps its changes.
+func (r *record) logged() bool { return r.Stream != nil && r.Stream.Enabled }
 
 func (r *record) keySchema(names []string) item.KeySchema {
 	s := item.KeySchema{Hash: r.keyPart(names[0])}

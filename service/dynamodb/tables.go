@@ -58,6 +58,11 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 			return err
 		}
 		recs.Changed()
+		if rec := t.record; rec.logged() {
+			if err := rec.endStream(tx, at, c.Now); err != nil {
+				return err
+			}
+		}
 		if err := recs.Delete(at.key()); err != nil {
 			return err
 		}

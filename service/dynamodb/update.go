@@ -36,6 +36,9 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 				return err
 			}
 		}
+		if err := rec.stream(tx, at, c.Now, in.StreamSpecification); err != nil {
+			return err
+		}
 		out.TableDescription = rec.describe(at)
 		return save(tx, at, &rec)
 	})
@@ -48,8 +51,6 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 
 func refuseUpdates(in *api.UpdateTableInput) error {
 	switch {
-	case in.StreamSpecification != nil && opt.Value(in.StreamSpecification.StreamEnabled):
-		return unsupported("StreamSpecification")
 	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
 		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:

@@ -34,6 +34,10 @@ var dataRows = []row{
 	{op: "dynamodb.DescribeLimits", in: `{}`},
 	{op: "dynamodb.DescribeTable", in: `{"TableName":"rows"}`, shared: oneTable},
 	{op: "dynamodb.DescribeTimeToLive", in: `{"TableName":"rows"}`},
+	{op: "dynamodbstreams.ListStreams", in: `{"TableName":"rows"}`},
+	{op: "dynamodbstreams.DescribeStream", in: `{"StreamArn":"$STREAM"}`},
+	{op: "dynamodbstreams.GetShardIterator", in: `{"StreamArn":"$STREAM","ShardId":"$SHARD","ShardIteratorType":"LATEST"}`},
+	{op: "dynamodbstreams.GetRecords", in: `{"ShardIterator":"$ITERATOR"}`},
 	{op: "dynamodb.GetItem", in: `{"TableName":"rows","Key":{"pk":{"S":"$TENANT"},"sk":{"S":"a"}}}`},
 	{op: "dynamodb.GetResourcePolicy", in: `{"ResourceArn":"arn:aws:dynamodb:us-east-1:000000000000:table/rows"}`},
 	{op: "dynamodb.ListTables", in: `{}`},
@@ -53,6 +57,11 @@ var dataRows = []row{
 	{
 		op: "dynamodb.UpdateItem",
 		in: `{"TableName":"rows","Key":{"pk":{"S":"$TENANT"},"sk":{"S":"a"}},"UpdateExpression":"SET v = :p","ExpressionAttributeValues":{":p":{"S":"$TENANT"}}}`,
+	},
+	{
+		op:     "dynamodb.UpdateTimeToLive",
+		in:     `{"TableName":"n-$N","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`,
+		before: []string{`dynamodb.CreateTable {"TableName":"n-$N","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}`},
 	},
 	{
 		op:     "dynamodb.UpdateTable",

@@ -47,6 +47,8 @@ type model struct {
 		} `json:"http"`
 	} `json:"operations"`
 	served []string
+	// signingName is the service in the scope of signatures.
+	signingName string
 }
 
 // models reads the facts of every service and which of its operations are served.
@@ -59,10 +61,12 @@ func models(t *testing.T) map[string]*model {
 	all := map[string]*model{}
 	for _, f := range files {
 		var ops struct {
-			Operations map[string]json.RawMessage `json:"operations"`
+			SigningName string                     `json:"signingName"`
+			Operations  map[string]json.RawMessage `json:"operations"`
 		}
 		m := &model{}
 		readJSON(t, f, &ops)
+		m.signingName = ops.SigningName
 		readJSON(t, strings.TrimSuffix(f, ".ops.json")+".json", m)
 		for name := range ops.Operations {
 			m.served = append(m.served, name)
@@ -200,7 +204,7 @@ func (w *world) call(creds *aws.Credentials, op, input string) *answer {
 	req, body := w.request(m, name, input)
 	if creds != nil {
 		sum := sha256.Sum256(body)
-		if err := w.signer.SignHTTP(w.t.Context(), *creds, req, hex.EncodeToString(sum[:]), service, region, time.Now()); err != nil {
+		if err := w.signer.SignHTTP(w.t.Context(), *creds, req, hex.EncodeToString(sum[:]), m.signingName, region, time.Now()); err != nil {
 			w.t.Fatal(err)
 		}
 	}

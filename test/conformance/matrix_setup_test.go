@@ -51,7 +51,6 @@ const (
 // build makes what the matrix is tried on.
 func (m *matrix) build() {
 	m.t.Helper()
-	m.buildTable()
 	m.buildRoles()
 	pool := m.must("cognito-idp.CreateUserPool", `{"PoolName":"users","Schema":[{"Name":"tenant_id","AttributeDataType":"String","Mutable":false}],
 		"UserPoolTags":{"bulkhead:session-tags":"TenantID=custom:tenant_id","bulkhead:tenant-attribute":"custom:tenant_id"}}`).get(m.t, "Id")
@@ -70,6 +69,9 @@ func (m *matrix) build() {
 		"Condition":{"StringEquals":{"cognito-idp.us-east-1.amazonaws.com/%[2]s:aud":%[3]q}}}]}`, account, pool, app))+`}`)
 	for _, t := range tenants {
 		m.things[t] = things{"$TENANT": t, "$POOL": pool, "$APP": app, "$IDS": identities, "$PROVIDER": "cognito-idp.us-east-1.amazonaws.com/" + pool}
+	}
+	m.buildTable()
+	for _, t := range tenants {
 		m.buildTenant(t)
 	}
 	for _, t := range tenants {
@@ -82,7 +84,15 @@ func (m *matrix) buildTable() {
 	m.must("dynamodb.CreateTable", `{"TableName":"rows","BillingMode":"PAY_PER_REQUEST",
 		"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],
 		"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],
+		"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"},
 		"Tags":[{"Key":"bulkhead:owner-key","Value":"${tenant} ${tenant}#*"}]}`)
+	stream := m.must("dynamodb.DescribeTable", `{"TableName":"rows"}`).get(m.t, "LatestStreamArn")
+	shard := m.must("dynamodbstreams.DescribeStream", fmt.Sprintf(`{"StreamArn":%q}`, stream)).get(m.t, "ShardId")
+	iterator := m.must("dynamodbstreams.GetShardIterator", fmt.Sprintf(`{"StreamArn":%q,"ShardId":%q,"ShardIteratorType":"TRIM_HORIZON"}`, stream, shard)).get(m.t, "ShardIterator")
+	for _, t := range tenants {
+		own := m.things[t]
+		own["$STREAM"], own["$SHARD"], own["$ITERATOR"] = stream, shard, iterator
+	}
 }
 
 func (m *matrix) buildRoles() {

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"time"
+
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -21,4 +23,21 @@ func Backfill(tx *store.Tx, table string, t *item.Table, x *item.Index, after *i
 // bytes they take. It returns the place to go on from, nil at the end.
 func Count(tx *store.Tx, table, index string, after []byte, limit int) (n, size int64, next []byte, err error) {
 	return tx.SystemCount(table, index, after, limit)
+}
+
+// Trim removes up to limit changes of a part of a table's log that keep does not want, oldest first, in a transaction of
+// Update. It reports whether there may be more.
+func Trim(tx *store.Tx, table string, part, limit int, keep func(number uint64, c *item.Change) bool) (more bool, err error) {
+	return tx.SystemTrim(table, part, limit, keep)
+}
+
+// Expired looks at up to limit rows of a table after the row `after` for those that have expired. It returns their keys, and
+// the last row it has seen, nil when it has seen all.
+func Expired(tx *store.Tx, table string, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
+	return tx.SystemExpired(table, t, attr, now, after, limit)
+}
+
+// Expire removes the row with the key, in a transaction of Update, if it still is one that has expired.
+func Expire(tx *store.Tx, table string, t *item.Table, key item.Map, attr string, now time.Time) error {
+	return tx.SystemExpire(table, t, key, attr, now)
 }

@@ -324,3 +324,48 @@ def test_attributes_and_select_condition_keys(table):
         narrow.get_item(TableName=table, Key=key("acme"), ProjectionExpression="pk, secret")
     with refused("AccessDeniedException"):
         narrow.query(TableName=table, KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": s("acme")})
+
+
+def test_streams_show_changes_in_order():
+    name = make_table(StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+    streams = client("dynamodbstreams")
+    arn = ddb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    assert [st["StreamArn"] for st in streams.list_streams(TableName=name)["Streams"]] == [arn]
+    rows = boto3.resource("dynamodb", region_name=REGION).Table(name)
+    for v in (1, 2, 3):
+        rows.put_item(Item={"pk": "a", "sk": "s", "v": v})
+    rows.delete_item(Key={"pk": "a", "sk": "s"})
+    seen = []
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        it = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        page = streams.get_records(ShardIterator=it, Limit=3)
+        seen += page["Records"]
+        seen += streams.get_records(ShardIterator=page["NextShardIterator"])["Records"]
+    assert [r["eventName"] for r in seen] == ["INSERT", "MODIFY", "MODIFY", "REMOVE"]
+    assert [r["dynamodb"].get("NewImage", {}).get("v", {}).get("N") for r in seen] == ["1", "2", "3", None]
+    assert [r["dynamodb"].get("OldImage", {}).get("v", {}).get("N") for r in seen] == [None, "1", "2", "3"]
+    numbers = [r["dynamodb"]["SequenceNumber"] for r in seen]
+    assert numbers == sorted(numbers) and len(set(r["eventID"] for r in seen)) == 4
+
+
+def test_a_tenant_sees_only_its_own_records_of_a_stream():
+    name = make_table(
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        Tags=[{"Key": "bulkhead:owner-key", "Value": "${tenant}#*"}],
+    )
+    arn = ddb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    for pk in ("acme#1", "globex#1", "acme#2"):
+        ddb.put_item(TableName=name, Item={"pk": s(pk), "sk": s("s")})
+    role = make_role(trust({"AWS": account()}, ["sts:AssumeRole", "sts:TagSession"]), allow("dynamodb:*", "*"))
+    streams = client("dynamodbstreams", assume(role, Tags=[{"Key": "TenantID", "Value": "acme"}]))
+    seen = set()
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        it = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        seen |= {r["dynamodb"]["Keys"]["pk"]["S"] for r in streams.get_records(ShardIterator=it)["Records"]}
+    assert seen == {"acme#1", "acme#2"}
+
+
+def test_time_to_live_is_described():
+    name = make_table()
+    ddb.update_time_to_live(TableName=name, TimeToLiveSpecification={"AttributeName": "until", "Enabled": True})
+    assert ddb.describe_time_to_live(TableName=name)["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}

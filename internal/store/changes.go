@@ -1,0 +1,254 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/kv"
+)
+
+// The changes of a table are kept in parts, each with numbers of its own that rise by one:
+//
+//	spaceChanges [table 16 B][part][number 8 B][0]   the change, with the new item
+//	spaceChanges [table 16 B][part][number 8 B][1]   the old item, if there was one
+//	spaceLast    [table 16 B][part]                  the last number
+//
+// All changes of a row are in the part of its partition key, so that their order is that of the writes. Writers of one part
+// wait for each other; several parts let a table be written to by many.
+
+// ChangeParts is how many parts the changes of a table are kept in. It is on disk and never changes.
+const ChangeParts = 4
+
+// Halves of a change in the store.
+const (
+	changeHead byte = iota
+	changeOld
+)
+
+var errChanges = errors.New("store: the log of changes is damaged")
+
+// partOf is the part of a partition key.
+func partOf(pk []byte) int {
+	h := hashOf(pk)
+	return int(h[0]) * ChangeParts >> 8
+}
+
+func (r *rows) lastKey(part int) []byte {
+	return append(append(append(make([]byte, 0, 2+hashSize), spaceLast), r.table[:]...), byte(part))
+}
+
+func (r *rows) changes(part int) []byte {
+	return append(append(append(make([]byte, 0, 2+hashSize+9), spaceChanges), r.table[:]...), byte(part))
+}
+
+func (r *rows) changeKey(part int, number uint64, half byte) []byte {
+	return append(binary.BigEndian.AppendUint64(r.changes(part), number), half)
+}
+
+// last is the number of a part's newest change, 0 if there is none.
+func (r *rows) last(part int) (uint64, error) {
+	b, ok, err := r.tx.r.Get(r.lastKey(part))
+	if err != nil || !ok {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, errChanges
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func (r *rows) setLast(part int, number uint64) error {
+	return r.tx.w.Set(r.lastKey(part), binary.BigEndian.AppendUint64(nil, number))
+}
+
+// Log implements item.ChangeLog.
+func (r *rows) Log(c *item.Change) error {
+	return r.write(c.Key.PK, func(w kv.Tx) error {
+		part := partOf(c.Key.PK)
+		n, err := r.last(part)
+		if err != nil {
+			return err
+		}
+		n++
+		c.At, c.By = r.now, r.by
+		head, old := c.Encode()
+		if err := w.Set(r.changeKey(part, n, changeHead), sealRow(c.Key.PK, head)); err != nil {
+			return err
+		}
+		if old != nil {
+			if err := w.Set(r.changeKey(part, n, changeOld), sealRow(c.Key.PK, old)); err != nil {
+				return err
+			}
+		}
+		return r.setLast(part, n)
+	})
+}
+
+// Changes reads what is kept of the changes of one table, as far as the grant's checks on it go: under a guard only those
+// of the tenant's rows.
+type Changes struct{ rows *rows }
+
+// Changes opens the log of the table with the id.
+func (tx *Tx) Changes(id string) (*Changes, error) {
+	rs, err := tx.Rows(id, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return &Changes{rs.(*rows)}, nil
+}
+
+// Last returns the number of the newest change of a part; 0 if there never was one.
+func (c *Changes) Last(part int) (uint64, error) { return c.rows.last(part) }
+
+func numberOf(prefix, k []byte) uint64 { return binary.BigEndian.Uint64(k[len(prefix):]) }
+
+// Since returns the first number in [from, end) of a change of a part that is kept and was made at the time or later; end if
+// there is none. Times of a part rise with its numbers, but for what the clocks of several nodes differ by.
+func (c *Changes) Since(part int, from, end uint64, at time.Time) (uint64, error) {
+	for from < end {
+		mid := from + (end-from)/2
+		n, made, ok, err := c.rows.madeAt(part, mid, end)
+		if err != nil {
+			return 0, err
+		}
+		if !ok || !made.Before(at) {
+			end = mid
+			continue
+		}
+		from = n + 1
+	}
+	return end, nil
+}
+
+// madeAt returns the number and time of the first change in [from, end), whoever's it is.
+func (r *rows) madeAt(part int, from, end uint64) (n uint64, made time.Time, ok bool, err error) {
+	prefix := r.changes(part)
+	rng := kv.Range{Start: r.changeKey(part, from, changeHead), End: r.changeKey(part, end, changeHead), Limit: 1}
+	var bad error
+	err = r.tx.r.Scan(rng, func(k, b []byte) bool {
+		var head []byte
+		if _, head, bad = openRow(b); bad == nil {
+			made, bad = item.ChangeTime(head)
+		}
+		n, ok = numberOf(prefix, k), true
+		return false
+	})
+	if err == nil {
+		err = bad
+	}
+	return n, made, ok, err
+}
+
+// Read yields the changes of a part with numbers in [from, to], oldest first, until yield returns false. Those that the
+// grant does not show are passed over. What is yielded is valid only during the call.
+func (c *Changes) Read(part int, from, to uint64, yield func(number uint64, ch *item.Change) bool) error {
+	return c.rows.readChanges(part, from, to, yield)
+}
+
+// readChanges reads heads, and each one's old half by itself.
+func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.Change) bool) error {
+	if from > to {
+		return nil
+	}
+	prefix := r.changes(part)
+	rng := kv.Range{Start: r.changeKey(part, from, changeHead), End: r.changeKey(part, to, changeOld+1)}
+	var bad error
+	err := r.tx.r.Scan(rng, func(k, b []byte) bool {
+		if k[len(k)-1] != changeHead {
+			return true
+		}
+		n := numberOf(prefix, k)
+		ch, shown, err := r.change(part, n, b)
+		if err != nil {
+			bad = err
+			return false
+		}
+		return !shown || yield(n, ch)
+	})
+	if bad != nil {
+		return bad
+	}
+	return err
+}
+
+func (r *rows) change(part int, n uint64, b []byte) (ch *item.Change, shown bool, err error) {
+	pk, head, err := openRow(b)
+	if err != nil {
+		return nil, false, err
+	}
+	if shown, err = r.check(pk, false); err != nil || !shown {
+		return nil, false, err
+	}
+	var old []byte
+	ob, ok, err := r.tx.r.Get(r.changeKey(part, n, changeOld))
+	if err == nil && ok {
+		_, old, err = openRow(ob)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	c, err := item.DecodeChange(head, old)
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", errChanges, err)
+	}
+	c.Key.PK = pk
+	return &c, true, nil
+}
+
+// Mark uses up one number of each part of the log of a table that the grant names, or that the system maintains, so that
+// what comes after it is told from what came before. It returns those numbers.
+func (tx *Tx) Mark(table string) (marks [ChangeParts]uint64, err error) {
+	if tx.w == nil || tx.access.system == "" && !tx.access.grant.Names(table) {
+		return marks, notGranted("marking the log of " + table)
+	}
+	r := &rows{tx: tx, table: hashOf([]byte(table))}
+	for part := range marks {
+		n, err := r.last(part)
+		if err != nil {
+			return marks, err
+		}
+		marks[part] = n + 1
+		if err := r.setLast(part, n+1); err != nil {
+			return marks, err
+		}
+	}
+	return marks, nil
+}
+
+// SystemTrim is for package system only: it removes up to limit changes of a part that keep does not want, oldest first, and
+// reports whether there may be more.
+func (tx *Tx) SystemTrim(table string, part, limit int, keep func(number uint64, c *item.Change) bool) (more bool, err error) {
+	r, err := tx.systemRows(table)
+	if err != nil {
+		return false, err
+	}
+	var drop []uint64
+	err = r.readChanges(part, 0, 1<<63, func(n uint64, c *item.Change) bool {
+		if len(drop) == limit || keep(n, c) {
+			return false
+		}
+		drop = append(drop, n)
+		return true
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, n := range drop {
+		for _, half := range []byte{changeHead, changeOld} {
+			if err := tx.w.Delete(r.changeKey(part, n, half)); err != nil {
+				return false, err
+			}
+		}
+	}
+	return len(drop) == limit, nil
+}
+
+func (tx *Tx) systemRows(table string) (*rows, error) {
+	if tx.access.system == "" || tx.w == nil {
+		return nil, notGranted("maintaining the rows of " + table)
+	}
+	return &rows{tx: tx, table: hashOf([]byte(table)), system: true}, nil
+}
