@@ -37,6 +37,11 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
 	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
 		"let outside OIDC issuers be at private or loopback addresses")
+	mailFlags(f, &c.MailSettings)
+	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
+		"networks (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Forwarded-Proto say who the client is")
+	f.StringVar(&c.OpsListen, "ops-listen", c.OpsListen,
+		"address that serves /-/metrics to operators; without it they are on the main address, for this machine only")
 	f.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "URL that traces are sent to by OTLP over HTTP")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
@@ -44,9 +49,22 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.String("config", "", "YAML file of settings, named as the flags are")
 }
 
+// mailFlags binds the settings of delivery.
+func mailFlags(f *pflag.FlagSet, m *app.MailSettings) {
+	f.StringVar(&m.Mail, "mail", m.Mail, "how mail to users goes out: mailbox (see 'bulkhead mail'), smtp://[user@]host[:port], smtps://…, or the https://… URL of a hook")
+	f.StringVar(&m.SMS, "sms", m.SMS, "how text messages go out: mailbox or the https://… URL of a hook")
+	f.StringVar(&m.MailFrom, "mail-from", m.MailFrom, "sender of mail whose pool names none")
+	f.StringSliceVar(&m.MailDomains, "mail-domains", m.MailDomains, "domains that pools may send in the name of, beside that of --mail-from")
+	f.StringVar(&m.MailSecretFile, "mail-secret-file", m.MailSecretFile, "file of the SMTP password or the hook's secret (or BULKHEAD_MAIL_SECRET)")
+	f.StringVar(&m.SMSSecretFile, "sms-secret-file", m.SMSSecretFile, "file of the SMS hook's secret (or BULKHEAD_SMS_SECRET)")
+	f.StringVar(&m.MailCA, "mail-ca", m.MailCA, "PEM file of the authorities that vouch for the mail server and hooks; the system's if empty")
+	f.IntVar(&m.MailPerPool, "mail-per-pool", m.MailPerPool, "messages a minute that one user pool may send; 0 is no limit")
+}
+
 // secretsFromEnv reads the settings that only the environment may hold.
 func secretsFromEnv(c *app.Config) {
 	c.RootKey = os.Getenv(envPrefix + "ROOT_KEY")
+	c.MailSecret, c.SMSSecret = os.Getenv(envPrefix+"MAIL_SECRET"), os.Getenv(envPrefix+"SMS_SECRET")
 	c.RootAccessKeyID = os.Getenv(envPrefix + "ROOT_ACCESS_KEY_ID")
 	c.RootSecretAccessKey = os.Getenv(envPrefix + "ROOT_SECRET_ACCESS_KEY")
 	c.FunctionsAccessKeyID = os.Getenv(envPrefix + "FUNCTIONS_ACCESS_KEY_ID")

@@ -21,6 +21,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/kv"
+	"github.com/bulkhead/bulkhead/internal/peer"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
@@ -44,6 +45,7 @@ type App struct {
 	identities *cognitoidentity.Service
 	metrics    *metrics
 	mux        *http.ServeMux
+	proxies    peer.Proxies
 	api        http.Handler
 	draining   atomic.Bool
 	// closers end what was opened, last first.
@@ -232,24 +234,29 @@ func (a *App) openAPI(ctx context.Context) error {
 		return err
 	}
 	a.api = api
+	if a.proxies, err = peer.Parse(a.config.TrustedProxies); err != nil {
+		return err
+	}
 	a.mux = http.NewServeMux()
 	a.mux.Handle("/", api)
 	a.mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	a.mux.HandleFunc("GET /-/readyz", a.ready)
-	a.mux.Handle("GET /-/metrics", a.metrics.handler())
+	if a.config.OpsListen == "" {
+		a.mux.Handle("GET /-/metrics", localOnly(a.metrics.handler()))
+	}
 	a.mux.Handle("GET /{pool}/.well-known/", a.pools.Handler())
 	return nil
 }
 
 // Handler is the server's handler.
 func (a *App) Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return a.proxies.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost { // nothing but the APIs takes it, and their paths are not to be cleaned
 			a.api.ServeHTTP(w, r)
 			return
 		}
 		a.mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // ready answers whether requests can be served: the store answers and the server is not draining.

@@ -56,6 +56,13 @@ type Config struct {
 	RootKey string
 	// RootAccessKeyID and RootSecretAccessKey are the default account's root credentials; "" generates them once.
 	RootAccessKeyID, RootSecretAccessKey string
+	// MailSettings say how messages of user pools reach their users.
+	MailSettings
+	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.
+	TrustedProxies []string
+	// OpsListen is an address, host:port, that serves metrics and health to operators, over plain HTTP. "" serves metrics on
+	// Listen, and only to this machine.
+	OpsListen string
 	// OTLPEndpoint is where traces go by OTLP over HTTP; "" sends none.
 	OTLPEndpoint string
 	// LogLevel is debug, info, warn or error; LogFormat is text or json.
@@ -74,7 +81,8 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:4600", Data: "data", Store: "pebble", Region: "us-east-1", Account: "000000000000",
 		TenantTags: []string{"TenantID"}, TenantPattern: tenant.DefaultLanguage, Audit: "async",
-		LogLevel: "info", LogFormat: "text", DrainTimeout: 15 * time.Second,
+		MailSettings: MailSettings{Mail: byMailbox, SMS: byMailbox, MailPerPool: defaultMailPerPool},
+		LogLevel:     "info", LogFormat: "text", DrainTimeout: 15 * time.Second,
 	}
 }
 
@@ -104,7 +112,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateStore, c.validateListen} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork} {
 		if err := check(); err != nil {
 			return err
 		}

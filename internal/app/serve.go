@@ -40,12 +40,13 @@ func (c *Config) OpenListener(ctx context.Context) (net.Listener, error) {
 }
 
 // Serve answers requests on the listener until ctx ends, then lets those that run finish within the drain time-out.
-func (a *App) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
-		Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+func (a *App) Serve(ctx context.Context, l net.Listener) (err error) {
+	stopOps, err := a.serveOps(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
+	defer func() { err = errors.Join(err, stopOps()) }()
+	srv := a.server(a.Handler())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	select {
@@ -61,4 +62,13 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		return errors.Join(fmt.Errorf("requests were still running when the drain time-out ended: %w", err), srv.Close())
 	}
 	return nil
+}
+
+// server is an HTTP server with the limits of ours.
+func (a *App) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
 }

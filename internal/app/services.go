@@ -31,11 +31,15 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log})
 	a.background(tables.Run)
 	mail := cognitoidp.NewMailbox(a.db, a.keys)
+	deliver, err := a.deliverer(mail)
+	if err != nil {
+		return nil, err
+	}
 	invoker, err := a.functions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: mail, Functions: invoker})
+	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker})
 	if err != nil {
 		return nil, err
 	}

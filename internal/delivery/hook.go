@@ -125,7 +125,7 @@ func (h *Hook) Send(ctx context.Context, m *Message) error {
 	if err != nil {
 		return fmt.Errorf("post to the hook: %w", err)
 	}
-	defer resp.Body.Close()                                    //nolint:errcheck // nothing of it is needed
+	defer resp.Body.Close()                                     //nolint:errcheck // nothing of it is needed
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
 	return judge(resp.StatusCode)
 }

@@ -18,7 +18,9 @@ type senderFunc func(context.Context, *Message) error
 
 func (f senderFunc) Send(ctx context.Context, m *Message) error { return f(ctx, m) }
 
-func newQueue(s Sender) *Queue { return NewQueue(s, Options{PoolPerMinute: 60, Log: slog.New(slog.DiscardHandler)}) }
+func newQueue(s Sender) *Queue {
+	return NewQueue(s, Options{PoolPerMinute: 60, Log: slog.New(slog.DiscardHandler)})
+}
 
 func to(i int, pool string) Message {
 	m := *message()

@@ -71,10 +71,10 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 		return nil, errors.New("the mail server is not smtp://[user@]host[:port] or smtps://…")
 	}
 	if _, has := u.User.Password(); has {
-		return nil, errors.New("the mail server's URL holds a password, which others can see on the command line: set BULKHEAD_MAIL_PASSWORD instead")
+		return nil, errors.New("the mail server's URL holds a password, which others can see on the command line: set BULKHEAD_MAIL_SECRET instead")
 	}
 	if (u.User.Username() == "") != (o.Password == "") {
-		return nil, errors.New("the mail server's user, in its URL, and its password, in BULKHEAD_MAIL_PASSWORD, go together")
+		return nil, errors.New("the mail server's user, in its URL, and its password, in BULKHEAD_MAIL_SECRET, go together")
 	}
 	s := &SMTP{}
 	if s.from, err = parseAddress("sender", o.From); err != nil {

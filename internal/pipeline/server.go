@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn/sigv4"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/peer"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 )
 
@@ -118,12 +118,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.call = Call{
 		RequestID: newRequestID(), Caller: nobody, Account: s.Account, Region: s.Region, Now: began,
-		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: req.TLS != nil,
+		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: peer.Secure(req),
 		Host: req.Host, server: s,
 	}
-	if a, err := netip.ParseAddrPort(req.RemoteAddr); err == nil {
-		r.call.SourceIP = a.Addr().Unmap()
-	}
+	r.call.SourceIP = peer.Addr(req)
 	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
 	err := r.serveSafely()
 	code := ""
@@ -203,14 +201,28 @@ func (r *run) fail(resp *protocol.Response, f *fault.Error) string {
 		level = slog.LevelError
 		r.span.SetStatus(codes.Error, f.Class.String())
 	}
-	r.Log.Log(r.ctx, level, "request failed", "requestId", r.call.RequestID, "service", api.Name,
-		"operation", r.opName(), "class", f.Class.String(), "code", f.Code, "cause", f.Cause)
+	r.logFailure(level, api.Name, f)
 	resp.Status, resp.Body = 0, nil
 	api.Protocol.EncodeError(api, resp, f)
 	if f.Code != "" {
 		return f.Code
 	}
 	return f.Class.String()
+}
+
+// logFailure logs what is known of a failure.
+func (r *run) logFailure(level slog.Level, service string, f *fault.Error) {
+	attrs := []slog.Attr{
+		slog.String("requestId", r.call.RequestID), slog.String("service", service), slog.String("operation", r.opName()),
+		slog.String("class", f.Class.String()),
+	}
+	if f.Code != "" {
+		attrs = append(attrs, slog.String("code", f.Code))
+	}
+	if f.Cause != nil {
+		attrs = append(attrs, slog.Any("cause", f.Cause))
+	}
+	r.Log.LogAttrs(r.ctx, level, "request failed", attrs...)
 }
 
 func (r *run) opName() string {

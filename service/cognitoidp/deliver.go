@@ -2,11 +2,14 @@ package cognitoidp
 
 import (
 	"cmp"
+	"errors"
+	"html"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
@@ -130,22 +133,58 @@ func firstOf(texts ...*string) string {
 
 // send delivers a message with its secret filled in.
 func (c *scoped) send(u *user, d destination, t template, secret string) error {
+	return c.post(c.message(u, d, t, secret))
+}
+
+// message fills a template. In what the pool wrote as HTML a name or a code is text, whatever it holds.
+func (c *scoped) message(u *user, d destination, t template, secret string) Message {
 	shown := u.Username
 	if len(c.pool.UsernameAttributes) > 0 {
 		shown = d.address
 	}
-	fill := strings.NewReplacer(codePlaceholder, secret, usernamePlaceholder, shown)
-	err := c.deliver.Deliver(c.ctx, c.call.Grant, Message{
+	m := Message{
 		Account: c.pool.Account, Region: c.pool.Region, Pool: c.pool.ID, Medium: string(d.medium()), To: d.address,
-		Username: u.Username, Subject: t.subject, Body: fill.Replace(t.body), Time: c.call.Now,
-	})
-	if err != nil {
-		return api.NewCodeDeliveryFailureException("Unable to deliver the message.").With(err)
+		Username: u.Username, Subject: t.subject, Body: fill(t.body, secret, shown), Time: c.call.Now,
 	}
-	return nil
+	if m.Medium == delivery.Email {
+		m.HTML = fill(t.body, html.EscapeString(secret), html.EscapeString(shown))
+		if from := c.pool.Settings.Email; from != nil {
+			m.From, m.ReplyTo = opt.Value(from.From), opt.Value(from.ReplyToEmailAddress)
+		}
+	}
+	return m
+}
+
+func fill(text, secret, username string) string {
+	return strings.NewReplacer(codePlaceholder, secret, usernamePlaceholder, username).Replace(text)
+}
+
+func (c *scoped) post(m Message) error {
+	return deliveryError(c.deliver.Deliver(c.ctx, c.call.Grant, m))
+}
+
+// deliveryError is what a caller learns of a failed delivery: how the mail server put it is for the log.
+func deliveryError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, delivery.ErrLimited):
+		return attemptLimit().With(err)
+	case errors.Is(err, delivery.ErrBusy):
+		return tooManyRequests().With(err)
+	}
+	return api.NewCodeDeliveryFailureException("Unable to deliver the message.").With(err)
 }
 
 // sendCode delivers a code.
 func (c *scoped) sendCode(u *user, d destination, plain string) error {
 	return c.send(u, d, c.pool.codeTemplate(d.medium()), plain)
+}
+
+// sendCodeOf delivers a code that anybody may ask for by a user's name. If the app client hides who is a user, nothing of
+// the delivery may show: neither how long it takes nor that it fails.
+func (c *scoped) sendCodeOf(app *client, u *user, d destination, plain string) error {
+	m := c.message(u, d, c.pool.codeTemplate(d.medium()), plain)
+	m.Quiet = app.HideUsers
+	return c.post(m)
 }

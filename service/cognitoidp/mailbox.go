@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -16,28 +17,9 @@ import (
 )
 
 // Message is a code or an invitation to a user. Its body is secret.
-type Message struct {
-	// Account, Region and Pool say which user pool sends it.
-	Account, Region, Pool string
-	// Medium is "EMAIL" or "SMS".
-	Medium string
-	// To is the address.
-	To string
-	// Username is the user's.
-	Username string
-	// Subject is empty for SMS.
-	Subject, Body string
-	// Time is when it was made.
-	Time time.Time
-}
+type Message = delivery.Message
 
-// String names the message without its body, for logs.
-func (m Message) String() string { return fmt.Sprintf("%s message of %s", m.Medium, m.Pool) }
-
-// GoString implements fmt.GoStringer.
-func (m Message) GoString() string { return m.String() }
-
-// Deliverer sends messages. An error fails the operation that sends it with CodeDeliveryFailureException.
+// Deliverer sends messages. An error fails the operation that sends it: see deliveryError.
 type Deliverer interface {
 	// Deliver sends a message, or queues it durably. The grant is that of the request that sends it.
 	Deliver(ctx context.Context, g authz.Grant, m Message) error

@@ -143,7 +143,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, err
 	}
-	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
+	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(app, u, to, plain)
 }
 
 // reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
@@ -254,7 +254,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, err
 	}
-	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCode(u, to, plain)
+	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(app, u, to, plain)
 }
 
 // forgot makes the code by which a user sets a new password.
