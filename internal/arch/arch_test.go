@@ -25,6 +25,8 @@ var importers = []struct {
 	{"internal/authz/authztest", nil, "grants that no decision made are for tests"},
 	{"internal/app/apptest", nil, "servers with credentials that everybody knows are for tests"},
 	{"internal/keyring/keyringtest", nil, "keys that anybody can derive are for tests"},
+	{"internal/passkey/passkeytest", nil, "an authenticator that forges is for tests"},
+	{"github.com/go-webauthn/webauthn/...", []string{"internal/passkey"}, "one place decides which passkeys are taken"},
 	{"internal/store/storetest", nil, "a store that forgets is for tests"},
 	{"internal/store", []string{
 		"internal/app", "internal/identity/...", "internal/paging", "internal/store/...", "service/...",
