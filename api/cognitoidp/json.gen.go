@@ -386,6 +386,74 @@ func (v *AdminEnableUserOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AdminForgetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminForgetDeviceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminGetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminGetDeviceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Device != nil {
+		b = jsoncodec.AppendKey(b, "Device")
+		b = v.Device.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AdminGetUserInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -509,6 +577,48 @@ func (v *AdminInitiateAuthOutput) AppendJSON(b []byte) []byte {
 	if v.Session != nil {
 		b = jsoncodec.AppendKey(b, "Session")
 		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminListDevicesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Limit":
+			v.Limit, err = d.Int32Ptr()
+		case "PaginationToken":
+			v.PaginationToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminListDevicesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Devices != nil {
+		b = jsoncodec.AppendKey(b, "Devices")
+		b = appendDeviceListTypeJSON(b, v.Devices)
+	}
+	if v.PaginationToken != nil {
+		b = jsoncodec.AppendKey(b, "PaginationToken")
+		b = jsoncodec.AppendString(b, *v.PaginationToken)
 	}
 	return append(b, '}')
 }
@@ -707,6 +817,40 @@ func (v *AdminSetUserPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
 
 // AppendJSON appends v.
 func (v *AdminSetUserPasswordOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminUpdateDeviceStatusInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "DeviceRememberedStatus":
+			v.DeviceRememberedStatus, err = jsoncodec.Enum[DeviceRememberedStatusType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminUpdateDeviceStatusOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	return append(b, '}')
 }
@@ -1017,6 +1161,74 @@ func (v *CodeDeliveryDetailsType) AppendJSON(b []byte) []byte {
 	if v.Destination != nil {
 		b = jsoncodec.AppendKey(b, "Destination")
 		b = jsoncodec.AppendString(b, *v.Destination)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CompleteWebAuthnRegistrationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "Credential":
+			v.Credential, err = d.RawOrNil()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CompleteWebAuthnRegistrationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ConfirmDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "DeviceName":
+			v.DeviceName, err = d.StringPtr()
+		case "DeviceSecretVerifierConfig":
+			v.DeviceSecretVerifierConfig, err = jsoncodec.StructPtr[DeviceSecretVerifierConfigType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ConfirmDeviceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UserConfirmationNecessary != nil {
+		b = jsoncodec.AppendKey(b, "UserConfirmationNecessary")
+		b = jsoncodec.AppendBool(b, *v.UserConfirmationNecessary)
 	}
 	return append(b, '}')
 }
@@ -1660,6 +1872,36 @@ func (v *DeleteUserPoolOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteWebAuthnCredentialInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "CredentialId":
+			v.CredentialId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteWebAuthnCredentialOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1798,6 +2040,56 @@ func (v *DeviceConfigurationType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeviceSecretVerifierConfigType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "PasswordVerifier":
+			v.PasswordVerifier, err = d.StringPtr()
+		case "Salt":
+			v.Salt, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeviceType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.DeviceAttributes != nil {
+		b = jsoncodec.AppendKey(b, "DeviceAttributes")
+		b = appendAttributeListTypeJSON(b, v.DeviceAttributes)
+	}
+	if v.DeviceCreateDate != nil {
+		b = jsoncodec.AppendKey(b, "DeviceCreateDate")
+		b = jsoncodec.AppendTime(b, *v.DeviceCreateDate)
+	}
+	if v.DeviceKey != nil {
+		b = jsoncodec.AppendKey(b, "DeviceKey")
+		b = jsoncodec.AppendString(b, *v.DeviceKey)
+	}
+	if v.DeviceLastAuthenticatedDate != nil {
+		b = jsoncodec.AppendKey(b, "DeviceLastAuthenticatedDate")
+		b = jsoncodec.AppendTime(b, *v.DeviceLastAuthenticatedDate)
+	}
+	if v.DeviceLastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "DeviceLastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.DeviceLastModifiedDate)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *EmailConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1854,6 +2146,36 @@ func (v *EmailConfigurationType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ForgetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ForgetDeviceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ForgotPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1891,6 +2213,40 @@ func (v *ForgotPasswordOutput) AppendJSON(b []byte) []byte {
 	if v.CodeDeliveryDetails != nil {
 		b = jsoncodec.AppendKey(b, "CodeDeliveryDetails")
 		b = v.CodeDeliveryDetails.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetDeviceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Device != nil {
+		b = jsoncodec.AppendKey(b, "Device")
+		b = v.Device.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -2323,6 +2679,46 @@ func (v *LambdaConfigType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ListDevicesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "Limit":
+			v.Limit, err = d.Int32Ptr()
+		case "PaginationToken":
+			v.PaginationToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListDevicesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Devices != nil {
+		b = jsoncodec.AppendKey(b, "Devices")
+		b = appendDeviceListTypeJSON(b, v.Devices)
+	}
+	if v.PaginationToken != nil {
+		b = jsoncodec.AppendKey(b, "PaginationToken")
+		b = jsoncodec.AppendString(b, *v.PaginationToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListGroupsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2634,6 +3030,46 @@ func (v *ListUsersOutput) AppendJSON(b []byte) []byte {
 	if v.Users != nil {
 		b = jsoncodec.AppendKey(b, "Users")
 		b = appendUsersListTypeJSON(b, v.Users)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListWebAuthnCredentialsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListWebAuthnCredentialsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Credentials != nil {
+		b = jsoncodec.AppendKey(b, "Credentials")
+		b = appendWebAuthnCredentialDescriptionListTypeJSON(b, v.Credentials)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
 	}
 	return append(b, '}')
 }
@@ -3325,6 +3761,38 @@ func (v *SmsConfigurationType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *StartWebAuthnRegistrationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *StartWebAuthnRegistrationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CredentialCreationOptions != nil {
+		b = jsoncodec.AppendKey(b, "CredentialCreationOptions")
+		b = append(b, v.CredentialCreationOptions...)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *StringAttributeConstraintsType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3462,6 +3930,38 @@ func (v *UntagResourceInput) DecodeJSON(d *jsoncodec.Decoder) error {
 
 // AppendJSON appends v.
 func (v *UntagResourceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateDeviceStatusInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "DeviceRememberedStatus":
+			v.DeviceRememberedStatus, err = jsoncodec.Enum[DeviceRememberedStatusType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateDeviceStatusOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	return append(b, '}')
 }
@@ -4316,6 +4816,36 @@ func (v *VerifyUserAttributeOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendJSON appends v.
+func (v *WebAuthnCredentialDescription) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AuthenticatorAttachment != nil {
+		b = jsoncodec.AppendKey(b, "AuthenticatorAttachment")
+		b = jsoncodec.AppendString(b, *v.AuthenticatorAttachment)
+	}
+	if v.AuthenticatorTransports != nil {
+		b = jsoncodec.AppendKey(b, "AuthenticatorTransports")
+		b = appendWebAuthnAuthenticatorTransportsListJSON(b, v.AuthenticatorTransports)
+	}
+	if v.CreatedAt != nil {
+		b = jsoncodec.AppendKey(b, "CreatedAt")
+		b = jsoncodec.AppendTime(b, *v.CreatedAt)
+	}
+	if v.CredentialId != nil {
+		b = jsoncodec.AppendKey(b, "CredentialId")
+		b = jsoncodec.AppendString(b, *v.CredentialId)
+	}
+	if v.FriendlyCredentialName != nil {
+		b = jsoncodec.AppendKey(b, "FriendlyCredentialName")
+		b = jsoncodec.AppendString(b, *v.FriendlyCredentialName)
+	}
+	if v.RelyingPartyId != nil {
+		b = jsoncodec.AppendKey(b, "RelyingPartyId")
+		b = jsoncodec.AppendString(b, *v.RelyingPartyId)
+	}
+	return append(b, '}')
+}
+
 func decodeAliasAttributesListTypeJSON(d *jsoncodec.Decoder) ([]AliasAttributeType, error) {
 	return jsoncodec.List(d, jsoncodec.EnumElem[AliasAttributeType])
 }
@@ -4471,6 +5001,17 @@ func decodeCustomAttributesListTypeJSON(d *jsoncodec.Decoder) ([]SchemaAttribute
 
 func decodeDeliveryMediumListTypeJSON(d *jsoncodec.Decoder) ([]DeliveryMediumType, error) {
 	return jsoncodec.List(d, jsoncodec.EnumElem[DeliveryMediumType])
+}
+
+func appendDeviceListTypeJSON(b []byte, v []DeviceType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func decodeExplicitAuthFlowsListTypeJSON(d *jsoncodec.Decoder) ([]ExplicitAuthFlowsType, error) {
@@ -4722,6 +5263,28 @@ func appendVerifiedAttributesListTypeJSON(b []byte, v []VerifiedAttributeType) [
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, string(v[i]))
+	}
+	return append(b, ']')
+}
+
+func appendWebAuthnAuthenticatorTransportsListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func appendWebAuthnCredentialDescriptionListTypeJSON(b []byte, v []WebAuthnCredentialDescription) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }

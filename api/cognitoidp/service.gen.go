@@ -25,16 +25,22 @@ type Service interface {
 	AdminDeleteUserAttributes(context.Context, *pipeline.Call, *AdminDeleteUserAttributesInput) (*AdminDeleteUserAttributesOutput, error)
 	AdminDisableUser(context.Context, *pipeline.Call, *AdminDisableUserInput) (*AdminDisableUserOutput, error)
 	AdminEnableUser(context.Context, *pipeline.Call, *AdminEnableUserInput) (*AdminEnableUserOutput, error)
+	AdminForgetDevice(context.Context, *pipeline.Call, *AdminForgetDeviceInput) (*AdminForgetDeviceOutput, error)
+	AdminGetDevice(context.Context, *pipeline.Call, *AdminGetDeviceInput) (*AdminGetDeviceOutput, error)
 	AdminGetUser(context.Context, *pipeline.Call, *AdminGetUserInput) (*AdminGetUserOutput, error)
 	AdminInitiateAuth(context.Context, *pipeline.Call, *AdminInitiateAuthInput) (*AdminInitiateAuthOutput, error)
+	AdminListDevices(context.Context, *pipeline.Call, *AdminListDevicesInput) (*AdminListDevicesOutput, error)
 	AdminListGroupsForUser(context.Context, *pipeline.Call, *AdminListGroupsForUserInput) (*AdminListGroupsForUserOutput, error)
 	AdminRemoveUserFromGroup(context.Context, *pipeline.Call, *AdminRemoveUserFromGroupInput) (*AdminRemoveUserFromGroupOutput, error)
 	AdminResetUserPassword(context.Context, *pipeline.Call, *AdminResetUserPasswordInput) (*AdminResetUserPasswordOutput, error)
 	AdminRespondToAuthChallenge(context.Context, *pipeline.Call, *AdminRespondToAuthChallengeInput) (*AdminRespondToAuthChallengeOutput, error)
 	AdminSetUserPassword(context.Context, *pipeline.Call, *AdminSetUserPasswordInput) (*AdminSetUserPasswordOutput, error)
+	AdminUpdateDeviceStatus(context.Context, *pipeline.Call, *AdminUpdateDeviceStatusInput) (*AdminUpdateDeviceStatusOutput, error)
 	AdminUpdateUserAttributes(context.Context, *pipeline.Call, *AdminUpdateUserAttributesInput) (*AdminUpdateUserAttributesOutput, error)
 	AdminUserGlobalSignOut(context.Context, *pipeline.Call, *AdminUserGlobalSignOutInput) (*AdminUserGlobalSignOutOutput, error)
 	ChangePassword(context.Context, *pipeline.Call, *ChangePasswordInput) (*ChangePasswordOutput, error)
+	CompleteWebAuthnRegistration(context.Context, *pipeline.Call, *CompleteWebAuthnRegistrationInput) (*CompleteWebAuthnRegistrationOutput, error)
+	ConfirmDevice(context.Context, *pipeline.Call, *ConfirmDeviceInput) (*ConfirmDeviceOutput, error)
 	ConfirmForgotPassword(context.Context, *pipeline.Call, *ConfirmForgotPasswordInput) (*ConfirmForgotPasswordOutput, error)
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	CreateGroup(context.Context, *pipeline.Call, *CreateGroupInput) (*CreateGroupOutput, error)
@@ -48,15 +54,19 @@ type Service interface {
 	DeleteUserPool(context.Context, *pipeline.Call, *DeleteUserPoolInput) (*DeleteUserPoolOutput, error)
 	DeleteUserPoolClient(context.Context, *pipeline.Call, *DeleteUserPoolClientInput) (*DeleteUserPoolClientOutput, error)
 	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
+	DeleteWebAuthnCredential(context.Context, *pipeline.Call, *DeleteWebAuthnCredentialInput) (*DeleteWebAuthnCredentialOutput, error)
 	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *pipeline.Call, *DescribeUserPoolClientInput) (*DescribeUserPoolClientOutput, error)
+	ForgetDevice(context.Context, *pipeline.Call, *ForgetDeviceInput) (*ForgetDeviceOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
+	GetDevice(context.Context, *pipeline.Call, *GetDeviceInput) (*GetDeviceOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
 	GetUserAttributeVerificationCode(context.Context, *pipeline.Call, *GetUserAttributeVerificationCodeInput) (*GetUserAttributeVerificationCodeOutput, error)
 	GlobalSignOut(context.Context, *pipeline.Call, *GlobalSignOutInput) (*GlobalSignOutOutput, error)
 	InitiateAuth(context.Context, *pipeline.Call, *InitiateAuthInput) (*InitiateAuthOutput, error)
+	ListDevices(context.Context, *pipeline.Call, *ListDevicesInput) (*ListDevicesOutput, error)
 	ListGroups(context.Context, *pipeline.Call, *ListGroupsInput) (*ListGroupsOutput, error)
 	ListResourceServers(context.Context, *pipeline.Call, *ListResourceServersInput) (*ListResourceServersOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
@@ -65,12 +75,15 @@ type Service interface {
 	ListUserPools(context.Context, *pipeline.Call, *ListUserPoolsInput) (*ListUserPoolsOutput, error)
 	ListUsers(context.Context, *pipeline.Call, *ListUsersInput) (*ListUsersOutput, error)
 	ListUsersInGroup(context.Context, *pipeline.Call, *ListUsersInGroupInput) (*ListUsersInGroupOutput, error)
+	ListWebAuthnCredentials(context.Context, *pipeline.Call, *ListWebAuthnCredentialsInput) (*ListWebAuthnCredentialsOutput, error)
 	ResendConfirmationCode(context.Context, *pipeline.Call, *ResendConfirmationCodeInput) (*ResendConfirmationCodeOutput, error)
 	RespondToAuthChallenge(context.Context, *pipeline.Call, *RespondToAuthChallengeInput) (*RespondToAuthChallengeOutput, error)
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
 	SignUp(context.Context, *pipeline.Call, *SignUpInput) (*SignUpOutput, error)
+	StartWebAuthnRegistration(context.Context, *pipeline.Call, *StartWebAuthnRegistrationInput) (*StartWebAuthnRegistrationOutput, error)
 	TagResource(context.Context, *pipeline.Call, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
+	UpdateDeviceStatus(context.Context, *pipeline.Call, *UpdateDeviceStatusInput) (*UpdateDeviceStatusOutput, error)
 	UpdateGroup(context.Context, *pipeline.Call, *UpdateGroupInput) (*UpdateGroupOutput, error)
 	UpdateResourceServer(context.Context, *pipeline.Call, *UpdateResourceServerInput) (*UpdateResourceServerOutput, error)
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
@@ -90,16 +103,22 @@ type Requirements interface {
 	AdminDeleteUserAttributes(*authz.Scope, *AdminDeleteUserAttributesInput) authz.Requirement
 	AdminDisableUser(*authz.Scope, *AdminDisableUserInput) authz.Requirement
 	AdminEnableUser(*authz.Scope, *AdminEnableUserInput) authz.Requirement
+	AdminForgetDevice(*authz.Scope, *AdminForgetDeviceInput) authz.Requirement
+	AdminGetDevice(*authz.Scope, *AdminGetDeviceInput) authz.Requirement
 	AdminGetUser(*authz.Scope, *AdminGetUserInput) authz.Requirement
 	AdminInitiateAuth(*authz.Scope, *AdminInitiateAuthInput) authz.Requirement
+	AdminListDevices(*authz.Scope, *AdminListDevicesInput) authz.Requirement
 	AdminListGroupsForUser(*authz.Scope, *AdminListGroupsForUserInput) authz.Requirement
 	AdminRemoveUserFromGroup(*authz.Scope, *AdminRemoveUserFromGroupInput) authz.Requirement
 	AdminResetUserPassword(*authz.Scope, *AdminResetUserPasswordInput) authz.Requirement
 	AdminRespondToAuthChallenge(*authz.Scope, *AdminRespondToAuthChallengeInput) authz.Requirement
 	AdminSetUserPassword(*authz.Scope, *AdminSetUserPasswordInput) authz.Requirement
+	AdminUpdateDeviceStatus(*authz.Scope, *AdminUpdateDeviceStatusInput) authz.Requirement
 	AdminUpdateUserAttributes(*authz.Scope, *AdminUpdateUserAttributesInput) authz.Requirement
 	AdminUserGlobalSignOut(*authz.Scope, *AdminUserGlobalSignOutInput) authz.Requirement
 	ChangePassword(*authz.Scope, *ChangePasswordInput) authz.Requirement
+	CompleteWebAuthnRegistration(*authz.Scope, *CompleteWebAuthnRegistrationInput) authz.Requirement
+	ConfirmDevice(*authz.Scope, *ConfirmDeviceInput) authz.Requirement
 	ConfirmForgotPassword(*authz.Scope, *ConfirmForgotPasswordInput) authz.Requirement
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	CreateGroup(*authz.Scope, *CreateGroupInput) authz.Requirement
@@ -113,15 +132,19 @@ type Requirements interface {
 	DeleteUserPool(*authz.Scope, *DeleteUserPoolInput) authz.Requirement
 	DeleteUserPoolClient(*authz.Scope, *DeleteUserPoolClientInput) authz.Requirement
 	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
+	DeleteWebAuthnCredential(*authz.Scope, *DeleteWebAuthnCredentialInput) authz.Requirement
 	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
 	DescribeUserPoolClient(*authz.Scope, *DescribeUserPoolClientInput) authz.Requirement
+	ForgetDevice(*authz.Scope, *ForgetDeviceInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
+	GetDevice(*authz.Scope, *GetDeviceInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
 	GetUserAttributeVerificationCode(*authz.Scope, *GetUserAttributeVerificationCodeInput) authz.Requirement
 	GlobalSignOut(*authz.Scope, *GlobalSignOutInput) authz.Requirement
 	InitiateAuth(*authz.Scope, *InitiateAuthInput) authz.Requirement
+	ListDevices(*authz.Scope, *ListDevicesInput) authz.Requirement
 	ListGroups(*authz.Scope, *ListGroupsInput) authz.Requirement
 	ListResourceServers(*authz.Scope, *ListResourceServersInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
@@ -130,12 +153,15 @@ type Requirements interface {
 	ListUserPools(*authz.Scope, *ListUserPoolsInput) authz.Requirement
 	ListUsers(*authz.Scope, *ListUsersInput) authz.Requirement
 	ListUsersInGroup(*authz.Scope, *ListUsersInGroupInput) authz.Requirement
+	ListWebAuthnCredentials(*authz.Scope, *ListWebAuthnCredentialsInput) authz.Requirement
 	ResendConfirmationCode(*authz.Scope, *ResendConfirmationCodeInput) authz.Requirement
 	RespondToAuthChallenge(*authz.Scope, *RespondToAuthChallengeInput) authz.Requirement
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
 	SignUp(*authz.Scope, *SignUpInput) authz.Requirement
+	StartWebAuthnRegistration(*authz.Scope, *StartWebAuthnRegistrationInput) authz.Requirement
 	TagResource(*authz.Scope, *TagResourceInput) authz.Requirement
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
+	UpdateDeviceStatus(*authz.Scope, *UpdateDeviceStatusInput) authz.Requirement
 	UpdateGroup(*authz.Scope, *UpdateGroupInput) authz.Requirement
 	UpdateResourceServer(*authz.Scope, *UpdateResourceServerInput) authz.Requirement
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
@@ -165,10 +191,16 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminDisableUserInput], r.AdminDisableUser, s.AdminDisableUser, awsjson.Encode[AdminDisableUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminEnableUser", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminEnableUserInput], r.AdminEnableUser, s.AdminEnableUser, awsjson.Encode[AdminEnableUserOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminForgetDevice", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminForgetDeviceInput], r.AdminForgetDevice, s.AdminForgetDevice, awsjson.Encode[AdminForgetDeviceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminGetDevice", Kind: pipeline.Management},
+			awsjson.Decode[AdminGetDeviceInput], r.AdminGetDevice, s.AdminGetDevice, awsjson.Encode[AdminGetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminGetUser", Kind: pipeline.Management},
 			awsjson.Decode[AdminGetUserInput], r.AdminGetUser, s.AdminGetUser, awsjson.Encode[AdminGetUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminInitiateAuth", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminInitiateAuthInput], r.AdminInitiateAuth, s.AdminInitiateAuth, awsjson.Encode[AdminInitiateAuthOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListDevices", Kind: pipeline.Management},
+			awsjson.Decode[AdminListDevicesInput], r.AdminListDevices, s.AdminListDevices, awsjson.Encode[AdminListDevicesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListGroupsForUser", Kind: pipeline.Management},
 			awsjson.Decode[AdminListGroupsForUserInput], r.AdminListGroupsForUser, s.AdminListGroupsForUser, awsjson.Encode[AdminListGroupsForUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminRemoveUserFromGroup", Kind: pipeline.Management, Write: true},
@@ -179,12 +211,18 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminRespondToAuthChallengeInput], r.AdminRespondToAuthChallenge, s.AdminRespondToAuthChallenge, awsjson.Encode[AdminRespondToAuthChallengeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminSetUserPassword", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminSetUserPasswordInput], r.AdminSetUserPassword, s.AdminSetUserPassword, awsjson.Encode[AdminSetUserPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateDeviceStatus", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminUpdateDeviceStatusInput], r.AdminUpdateDeviceStatus, s.AdminUpdateDeviceStatus, awsjson.Encode[AdminUpdateDeviceStatusOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateUserAttributes", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUpdateUserAttributesInput], r.AdminUpdateUserAttributes, s.AdminUpdateUserAttributes, awsjson.Encode[AdminUpdateUserAttributesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUserGlobalSignOut", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUserGlobalSignOutInput], r.AdminUserGlobalSignOut, s.AdminUserGlobalSignOut, awsjson.Encode[AdminUserGlobalSignOutOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ChangePassword", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ChangePasswordInput], r.ChangePassword, s.ChangePassword, awsjson.Encode[ChangePasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CompleteWebAuthnRegistration", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[CompleteWebAuthnRegistrationInput], r.CompleteWebAuthnRegistration, s.CompleteWebAuthnRegistration, awsjson.Encode[CompleteWebAuthnRegistrationOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmDevice", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[ConfirmDeviceInput], r.ConfirmDevice, s.ConfirmDevice, awsjson.Encode[ConfirmDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ConfirmForgotPasswordInput], r.ConfirmForgotPassword, s.ConfirmForgotPassword, awsjson.Encode[ConfirmForgotPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmSignUp", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -211,14 +249,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DeleteUserPoolClientInput], r.DeleteUserPoolClient, s.DeleteUserPoolClient, awsjson.Encode[DeleteUserPoolClientOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolClientSecret", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteUserPoolClientSecretInput], r.DeleteUserPoolClientSecret, s.DeleteUserPoolClientSecret, awsjson.Encode[DeleteUserPoolClientSecretOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteWebAuthnCredential", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[DeleteWebAuthnCredentialInput], r.DeleteWebAuthnCredential, s.DeleteWebAuthnCredential, awsjson.Encode[DeleteWebAuthnCredentialOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
 			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPool", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolInput], r.DescribeUserPool, s.DescribeUserPool, awsjson.Encode[DescribeUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPoolClient", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolClientInput], r.DescribeUserPoolClient, s.DescribeUserPoolClient, awsjson.Encode[DescribeUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgetDevice", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[ForgetDeviceInput], r.ForgetDevice, s.ForgetDevice, awsjson.Encode[ForgetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ForgotPasswordInput], r.ForgotPassword, s.ForgotPassword, awsjson.Encode[ForgotPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetDevice", Kind: pipeline.Management, Unsigned: true},
+			awsjson.Decode[GetDeviceInput], r.GetDevice, s.GetDevice, awsjson.Encode[GetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetGroup", Kind: pipeline.Management},
 			awsjson.Decode[GetGroupInput], r.GetGroup, s.GetGroup, awsjson.Encode[GetGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management, Unsigned: true},
@@ -229,6 +273,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GlobalSignOutInput], r.GlobalSignOut, s.GlobalSignOut, awsjson.Encode[GlobalSignOutOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "InitiateAuth", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[InitiateAuthInput], r.InitiateAuth, s.InitiateAuth, awsjson.Encode[InitiateAuthOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListDevices", Kind: pipeline.Management, Unsigned: true},
+			awsjson.Decode[ListDevicesInput], r.ListDevices, s.ListDevices, awsjson.Encode[ListDevicesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListGroups", Kind: pipeline.Management},
 			awsjson.Decode[ListGroupsInput], r.ListGroups, s.ListGroups, awsjson.Encode[ListGroupsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListResourceServers", Kind: pipeline.Management},
@@ -245,6 +291,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ListUsersInput], r.ListUsers, s.ListUsers, awsjson.Encode[ListUsersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUsersInGroup", Kind: pipeline.Management},
 			awsjson.Decode[ListUsersInGroupInput], r.ListUsersInGroup, s.ListUsersInGroup, awsjson.Encode[ListUsersInGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListWebAuthnCredentials", Kind: pipeline.Management, Unsigned: true},
+			awsjson.Decode[ListWebAuthnCredentialsInput], r.ListWebAuthnCredentials, s.ListWebAuthnCredentials, awsjson.Encode[ListWebAuthnCredentialsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ResendConfirmationCode", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ResendConfirmationCodeInput], r.ResendConfirmationCode, s.ResendConfirmationCode, awsjson.Encode[ResendConfirmationCodeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RespondToAuthChallenge", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -253,10 +301,14 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[RevokeTokenInput], r.RevokeToken, s.RevokeToken, awsjson.Encode[RevokeTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SignUp", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[SignUpInput], r.SignUp, s.SignUp, awsjson.Encode[SignUpOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "StartWebAuthnRegistration", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[StartWebAuthnRegistrationInput], r.StartWebAuthnRegistration, s.StartWebAuthnRegistration, awsjson.Encode[StartWebAuthnRegistrationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[TagResourceInput], r.TagResource, s.TagResource, awsjson.Encode[TagResourceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UntagResourceInput], r.UntagResource, s.UntagResource, awsjson.Encode[UntagResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateDeviceStatus", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[UpdateDeviceStatusInput], r.UpdateDeviceStatus, s.UpdateDeviceStatus, awsjson.Encode[UpdateDeviceStatusOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateGroupInput], r.UpdateGroup, s.UpdateGroup, awsjson.Encode[UpdateGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateResourceServer", Kind: pipeline.Management, Write: true},
@@ -286,6 +338,7 @@ var API = &protocol.Service{
 		"CodeDeliveryFailureException":             {Code: "CodeDeliveryFailureException", Status: 400},
 		"CodeMismatchException":                    {Code: "CodeMismatchException", Status: 400},
 		"ConcurrentModificationException":          {Code: "ConcurrentModificationException", Status: 400},
+		"DeviceKeyExistsException":                 {Code: "DeviceKeyExistsException", Status: 400},
 		"ExpiredCodeException":                     {Code: "ExpiredCodeException", Status: 400},
 		"FeatureUnavailableInTierException":        {Code: "FeatureUnavailableInTierException", Status: 400},
 		"ForbiddenException":                       {Code: "ForbiddenException", Status: 400},
@@ -323,6 +376,13 @@ var API = &protocol.Service{
 		"UserNotFoundException":                    {Code: "UserNotFoundException", Status: 400},
 		"UserPoolTaggingException":                 {Code: "UserPoolTaggingException", Status: 400},
 		"UsernameExistsException":                  {Code: "UsernameExistsException", Status: 400},
+		"WebAuthnChallengeNotFoundException":       {Code: "WebAuthnChallengeNotFoundException", Status: 400},
+		"WebAuthnClientMismatchException":          {Code: "WebAuthnClientMismatchException", Status: 400},
+		"WebAuthnConfigurationMissingException":    {Code: "WebAuthnConfigurationMissingException", Status: 400},
+		"WebAuthnCredentialNotSupportedException":  {Code: "WebAuthnCredentialNotSupportedException", Status: 400},
+		"WebAuthnNotEnabledException":              {Code: "WebAuthnNotEnabledException", Status: 400},
+		"WebAuthnOriginNotAllowedException":        {Code: "WebAuthnOriginNotAllowedException", Status: 400},
+		"WebAuthnRelyingPartyMismatchException":    {Code: "WebAuthnRelyingPartyMismatchException", Status: 400},
 	},
 	Common: map[fault.Class]protocol.WireError{
 		fault.Internal:   {Code: "InternalErrorException", Status: 0},
@@ -331,18 +391,12 @@ var API = &protocol.Service{
 	},
 	Unsupported: []string{
 		"AdminDisableProviderForUser",
-		"AdminForgetDevice",
-		"AdminGetDevice",
 		"AdminLinkProviderForUser",
-		"AdminListDevices",
 		"AdminListUserAuthEvents",
 		"AdminSetUserMFAPreference",
 		"AdminSetUserSettings",
 		"AdminUpdateAuthEventFeedback",
-		"AdminUpdateDeviceStatus",
 		"AssociateSoftwareToken",
-		"CompleteWebAuthnRegistration",
-		"ConfirmDevice",
 		"CreateIdentityProvider",
 		"CreateManagedLoginBranding",
 		"CreateTerms",
@@ -352,7 +406,6 @@ var API = &protocol.Service{
 		"DeleteManagedLoginBranding",
 		"DeleteTerms",
 		"DeleteUserPoolDomain",
-		"DeleteWebAuthnCredential",
 		"DescribeIdentityProvider",
 		"DescribeManagedLoginBranding",
 		"DescribeManagedLoginBrandingByClient",
@@ -360,9 +413,7 @@ var API = &protocol.Service{
 		"DescribeTerms",
 		"DescribeUserImportJob",
 		"DescribeUserPoolDomain",
-		"ForgetDevice",
 		"GetCSVHeader",
-		"GetDevice",
 		"GetIdentityProviderByIdentifier",
 		"GetLogDeliveryConfiguration",
 		"GetSigningCertificate",
@@ -370,11 +421,9 @@ var API = &protocol.Service{
 		"GetUICustomization",
 		"GetUserAuthFactors",
 		"GetUserPoolMfaConfig",
-		"ListDevices",
 		"ListIdentityProviders",
 		"ListTerms",
 		"ListUserImportJobs",
-		"ListWebAuthnCredentials",
 		"SetLogDeliveryConfiguration",
 		"SetRiskConfiguration",
 		"SetUICustomization",
@@ -382,10 +431,8 @@ var API = &protocol.Service{
 		"SetUserPoolMfaConfig",
 		"SetUserSettings",
 		"StartUserImportJob",
-		"StartWebAuthnRegistration",
 		"StopUserImportJob",
 		"UpdateAuthEventFeedback",
-		"UpdateDeviceStatus",
 		"UpdateIdentityProvider",
 		"UpdateManagedLoginBranding",
 		"UpdateTerms",

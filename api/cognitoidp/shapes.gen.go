@@ -3,6 +3,7 @@
 package cognitoidp
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -138,6 +139,15 @@ type DeliveryMediumType string
 const (
 	DeliveryMediumTypeSms   DeliveryMediumType = "SMS"
 	DeliveryMediumTypeEmail DeliveryMediumType = "EMAIL"
+)
+
+// DeviceRememberedStatusType is an enum of the model; "" is absent.
+type DeviceRememberedStatusType string
+
+// The values of DeviceRememberedStatusType.
+const (
+	DeviceRememberedStatusTypeRemembered    DeviceRememberedStatusType = "remembered"
+	DeviceRememberedStatusTypeNotRemembered DeviceRememberedStatusType = "not_remembered"
 )
 
 // EmailSendingAccountType is an enum of the model; "" is absent.
@@ -418,6 +428,29 @@ type AdminEnableUserInput struct {
 type AdminEnableUserOutput struct {
 }
 
+// AdminForgetDeviceInput is a structure of the model.
+type AdminForgetDeviceInput struct {
+	DeviceKey  *string
+	UserPoolId *string
+	Username   *string
+}
+
+// AdminForgetDeviceOutput is a structure of the model.
+type AdminForgetDeviceOutput struct {
+}
+
+// AdminGetDeviceInput is a structure of the model.
+type AdminGetDeviceInput struct {
+	DeviceKey  *string
+	UserPoolId *string
+	Username   *string
+}
+
+// AdminGetDeviceOutput is a structure of the model.
+type AdminGetDeviceOutput struct {
+	Device *DeviceType
+}
+
 // AdminGetUserInput is a structure of the model.
 type AdminGetUserInput struct {
 	UserPoolId *string
@@ -456,6 +489,20 @@ type AdminInitiateAuthOutput struct {
 	ChallengeName        ChallengeNameType
 	ChallengeParameters  map[string]string
 	Session              *string
+}
+
+// AdminListDevicesInput is a structure of the model.
+type AdminListDevicesInput struct {
+	Limit           *int32
+	PaginationToken *string
+	UserPoolId      *string
+	Username        *string
+}
+
+// AdminListDevicesOutput is a structure of the model.
+type AdminListDevicesOutput struct {
+	Devices         []DeviceType
+	PaginationToken *string
 }
 
 // AdminListGroupsForUserInput is a structure of the model.
@@ -524,6 +571,18 @@ type AdminSetUserPasswordInput struct {
 
 // AdminSetUserPasswordOutput is a structure of the model.
 type AdminSetUserPasswordOutput struct {
+}
+
+// AdminUpdateDeviceStatusInput is a structure of the model.
+type AdminUpdateDeviceStatusInput struct {
+	DeviceKey              *string
+	DeviceRememberedStatus DeviceRememberedStatusType
+	UserPoolId             *string
+	Username               *string
+}
+
+// AdminUpdateDeviceStatusOutput is a structure of the model.
+type AdminUpdateDeviceStatusOutput struct {
 }
 
 // AdminUpdateUserAttributesInput is a structure of the model.
@@ -606,6 +665,29 @@ type CodeDeliveryDetailsType struct {
 	AttributeName  *string
 	DeliveryMedium DeliveryMediumType
 	Destination    *string
+}
+
+// CompleteWebAuthnRegistrationInput is a structure of the model.
+type CompleteWebAuthnRegistrationInput struct {
+	AccessToken *string
+	Credential  json.RawMessage
+}
+
+// CompleteWebAuthnRegistrationOutput is a structure of the model.
+type CompleteWebAuthnRegistrationOutput struct {
+}
+
+// ConfirmDeviceInput is a structure of the model.
+type ConfirmDeviceInput struct {
+	AccessToken                *string
+	DeviceKey                  *string
+	DeviceName                 *string
+	DeviceSecretVerifierConfig *DeviceSecretVerifierConfigType
+}
+
+// ConfirmDeviceOutput is a structure of the model.
+type ConfirmDeviceOutput struct {
+	UserConfirmationNecessary *bool
 }
 
 // ConfirmForgotPasswordInput is a structure of the model.
@@ -825,6 +907,16 @@ type DeleteUserPoolInput struct {
 type DeleteUserPoolOutput struct {
 }
 
+// DeleteWebAuthnCredentialInput is a structure of the model.
+type DeleteWebAuthnCredentialInput struct {
+	AccessToken  *string
+	CredentialId *string
+}
+
+// DeleteWebAuthnCredentialOutput is a structure of the model.
+type DeleteWebAuthnCredentialOutput struct {
+}
+
 // DescribeResourceServerInput is a structure of the model.
 type DescribeResourceServerInput struct {
 	Identifier *string
@@ -863,6 +955,21 @@ type DeviceConfigurationType struct {
 	DeviceOnlyRememberedOnUserPrompt *bool
 }
 
+// DeviceSecretVerifierConfigType is a structure of the model.
+type DeviceSecretVerifierConfigType struct {
+	PasswordVerifier *string
+	Salt             *string
+}
+
+// DeviceType is a structure of the model.
+type DeviceType struct {
+	DeviceAttributes            []AttributeType
+	DeviceCreateDate            *time.Time
+	DeviceKey                   *string
+	DeviceLastAuthenticatedDate *time.Time
+	DeviceLastModifiedDate      *time.Time
+}
+
 // EmailConfigurationType is a structure of the model.
 type EmailConfigurationType struct {
 	ConfigurationSet    *string
@@ -870,6 +977,16 @@ type EmailConfigurationType struct {
 	From                *string
 	ReplyToEmailAddress *string
 	SourceArn           *string
+}
+
+// ForgetDeviceInput is a structure of the model.
+type ForgetDeviceInput struct {
+	AccessToken *string
+	DeviceKey   *string
+}
+
+// ForgetDeviceOutput is a structure of the model.
+type ForgetDeviceOutput struct {
 }
 
 // ForgotPasswordInput is a structure of the model.
@@ -885,6 +1002,17 @@ type ForgotPasswordInput struct {
 // ForgotPasswordOutput is a structure of the model.
 type ForgotPasswordOutput struct {
 	CodeDeliveryDetails *CodeDeliveryDetailsType
+}
+
+// GetDeviceInput is a structure of the model.
+type GetDeviceInput struct {
+	AccessToken *string
+	DeviceKey   *string
+}
+
+// GetDeviceOutput is a structure of the model.
+type GetDeviceOutput struct {
+	Device *DeviceType
 }
 
 // GetGroupInput is a structure of the model.
@@ -1000,6 +1128,19 @@ type LambdaConfigType struct {
 	VerifyAuthChallengeResponse *string
 }
 
+// ListDevicesInput is a structure of the model.
+type ListDevicesInput struct {
+	AccessToken     *string
+	Limit           *int32
+	PaginationToken *string
+}
+
+// ListDevicesOutput is a structure of the model.
+type ListDevicesOutput struct {
+	Devices         []DeviceType
+	PaginationToken *string
+}
+
 // ListGroupsInput is a structure of the model.
 type ListGroupsInput struct {
 	Limit      *int32
@@ -1101,6 +1242,19 @@ type ListUsersInput struct {
 type ListUsersOutput struct {
 	PaginationToken *string
 	Users           []UserType
+}
+
+// ListWebAuthnCredentialsInput is a structure of the model.
+type ListWebAuthnCredentialsInput struct {
+	AccessToken *string
+	MaxResults  *int32
+	NextToken   *string
+}
+
+// ListWebAuthnCredentialsOutput is a structure of the model.
+type ListWebAuthnCredentialsOutput struct {
+	Credentials []WebAuthnCredentialDescription
+	NextToken   *string
 }
 
 // MFAOptionType is a structure of the model.
@@ -1260,6 +1414,16 @@ type SmsConfigurationType struct {
 	SnsRegion    *string
 }
 
+// StartWebAuthnRegistrationInput is a structure of the model.
+type StartWebAuthnRegistrationInput struct {
+	AccessToken *string
+}
+
+// StartWebAuthnRegistrationOutput is a structure of the model.
+type StartWebAuthnRegistrationOutput struct {
+	CredentialCreationOptions json.RawMessage
+}
+
 // StringAttributeConstraintsType is a structure of the model.
 type StringAttributeConstraintsType struct {
 	MaxLength *string
@@ -1291,6 +1455,17 @@ type UntagResourceInput struct {
 
 // UntagResourceOutput is a structure of the model.
 type UntagResourceOutput struct {
+}
+
+// UpdateDeviceStatusInput is a structure of the model.
+type UpdateDeviceStatusInput struct {
+	AccessToken            *string
+	DeviceKey              *string
+	DeviceRememberedStatus DeviceRememberedStatusType
+}
+
+// UpdateDeviceStatusOutput is a structure of the model.
+type UpdateDeviceStatusOutput struct {
 }
 
 // UpdateGroupInput is a structure of the model.
@@ -1538,6 +1713,16 @@ type VerifyUserAttributeInput struct {
 type VerifyUserAttributeOutput struct {
 }
 
+// WebAuthnCredentialDescription is a structure of the model.
+type WebAuthnCredentialDescription struct {
+	AuthenticatorAttachment *string
+	AuthenticatorTransports []string
+	CreatedAt               *time.Time
+	CredentialId            *string
+	FriendlyCredentialName  *string
+	RelyingPartyId          *string
+}
+
 // NewAccessDeniedException makes the error of the model.
 func NewAccessDeniedException(format string, args ...any) *fault.Error {
 	return fault.Of("AccessDeniedException", format, args...)
@@ -1561,6 +1746,11 @@ func NewCodeMismatchException(format string, args ...any) *fault.Error {
 // NewConcurrentModificationException makes the error of the model.
 func NewConcurrentModificationException(format string, args ...any) *fault.Error {
 	return fault.Of("ConcurrentModificationException", format, args...)
+}
+
+// NewDeviceKeyExistsException makes the error of the model.
+func NewDeviceKeyExistsException(format string, args ...any) *fault.Error {
+	return fault.Of("DeviceKeyExistsException", format, args...)
 }
 
 // NewExpiredCodeException makes the error of the model.
@@ -1753,4 +1943,39 @@ func NewUserPoolTaggingException(format string, args ...any) *fault.Error {
 // NewUsernameExistsException makes the error of the model.
 func NewUsernameExistsException(format string, args ...any) *fault.Error {
 	return fault.Of("UsernameExistsException", format, args...)
+}
+
+// NewWebAuthnChallengeNotFoundException makes the error of the model.
+func NewWebAuthnChallengeNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnChallengeNotFoundException", format, args...)
+}
+
+// NewWebAuthnClientMismatchException makes the error of the model.
+func NewWebAuthnClientMismatchException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnClientMismatchException", format, args...)
+}
+
+// NewWebAuthnConfigurationMissingException makes the error of the model.
+func NewWebAuthnConfigurationMissingException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnConfigurationMissingException", format, args...)
+}
+
+// NewWebAuthnCredentialNotSupportedException makes the error of the model.
+func NewWebAuthnCredentialNotSupportedException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnCredentialNotSupportedException", format, args...)
+}
+
+// NewWebAuthnNotEnabledException makes the error of the model.
+func NewWebAuthnNotEnabledException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnNotEnabledException", format, args...)
+}
+
+// NewWebAuthnOriginNotAllowedException makes the error of the model.
+func NewWebAuthnOriginNotAllowedException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnOriginNotAllowedException", format, args...)
+}
+
+// NewWebAuthnRelyingPartyMismatchException makes the error of the model.
+func NewWebAuthnRelyingPartyMismatchException(format string, args ...any) *fault.Error {
+	return fault.Of("WebAuthnRelyingPartyMismatchException", format, args...)
 }

@@ -146,6 +146,32 @@ func (v *AdminEnableUserInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AdminForgetDeviceInput) Validate(c *constraint.Checker) {
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AdminGetDeviceInput) Validate(c *constraint.Checker) {
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminGetUserInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -184,6 +210,22 @@ func (v *AdminInitiateAuthInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AdminListDevicesInput) Validate(c *constraint.Checker) {
+	if v.Limit != nil {
+		checkQueryLimitType(c, "limit", *v.Limit)
+	}
+	if v.PaginationToken != nil {
+		checkSearchPaginationTokenType(c, "paginationToken", *v.PaginationToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
 	}
 }
 
@@ -275,6 +317,22 @@ func (v *AdminSetUserPasswordInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AdminUpdateDeviceStatusInput) Validate(c *constraint.Checker) {
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if v.DeviceRememberedStatus != "" {
+		checkDeviceRememberedStatusType(c, "deviceRememberedStatus", v.DeviceRememberedStatus)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminUpdateUserAttributesInput) Validate(c *constraint.Checker) {
 	if v.ClientMetadata != nil {
 		checkClientMetadataType(c, "clientMetadata", v.ClientMetadata)
@@ -350,6 +408,32 @@ func (v *ChangePasswordInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("proposedPassword", v.ProposedPassword != nil) {
 		checkPasswordType(c, "proposedPassword", *v.ProposedPassword)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *CompleteWebAuthnRegistrationInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	c.Required("credential", v.Credential != nil)
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ConfirmDeviceInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if v.DeviceName != nil {
+		checkDeviceNameType(c, "deviceName", *v.DeviceName)
+	}
+	if v.DeviceSecretVerifierConfig != nil {
+		c.Enter("deviceSecretVerifierConfig")
+		v.DeviceSecretVerifierConfig.Validate(c)
+		c.Leave()
 	}
 }
 
@@ -722,6 +806,16 @@ func (v *DeleteUserPoolInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteWebAuthnCredentialInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("credentialId", v.CredentialId != nil) {
+		checkStringType(c, "credentialId", *v.CredentialId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -753,6 +847,16 @@ func (v *DeviceConfigurationType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeviceSecretVerifierConfigType) Validate(c *constraint.Checker) {
+	if v.PasswordVerifier != nil {
+		checkStringType(c, "passwordVerifier", *v.PasswordVerifier)
+	}
+	if v.Salt != nil {
+		checkStringType(c, "salt", *v.Salt)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *EmailConfigurationType) Validate(c *constraint.Checker) {
 	if v.ConfigurationSet != nil {
 		checkSESConfigurationSet(c, "configurationSet", *v.ConfigurationSet)
@@ -768,6 +872,16 @@ func (v *EmailConfigurationType) Validate(c *constraint.Checker) {
 	}
 	if v.SourceArn != nil {
 		checkArnType(c, "sourceArn", *v.SourceArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ForgetDeviceInput) Validate(c *constraint.Checker) {
+	if v.AccessToken != nil {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
 	}
 }
 
@@ -794,6 +908,16 @@ func (v *ForgotPasswordInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("username", v.Username != nil) {
 		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetDeviceInput) Validate(c *constraint.Checker) {
+	if v.AccessToken != nil {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
 	}
 }
 
@@ -941,6 +1065,19 @@ func (v *LambdaConfigType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListDevicesInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if v.Limit != nil {
+		checkQueryLimitType(c, "limit", *v.Limit)
+	}
+	if v.PaginationToken != nil {
+		checkSearchPaginationTokenType(c, "paginationToken", *v.PaginationToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListGroupsInput) Validate(c *constraint.Checker) {
 	if v.Limit != nil {
 		checkQueryLimitType(c, "limit", *v.Limit)
@@ -1041,6 +1178,19 @@ func (v *ListUsersInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListWebAuthnCredentialsInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if v.MaxResults != nil {
+		checkWebAuthnCredentialsQueryLimitType(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkPaginationKey(c, "nextToken", *v.NextToken)
 	}
 }
 
@@ -1264,6 +1414,13 @@ func (v *SmsConfigurationType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *StartWebAuthnRegistrationInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *StringAttributeConstraintsType) Validate(c *constraint.Checker) {
 	if v.MaxLength != nil {
 		checkStringType(c, "maxLength", *v.MaxLength)
@@ -1303,6 +1460,19 @@ func (v *UntagResourceInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("tagKeys", v.TagKeys != nil) {
 		checkUserPoolTagsListType(c, "tagKeys", v.TagKeys)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateDeviceStatusInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("deviceKey", v.DeviceKey != nil) {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if v.DeviceRememberedStatus != "" {
+		checkDeviceRememberedStatusType(c, "deviceRememberedStatus", v.DeviceRememberedStatus)
 	}
 }
 
@@ -1809,6 +1979,26 @@ func checkDescriptionType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 2048)
 }
 
+var patternDeviceKeyType = constraint.NewPattern(`[\w-]+_[0-9a-f-]+`, `[\w-]+_[0-9a-f-]+`)
+
+func checkDeviceKeyType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 55)
+	c.Matches(at, v, patternDeviceKeyType)
+}
+
+func checkDeviceNameType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 1024)
+}
+
+func checkDeviceRememberedStatusType(c *constraint.Checker, at string, v DeviceRememberedStatusType) {
+	switch v {
+	case DeviceRememberedStatusTypeRemembered,
+		DeviceRememberedStatusTypeNotRemembered:
+	default:
+		c.Enum(at, string(v), "remembered, not_remembered")
+	}
+}
+
 var patternEmailAddressType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+@[\p{L}\p{M}\p{S}\p{N}\p{P}]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}]+@[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)
 
 func checkEmailAddressType(c *constraint.Checker, at string, v string) {
@@ -2222,6 +2412,11 @@ func checkVerifiedAttributeType(c *constraint.Checker, at string, v VerifiedAttr
 	default:
 		c.Enum(at, string(v), "phone_number, email")
 	}
+}
+
+func checkWebAuthnCredentialsQueryLimitType(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 20)
 }
 
 func checkAliasAttributesListType(c *constraint.Checker, at string, v []AliasAttributeType) {

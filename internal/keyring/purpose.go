@@ -30,6 +30,8 @@ const (
 	ClientSecret
 	// Verifier seals what passwords are checked against: SRP verifiers and password hashes.
 	Verifier
+	// DeviceVerifier seals the SRP verifiers of users' remembered devices, and derives the names of their groups.
+	DeviceVerifier
 	// RefreshToken seals refresh tokens.
 	RefreshToken
 	// AuthSession seals the state of a sign-in between its steps (Cognito's Session parameter, SRP challenges).
@@ -68,6 +70,7 @@ var purposes = [...]struct {
 	PoolSigningKey:       {"pool-signing-key", perAccount},
 	ClientSecret:         {"client-secret", perAccount},
 	Verifier:             {"verifier", perAccount},
+	DeviceVerifier:       {"device-verifier", perAccount},
 	RefreshToken:         {"refresh-token", perAccount},
 	AuthSession:          {"auth-session", perAccount},
 	ConfirmationCode:     {"confirmation-code", perAccount},

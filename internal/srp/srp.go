@@ -11,6 +11,7 @@
 package srp
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -80,6 +81,23 @@ func Decoy(seed []byte) Verifier {
 	stretched := sha256.Sum256(append([]byte("salt\x00"), seed...))
 	exponent := sha256.Sum256(append([]byte("x\x00"), seed...))
 	return Verifier{fit([SaltSize]byte(stretched[:SaltSize])), base().power(exponent[:])}
+}
+
+// ClientVerifier is a verifier that a client computed for itself, of big-endian numbers: devices choose their own secrets.
+// Zero bytes before the salt, which clients add to keep it positive, are dropped. ErrEncoding is returned for a salt of
+// more than SaltSize bytes or none, and for what is no number from 2 to N-2: those are powers that anybody can compute.
+func ClientVerifier(salt, v []byte) (Verifier, error) {
+	out := Verifier{v: new(big.Int).SetBytes(v)}
+	number := bytes.TrimLeft(salt, "\x00")
+	if len(number) == 0 || len(number) > SaltSize || len(v) > elementSize+1 {
+		return Verifier{}, fmt.Errorf("%w: a salt of %d bytes or a verifier of %d", ErrEncoding, len(salt), len(v))
+	}
+	copy(out.salt[SaltSize-len(number):], number)
+	edge := new(big.Int).Sub(groupN, big.NewInt(1))
+	if out.v.Cmp(big.NewInt(1)) <= 0 || out.v.Cmp(edge) >= 0 {
+		return Verifier{}, fmt.Errorf("%w: a verifier is not in the group", ErrEncoding)
+	}
+	return out, nil
 }
 
 // Salt is the salt in hexadecimal, as the challenge parameter SALT.

@@ -66,7 +66,6 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 	for name, in := range map[string]*api.CreateUserPoolInput{
 		"triggers": {LambdaConfig: &api.LambdaConfigType{PreSignUp: new("arn")}},
 		"MFA":      {MfaConfiguration: "ON"},
-		"devices":  {DeviceConfiguration: &api.DeviceConfigurationType{ChallengeRequiredOnNewDevice: new(true)}},
 		"risk":     {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
 		"links":    {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
 	} {

@@ -52,10 +52,10 @@ func newEngine() *engine {
 	for _, table := range []map[api.AuthFlowType]flow{passwordFlows(), srpFlows(), refreshFlows()} {
 		maps.Copy(e.flows, table)
 	}
-	for _, table := range []map[api.ChallengeNameType]responder{srpResponders(), newPasswordResponders()} {
+	for _, table := range []map[api.ChallengeNameType]responder{srpResponders(), newPasswordResponders(), deviceResponders()} {
 		maps.Copy(e.responders, table)
 	}
-	e.gates = []demand{(*attempt).newPasswordGate}
+	e.gates = []demand{(*attempt).newPasswordGate, (*attempt).trustedDeviceGate, (*attempt).deviceGate}
 	return e
 }
 
@@ -155,6 +155,10 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 		return nil, err
 	}
 	in := a.newSignIn(v.user)
+	fresh, err := a.placeDevice(v, &in)
+	if err != nil {
+		return nil, err
+	}
 	switch a.channel {
 	case channelLogin:
 		return &outcome{arrival: v, signIn: in}, nil
@@ -162,6 +166,9 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 		tokens, err := a.issue(&issuance{
 			app: a.app, user: v.user, groups: v.groups, signIn: in, source: sourceAuthentication, meta: a.around.meta, refresh: true,
 		})
+		if err == nil {
+			tokens.NewDeviceMetadata = fresh
+		}
 		return &outcome{tokens: tokens, params: map[string]string{}}, err
 	default:
 		return nil, badSession()

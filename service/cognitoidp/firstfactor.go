@@ -195,6 +195,9 @@ func (a *attempt) admit(rec *store.Records, t *candidate, ok bool, v *arrival) e
 		return err
 	}
 	v.user, v.Mark = u, verifierMark(u)
+	if _, err := a.knownDevice(rec, v); err != nil {
+		return err
+	}
 	v.groups, err = a.membershipOf(rec, u)
 	return err
 }

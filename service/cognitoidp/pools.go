@@ -40,7 +40,6 @@ func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 type unserved struct {
 	triggers *api.LambdaConfigType
 	mfa      api.UserPoolMfaType
-	devices  *api.DeviceConfigurationType
 	addOns   *api.UserPoolAddOnsType
 	template *api.VerificationMessageTemplateType
 }
@@ -51,8 +50,6 @@ func (u unserved) check() error {
 		return notServed("LambdaConfig")
 	case u.mfa != "" && u.mfa != api.UserPoolMfaTypeOff:
 		return notServed("MfaConfiguration " + string(u.mfa))
-	case u.devices != nil && *u.devices != api.DeviceConfigurationType{}:
-		return notServed("DeviceConfiguration")
 	case u.addOns != nil && u.addOns.AdvancedSecurityMode != "" && u.addOns.AdvancedSecurityMode != api.AdvancedSecurityModeTypeOff:
 		return notServed("AdvancedSecurityMode " + string(u.addOns.AdvancedSecurityMode))
 	case u.template != nil && u.template.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink:
@@ -63,7 +60,7 @@ func (u unserved) check() error {
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
@@ -120,7 +117,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		DeletionProtection: in.DeletionProtection, EmailConfiguration: in.EmailConfiguration,
 		EmailVerificationMessage: in.EmailVerificationMessage, EmailVerificationSubject: in.EmailVerificationSubject,
 		Policies: in.Policies, SmsConfiguration: in.SmsConfiguration, SmsVerificationMessage: in.SmsVerificationMessage,
-		UserPoolTier: in.UserPoolTier, VerificationMessageTemplate: in.VerificationMessageTemplate,
+		UserPoolTier: in.UserPoolTier, VerificationMessageTemplate: in.VerificationMessageTemplate, DeviceConfiguration: in.DeviceConfiguration,
 	})
 	return p, err
 }
@@ -148,7 +145,7 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 		Password: policy, DeletionProtection: in.DeletionProtection == api.DeletionProtectionTypeActive,
 		UnusedDays: defaultUnusedDays, EmailMessage: in.EmailVerificationMessage, EmailSubject: in.EmailVerificationSubject,
 		SMSMessage: in.SmsVerificationMessage, Template: in.VerificationMessageTemplate, Email: in.EmailConfiguration,
-		SMS: in.SmsConfiguration, Recovery: in.AccountRecoverySetting, Tier: in.UserPoolTier,
+		SMS: in.SmsConfiguration, Recovery: in.AccountRecoverySetting, Tier: in.UserPoolTier, Devices: in.DeviceConfiguration,
 	}
 	if set.Tier == "" {
 		set.Tier = api.UserPoolTierTypeEssentials
@@ -184,8 +181,8 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 		DeletionProtection: api.DeletionProtectionTypeInactive, EmailConfiguration: set.Email, SmsConfiguration: set.SMS,
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
 		EstimatedNumberOfUsers: new(users), MfaConfiguration: api.UserPoolMfaTypeOff,
-		Policies:     &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe()},
-		UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
+		Policies:            &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe()},
+		DeviceConfiguration: set.Devices, UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
 	if out.EmailConfiguration == nil {
 		out.EmailConfiguration = &api.EmailConfigurationType{EmailSendingAccount: "COGNITO_DEFAULT"}
@@ -266,7 +263,7 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.DeviceConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}

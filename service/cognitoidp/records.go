@@ -19,6 +19,9 @@ import (
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref
 //	in / <pool id> / code / <sub> / <purpose>          code
+//	in / <pool id> / device / <sub> / <device key>     device
+//	in / <pool id> / passkey / <sub> / <id>            passkeyRecord
+//	in / <pool id> / passkeyid / <id>                  ref to the user, for a passkey that names nobody
 //	in / <pool id> / guess / <who>                     guesses
 //	in / <pool id> / spent / <kind> / <id>             spent
 //	in / <pool id> / expiry / <time> / <kind> / <id>   expiry of a spent or guess record
@@ -48,11 +51,13 @@ type pool struct {
 	Created, Modified         time.Time
 	Tags                      map[string]string
 	Settings                  settings
-	Schema                    []attribute
-	AutoVerified              []string
-	Aliases                   []string
-	UsernameAttributes        []string
-	CaseSensitive             bool
+	// Passkeys is nil where there are none.
+	Passkeys           *passkeySettings
+	Schema             []attribute
+	AutoVerified       []string
+	Aliases            []string
+	UsernameAttributes []string
+	CaseSensitive      bool
 	// HasUsernameConfig is true when case was decided by the caller.
 	HasUsernameConfig bool
 	// Keys sign ID tokens and access tokens, in this order. They are made when they are first needed (withKeys).
@@ -76,6 +81,8 @@ type settings struct {
 	Tier               api.UserPoolTierType
 	// VerifyFirst are the attributes whose changes wait for verification.
 	VerifyFirst []string
+	// Devices is nil where devices are not tracked.
+	Devices *api.DeviceConfigurationType
 }
 
 // signingKey is a key pair of a pool: the private half sealed.

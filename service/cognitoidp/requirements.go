@@ -151,3 +151,68 @@ func (r *Requirements) UntagResource(s *authz.Scope, in *api.UntagResourceInput)
 func (r *Requirements) ListTagsForResource(s *authz.Scope, in *api.ListTagsForResourceInput) authz.Requirement {
 	return r.byARN(s, "ListTagsForResource", in.ResourceArn, nil)
 }
+
+// AdminForgetDevice implements api.Requirements.
+func (r *Requirements) AdminForgetDevice(s *authz.Scope, in *api.AdminForgetDeviceInput) authz.Requirement {
+	return r.on(s, "AdminForgetDevice", in.UserPoolId, nil)
+}
+
+// AdminGetDevice implements api.Requirements.
+func (r *Requirements) AdminGetDevice(s *authz.Scope, in *api.AdminGetDeviceInput) authz.Requirement {
+	return r.on(s, "AdminGetDevice", in.UserPoolId, nil)
+}
+
+// AdminListDevices implements api.Requirements.
+func (r *Requirements) AdminListDevices(s *authz.Scope, in *api.AdminListDevicesInput) authz.Requirement {
+	return r.on(s, "AdminListDevices", in.UserPoolId, nil)
+}
+
+// AdminUpdateDeviceStatus implements api.Requirements.
+func (r *Requirements) AdminUpdateDeviceStatus(s *authz.Scope, in *api.AdminUpdateDeviceStatusInput) authz.Requirement {
+	return r.on(s, "AdminUpdateDeviceStatus", in.UserPoolId, nil)
+}
+
+// CompleteWebAuthnRegistration implements api.Requirements.
+func (r *Requirements) CompleteWebAuthnRegistration(s *authz.Scope, in *api.CompleteWebAuthnRegistrationInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// ConfirmDevice implements api.Requirements.
+func (r *Requirements) ConfirmDevice(s *authz.Scope, in *api.ConfirmDeviceInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// DeleteWebAuthnCredential implements api.Requirements.
+func (r *Requirements) DeleteWebAuthnCredential(s *authz.Scope, in *api.DeleteWebAuthnCredentialInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// ForgetDevice implements api.Requirements.
+func (r *Requirements) ForgetDevice(s *authz.Scope, in *api.ForgetDeviceInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// GetDevice implements api.Requirements.
+func (r *Requirements) GetDevice(s *authz.Scope, in *api.GetDeviceInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// ListDevices implements api.Requirements.
+func (r *Requirements) ListDevices(s *authz.Scope, in *api.ListDevicesInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// ListWebAuthnCredentials implements api.Requirements.
+func (r *Requirements) ListWebAuthnCredentials(s *authz.Scope, in *api.ListWebAuthnCredentialsInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// StartWebAuthnRegistration implements api.Requirements.
+func (r *Requirements) StartWebAuthnRegistration(s *authz.Scope, in *api.StartWebAuthnRegistrationInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}
+
+// UpdateDeviceStatus implements api.Requirements.
+func (r *Requirements) UpdateDeviceStatus(s *authz.Scope, in *api.UpdateDeviceStatusInput) authz.Requirement {
+	return r.forToken(s, in.AccessToken)
+}

@@ -15,6 +15,7 @@ const (
 	spentOrigin  = "origin"  // a sign-in that was revoked
 	spentGuess   = "guess"   // failed sign-ins, which are forgotten in time
 	spentCode    = "code"    // a code for nobody
+	spentDevice  = "device"  // a device that was forgotten
 )
 
 // sweepSize is how many records past their time one write takes away: more than it adds.

@@ -130,7 +130,9 @@ func (a *attempt) verifyPassword(*string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.settlePassword(t, ok, s.passage, s)
+	p := s.passage
+	p.Device = a.params[paramDevice]
+	return a.settlePassword(t, ok, p, s)
 }
 
 // claimHolds computes the session key and checks the signature of the claim, for nobody as for a user.

@@ -34,6 +34,7 @@ type signIn struct {
 	origin string // origin_jti: what revocation names
 	at     time.Time
 	event  string
+	device string // the key of the device that the tokens are for; empty where none is tracked
 }
 
 // newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
@@ -42,7 +43,7 @@ func (c *scoped) newSignIn(u *user) signIn {
 	var id [16]byte
 	rand.Read(id[:]) // never fails (crypto/rand)
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
-	return signIn{formatUUID(id, 8), c.call.Now, newUUID()}
+	return signIn{formatUUID(id, 8), c.call.Now, newUUID(), ""}
 }
 
 // epochOf reads the epoch out of an origin.
@@ -124,6 +125,9 @@ func (c *scoped) accessClaims(app *client, u *user, in signIn, m membership) map
 	claims["client_id"] = app.ID
 	claims["username"] = u.Username
 	claims["scope"] = scopeSelf
+	if in.device != "" {
+		claims["device_key"] = in.device
+	}
 	m.claim(claims, false)
 	return claims
 }
@@ -209,10 +213,12 @@ type refreshToken struct {
 	Sub, Origin string
 	At, Expires time.Time
 	Epoch       uint32
+	// Device is the only one that may use the token; empty for any.
+	Device string
 }
 
 func (c *scoped) newRefreshToken(app *client, u *user, in signIn) (*string, error) {
-	text, err := json.Marshal(refreshToken{u.Sub, in.origin, in.at, in.at.Add(app.lifetime(useRefresh)), u.Epoch})
+	text, err := json.Marshal(refreshToken{u.Sub, in.origin, in.at, in.at.Add(app.lifetime(useRefresh)), u.Epoch, in.device})
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}
@@ -248,6 +254,7 @@ type claims struct {
 	Use      string `json:"token_use"`
 	Scope    string `json:"scope"`
 	Origin   string `json:"origin_jti"`
+	Device   string `json:"device_key"`
 	Expires  int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
 }

@@ -16,10 +16,11 @@ import (
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // newUUID is a random one (RFC 9562 version 4).
-func newUUID() string {
-	var b [16]byte
+func newUUID() string { return formatUUID(uuidBytes(), 4) }
+
+func uuidBytes() (b [16]byte) {
 	rand.Read(b[:]) // never fails (crypto/rand)
-	return formatUUID(b, 4)
+	return b
 }
 
 func formatUUID(b [16]byte, version byte) string {
@@ -176,7 +177,7 @@ func (p *pool) unverify(rec *store.Records, sub, attribute string) error {
 
 // remove deletes a user with all that points to it.
 func (p *pool) remove(rec *store.Records, u *user) error {
-	keys := []store.Key{userKey(p.ID, u.Sub), p.nameKey(u.Username), inPool(p.ID, "guess", u.Sub)}
+	keys := []store.Key{userKey(p.ID, u.Sub), p.nameKey(u.Username), inPool(p.ID, "guess", u.Sub), inPool(p.ID, "guess", u.Sub+"/device")}
 	for a := range p.aliasesOf(u) {
 		keys = append(keys, p.aliasKey(a))
 	}
@@ -189,6 +190,18 @@ func (p *pool) remove(rec *store.Records, u *user) error {
 	}
 	for _, purpose := range codePurposes {
 		keys = append(keys, codeKey(p.ID, u.Sub, purpose))
+	}
+	for _, prefix := range []store.Key{devicesKey(p.ID, u.Sub), passkeysKey(p.ID, u.Sub)} {
+		err := rec.Scan(prefix, nil, func(k store.Key, _ []byte) bool {
+			keys = append(keys, slices.Clone(k))
+			if parts := k.Parts(); parts[2] == "passkey" {
+				keys = append(keys, passkeyOwnerKey(p.ID, parts[4]))
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, k := range keys {
 		if err := rec.Delete(k); err != nil {

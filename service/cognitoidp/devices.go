@@ -1,0 +1,160 @@
+package cognitoidp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/srp"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// Devices ("Working with user devices in your user pool", Amazon Cognito Developer Guide). A sign-in without a known device
+// is given a new device key, which is in its access token and nowhere else. ConfirmDevice by that token makes the device's
+// record, with the verifier of a secret that the device chose. From then on a sign-in that names the device has to show the
+// secret too, by SRP, and where the pool says so that takes the place of MFA.
+
+// device is a device that a user confirmed.
+type device struct {
+	Key, Name string
+	// Verifier is sealed.
+	Verifier []byte
+	// Remembered is false for one that is only tracked: it stands in for nothing.
+	Remembered                       bool
+	Created, Modified, Authenticated time.Time
+	// Address is where it was last used from, as this server saw it.
+	Address string
+}
+
+// maxDevices bounds the records that a user can make. AWS publishes no number.
+const maxDevices = 100
+
+func devicesKey(pool, sub string) store.Key     { return inPool(pool, "device", sub) }
+func deviceKey(pool, sub, key string) store.Key { return inPool(pool, "device", sub, key) }
+
+func deviceNotFound() *fault.Error {
+	return api.NewResourceNotFoundException("Device does not exist.")
+}
+
+// tracksDevices reports whether the pool gives out device keys.
+func (p *pool) tracksDevices() bool { return p.Settings.Devices != nil }
+
+// trusts reports whether the device may stand in for MFA.
+func (p *pool) trusts(d *device) bool {
+	return p.tracksDevices() && opt.Value(p.Settings.Devices.ChallengeRequiredOnNewDevice) && d.Remembered
+}
+
+// newDeviceKey names a new device. The form is AWS's: the region and a UUID.
+func (p *pool) newDeviceKey() string { return p.Region + "_" + newUUID() }
+
+// deviceGroup is the name under which a user's devices hash their secrets: the same for all devices of a user, another for
+// each user.
+func (c *scoped) deviceGroup(sub string) (string, error) {
+	key, err := c.keys.Key(keyring.DeviceVerifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/group"})
+	if err != nil {
+		return "", fault.Wrap(err, "derive a key")
+	}
+	defer key.Wipe()
+	h := hmac.New(sha256.New, key.Bytes())
+	h.Write([]byte(sub))
+	return "-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:6]), nil
+}
+
+// binding keeps the verifier of one device from serving another.
+func (d *device) binding(sub string) []byte { return []byte(sub + "/" + d.Key) }
+
+// sealVerifier reads what a device sent as the verifier of its secret, and seals it.
+func (c *scoped) sealVerifier(d *device, sub string, in *api.DeviceSecretVerifierConfigType) error {
+	if in == nil || in.PasswordVerifier == nil || in.Salt == nil {
+		return missing("DeviceSecretVerifierConfig")
+	}
+	salt, saltErr := base64.StdEncoding.DecodeString(*in.Salt)
+	number, err := base64.StdEncoding.DecodeString(*in.PasswordVerifier)
+	if saltErr != nil || err != nil {
+		return invalid("DeviceSecretVerifierConfig is not base64.")
+	}
+	v, err := srp.ClientVerifier(salt, number)
+	if err != nil {
+		return invalid("Invalid DeviceSecretVerifierConfig.")
+	}
+	d.Verifier, err = c.keys.Seal(keyring.DeviceVerifier, c.pool.scope(), v.Bytes(), d.binding(sub))
+	return internal(err, "seal a verifier")
+}
+
+func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error) {
+	plain, err := c.keys.Open(keyring.DeviceVerifier, c.pool.scope(), d.Verifier, d.binding(sub))
+	if err != nil {
+		return v, fault.Wrap(err, "open a verifier")
+	}
+	v, err = srp.ParseVerifier(plain)
+	return v, internal(err, "read a verifier")
+}
+
+// describe is the device as lists show it.
+func (d *device) describe(p *pool, u *user) api.DeviceType {
+	status := api.DeviceRememberedStatusTypeNotRemembered
+	if d.Remembered {
+		status = api.DeviceRememberedStatusTypeRemembered
+	}
+	owner := u.Username + "." + p.ID
+	name := arn.ARN{
+		Partition: arn.Partition, Service: serviceName, Region: p.Region, Account: p.Account, Resource: "owner/" + owner + "/device/" + d.Key,
+	}
+	out := api.DeviceType{
+		DeviceKey: new(d.Key), DeviceCreateDate: new(d.Created), DeviceLastModifiedDate: new(d.Modified),
+		DeviceLastAuthenticatedDate: new(d.Authenticated),
+	}
+	for _, a := range [][2]string{
+		{"device_status", "valid"}, {"device_name", d.Name}, {"dev:device_arn", name.String()}, {"dev:device_owner", owner},
+		{"last_ip_used", d.Address}, {"dev:device_remembered_status", string(status)},
+	} {
+		if a[1] != "" {
+			out.DeviceAttributes = append(out.DeviceAttributes, api.AttributeType{Name: new(a[0]), Value: new(a[1])})
+		}
+	}
+	return out
+}
+
+// address is where a request came from.
+func (c *scoped) address() string {
+	if !c.call.SourceIP.IsValid() {
+		return ""
+	}
+	return c.call.SourceIP.String()
+}
+
+// forgetDevice takes a device away, and with it the refresh tokens that were made for it.
+func (c *scoped) forgetDevice(rec *store.Records, sub, key string) error {
+	k := deviceKey(c.pool.ID, sub, key)
+	if _, found, err := rec.Get(k); err != nil {
+		return err
+	} else if !found {
+		return deviceNotFound()
+	}
+	if _, err := c.spend(rec, spentDevice, key, c.call.Now.Add(maxRefreshLife)); err != nil {
+		return err
+	}
+	return rec.Delete(k)
+}
+
+// checkDevice says whether a refresh token that was made for a device is still good: it is used by its device, which was
+// not forgotten.
+func (a *attempt) checkDevice(rec *store.Records, bound string) error {
+	if bound == "" {
+		return nil
+	}
+	if a.params[paramDevice] != bound {
+		return badRefreshToken()
+	}
+	_, found, err := rec.Get(a.pool.spentKey(spentDevice, bound))
+	if err == nil && found {
+		err = badRefreshToken()
+	}
+	return err
+}

@@ -1,0 +1,366 @@
+package cognitoidp
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/passkey"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// passkeySettings are a pool's for passkeys ("WebAuthnConfigurationType", Amazon Cognito user pools API reference).
+type passkeySettings struct {
+	// Party is the relying party's id; empty for the pool's own domain.
+	Party string
+	// VerifyUser asks for keys that verify their user.
+	VerifyUser bool
+	// MultiFactor lets a key that verified its user stand in for MFA.
+	MultiFactor bool
+}
+
+// passkeyRecord is a user's passkey.
+type passkeyRecord struct {
+	passkey.Key
+	// Party is the relying party that the key was made for: it serves no other.
+	Party         string
+	Created, Used time.Time
+}
+
+const (
+	// maxPasskeys is how many a user can have ("Amazon Cognito quotas").
+	maxPasskeys = 20
+	// passkeyLife is how long a registration may take; the browser is told.
+	passkeyLife = 3 * time.Minute
+)
+
+func passkeysKey(pool, sub string) store.Key { return inPool(pool, "passkey", sub) }
+
+func passkeyOwnerKey(pool, id string) store.Key { return inPool(pool, "passkeyid", id) }
+
+// passkeyName is a credential's id as part of a key, which bounds its length.
+func passkeyName(id []byte) string {
+	sum := sha256.Sum256(id)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func passkeyKey(pool, sub string, id []byte) store.Key {
+	return inPool(pool, "passkey", sub, passkeyName(id))
+}
+
+// partyForm is a domain name in lower case, as browsers write it.
+var partyForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+
+const (
+	maxParty       = 127
+	localParty     = "localhost"
+	verifyRequired = "required"
+)
+
+// newPasskeySettings reads a pool's settings for passkeys. A public suffix is no relying party: browsers refuse it, and keys
+// for it would serve everybody's pages.
+func newPasskeySettings(party, verification string, multiFactor bool) (*passkeySettings, error) {
+	if party != "" {
+		if len(party) > maxParty || !partyForm.MatchString(party) {
+			return nil, invalid("RelyingPartyId is not a valid domain.")
+		}
+		if suffix, _ := publicsuffix.PublicSuffix(party); suffix == party && party != localParty {
+			return nil, invalid("RelyingPartyId cannot be a public suffix.")
+		}
+	}
+	return &passkeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
+}
+
+// party is the pool as the relying party of its users' keys.
+func (c *scoped) party() (passkey.Party, error) {
+	set := c.pool.Passkeys
+	if set == nil {
+		return passkey.Party{}, api.NewWebAuthnNotEnabledException("Passkeys are not enabled for this user pool.")
+	}
+	p := passkey.Party{ID: set.Party, Timeout: passkeyLife, VerifyUser: set.VerifyUser || set.MultiFactor}
+	if p.ID == "" {
+		return p, api.NewWebAuthnConfigurationMissingException("The user pool has neither a relying party id nor a domain.")
+	}
+	return p, nil
+}
+
+// passkeysOf loads a user's keys for a relying party.
+func (p *pool) passkeysOf(rec *store.Records, sub, party string) (keys []passkey.Key, err error) {
+	err = store.Each(rec, passkeysKey(p.ID, sub), nil, func(_ store.Key, k *passkeyRecord) bool {
+		if k.Party == party {
+			keys = append(keys, k.Key)
+		}
+		return true
+	})
+	return keys, err
+}
+
+func passkeyUser(u *user) passkey.User { return passkey.User{Handle: []byte(u.Sub), Name: u.Username} }
+
+// registration is what a challenge for a new key says: who may answer it, by which app client, and until when. The challenge
+// is the sealed text itself, so that asking for one leaves nothing behind.
+type registration struct {
+	id      [16]byte
+	expires time.Time
+	client  [sha256.Size / 2]byte
+}
+
+func registrationOf(client string, expires time.Time) registration {
+	sum := sha256.Sum256([]byte(client))
+	return registration{uuidBytes(), expires, [sha256.Size / 2]byte(sum[:])}
+}
+
+func registrationBinding(sub string) []byte { return []byte("passkey-registration/" + sub) }
+
+func (c *scoped) sealRegistration(r registration, sub string) ([]byte, error) {
+	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix())) //nolint:gosec // after 1970
+	sealed, err := c.keys.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
+	return sealed, internal(err, "seal a challenge")
+}
+
+func (c *scoped) openRegistration(sealed []byte, sub string) (registration, error) {
+	var r registration
+	text, err := c.keys.Open(keyring.AuthSession, c.pool.scope(), sealed, registrationBinding(sub))
+	if err != nil || len(text) != len(r.id)+8+len(r.client) {
+		return r, challengeNotFound()
+	}
+	r.id, r.client = [16]byte(text), [sha256.Size / 2]byte(text[len(r.id)+8:])
+	r.expires = time.Unix(int64(binary.BigEndian.Uint64(text[len(r.id):])), 0) //nolint:gosec // as it was sealed
+	if !c.call.Now.Before(r.expires) {
+		return r, challengeNotFound()
+	}
+	return r, nil
+}
+
+func challengeNotFound() *fault.Error {
+	return api.NewWebAuthnChallengeNotFoundException("The challenge has expired or was never made.")
+}
+
+// StartWebAuthnRegistration implements api.Service.
+func (s *Service) StartWebAuthnRegistration(ctx context.Context, call *pipeline.Call, in *api.StartWebAuthnRegistrationInput) (*api.StartWebAuthnRegistrationOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	party, err := b.party()
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	var has []passkey.Key
+	err = b.view(func(rec *store.Records) (err error) {
+		if u, err = b.user(rec); err != nil {
+			return err
+		}
+		has, err = b.pool.passkeysOf(rec, u.Sub, party.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	challenge, err := b.sealRegistration(registrationOf(b.app.ID, call.Now.Add(passkeyLife)), u.Sub)
+	if err != nil {
+		return nil, err
+	}
+	options, err := party.Creation(passkeyUser(u), challenge, has)
+	if err != nil {
+		return nil, fault.Wrap(err, "make options")
+	}
+	return &api.StartWebAuthnRegistrationOutput{CredentialCreationOptions: options}, nil
+}
+
+// CompleteWebAuthnRegistration implements api.Service.
+func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeline.Call, in *api.CompleteWebAuthnRegistrationInput) (*api.CompleteWebAuthnRegistrationOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	party, err := b.party()
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = b.view(func(rec *store.Records) (err error) {
+		u, err = b.user(rec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r, key, err := b.checkRegistration(party, u, in.Credential)
+	if err != nil {
+		return nil, err
+	}
+	err = b.update(func(rec *store.Records) error {
+		if _, err := b.user(rec); err != nil {
+			return err
+		}
+		fresh, err := b.spend(rec, spentSession, fmt.Sprintf("%x", r.id), r.expires)
+		if err == nil && !fresh {
+			err = challengeNotFound()
+		}
+		if err != nil {
+			return err
+		}
+		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: call.Now})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CompleteWebAuthnRegistrationOutput{}, nil
+}
+
+// checkRegistration checks what the browser answered: by which challenge first, for that says who may use it.
+func (b *bearer) checkRegistration(party passkey.Party, u *user, text json.RawMessage) (registration, *passkey.Key, error) {
+	answer, err := passkey.ParseRegistration(text)
+	if err != nil {
+		return registration{}, nil, passkeyFault(err)
+	}
+	challenge := answer.Challenge()
+	r, err := b.openRegistration(challenge, u.Sub)
+	if err != nil {
+		return r, nil, err
+	}
+	if want := registrationOf(b.app.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
+		return r, nil, api.NewWebAuthnClientMismatchException("The challenge was made for another app client.")
+	}
+	leave, err := b.work.enter(b.ctx)
+	if err != nil {
+		return r, nil, err
+	}
+	defer leave()
+	key, err := party.Register(passkeyUser(u), challenge, answer)
+	return r, key, passkeyFault(err)
+}
+
+// passkeyFault is a refusal of package passkey in the words of the API.
+func passkeyFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, passkey.ErrOrigin):
+		return api.NewWebAuthnOriginNotAllowedException("The origin is not allowed for the relying party.")
+	case errors.Is(err, passkey.ErrParty):
+		return api.NewWebAuthnRelyingPartyMismatchException("The credential is of another relying party.")
+	case errors.Is(err, passkey.ErrAlgorithm):
+		return api.NewWebAuthnCredentialNotSupportedException("The credential's algorithm is not supported.")
+	case errors.Is(err, passkey.ErrChallenge):
+		return challengeNotFound()
+	case errors.Is(err, passkey.ErrMalformed), errors.Is(err, passkey.ErrRefused):
+		return invalid("Invalid credential.")
+	}
+	return fault.Wrap(err, "check a passkey")
+}
+
+// addPasskey stores a new key. A key that anybody in the pool has already is refused (section 7.1 step 26 of Web
+// Authentication): signing in by it must mean one user.
+func (c *scoped) addPasskey(rec *store.Records, sub string, k *passkeyRecord) error {
+	owner := passkeyOwnerKey(c.pool.ID, passkeyName(k.ID))
+	if _, taken, err := rec.Get(owner); err != nil {
+		return err
+	} else if taken {
+		return invalid("Invalid credential.")
+	}
+	n := 0
+	err := rec.Scan(passkeysKey(c.pool.ID, sub), nil, func(store.Key, []byte) bool {
+		n++
+		return n < maxPasskeys
+	})
+	if err != nil {
+		return err
+	}
+	if n == maxPasskeys {
+		return api.NewLimitExceededException("A user can have at most %d passkeys.", maxPasskeys)
+	}
+	return errors.Join(store.Save(rec, owner, &ref{sub}), store.Save(rec, passkeyKey(c.pool.ID, sub, k.ID), k))
+}
+
+// ListWebAuthnCredentials implements api.Service.
+func (s *Service) ListWebAuthnCredentials(ctx context.Context, call *pipeline.Call, in *api.ListWebAuthnCredentialsInput) (*api.ListWebAuthnCredentialsOutput, error) {
+	o, err := s.selfOwner(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = o.view(func(rec *store.Records) (err error) {
+		u, err = o.load(rec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	limit := opt.Value(in.MaxResults)
+	if limit < 1 || limit > maxPasskeys {
+		limit = maxPasskeys
+	}
+	keys, next, err := listPage[passkeyRecord](o.scoped, "ListWebAuthnCredentials", u.Sub, passkeysKey(o.pool.ID, u.Sub), in.NextToken, &limit, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListWebAuthnCredentialsOutput{Credentials: []api.WebAuthnCredentialDescription{}, NextToken: next}
+	for _, k := range keys {
+		out.Credentials = append(out.Credentials, k.describe())
+	}
+	return out, nil
+}
+
+// describe is the key as lists show it.
+func (k *passkeyRecord) describe() api.WebAuthnCredentialDescription {
+	name := "Passkey"
+	if k.Attachment == "cross-platform" && !slices.Contains(k.Transports, "hybrid") {
+		name = "Security key"
+	}
+	out := api.WebAuthnCredentialDescription{
+		CredentialId: new(base64.RawURLEncoding.EncodeToString(k.ID)), FriendlyCredentialName: &name, RelyingPartyId: new(k.Party),
+		AuthenticatorTransports: []string{}, CreatedAt: new(k.Created),
+	}
+	if k.Attachment != "" {
+		out.AuthenticatorAttachment = new(k.Attachment)
+	}
+	out.AuthenticatorTransports = append(out.AuthenticatorTransports, k.Transports...)
+	return out
+}
+
+// DeleteWebAuthnCredential implements api.Service.
+func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.Call, in *api.DeleteWebAuthnCredentialInput) (*api.DeleteWebAuthnCredentialOutput, error) {
+	o, err := s.selfOwner(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	id, err := base64.RawURLEncoding.DecodeString(opt.Value(in.CredentialId))
+	if err != nil {
+		return nil, invalid("CredentialId is not base64url.")
+	}
+	err = o.update(func(rec *store.Records) error {
+		u, err := o.load(rec)
+		if err != nil {
+			return err
+		}
+		k := passkeyKey(o.pool.ID, u.Sub, id)
+		if _, found, err := rec.Get(k); err != nil {
+			return err
+		} else if !found {
+			return api.NewResourceNotFoundException("The credential does not exist.")
+		}
+		return errors.Join(rec.Delete(k), rec.Delete(passkeyOwnerKey(o.pool.ID, passkeyName(id))))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteWebAuthnCredentialOutput{}, nil
+}
