@@ -39,7 +39,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker})
+	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker, Log: a.log})
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ const (
 	PagingToken
 	// DataKey wraps the data keys under which the rows of tenants are sealed.
 	DataKey
+	// SenderKey seals the data keys under which codes go to the custom sender functions of user pools.
+	SenderKey
 	// Secret seals values kept for tenants, such as secrets and parameters.
 	Secret
 	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
@@ -76,6 +78,7 @@ var purposes = [...]struct {
 	ConfirmationCode:     {"confirmation-code", perAccount},
 	PagingToken:          {"paging-token", perAccount},
 	DataKey:              {"data-key", perAccount},
+	SenderKey:            {"sender-key", perAccount},
 	Secret:               {"secret", perAccount},
 	Cursor:               {"cursor", serverWide},
 }

@@ -75,7 +75,7 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.sendVerifications(u, codes); err != nil {
+	if _, err := c.sendVerifications(notice{event: noticeUpdateAttribute, meta: in.ClientMetadata}, u, codes); err != nil {
 		return nil, err
 	}
 	return &api.AdminUpdateUserAttributesOutput{}, nil
@@ -131,13 +131,21 @@ func (s *Service) AdminUserGlobalSignOut(ctx context.Context, call *pipeline.Cal
 
 // AdminConfirmSignUp implements api.Service. It verifies no address.
 func (s *Service) AdminConfirmSignUp(ctx context.Context, call *pipeline.Call, in *api.AdminConfirmSignUpInput) (*api.AdminConfirmSignUpOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(_ *scoped, u *user) error {
-		if u.Status != api.UserStatusTypeUnconfirmed {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = c.change(in.Username, func(_ *store.Records, changed *user) error {
+		if u = changed; u.Status != api.UserStatusTypeUnconfirmed {
 			return api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", u.Status)
 		}
 		u.Status = api.UserStatusTypeConfirmed
 		return nil
 	})
+	if err == nil {
+		err = c.confirmed(sourceConfirmSignUp, "", u, in.ClientMetadata)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +215,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 		return nil
 	})
 	if err == nil {
-		err = c.sendCode(reset, to, plain)
+		err = c.sendCode(notice{event: noticeForgot, meta: in.ClientMetadata}, reset, to, plain)
 	}
 	if err != nil {
 		return nil, err

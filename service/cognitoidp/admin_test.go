@@ -64,10 +64,9 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, in := range map[string]*api.CreateUserPoolInput{
-		"triggers": {LambdaConfig: &api.LambdaConfigType{PreSignUp: new("arn")}},
-		"MFA":      {MfaConfiguration: "ON"},
-		"risk":     {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
-		"links":    {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
+		"MFA":   {MfaConfiguration: "ON"},
+		"risk":  {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
+		"links": {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
 	} {
 		in.PoolName = new("p")
 		_, err := do(w, w.r.CreateUserPool, w.s.CreateUserPool, in)

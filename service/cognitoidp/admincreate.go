@@ -32,7 +32,7 @@ func (s *Service) AdminCreateUser(ctx context.Context, call *pipeline.Call, in *
 		return nil, err
 	}
 	if in.MessageAction != api.MessageActionTypeSuppress {
-		if err := c.sendInvitation(u, in.DesiredDeliveryMediums, password); err != nil {
+		if err := c.sendInvitation(in, u, password); err != nil {
 			return nil, err
 		}
 	}
@@ -50,6 +50,9 @@ func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*user, e
 		if _, err := invitations(u, in.DesiredDeliveryMediums); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.beforeSignUp(signingUp{sourceAdminCreate, "", pairs(in.ValidationData), in.ClientMetadata}, u); err != nil {
+		return nil, err
 	}
 	if u.Verifier, err = c.sealPassword(u, password); err != nil {
 		return nil, err
@@ -113,13 +116,13 @@ func invitations(u *user, mediums []api.DeliveryMediumType) ([]destination, erro
 	return out, nil
 }
 
-func (c *scoped) sendInvitation(u *user, mediums []api.DeliveryMediumType, password string) error {
-	to, err := invitations(u, mediums)
+func (c *scoped) sendInvitation(in *api.AdminCreateUserInput, u *user, password string) error {
+	to, err := invitations(u, in.DesiredDeliveryMediums)
 	if err != nil {
 		return err
 	}
 	for _, d := range to {
-		if err := c.send(u, d, c.pool.inviteTemplate(d.medium()), password); err != nil {
+		if err := c.send(notice{event: noticeAdminCreate, meta: in.ClientMetadata}, u, d, c.pool.inviteTemplate(d.medium()), password); err != nil {
 			return err
 		}
 	}

@@ -46,13 +46,17 @@ type attempt struct {
 // surroundings are what a request tells beside its parameters: for triggers and for the log of sign-ins. Nothing in them
 // was checked.
 type surroundings struct {
-	meta      map[string]string // ClientMetadata
-	ip        string            // as the client's context data says, which may be empty
-	encoded   string            // the fingerprint of the user's device
-	headers   []api.HttpHeader
-	server    string
-	path      string
-	analytics *api.AnalyticsMetadataType
+	// meta is the ClientMetadata of answers to challenges and of tokens by refresh; validation that of the operations that
+	// begin a sign-in. AWS shows the former to all triggers of the step, the latter to those of the beginning alone, as
+	// validationData.
+	meta       map[string]string
+	validation map[string]string
+	ip         string // as the client's context data says, which may be empty
+	encoded    string // the fingerprint of the user's device
+	headers    []api.HttpHeader
+	server     string
+	path       string
+	analytics  *api.AnalyticsMetadataType
 }
 
 func ofUser(meta map[string]string, c *api.UserContextDataType, analytics *api.AnalyticsMetadataType) surroundings {
@@ -90,7 +94,8 @@ func (s *Service) InitiateAuth(ctx context.Context, call *pipeline.Call, in *api
 	if err != nil {
 		return nil, err
 	}
-	a := &attempt{c, app, channelAPI, in.AuthParameters, ofUser(in.ClientMetadata, in.UserContextData, in.AnalyticsMetadata)}
+	a := &attempt{c, app, channelAPI, in.AuthParameters, ofUser(nil, in.UserContextData, in.AnalyticsMetadata)}
+	a.around.validation = in.ClientMetadata
 	o, err := a.begin(in.AuthFlow, in.Session)
 	if err != nil {
 		return nil, err
@@ -107,7 +112,8 @@ func (s *Service) AdminInitiateAuth(ctx context.Context, call *pipeline.Call, in
 	if err != nil {
 		return nil, err
 	}
-	a := &attempt{c, app, channelAdmin, in.AuthParameters, ofServer(in.ClientMetadata, in.ContextData, in.AnalyticsMetadata)}
+	a := &attempt{c, app, channelAdmin, in.AuthParameters, ofServer(nil, in.ContextData, in.AnalyticsMetadata)}
+	a.around.validation = in.ClientMetadata
 	o, err := a.begin(in.AuthFlow, in.Session)
 	if err != nil {
 		return nil, err

@@ -131,9 +131,27 @@ func firstOf(texts ...*string) string {
 	return ""
 }
 
-// send delivers a message with its secret filled in.
-func (c *scoped) send(u *user, d destination, t template, secret string) error {
-	return c.post(c.message(u, d, t, secret))
+// send delivers a message with its secret filled in: by the pool's custom sender if it has one, else in the words of its
+// custom message trigger or its own. It is called outside of transactions.
+func (c *scoped) send(n notice, u *user, d destination, t template, secret string) error {
+	if n.quiet && c.pool.messageFunction(d) {
+		c.inBackground(n, u, d, t, secret)
+		return nil
+	}
+	return c.sendNow(n, u, d, t, secret)
+}
+
+func (c *scoped) sendNow(n notice, u *user, d destination, t template, secret string) error {
+	if sent, err := c.sentByFunction(n, u, d, secret); sent || err != nil {
+		return err
+	}
+	t, err := c.customized(n, u, d, t)
+	if err != nil {
+		return err
+	}
+	m := c.message(u, d, t, secret)
+	m.Quiet = n.quiet
+	return c.post(m)
 }
 
 // message fills a template. In what the pool wrote as HTML a name or a code is text, whatever it holds.
@@ -177,14 +195,13 @@ func deliveryError(err error) error {
 }
 
 // sendCode delivers a code.
-func (c *scoped) sendCode(u *user, d destination, plain string) error {
-	return c.send(u, d, c.pool.codeTemplate(d.medium()), plain)
+func (c *scoped) sendCode(n notice, u *user, d destination, plain string) error {
+	return c.send(n, u, d, c.pool.codeTemplate(d.medium()), plain)
 }
 
 // sendCodeOf delivers a code that anybody may ask for by a user's name. If the app client hides who is a user, nothing of
 // the delivery may show: neither how long it takes nor that it fails.
-func (c *scoped) sendCodeOf(app *client, u *user, d destination, plain string) error {
-	m := c.message(u, d, c.pool.codeTemplate(d.medium()), plain)
-	m.Quiet = app.HideUsers
-	return c.post(m)
+func (c *scoped) sendCodeOf(n notice, app *client, u *user, d destination, plain string) error {
+	n.quiet = app.HideUsers
+	return c.sendCode(n, u, d, plain)
 }

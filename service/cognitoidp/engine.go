@@ -164,7 +164,7 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 		return &outcome{arrival: v, signIn: in}, nil
 	case channelAPI, channelAdmin:
 		tokens, err := a.issue(&issuance{
-			app: a.app, user: v.user, groups: v.groups, signIn: in, source: sourceAuthentication, meta: a.around.meta, refresh: true,
+			app: a.app, user: v.user, groups: v.groups, signIn: in, source: v.tokenSource(), meta: a.around.meta, refresh: true,
 		})
 		if err == nil {
 			tokens.NewDeviceMetadata = fresh

@@ -1,17 +1,99 @@
 package cognitoidp
 
+import (
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
 // The points of a sign-in where others take part. They are called outside of transactions, so they may call out.
 
+const (
+	sourcePreAuthentication  = "PreAuthentication_Authentication"
+	sourcePostAuthentication = "PostAuthentication_Authentication"
+)
+
+type preAuthenticationRequest struct {
+	UserAttributes map[string]string `json:"userAttributes"`
+	ValidationData map[string]string `json:"validationData"`
+	// UserNotFound is there with app clients that hide users.
+	UserNotFound *bool `json:"userNotFound,omitempty"`
+}
+
 // beforeAuthentication is called once for each sign-in that begins, when the user is known and nothing was checked. The
-// candidate's user is nil for nobody, of whom the caller must not learn.
-func (a *attempt) beforeAuthentication(*candidate) error { return nil }
+// candidate's user is nil for nobody, of whom the caller must not learn: the pre authentication trigger is asked all the
+// same ("Pre authentication Lambda trigger").
+func (a *attempt) beforeAuthentication(t *candidate) error {
+	if a.pool.function(triggerPreAuthentication) == "" {
+		return nil
+	}
+	req := preAuthenticationRequest{UserAttributes: map[string]string{}, ValidationData: a.around.validation}
+	if t.user != nil {
+		req.UserAttributes = attributesFor(t.user)
+	}
+	if a.app.HideUsers {
+		req.UserNotFound = new(t.user == nil)
+	}
+	name, err := a.shownName(t)
+	if err != nil {
+		return err
+	}
+	return a.invoke(occasion{trigger: triggerPreAuthentication, source: sourcePreAuthentication, client: a.app.ID, name: name}, req, &empty{})
+}
+
+type postAuthenticationRequest struct {
+	UserAttributes map[string]string `json:"userAttributes"`
+	NewDeviceUsed  bool              `json:"newDeviceUsed"`
+	ClientMetadata map[string]string `json:"clientMetadata,omitempty"`
+}
 
 // afterAuthentication is called when everything was shown, before tokens or a code are made. An error refuses the sign-in.
-func (a *attempt) afterAuthentication(*arrival) error { return nil }
+// The post authentication trigger may change the user ("Post authentication Lambda trigger"), who is read again after it.
+func (a *attempt) afterAuthentication(v *arrival) error {
+	if a.pool.function(triggerPostAuthentication) == "" {
+		return nil
+	}
+	err := a.invoke(occasion{trigger: triggerPostAuthentication, source: sourcePostAuthentication, client: a.app.ID, name: v.user.Username},
+		postAuthenticationRequest{attributesFor(v.user), a.pool.tracksDevices() && !v.passed(stepDevice), a.around.meta}, &empty{})
+	if err != nil {
+		return err
+	}
+	return a.again(v)
+}
+
+// again reads the user of an arrival anew, after a function took its time: who was signed out, disabled or deleted
+// meanwhile does not get in, and attributes and groups are what they are now.
+func (a *attempt) again(v *arrival) error {
+	return a.view(func(rec *store.Records) error {
+		u, err := store.Load[user](rec, userKey(a.pool.ID, v.user.Sub))
+		if err != nil {
+			return err
+		}
+		if u == nil || u.Epoch != v.user.Epoch || !slices.Equal(u.Verifier, v.user.Verifier) {
+			return badCredentials()
+		}
+		if err := standing(u); err != nil {
+			return err
+		}
+		v.user = u
+		v.groups, err = a.membershipOf(rec, u)
+		return err
+	})
+}
+
+// tokenSource is why the tokens of an arrival are made, in the words of the pre token generation trigger.
+func (v *arrival) tokenSource() string {
+	switch {
+	case v.passed(stepDevice):
+		return sourceDevice
+	case v.passed(string(api.ChallengeNameTypeNewPasswordRequired)):
+		return sourceNewPassword
+	default:
+		return sourceAuthentication
+	}
+}
 
 // migrated is asked for a user whom the pool does not have and who signs in with a password in plain: it makes the user
 // and returns it, or nil.
 func (a *attempt) migrated(*candidate, string) (*user, error) { return nil, nil } //nolint:nilnil // nobody
-
-// beforeTokens is called for each set of tokens, whatever they come of, before the claims are made.
-func (c *scoped) beforeTokens(*issuance) error { return nil }

@@ -38,7 +38,6 @@ func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 // unserved are the settings that promise what this server does not do yet. They are refused: a pool that asks for MFA or a
 // trigger must not come to be one without.
 type unserved struct {
-	triggers *api.LambdaConfigType
 	mfa      api.UserPoolMfaType
 	addOns   *api.UserPoolAddOnsType
 	template *api.VerificationMessageTemplateType
@@ -46,8 +45,6 @@ type unserved struct {
 
 func (u unserved) check() error {
 	switch {
-	case u.triggers != nil && *u.triggers != api.LambdaConfigType{}:
-		return notServed("LambdaConfig")
 	case u.mfa != "" && u.mfa != api.UserPoolMfaTypeOff:
 		return notServed("MfaConfiguration " + string(u.mfa))
 	case u.addOns != nil && u.addOns.AdvancedSecurityMode != "" && u.addOns.AdvancedSecurityMode != api.AdvancedSecurityModeTypeOff:
@@ -60,12 +57,15 @@ func (u unserved) check() error {
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
 	p, err := newPool(call, in)
 	if err != nil {
+		return nil, err
+	}
+	if p.Settings.Sender, err = s.newSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
 		return nil, err
 	}
 	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
@@ -114,7 +114,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 	p.Settings, err = newSettings(&api.UpdateUserPoolInput{
 		AutoVerifiedAttributes: in.AutoVerifiedAttributes, UserAttributeUpdateSettings: in.UserAttributeUpdateSettings,
 		AccountRecoverySetting: in.AccountRecoverySetting, AdminCreateUserConfig: in.AdminCreateUserConfig,
-		DeletionProtection: in.DeletionProtection, EmailConfiguration: in.EmailConfiguration,
+		LambdaConfig: in.LambdaConfig, DeletionProtection: in.DeletionProtection, EmailConfiguration: in.EmailConfiguration,
 		EmailVerificationMessage: in.EmailVerificationMessage, EmailVerificationSubject: in.EmailVerificationSubject,
 		Policies: in.Policies, SmsConfiguration: in.SmsConfiguration, SmsVerificationMessage: in.SmsVerificationMessage,
 		UserPoolTier: in.UserPoolTier, VerificationMessageTemplate: in.VerificationMessageTemplate, DeviceConfiguration: in.DeviceConfiguration,
@@ -150,6 +150,9 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 	if set.Tier == "" {
 		set.Tier = api.UserPoolTierTypeEssentials
 	}
+	if err == nil {
+		set.Lambda, err = newLambdaConfig(in.LambdaConfig, set.Tier)
+	}
 	if a := in.AdminCreateUserConfig; a != nil {
 		set.AdminOnly, set.Invite = opt.Value(a.AllowAdminCreateUserOnly), a.InviteMessageTemplate
 		if days := opt.Value(a.UnusedAccountValidityDays); days > 0 {
@@ -182,7 +185,7 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
 		EstimatedNumberOfUsers: new(users), MfaConfiguration: api.UserPoolMfaTypeOff,
 		Policies:            &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe()},
-		DeviceConfiguration: set.Devices, UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
+		DeviceConfiguration: set.Devices, LambdaConfig: p.lambdaConfig(), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
 	if out.EmailConfiguration == nil {
 		out.EmailConfiguration = &api.EmailConfigurationType{EmailSendingAccount: "COGNITO_DEFAULT"}
@@ -263,12 +266,15 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	not := unserved{in.LambdaConfig, in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
 	set, err := newSettings(in)
 	if err != nil {
+		return nil, err
+	}
+	if set.Sender, err = s.newSenderKey(ctx, call, c.pool, set.Lambda); err != nil {
 		return nil, err
 	}
 	err = c.changePool(func(p *pool) error {
@@ -328,7 +334,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 	out := &api.ListUserPoolsOutput{UserPools: []api.UserPoolDescriptionType{}}
 	for _, p := range found {
 		out.UserPools = append(out.UserPools, api.UserPoolDescriptionType{
-			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: &api.LambdaConfigType{},
+			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: p.lambdaConfig(),
 		})
 	}
 	out.NextToken, err = page.Token()

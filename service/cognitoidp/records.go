@@ -83,6 +83,9 @@ type settings struct {
 	VerifyFirst []string
 	// Devices is nil where devices are not tracked.
 	Devices *api.DeviceConfigurationType
+	// Lambda are the triggers; nil for none. Sender is the data key for their custom senders, if there are any.
+	Lambda *api.LambdaConfigType
+	Sender *senderKey
 }
 
 // signingKey is a key pair of a pool: the private half sealed.

@@ -44,7 +44,7 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	sent, err := b.sendVerifications(u, codes)
+	sent, err := b.sendVerifications(notice{event: noticeUpdateAttribute, client: b.app.ID, meta: in.ClientMetadata}, u, codes)
 	if err != nil {
 		return nil, err
 	}

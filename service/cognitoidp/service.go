@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -45,6 +46,8 @@ type Config struct {
 	Deliver Deliverer
 	// Functions invokes the triggers of pools. Nil invokes none: what needs one fails.
 	Functions functions.Invoker
+	// Log gets what goes wrong after an answer. Nil discards it.
+	Log *slog.Logger
 }
 
 // Service implements the operations.
@@ -54,15 +57,19 @@ type Service struct {
 	issuerURL string
 	deliver   Deliverer
 	functions functions.Invoker
-	places    *store.Cache[string, place]
-	pools     *store.Cache[string, *pool]
-	clients   *store.Cache[string, *client]
-	signers   signers
-	making    singleflight.Group
-	oneMakes  sync.Mutex
-	newKey    func() (*rsa.PrivateKey, error)
-	work      *gate
-	engine    *engine
+	dataKeys  dataKeys
+	log       *slog.Logger
+	// background holds a place for each quiet message that waits for a function.
+	background chan struct{}
+	places     *store.Cache[string, place]
+	pools      *store.Cache[string, *pool]
+	clients    *store.Cache[string, *client]
+	signers    signers
+	making     singleflight.Group
+	oneMakes   sync.Mutex
+	newKey     func() (*rsa.PrivateKey, error)
+	work       *gate
+	engine     *engine
 }
 
 // Sizes of caches, in entries: some 2 kB each for pools.
@@ -78,7 +85,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
 	s := &Service{
-		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver, functions: c.Functions,
+		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
 		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
 		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
@@ -88,6 +95,9 @@ func New(c Config) (*Service, error) {
 	}
 	if s.deliver == nil {
 		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.functions == nil {
 		s.functions = functions.None{}

@@ -34,11 +34,17 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err := c.pool.requireAttributes(u); err != nil {
 		return nil, err
 	}
+	u.Status = api.UserStatusTypeUnconfirmed
+	who := signingUp{sourceSignUp, app.ID, pairs(in.ValidationData), in.ClientMetadata}
+	if err := c.beforeSignUp(who, u); err != nil {
+		return nil, err
+	}
 	if u.Verifier, err = c.sealPassword(u, *in.Password); err != nil {
 		return nil, err
 	}
-	u.Status = api.UserStatusTypeUnconfirmed
+	auto := u.Status == api.UserStatusTypeConfirmed
 	to, sends := c.pool.signUpDestination(u)
+	sends = sends && !auto
 	var plain string
 	err = c.update(func(rec *store.Records) error {
 		if err := c.create(rec, u, false); err != nil {
@@ -52,12 +58,18 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err != nil {
 		return nil, err
 	}
-	out := &api.SignUpOutput{UserConfirmed: new(false), UserSub: new(u.Sub)}
-	if sends {
+	out := &api.SignUpOutput{UserConfirmed: new(auto), UserSub: new(u.Sub)}
+	switch {
+	case auto:
+		err = c.confirmed(sourceConfirmSignUp, app.ID, u, in.ClientMetadata)
+	case sends:
 		out.CodeDeliveryDetails = to.details()
-		err = c.sendCode(u, to, plain)
+		err = c.sendCode(notice{event: noticeSignUp, client: app.ID, meta: in.ClientMetadata}, u, to, plain)
 	}
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // ConfirmSignUp implements api.Service.
@@ -69,13 +81,17 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
+	var u *user
 	var refused error
 	err = c.update(func(rec *store.Records) (err error) {
-		refused, err = c.confirm(rec, app, in)
+		u, refused, err = c.confirm(rec, app, in)
 		return err
 	})
 	if err == nil {
 		err = refused
+	}
+	if err == nil {
+		err = c.confirmed(sourceConfirmSignUp, app.ID, u, in.ClientMetadata)
 	}
 	if err != nil {
 		return nil, err
@@ -84,27 +100,27 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 }
 
 // confirm checks the code and confirms the user. A wrong guess is `refused`, and to be committed.
-func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput) (refused, err error) {
+func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput) (u *user, refused, err error) {
 	before, err := c.pool.find(rec, opt.Value(in.Username))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case before == nil && app.HideUsers, before != nil && before.Disabled && app.HideUsers:
-		return nil, codeExpired()
+		return nil, nil, codeExpired()
 	case before == nil:
-		return nil, userNotFound()
+		return nil, nil, userNotFound()
 	case before.Status != api.UserStatusTypeUnconfirmed:
-		return nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
+		return nil, nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
 	target, refused, err := c.useCode(rec, before, codeSignUp, opt.Value(in.ConfirmationCode))
 	if refused != nil || err != nil {
-		return refused, err
+		return nil, refused, err
 	}
-	u := before.clone()
+	u = before.clone()
 	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 	u.put(verifiedFlag(target), "true")
-	return nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
+	return u, nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
 }
 
 // ResendConfirmationCode implements api.Service.
@@ -143,7 +159,7 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, err
 	}
-	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(app, u, to, plain)
+	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(notice{event: noticeResend, client: app.ID, meta: in.ClientMetadata}, app, u, to, plain)
 }
 
 // reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
@@ -254,7 +270,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		to, err = c.pretended(opt.Value(in.Username))
 		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, err
 	}
-	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(app, u, to, plain)
+	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(notice{event: noticeForgot, client: app.ID, meta: in.ClientMetadata}, app, u, to, plain)
 }
 
 // forgot makes the code by which a user sets a new password.
@@ -307,16 +323,20 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	if err := c.resetPassword(known, opt.Value(in.ConfirmationCode), verifier); err != nil {
+	u, err := c.resetPassword(known, opt.Value(in.ConfirmationCode), verifier)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.confirmed(sourceConfirmForgot, app.ID, u, in.ClientMetadata); err != nil {
 		return nil, err
 	}
 	return &api.ConfirmForgotPasswordOutput{}, nil
 }
 
 // resetPassword sets a new password by a code. It confirms a user who was not, for the code shows the address as well.
-func (c *scoped) resetPassword(known *user, given string, verifier []byte) error {
+func (c *scoped) resetPassword(known *user, given string, verifier []byte) (u *user, err error) {
 	var refused error
-	err := c.update(func(rec *store.Records) error {
+	err = c.update(func(rec *store.Records) error {
 		before, err := store.Load[user](rec, userKey(c.pool.ID, known.Sub))
 		if err != nil {
 			return err
@@ -328,7 +348,7 @@ func (c *scoped) resetPassword(known *user, given string, verifier []byte) error
 		if target, refused, err = c.useCode(rec, before, codeForgot, given); err != nil || refused != nil {
 			return err
 		}
-		u := before.clone()
+		u = before.clone()
 		c.pool.setPassword(u, verifier)
 		u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 		u.put(verifiedFlag(target), "true")
@@ -340,5 +360,5 @@ func (c *scoped) resetPassword(known *user, given string, verifier []byte) error
 	if err == nil {
 		err = refused
 	}
-	return err
+	return u, err
 }

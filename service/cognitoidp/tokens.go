@@ -145,12 +145,6 @@ func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[s
 	return claims
 }
 
-// Why tokens are made, in the words of the pre token generation trigger.
-const (
-	sourceAuthentication = "TokenGeneration_Authentication"
-	sourceRefresh        = "TokenGeneration_RefreshTokens"
-)
-
 // issuance is what a set of tokens is made for.
 type issuance struct {
 	app    *client
@@ -165,7 +159,8 @@ type issuance struct {
 
 // issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
 func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
-	if err := c.beforeTokens(i); err != nil {
+	idClaims, accessClaims := c.idClaims(i.app, i.user, i.signIn, i.groups), c.accessClaims(i.app, i.user, i.signIn, i.groups)
+	if err := c.customize(i, idClaims, accessClaims); err != nil {
 		return nil, err
 	}
 	leave, err := c.work.enter(c.ctx)
@@ -173,11 +168,11 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 		return nil, err
 	}
 	defer leave()
-	id, err := c.sign(keyOfID, c.idClaims(i.app, i.user, i.signIn, i.groups))
+	id, err := c.sign(keyOfID, idClaims)
 	if err != nil {
 		return nil, err
 	}
-	access, err := c.sign(keyOfAccess, c.accessClaims(i.app, i.user, i.signIn, i.groups))
+	access, err := c.sign(keyOfAccess, accessClaims)
 	if err != nil {
 		return nil, err
 	}

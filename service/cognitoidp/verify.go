@@ -46,10 +46,10 @@ func (c *scoped) updateAttributes(rec *store.Records, u *user, w writer, attrs [
 }
 
 // sendVerifications delivers codes, and says where they went.
-func (c *scoped) sendVerifications(u *user, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
+func (c *scoped) sendVerifications(n notice, u *user, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
 	details := []api.CodeDeliveryDetailsType{}
 	for _, v := range codes {
-		if err := c.sendCode(u, v.to, v.plain); err != nil {
+		if err := c.sendCode(n, u, v.to, v.plain); err != nil {
 			return nil, err
 		}
 		details = append(details, *v.to.details())
@@ -91,7 +91,7 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sendCode(u, v.to, v.plain); err != nil {
+	if err := b.sendCode(notice{event: noticeVerifyAttribute, client: b.app.ID, meta: in.ClientMetadata}, u, v.to, v.plain); err != nil {
 		return nil, err
 	}
 	return &api.GetUserAttributeVerificationCodeOutput{CodeDeliveryDetails: v.to.details()}, nil

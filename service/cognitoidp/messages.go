@@ -1,0 +1,195 @@
+package cognitoidp
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bulkhead/bulkhead/internal/esdk"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+)
+
+// notice says why a message is sent: what the custom message and custom sender triggers are told beside the user.
+type notice struct {
+	event  string // the end of the trigger source
+	client string // the app client's id, "" for an administrator's message
+	meta   map[string]string
+	// quiet messages are for requests whose answer must not tell whether anything was sent, nor by the time it takes.
+	quiet bool
+}
+
+// messageFunction reports whether a function has part in messages to the destination.
+func (p *pool) messageFunction(d destination) bool {
+	sender := triggerEmailSender
+	if d.attribute == "phone_number" {
+		sender = triggerSMSSender
+	}
+	return p.function(sender) != "" || p.function(triggerCustomMessage) != ""
+}
+
+// maxBackground is how many quiet messages may wait for functions at once. More of them are dropped: who waits for a
+// code asks again.
+const maxBackground = 256
+
+// inBackground sends a message after the answer: a function that is only called for users would tell them apart from
+// nobodies by its time. What goes wrong is for the log.
+func (c *scoped) inBackground(n notice, u *user, d destination, t template, secret string) {
+	lost := func(why error) {
+		c.log.Warn("a message was not sent", "pool", c.pool.ID, "event", n.event, "medium", d.medium(), "error", why)
+	}
+	select {
+	case c.background <- struct{}{}:
+	default:
+		lost(tooManyRequests())
+		return
+	}
+	later := *c
+	later.ctx = context.WithoutCancel(c.ctx)
+	go func() {
+		defer func() { <-c.background }()
+		if err := later.sendNow(n, u, d, t, secret); err != nil {
+			lost(err)
+		}
+	}()
+}
+
+// The events that messages come of ("Custom message Lambda trigger", trigger sources).
+const (
+	noticeSignUp          = "SignUp"
+	noticeAdminCreate     = "AdminCreateUser"
+	noticeResend          = "ResendCode"
+	noticeForgot          = "ForgotPassword"
+	noticeUpdateAttribute = "UpdateUserAttribute"
+	noticeVerifyAttribute = "VerifyUserAttribute"
+	noticeAuthentication  = "Authentication"
+)
+
+const linkPlaceholder = "{##Click Here##}"
+
+// Limits of what the custom message trigger answers, in characters.
+const (
+	maxSMSMessage   = 140
+	maxEmailMessage = 20000
+	maxEmailSubject = 140
+)
+
+type messageRequest struct {
+	UserAttributes    map[string]string `json:"userAttributes"`
+	CodeParameter     string            `json:"codeParameter"`
+	LinkParameter     string            `json:"linkParameter"`
+	UsernameParameter *string           `json:"usernameParameter"`
+	ClientMetadata    map[string]string `json:"clientMetadata,omitempty"`
+}
+
+type messageResponse struct {
+	SMS     *string `json:"smsMessage"`
+	Email   *string `json:"emailMessage"`
+	Subject *string `json:"emailSubject"`
+}
+
+// customized asks the custom message trigger for the wording of a message ("Custom message Lambda trigger"). It learns
+// the placeholders and not the code, and what it leaves out stays as the pool has it.
+func (c *scoped) customized(n notice, u *user, d destination, t template) (template, error) {
+	if c.pool.function(triggerCustomMessage) == "" {
+		return t, nil
+	}
+	req := messageRequest{
+		UserAttributes: attributesFor(u), CodeParameter: codePlaceholder, LinkParameter: linkPlaceholder, ClientMetadata: n.meta,
+	}
+	needs := []string{codePlaceholder}
+	if n.event == noticeAdminCreate {
+		req.UsernameParameter = new(usernamePlaceholder)
+		needs = append(needs, usernamePlaceholder)
+	}
+	var out messageResponse
+	err := c.invoke(occasion{trigger: triggerCustomMessage, source: string(triggerCustomMessage) + "_" + n.event, client: n.client, name: u.Username}, req, &out)
+	if err != nil {
+		return t, err
+	}
+	if d.attribute == "phone_number" {
+		return t, override(&t.body, out.SMS, "smsMessage", maxSMSMessage, needs)
+	}
+	if strings.ContainsAny(firstOf(out.Subject), "\r\n") {
+		return t, badResponse("emailSubject has more than one line")
+	}
+	if err := override(&t.subject, out.Subject, "emailSubject", maxEmailSubject, nil); err != nil {
+		return t, err
+	}
+	if strings.Contains(t.body, linkPlaceholder) || strings.Contains(firstOf(out.Email), linkPlaceholder) {
+		needs = nil // a link instead of a code
+	}
+	return t, override(&t.body, out.Email, "emailMessage", maxEmailMessage, needs)
+}
+
+// override replaces a text by the trigger's, which must hold the placeholders: a message without its code is no use.
+func override(text, given *string, field string, most int, needs []string) error {
+	if given == nil || *given == "" {
+		return nil
+	}
+	if utf8.RuneCountInString(*given) > most {
+		return badResponse("%s is longer than %d characters", field, most)
+	}
+	for _, p := range needs {
+		if !strings.Contains(*given, p) {
+			return badResponse("%s does not contain %s", field, p)
+		}
+	}
+	*text = *given
+	return nil
+}
+
+// senderKey is the data key for custom senders: made under the pool's KMS key with the authority of whoever set it
+// (newSenderKey), and used at each message without asking KMS. What the function decrypts is up to the KMS key's policy.
+type senderKey struct {
+	KeyARN    string
+	Encrypted []byte // by KMS
+	Sealed    []byte // by the server
+}
+
+type senderRequest struct {
+	Type           string            `json:"type"`
+	Code           string            `json:"code"`
+	UserAttributes map[string]string `json:"userAttributes"`
+	ClientMetadata map[string]string `json:"clientMetadata,omitempty"`
+}
+
+// sentByFunction hands a message to the pool's custom sender ("Custom sender Lambda triggers"), and reports whether there
+// is one for its medium. The code goes encrypted.
+func (c *scoped) sentByFunction(n notice, u *user, d destination, secret string) (bool, error) {
+	t, kind := triggerEmailSender, "customEmailSenderRequestV1"
+	if d.attribute == "phone_number" {
+		t, kind = triggerSMSSender, "customSMSSenderRequestV1"
+	}
+	if c.pool.function(t) == "" {
+		return false, nil
+	}
+	code, err := c.encryptCode(secret)
+	if err != nil {
+		return true, err
+	}
+	return true, c.invoke(occasion{trigger: t, source: string(t) + "_" + n.event, client: n.client, name: u.Username},
+		senderRequest{kind, code, attributesFor(u), n.meta}, &empty{})
+}
+
+// senderContext is the encryption context of codes for custom senders.
+func senderContext(pool string) map[string]string { return map[string]string{"userpool-id": pool} }
+
+// encryptCode makes a message of the AWS Encryption SDK.
+func (c *scoped) encryptCode(secret string) (string, error) {
+	k := c.pool.Settings.Sender
+	if k == nil {
+		return "", badResponse("the user pool has no KMS key for its sender")
+	}
+	plain, err := c.keys.Open(keyring.SenderKey, c.pool.scope(), k.Sealed, k.Encrypted)
+	if err != nil {
+		return "", fault.Wrap(err, "open the key of a custom sender")
+	}
+	defer clear(plain)
+	out, err := esdk.Encrypt(esdk.DataKey{KeyARN: k.KeyARN, Plaintext: plain, Encrypted: k.Encrypted}, senderContext(c.pool.ID), []byte(secret))
+	if err != nil {
+		return "", fault.Wrap(err, "encrypt a code")
+	}
+	return base64.StdEncoding.EncodeToString(out), nil
+}
