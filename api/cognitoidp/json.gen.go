@@ -4911,7 +4911,7 @@ func appendAttributesRequireVerificationBeforeUpdateTypeJSON(b []byte, v []Verif
 }
 
 func decodeAuthParametersTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
-	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
+	return jsoncodec.MapWithoutNulls(d, (*jsoncodec.Decoder).String)
 }
 
 func appendAvailableChallengeListTypeJSON(b []byte, v []ChallengeNameType) []byte {
@@ -4951,7 +4951,7 @@ func appendChallengeParametersTypeJSON(b []byte, v map[string]string) []byte {
 }
 
 func decodeChallengeResponsesTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
-	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
+	return jsoncodec.MapWithoutNulls(d, (*jsoncodec.Decoder).String)
 }
 
 func decodeClientMetadataTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {

@@ -142,6 +142,9 @@ func (g *jsonGen) readElem(w *file, ref *Ref) string {
 func (g *jsonGen) decodeCollection(w *file, c *collection) {
 	typ, elem, kind := g.collectionType(w, c)
 	w.p("func decode%sJSON(d *jsoncodec.Decoder) (%s, error) {", c.name, typ)
+	if c.shape.dropNulls {
+		kind = "MapWithoutNulls"
+	}
 	w.p("return jsoncodec.%s(d, %s)\n}\n", kind, g.readElem(w, elem))
 }
 

@@ -27,6 +27,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"patch of no bound", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Name", "drop": ["length"], "reason": "y"}]`, "cannot drop"},
 		{"patch of other values", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Color", "enum": ["RED"], "reason": "y"}]`, "other values"},
 		{"patch of validation", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Part", "validation": "none", "reason": "y"}]`, "validation"},
+		{"patch of nulls", "rpc.ops.json", `"patches": []`, `"patches": [{"shape": "Part", "nulls": "drop", "reason": "y"}]`, "nulls"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -96,6 +96,7 @@ type Shape struct {
 	check     *GoFunc
 	unchecked bool
 	first     bool
+	dropNulls bool
 }
 
 // WireError is how an error goes over the wire.
@@ -146,6 +147,8 @@ type Patch struct {
 	Drop []string `json:"drop,omitempty"`
 	// Enum is the order in which messages list the values of an enumeration.
 	Enum []string `json:"enum,omitempty"`
+	// Nulls "drop" leaves out the entries of a map whose value is null, instead of refusing them.
+	Nulls string `json:"nulls,omitempty"`
 	// Check replaces the constraints of a string by a function.
 	Check *GoFunc `json:"check,omitempty"`
 }
@@ -229,6 +232,8 @@ func (m *Model) patch(patches []Patch) error {
 			return fmt.Errorf("patch of %s: no such shape", p.Shape)
 		case p.Validation != "" && p.Validation != "service" && (p.Validation != "first" || p.Member == ""):
 			return fmt.Errorf("patch of %s: validation %q", p.Shape, p.Validation)
+		case p.Nulls != "" && (p.Nulls != "drop" || s.Type != "map"):
+			return fmt.Errorf("patch of %s: nulls %q", p.Shape, p.Nulls)
 		}
 		if p.Member != "" {
 			ref := s.Members[p.Member]
@@ -246,6 +251,7 @@ func (m *Model) patch(patches []Patch) error {
 		}
 		s.custom = p.Go
 		s.rePattern = p.Pattern
+		s.dropNulls = p.Nulls == "drop"
 		s.unchecked, s.first, s.check = p.Validation == "service", p.Validation == "first", p.Check
 		if err := s.relax(&p); err != nil {
 			return fmt.Errorf("patch of %s: %w", p.Shape, err)

@@ -177,3 +177,21 @@ func FuzzSkip(f *testing.F) {
 		}
 	})
 }
+
+func TestMapWithoutNulls(t *testing.T) {
+	t.Parallel()
+	read := func(kind func(*jsoncodec.Decoder, func(*jsoncodec.Decoder) (string, error)) (map[string]string, error)) (map[string]string, error) {
+		d, err := jsoncodec.Acquire([]byte(`{"a":"1","b":null,"c":"3"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Release()
+		return kind(d, (*jsoncodec.Decoder).String)
+	}
+	if got, err := read(jsoncodec.MapWithoutNulls); err != nil || len(got) != 2 || got["a"] != "1" || got["c"] != "3" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := read(jsoncodec.Map); err == nil {
+		t.Error("Map takes a null")
+	}
+}

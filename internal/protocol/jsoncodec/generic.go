@@ -87,6 +87,15 @@ func List[T any](d *Decoder, elem func(*Decoder) (T, error)) ([]T, error) {
 
 // Map reads an object with keys of any name, or nil for null; a null value is refused by elem.
 func Map[T any](d *Decoder, elem func(*Decoder) (T, error)) (map[string]T, error) {
+	return readMap(d, elem, false)
+}
+
+// MapWithoutNulls is Map for maps from which an entry with a null value is left out.
+func MapWithoutNulls[T any](d *Decoder, elem func(*Decoder) (T, error)) (map[string]T, error) {
+	return readMap(d, elem, true)
+}
+
+func readMap[T any](d *Decoder, elem func(*Decoder) (T, error), dropNulls bool) (map[string]T, error) {
 	if d.ReadNull() {
 		return nil, nil
 	}
@@ -104,6 +113,9 @@ func Map[T any](d *Decoder, elem func(*Decoder) (T, error)) (map[string]T, error
 		}
 		if err := d.count(); err != nil {
 			return nil, err
+		}
+		if dropNulls && d.ReadNull() {
+			continue
 		}
 		v, err := elem(d)
 		if err != nil {
