@@ -129,6 +129,19 @@ func (v *CreateRoleInput) DecodeQuery(n *awsquery.Node) error {
 }
 
 // DecodeQuery reads v.
+func (v *CreateSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.AddPrivateKey = n.Child("AddPrivateKey").Text().StringPtr()
+	v.AssertionEncryptionMode = awsquery.Enum[AssertionEncryptionModeType](n.Child("AssertionEncryptionMode"))
+	v.Name = n.Child("Name").Text().StringPtr()
+	v.SAMLMetadataDocument = n.Child("SAMLMetadataDocument").Text().StringPtr()
+	var err error
+	if v.Tags, err = decodeTagListTypeQuery(n.Child("Tags"), false); err != nil {
+		return err
+	}
+	return nil
+}
+
+// DecodeQuery reads v.
 func (v *CreateUserInput) DecodeQuery(n *awsquery.Node) error {
 	v.Path = n.Child("Path").Text().StringPtr()
 	v.PermissionsBoundary = n.Child("PermissionsBoundary").Text().StringPtr()
@@ -201,6 +214,12 @@ func (v *DeleteRolePermissionsBoundaryInput) DecodeQuery(n *awsquery.Node) error
 func (v *DeleteRolePolicyInput) DecodeQuery(n *awsquery.Node) error {
 	v.PolicyName = n.Child("PolicyName").Text().StringPtr()
 	v.RoleName = n.Child("RoleName").Text().StringPtr()
+	return nil
+}
+
+// DecodeQuery reads v.
+func (v *DeleteSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
 	return nil
 }
 
@@ -332,6 +351,12 @@ func (v *GetRoleInput) DecodeQuery(n *awsquery.Node) error {
 func (v *GetRolePolicyInput) DecodeQuery(n *awsquery.Node) error {
 	v.PolicyName = n.Child("PolicyName").Text().StringPtr()
 	v.RoleName = n.Child("RoleName").Text().StringPtr()
+	return nil
+}
+
+// DecodeQuery reads v.
+func (v *GetSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
 	return nil
 }
 
@@ -538,6 +563,20 @@ func (v *ListRolesInput) DecodeQuery(n *awsquery.Node) error {
 }
 
 // DecodeQuery reads v.
+func (v *ListSAMLProviderTagsInput) DecodeQuery(n *awsquery.Node) error {
+	v.Marker = n.Child("Marker").Text().StringPtr()
+	var err error
+	if v.MaxItems, err = n.Child("MaxItems").Text().Int32Ptr(); err != nil {
+		return err
+	}
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
+	return nil
+}
+
+// DecodeQuery reads v.
+func (v *ListSAMLProvidersInput) DecodeQuery(*awsquery.Node) error { return nil }
+
+// DecodeQuery reads v.
 func (v *ListUserPoliciesInput) DecodeQuery(n *awsquery.Node) error {
 	v.Marker = n.Child("Marker").Text().StringPtr()
 	var err error
@@ -726,6 +765,16 @@ func (v *TagRoleInput) DecodeQuery(n *awsquery.Node) error {
 }
 
 // DecodeQuery reads v.
+func (v *TagSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
+	var err error
+	if v.Tags, err = decodeTagListTypeQuery(n.Child("Tags"), false); err != nil {
+		return err
+	}
+	return nil
+}
+
+// DecodeQuery reads v.
 func (v *TagUserInput) DecodeQuery(n *awsquery.Node) error {
 	var err error
 	if v.Tags, err = decodeTagListTypeQuery(n.Child("Tags"), false); err != nil {
@@ -758,6 +807,16 @@ func (v *UntagPolicyInput) DecodeQuery(n *awsquery.Node) error {
 // DecodeQuery reads v.
 func (v *UntagRoleInput) DecodeQuery(n *awsquery.Node) error {
 	v.RoleName = n.Child("RoleName").Text().StringPtr()
+	var err error
+	if v.TagKeys, err = decodeTagKeyListTypeQuery(n.Child("TagKeys"), false); err != nil {
+		return err
+	}
+	return nil
+}
+
+// DecodeQuery reads v.
+func (v *UntagSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
 	var err error
 	if v.TagKeys, err = decodeTagKeyListTypeQuery(n.Child("TagKeys"), false); err != nil {
 		return err
@@ -823,6 +882,16 @@ func (v *UpdateRoleInput) DecodeQuery(n *awsquery.Node) error {
 		return err
 	}
 	v.RoleName = n.Child("RoleName").Text().StringPtr()
+	return nil
+}
+
+// DecodeQuery reads v.
+func (v *UpdateSAMLProviderInput) DecodeQuery(n *awsquery.Node) error {
+	v.AddPrivateKey = n.Child("AddPrivateKey").Text().StringPtr()
+	v.AssertionEncryptionMode = awsquery.Enum[AssertionEncryptionModeType](n.Child("AssertionEncryptionMode"))
+	v.RemovePrivateKey = n.Child("RemovePrivateKey").Text().StringPtr()
+	v.SAMLMetadataDocument = n.Child("SAMLMetadataDocument").Text().StringPtr()
+	v.SAMLProviderArn = n.Child("SAMLProviderArn").Text().StringPtr()
 	return nil
 }
 

@@ -28,6 +28,7 @@ type Service interface {
 	CreatePolicy(context.Context, *pipeline.Call, *CreatePolicyInput) (*CreatePolicyOutput, error)
 	CreatePolicyVersion(context.Context, *pipeline.Call, *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error)
 	CreateRole(context.Context, *pipeline.Call, *CreateRoleInput) (*CreateRoleOutput, error)
+	CreateSAMLProvider(context.Context, *pipeline.Call, *CreateSAMLProviderInput) (*CreateSAMLProviderOutput, error)
 	CreateUser(context.Context, *pipeline.Call, *CreateUserInput) (*CreateUserOutput, error)
 	DeleteAccessKey(context.Context, *pipeline.Call, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteAccountAlias(context.Context, *pipeline.Call, *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error)
@@ -39,6 +40,7 @@ type Service interface {
 	DeleteRole(context.Context, *pipeline.Call, *DeleteRoleInput) (*DeleteRoleOutput, error)
 	DeleteRolePermissionsBoundary(context.Context, *pipeline.Call, *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error)
 	DeleteRolePolicy(context.Context, *pipeline.Call, *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error)
+	DeleteSAMLProvider(context.Context, *pipeline.Call, *DeleteSAMLProviderInput) (*DeleteSAMLProviderOutput, error)
 	DeleteUser(context.Context, *pipeline.Call, *DeleteUserInput) (*DeleteUserOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *pipeline.Call, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error)
 	DeleteUserPolicy(context.Context, *pipeline.Call, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
@@ -57,6 +59,7 @@ type Service interface {
 	GetPolicyVersion(context.Context, *pipeline.Call, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error)
 	GetRole(context.Context, *pipeline.Call, *GetRoleInput) (*GetRoleOutput, error)
 	GetRolePolicy(context.Context, *pipeline.Call, *GetRolePolicyInput) (*GetRolePolicyOutput, error)
+	GetSAMLProvider(context.Context, *pipeline.Call, *GetSAMLProviderInput) (*GetSAMLProviderOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
 	GetUserPolicy(context.Context, *pipeline.Call, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
 	ListAccessKeys(context.Context, *pipeline.Call, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
@@ -76,6 +79,8 @@ type Service interface {
 	ListRolePolicies(context.Context, *pipeline.Call, *ListRolePoliciesInput) (*ListRolePoliciesOutput, error)
 	ListRoleTags(context.Context, *pipeline.Call, *ListRoleTagsInput) (*ListRoleTagsOutput, error)
 	ListRoles(context.Context, *pipeline.Call, *ListRolesInput) (*ListRolesOutput, error)
+	ListSAMLProviderTags(context.Context, *pipeline.Call, *ListSAMLProviderTagsInput) (*ListSAMLProviderTagsOutput, error)
+	ListSAMLProviders(context.Context, *pipeline.Call, *ListSAMLProvidersInput) (*ListSAMLProvidersOutput, error)
 	ListUserPolicies(context.Context, *pipeline.Call, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
 	ListUserTags(context.Context, *pipeline.Call, *ListUserTagsInput) (*ListUserTagsOutput, error)
 	ListUsers(context.Context, *pipeline.Call, *ListUsersInput) (*ListUsersOutput, error)
@@ -92,10 +97,12 @@ type Service interface {
 	TagOpenIDConnectProvider(context.Context, *pipeline.Call, *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error)
 	TagPolicy(context.Context, *pipeline.Call, *TagPolicyInput) (*TagPolicyOutput, error)
 	TagRole(context.Context, *pipeline.Call, *TagRoleInput) (*TagRoleOutput, error)
+	TagSAMLProvider(context.Context, *pipeline.Call, *TagSAMLProviderInput) (*TagSAMLProviderOutput, error)
 	TagUser(context.Context, *pipeline.Call, *TagUserInput) (*TagUserOutput, error)
 	UntagOpenIDConnectProvider(context.Context, *pipeline.Call, *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error)
 	UntagPolicy(context.Context, *pipeline.Call, *UntagPolicyInput) (*UntagPolicyOutput, error)
 	UntagRole(context.Context, *pipeline.Call, *UntagRoleInput) (*UntagRoleOutput, error)
+	UntagSAMLProvider(context.Context, *pipeline.Call, *UntagSAMLProviderInput) (*UntagSAMLProviderOutput, error)
 	UntagUser(context.Context, *pipeline.Call, *UntagUserInput) (*UntagUserOutput, error)
 	UpdateAccessKey(context.Context, *pipeline.Call, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateAssumeRolePolicy(context.Context, *pipeline.Call, *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error)
@@ -103,6 +110,7 @@ type Service interface {
 	UpdateOpenIDConnectProviderThumbprint(context.Context, *pipeline.Call, *UpdateOpenIDConnectProviderThumbprintInput) (*UpdateOpenIDConnectProviderThumbprintOutput, error)
 	UpdateRole(context.Context, *pipeline.Call, *UpdateRoleInput) (*UpdateRoleOutput, error)
 	UpdateRoleDescription(context.Context, *pipeline.Call, *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error)
+	UpdateSAMLProvider(context.Context, *pipeline.Call, *UpdateSAMLProviderInput) (*UpdateSAMLProviderOutput, error)
 	UpdateUser(context.Context, *pipeline.Call, *UpdateUserInput) (*UpdateUserOutput, error)
 }
 
@@ -120,6 +128,7 @@ type Requirements interface {
 	CreatePolicy(*authz.Scope, *CreatePolicyInput) authz.Requirement
 	CreatePolicyVersion(*authz.Scope, *CreatePolicyVersionInput) authz.Requirement
 	CreateRole(*authz.Scope, *CreateRoleInput) authz.Requirement
+	CreateSAMLProvider(*authz.Scope, *CreateSAMLProviderInput) authz.Requirement
 	CreateUser(*authz.Scope, *CreateUserInput) authz.Requirement
 	DeleteAccessKey(*authz.Scope, *DeleteAccessKeyInput) authz.Requirement
 	DeleteAccountAlias(*authz.Scope, *DeleteAccountAliasInput) authz.Requirement
@@ -131,6 +140,7 @@ type Requirements interface {
 	DeleteRole(*authz.Scope, *DeleteRoleInput) authz.Requirement
 	DeleteRolePermissionsBoundary(*authz.Scope, *DeleteRolePermissionsBoundaryInput) authz.Requirement
 	DeleteRolePolicy(*authz.Scope, *DeleteRolePolicyInput) authz.Requirement
+	DeleteSAMLProvider(*authz.Scope, *DeleteSAMLProviderInput) authz.Requirement
 	DeleteUser(*authz.Scope, *DeleteUserInput) authz.Requirement
 	DeleteUserPermissionsBoundary(*authz.Scope, *DeleteUserPermissionsBoundaryInput) authz.Requirement
 	DeleteUserPolicy(*authz.Scope, *DeleteUserPolicyInput) authz.Requirement
@@ -149,6 +159,7 @@ type Requirements interface {
 	GetPolicyVersion(*authz.Scope, *GetPolicyVersionInput) authz.Requirement
 	GetRole(*authz.Scope, *GetRoleInput) authz.Requirement
 	GetRolePolicy(*authz.Scope, *GetRolePolicyInput) authz.Requirement
+	GetSAMLProvider(*authz.Scope, *GetSAMLProviderInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
 	GetUserPolicy(*authz.Scope, *GetUserPolicyInput) authz.Requirement
 	ListAccessKeys(*authz.Scope, *ListAccessKeysInput) authz.Requirement
@@ -168,6 +179,8 @@ type Requirements interface {
 	ListRolePolicies(*authz.Scope, *ListRolePoliciesInput) authz.Requirement
 	ListRoleTags(*authz.Scope, *ListRoleTagsInput) authz.Requirement
 	ListRoles(*authz.Scope, *ListRolesInput) authz.Requirement
+	ListSAMLProviderTags(*authz.Scope, *ListSAMLProviderTagsInput) authz.Requirement
+	ListSAMLProviders(*authz.Scope, *ListSAMLProvidersInput) authz.Requirement
 	ListUserPolicies(*authz.Scope, *ListUserPoliciesInput) authz.Requirement
 	ListUserTags(*authz.Scope, *ListUserTagsInput) authz.Requirement
 	ListUsers(*authz.Scope, *ListUsersInput) authz.Requirement
@@ -184,10 +197,12 @@ type Requirements interface {
 	TagOpenIDConnectProvider(*authz.Scope, *TagOpenIDConnectProviderInput) authz.Requirement
 	TagPolicy(*authz.Scope, *TagPolicyInput) authz.Requirement
 	TagRole(*authz.Scope, *TagRoleInput) authz.Requirement
+	TagSAMLProvider(*authz.Scope, *TagSAMLProviderInput) authz.Requirement
 	TagUser(*authz.Scope, *TagUserInput) authz.Requirement
 	UntagOpenIDConnectProvider(*authz.Scope, *UntagOpenIDConnectProviderInput) authz.Requirement
 	UntagPolicy(*authz.Scope, *UntagPolicyInput) authz.Requirement
 	UntagRole(*authz.Scope, *UntagRoleInput) authz.Requirement
+	UntagSAMLProvider(*authz.Scope, *UntagSAMLProviderInput) authz.Requirement
 	UntagUser(*authz.Scope, *UntagUserInput) authz.Requirement
 	UpdateAccessKey(*authz.Scope, *UpdateAccessKeyInput) authz.Requirement
 	UpdateAssumeRolePolicy(*authz.Scope, *UpdateAssumeRolePolicyInput) authz.Requirement
@@ -195,6 +210,7 @@ type Requirements interface {
 	UpdateOpenIDConnectProviderThumbprint(*authz.Scope, *UpdateOpenIDConnectProviderThumbprintInput) authz.Requirement
 	UpdateRole(*authz.Scope, *UpdateRoleInput) authz.Requirement
 	UpdateRoleDescription(*authz.Scope, *UpdateRoleDescriptionInput) authz.Requirement
+	UpdateSAMLProvider(*authz.Scope, *UpdateSAMLProviderInput) authz.Requirement
 	UpdateUser(*authz.Scope, *UpdateUserInput) authz.Requirement
 }
 
@@ -225,6 +241,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[CreatePolicyVersionInput], r.CreatePolicyVersion, s.CreatePolicyVersion, awsquery.Encode[CreatePolicyVersionOutput](API, "CreatePolicyVersion", "CreatePolicyVersionResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateRole", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[CreateRoleInput], r.CreateRole, s.CreateRole, awsquery.Encode[CreateRoleOutput](API, "CreateRole", "CreateRoleResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateSAMLProvider", Kind: pipeline.Management, Write: true},
+			awsquery.Decode[CreateSAMLProviderInput], r.CreateSAMLProvider, s.CreateSAMLProvider, awsquery.Encode[CreateSAMLProviderOutput](API, "CreateSAMLProvider", "CreateSAMLProviderResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUser", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[CreateUserInput], r.CreateUser, s.CreateUser, awsquery.Encode[CreateUserOutput](API, "CreateUser", "CreateUserResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteAccessKey", Kind: pipeline.Management, Write: true},
@@ -247,6 +265,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[DeleteRolePermissionsBoundaryInput], r.DeleteRolePermissionsBoundary, s.DeleteRolePermissionsBoundary, awsquery.Encode[DeleteRolePermissionsBoundaryOutput](API, "DeleteRolePermissionsBoundary", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteRolePolicy", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[DeleteRolePolicyInput], r.DeleteRolePolicy, s.DeleteRolePolicy, awsquery.Encode[DeleteRolePolicyOutput](API, "DeleteRolePolicy", "")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteSAMLProvider", Kind: pipeline.Management, Write: true},
+			awsquery.Decode[DeleteSAMLProviderInput], r.DeleteSAMLProvider, s.DeleteSAMLProvider, awsquery.Encode[DeleteSAMLProviderOutput](API, "DeleteSAMLProvider", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUser", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[DeleteUserInput], r.DeleteUser, s.DeleteUser, awsquery.Encode[DeleteUserOutput](API, "DeleteUser", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPermissionsBoundary", Kind: pipeline.Management, Write: true},
@@ -283,6 +303,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[GetRoleInput], r.GetRole, s.GetRole, awsquery.Encode[GetRoleOutput](API, "GetRole", "GetRoleResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetRolePolicy", Kind: pipeline.Management},
 			awsquery.Decode[GetRolePolicyInput], r.GetRolePolicy, s.GetRolePolicy, awsquery.Encode[GetRolePolicyOutput](API, "GetRolePolicy", "GetRolePolicyResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetSAMLProvider", Kind: pipeline.Management},
+			awsquery.Decode[GetSAMLProviderInput], r.GetSAMLProvider, s.GetSAMLProvider, awsquery.Encode[GetSAMLProviderOutput](API, "GetSAMLProvider", "GetSAMLProviderResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management},
 			awsquery.Decode[GetUserInput], r.GetUser, s.GetUser, awsquery.Encode[GetUserOutput](API, "GetUser", "GetUserResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserPolicy", Kind: pipeline.Management},
@@ -321,6 +343,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[ListRoleTagsInput], r.ListRoleTags, s.ListRoleTags, awsquery.Encode[ListRoleTagsOutput](API, "ListRoleTags", "ListRoleTagsResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListRoles", Kind: pipeline.Management},
 			awsquery.Decode[ListRolesInput], r.ListRoles, s.ListRoles, awsquery.Encode[ListRolesOutput](API, "ListRoles", "ListRolesResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListSAMLProviderTags", Kind: pipeline.Management},
+			awsquery.Decode[ListSAMLProviderTagsInput], r.ListSAMLProviderTags, s.ListSAMLProviderTags, awsquery.Encode[ListSAMLProviderTagsOutput](API, "ListSAMLProviderTags", "ListSAMLProviderTagsResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListSAMLProviders", Kind: pipeline.Management},
+			awsquery.Decode[ListSAMLProvidersInput], r.ListSAMLProviders, s.ListSAMLProviders, awsquery.Encode[ListSAMLProvidersOutput](API, "ListSAMLProviders", "ListSAMLProvidersResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPolicies", Kind: pipeline.Management},
 			awsquery.Decode[ListUserPoliciesInput], r.ListUserPolicies, s.ListUserPolicies, awsquery.Encode[ListUserPoliciesOutput](API, "ListUserPolicies", "ListUserPoliciesResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserTags", Kind: pipeline.Management},
@@ -353,6 +379,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[TagPolicyInput], r.TagPolicy, s.TagPolicy, awsquery.Encode[TagPolicyOutput](API, "TagPolicy", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagRole", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[TagRoleInput], r.TagRole, s.TagRole, awsquery.Encode[TagRoleOutput](API, "TagRole", "")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagSAMLProvider", Kind: pipeline.Management, Write: true},
+			awsquery.Decode[TagSAMLProviderInput], r.TagSAMLProvider, s.TagSAMLProvider, awsquery.Encode[TagSAMLProviderOutput](API, "TagSAMLProvider", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagUser", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[TagUserInput], r.TagUser, s.TagUser, awsquery.Encode[TagUserOutput](API, "TagUser", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagOpenIDConnectProvider", Kind: pipeline.Management, Write: true},
@@ -361,6 +389,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[UntagPolicyInput], r.UntagPolicy, s.UntagPolicy, awsquery.Encode[UntagPolicyOutput](API, "UntagPolicy", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagRole", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[UntagRoleInput], r.UntagRole, s.UntagRole, awsquery.Encode[UntagRoleOutput](API, "UntagRole", "")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagSAMLProvider", Kind: pipeline.Management, Write: true},
+			awsquery.Decode[UntagSAMLProviderInput], r.UntagSAMLProvider, s.UntagSAMLProvider, awsquery.Encode[UntagSAMLProviderOutput](API, "UntagSAMLProvider", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagUser", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[UntagUserInput], r.UntagUser, s.UntagUser, awsquery.Encode[UntagUserOutput](API, "UntagUser", "")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateAccessKey", Kind: pipeline.Management, Write: true},
@@ -375,6 +405,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsquery.Decode[UpdateRoleInput], r.UpdateRole, s.UpdateRole, awsquery.Encode[UpdateRoleOutput](API, "UpdateRole", "UpdateRoleResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateRoleDescription", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[UpdateRoleDescriptionInput], r.UpdateRoleDescription, s.UpdateRoleDescription, awsquery.Encode[UpdateRoleDescriptionOutput](API, "UpdateRoleDescription", "UpdateRoleDescriptionResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateSAMLProvider", Kind: pipeline.Management, Write: true},
+			awsquery.Decode[UpdateSAMLProviderInput], r.UpdateSAMLProvider, s.UpdateSAMLProvider, awsquery.Encode[UpdateSAMLProviderOutput](API, "UpdateSAMLProvider", "UpdateSAMLProviderResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUser", Kind: pipeline.Management, Write: true},
 			awsquery.Decode[UpdateUserInput], r.UpdateUser, s.UpdateUser, awsquery.Encode[UpdateUserOutput](API, "UpdateUser", "")),
 	}
@@ -415,7 +447,6 @@ var API = &protocol.Service{
 		"CreateDelegationRequest",
 		"CreateInstanceProfile",
 		"CreateLoginProfile",
-		"CreateSAMLProvider",
 		"CreateServiceLinkedRole",
 		"CreateServiceSpecificCredential",
 		"CreateVirtualMFADevice",
@@ -423,7 +454,6 @@ var API = &protocol.Service{
 		"DeleteAccountPasswordPolicy",
 		"DeleteInstanceProfile",
 		"DeleteLoginProfile",
-		"DeleteSAMLProvider",
 		"DeleteSSHPublicKey",
 		"DeleteServerCertificate",
 		"DeleteServiceLinkedRole",
@@ -449,7 +479,6 @@ var API = &protocol.Service{
 		"GetMFADevice",
 		"GetOrganizationsAccessReport",
 		"GetOutboundWebIdentityFederationInfo",
-		"GetSAMLProvider",
 		"GetSSHPublicKey",
 		"GetServerCertificate",
 		"GetServiceLastAccessedDetails",
@@ -463,8 +492,6 @@ var API = &protocol.Service{
 		"ListMFADevices",
 		"ListOrganizationsFeatures",
 		"ListPoliciesGrantingServiceAccess",
-		"ListSAMLProviderTags",
-		"ListSAMLProviders",
 		"ListSSHPublicKeys",
 		"ListServerCertificateTags",
 		"ListServerCertificates",
@@ -479,16 +506,13 @@ var API = &protocol.Service{
 		"SetSecurityTokenServicePreferences",
 		"TagInstanceProfile",
 		"TagMFADevice",
-		"TagSAMLProvider",
 		"TagServerCertificate",
 		"UntagInstanceProfile",
 		"UntagMFADevice",
-		"UntagSAMLProvider",
 		"UntagServerCertificate",
 		"UpdateAccountPasswordPolicy",
 		"UpdateDelegationRequest",
 		"UpdateLoginProfile",
-		"UpdateSAMLProvider",
 		"UpdateSSHPublicKey",
 		"UpdateServerCertificate",
 		"UpdateServiceSpecificCredential",

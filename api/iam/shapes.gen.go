@@ -80,6 +80,15 @@ const (
 	PolicyUsageTypePermissionsBoundary PolicyUsageType = "PermissionsBoundary"
 )
 
+// AssertionEncryptionModeType is an enum of the model; "" is absent.
+type AssertionEncryptionModeType string
+
+// The values of AssertionEncryptionModeType.
+const (
+	AssertionEncryptionModeTypeRequired AssertionEncryptionModeType = "Required"
+	AssertionEncryptionModeTypeAllowed  AssertionEncryptionModeType = "Allowed"
+)
+
 // PolicyScopeType is an enum of the model; "" is absent.
 type PolicyScopeType string
 
@@ -320,6 +329,21 @@ type CreateRoleOutput struct {
 	Role *Role
 }
 
+// CreateSAMLProviderInput is a structure of the model.
+type CreateSAMLProviderInput struct {
+	AddPrivateKey           *string
+	AssertionEncryptionMode AssertionEncryptionModeType
+	Name                    *string
+	SAMLMetadataDocument    *string
+	Tags                    []Tag
+}
+
+// CreateSAMLProviderOutput is a structure of the model.
+type CreateSAMLProviderOutput struct {
+	SAMLProviderArn *string
+	Tags            []Tag
+}
+
 // CreateUserInput is a structure of the model.
 type CreateUserInput struct {
 	Path                *string
@@ -425,6 +449,15 @@ type DeleteRolePolicyInput struct {
 
 // DeleteRolePolicyOutput is a structure of the model.
 type DeleteRolePolicyOutput struct {
+}
+
+// DeleteSAMLProviderInput is a structure of the model.
+type DeleteSAMLProviderInput struct {
+	SAMLProviderArn *string
+}
+
+// DeleteSAMLProviderOutput is a structure of the model.
+type DeleteSAMLProviderOutput struct {
 }
 
 // DeleteUserInput is a structure of the model.
@@ -640,6 +673,22 @@ type GetRolePolicyOutput struct {
 	PolicyDocument *string
 	PolicyName     *string
 	RoleName       *string
+}
+
+// GetSAMLProviderInput is a structure of the model.
+type GetSAMLProviderInput struct {
+	SAMLProviderArn *string
+}
+
+// GetSAMLProviderOutput is a structure of the model.
+type GetSAMLProviderOutput struct {
+	AssertionEncryptionMode AssertionEncryptionModeType
+	CreateDate              *time.Time
+	PrivateKeyList          []SAMLPrivateKey
+	SAMLMetadataDocument    *string
+	SAMLProviderUUID        *string
+	Tags                    []Tag
+	ValidUntil              *time.Time
 }
 
 // GetUserInput is a structure of the model.
@@ -939,6 +988,29 @@ type ListRolesOutput struct {
 	Roles       []Role
 }
 
+// ListSAMLProviderTagsInput is a structure of the model.
+type ListSAMLProviderTagsInput struct {
+	Marker          *string
+	MaxItems        *int32
+	SAMLProviderArn *string
+}
+
+// ListSAMLProviderTagsOutput is a structure of the model.
+type ListSAMLProviderTagsOutput struct {
+	IsTruncated *bool
+	Marker      *string
+	Tags        []Tag
+}
+
+// ListSAMLProvidersInput is a structure of the model.
+type ListSAMLProvidersInput struct {
+}
+
+// ListSAMLProvidersOutput is a structure of the model.
+type ListSAMLProvidersOutput struct {
+	SAMLProviderList []SAMLProviderListEntry
+}
+
 // ListUserPoliciesInput is a structure of the model.
 type ListUserPoliciesInput struct {
 	Marker   *string
@@ -1186,6 +1258,19 @@ type RoleLastUsed struct {
 	Region       *string
 }
 
+// SAMLPrivateKey is a structure of the model.
+type SAMLPrivateKey struct {
+	KeyId     *string
+	Timestamp *time.Time
+}
+
+// SAMLProviderListEntry is a structure of the model.
+type SAMLProviderListEntry struct {
+	Arn        *string
+	CreateDate *time.Time
+	ValidUntil *time.Time
+}
+
 // SetDefaultPolicyVersionInput is a structure of the model.
 type SetDefaultPolicyVersionInput struct {
 	PolicyArn *string
@@ -1285,6 +1370,16 @@ type TagRoleInput struct {
 type TagRoleOutput struct {
 }
 
+// TagSAMLProviderInput is a structure of the model.
+type TagSAMLProviderInput struct {
+	SAMLProviderArn *string
+	Tags            []Tag
+}
+
+// TagSAMLProviderOutput is a structure of the model.
+type TagSAMLProviderOutput struct {
+}
+
 // TagUserInput is a structure of the model.
 type TagUserInput struct {
 	Tags     []Tag
@@ -1323,6 +1418,16 @@ type UntagRoleInput struct {
 
 // UntagRoleOutput is a structure of the model.
 type UntagRoleOutput struct {
+}
+
+// UntagSAMLProviderInput is a structure of the model.
+type UntagSAMLProviderInput struct {
+	SAMLProviderArn *string
+	TagKeys         []string
+}
+
+// UntagSAMLProviderOutput is a structure of the model.
+type UntagSAMLProviderOutput struct {
 }
 
 // UntagUserInput is a structure of the model.
@@ -1397,6 +1502,20 @@ type UpdateRoleInput struct {
 
 // UpdateRoleOutput is a structure of the model.
 type UpdateRoleOutput struct {
+}
+
+// UpdateSAMLProviderInput is a structure of the model.
+type UpdateSAMLProviderInput struct {
+	AddPrivateKey           *string
+	AssertionEncryptionMode AssertionEncryptionModeType
+	RemovePrivateKey        *string
+	SAMLMetadataDocument    *string
+	SAMLProviderArn         *string
+}
+
+// UpdateSAMLProviderOutput is a structure of the model.
+type UpdateSAMLProviderOutput struct {
+	SAMLProviderArn *string
 }
 
 // UpdateUserInput is a structure of the model.

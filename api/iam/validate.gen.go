@@ -161,6 +161,25 @@ func (v *CreateRoleInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateSAMLProviderInput) Validate(c *constraint.Checker) {
+	if v.AddPrivateKey != nil {
+		checkPrivateKeyType(c, "addPrivateKey", *v.AddPrivateKey)
+	}
+	if v.AssertionEncryptionMode != "" {
+		checkAssertionEncryptionModeType(c, "assertionEncryptionMode", v.AssertionEncryptionMode)
+	}
+	if c.Required("name", v.Name != nil) {
+		checkSAMLProviderNameType(c, "name", *v.Name)
+	}
+	if c.Required("sAMLMetadataDocument", v.SAMLMetadataDocument != nil) {
+		checkSAMLMetadataDocumentType(c, "sAMLMetadataDocument", *v.SAMLMetadataDocument)
+	}
+	if v.Tags != nil {
+		checkTagListType(c, "tags", v.Tags)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateUserInput) Validate(c *constraint.Checker) {
 	if v.Path != nil {
 		checkPathType(c, "path", *v.Path)
@@ -255,6 +274,13 @@ func (v *DeleteRolePolicyInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("roleName", v.RoleName != nil) {
 		checkRoleNameType(c, "roleName", *v.RoleName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DeleteSAMLProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
 	}
 }
 
@@ -414,6 +440,13 @@ func (v *GetRolePolicyInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("roleName", v.RoleName != nil) {
 		checkRoleNameType(c, "roleName", *v.RoleName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetSAMLProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
 	}
 }
 
@@ -668,6 +701,23 @@ func (v *ListRolesInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListSAMLProviderTagsInput) Validate(c *constraint.Checker) {
+	if v.Marker != nil {
+		checkMarkerType(c, "marker", *v.Marker)
+	}
+	if v.MaxItems != nil {
+		checkMaxItemsType(c, "maxItems", *v.MaxItems)
+	}
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListSAMLProvidersInput) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListUserPoliciesInput) Validate(c *constraint.Checker) {
 	if v.Marker != nil {
 		checkMarkerType(c, "marker", *v.Marker)
@@ -913,6 +963,16 @@ func (v *TagRoleInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *TagSAMLProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
+	}
+	if c.Required("tags", v.Tags != nil) {
+		checkTagListType(c, "tags", v.Tags)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *TagUserInput) Validate(c *constraint.Checker) {
 	if c.Required("tags", v.Tags != nil) {
 		checkTagListType(c, "tags", v.Tags)
@@ -946,6 +1006,16 @@ func (v *UntagPolicyInput) Validate(c *constraint.Checker) {
 func (v *UntagRoleInput) Validate(c *constraint.Checker) {
 	if c.Required("roleName", v.RoleName != nil) {
 		checkRoleNameType(c, "roleName", *v.RoleName)
+	}
+	if c.Required("tagKeys", v.TagKeys != nil) {
+		checkTagKeyListType(c, "tagKeys", v.TagKeys)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UntagSAMLProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
 	}
 	if c.Required("tagKeys", v.TagKeys != nil) {
 		checkTagKeyListType(c, "tagKeys", v.TagKeys)
@@ -1032,6 +1102,25 @@ func (v *UpdateRoleInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *UpdateSAMLProviderInput) Validate(c *constraint.Checker) {
+	if v.AddPrivateKey != nil {
+		checkPrivateKeyType(c, "addPrivateKey", *v.AddPrivateKey)
+	}
+	if v.AssertionEncryptionMode != "" {
+		checkAssertionEncryptionModeType(c, "assertionEncryptionMode", v.AssertionEncryptionMode)
+	}
+	if v.RemovePrivateKey != nil {
+		checkPrivateKeyIdType(c, "removePrivateKey", *v.RemovePrivateKey)
+	}
+	if v.SAMLMetadataDocument != nil {
+		checkSAMLMetadataDocumentType(c, "sAMLMetadataDocument", *v.SAMLMetadataDocument)
+	}
+	if c.Required("sAMLProviderArn", v.SAMLProviderArn != nil) {
+		checkArnType(c, "sAMLProviderArn", *v.SAMLProviderArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *UpdateUserInput) Validate(c *constraint.Checker) {
 	if v.NewPath != nil {
 		checkPathType(c, "newPath", *v.NewPath)
@@ -1104,6 +1193,17 @@ func checkResourceNameType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 2048)
 }
 
+func checkSAMLMetadataDocumentType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1000, 10000000)
+}
+
+var patternSAMLProviderNameType = constraint.NewPattern(`[\w._-]+`, `[\w._-]+`)
+
+func checkSAMLProviderNameType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 128)
+	c.Matches(at, v, patternSAMLProviderNameType)
+}
+
 var patternAccessKeyIdType = constraint.NewPattern(`[\w]+`, `[\w]+`)
 
 func checkAccessKeyIdType(c *constraint.Checker, at string, v string) {
@@ -1120,6 +1220,15 @@ func checkAccountAliasType(c *constraint.Checker, at string, v string) {
 
 func checkArnType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 20, 2048)
+}
+
+func checkAssertionEncryptionModeType(c *constraint.Checker, at string, v AssertionEncryptionModeType) {
+	switch v {
+	case AssertionEncryptionModeTypeRequired,
+		AssertionEncryptionModeTypeAllowed:
+	default:
+		c.Enum(at, string(v), "Required, Allowed")
+	}
 }
 
 func checkClientIDType(c *constraint.Checker, at string, v string) {
@@ -1205,6 +1314,22 @@ var patternPolicyVersionIdType = constraint.NewPattern(`v[1-9][0-9]*(\.[A-Za-z0-
 
 func checkPolicyVersionIdType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternPolicyVersionIdType)
+}
+
+var patternPrivateKeyIdType = constraint.NewPattern(`[A-Z0-9]+`, `[A-Z0-9]+`)
+
+func checkPrivateKeyIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 22, 64)
+	c.Matches(at, v, patternPrivateKeyIdType)
+}
+
+var patternPrivateKeyType = constraint.NewPattern(`[\u0009\u000A\u000D\u0020-\u00FF]+`, `[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+`)
+
+func checkPrivateKeyType(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 1, 16384)
+	c.Matches(at, v, patternPrivateKeyType)
 }
 
 var patternRoleDescriptionType = constraint.NewPattern(`[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`, `[\x{0009}\x{000A}\x{000D}\x{0020}-\x{007E}\x{00A1}-\x{00FF}]*`)

@@ -164,6 +164,19 @@ func (v *CreateRoleOutput) AppendXML(b []byte) []byte {
 }
 
 // AppendXML appends the members of v as elements.
+func (v *CreateSAMLProviderOutput) AppendXML(b []byte) []byte {
+	if v.SAMLProviderArn != nil {
+		b = xmlcodec.AppendString(b, "SAMLProviderArn", *v.SAMLProviderArn)
+	}
+	if v.Tags != nil {
+		b = xmlcodec.Open(b, "Tags")
+		b = appendTagListTypeXML(b, "member", v.Tags)
+		b = xmlcodec.Close(b, "Tags")
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
 func (v *CreateUserOutput) AppendXML(b []byte) []byte {
 	if v.User != nil {
 		b = xmlcodec.Open(b, "User")
@@ -202,6 +215,9 @@ func (v *DeleteRolePermissionsBoundaryOutput) AppendXML(b []byte) []byte { retur
 
 // AppendXML appends the members of v as elements.
 func (v *DeleteRolePolicyOutput) AppendXML(b []byte) []byte { return b }
+
+// AppendXML appends the members of v as elements.
+func (v *DeleteSAMLProviderOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
 func (v *DeleteUserOutput) AppendXML(b []byte) []byte { return b }
@@ -440,6 +456,36 @@ func (v *GetRolePolicyOutput) AppendXML(b []byte) []byte {
 	}
 	if v.RoleName != nil {
 		b = xmlcodec.AppendString(b, "RoleName", *v.RoleName)
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
+func (v *GetSAMLProviderOutput) AppendXML(b []byte) []byte {
+	if v.AssertionEncryptionMode != "" {
+		b = xmlcodec.AppendString(b, "AssertionEncryptionMode", string(v.AssertionEncryptionMode))
+	}
+	if v.CreateDate != nil {
+		b = xmlcodec.AppendTime(b, "CreateDate", *v.CreateDate)
+	}
+	if v.PrivateKeyList != nil {
+		b = xmlcodec.Open(b, "PrivateKeyList")
+		b = appendPrivateKeyListXML(b, "member", v.PrivateKeyList)
+		b = xmlcodec.Close(b, "PrivateKeyList")
+	}
+	if v.SAMLMetadataDocument != nil {
+		b = xmlcodec.AppendString(b, "SAMLMetadataDocument", *v.SAMLMetadataDocument)
+	}
+	if v.SAMLProviderUUID != nil {
+		b = xmlcodec.AppendString(b, "SAMLProviderUUID", *v.SAMLProviderUUID)
+	}
+	if v.Tags != nil {
+		b = xmlcodec.Open(b, "Tags")
+		b = appendTagListTypeXML(b, "member", v.Tags)
+		b = xmlcodec.Close(b, "Tags")
+	}
+	if v.ValidUntil != nil {
+		b = xmlcodec.AppendTime(b, "ValidUntil", *v.ValidUntil)
 	}
 	return b
 }
@@ -820,6 +866,32 @@ func (v *ListRolesOutput) AppendXML(b []byte) []byte {
 		b = xmlcodec.Open(b, "Roles")
 		b = appendRoleListTypeXML(b, "member", v.Roles)
 		b = xmlcodec.Close(b, "Roles")
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
+func (v *ListSAMLProviderTagsOutput) AppendXML(b []byte) []byte {
+	if v.IsTruncated != nil {
+		b = xmlcodec.AppendBool(b, "IsTruncated", *v.IsTruncated)
+	}
+	if v.Marker != nil {
+		b = xmlcodec.AppendString(b, "Marker", *v.Marker)
+	}
+	if v.Tags != nil {
+		b = xmlcodec.Open(b, "Tags")
+		b = appendTagListTypeXML(b, "member", v.Tags)
+		b = xmlcodec.Close(b, "Tags")
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
+func (v *ListSAMLProvidersOutput) AppendXML(b []byte) []byte {
+	if v.SAMLProviderList != nil {
+		b = xmlcodec.Open(b, "SAMLProviderList")
+		b = appendSAMLProviderListTypeXML(b, "member", v.SAMLProviderList)
+		b = xmlcodec.Close(b, "SAMLProviderList")
 	}
 	return b
 }
@@ -1215,6 +1287,31 @@ func (v *RoleLastUsed) AppendXML(b []byte) []byte {
 }
 
 // AppendXML appends the members of v as elements.
+func (v *SAMLPrivateKey) AppendXML(b []byte) []byte {
+	if v.KeyId != nil {
+		b = xmlcodec.AppendString(b, "KeyId", *v.KeyId)
+	}
+	if v.Timestamp != nil {
+		b = xmlcodec.AppendTime(b, "Timestamp", *v.Timestamp)
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
+func (v *SAMLProviderListEntry) AppendXML(b []byte) []byte {
+	if v.Arn != nil {
+		b = xmlcodec.AppendString(b, "Arn", *v.Arn)
+	}
+	if v.CreateDate != nil {
+		b = xmlcodec.AppendTime(b, "CreateDate", *v.CreateDate)
+	}
+	if v.ValidUntil != nil {
+		b = xmlcodec.AppendTime(b, "ValidUntil", *v.ValidUntil)
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
 func (v *SetDefaultPolicyVersionOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
@@ -1291,6 +1388,9 @@ func (v *TagPolicyOutput) AppendXML(b []byte) []byte { return b }
 func (v *TagRoleOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
+func (v *TagSAMLProviderOutput) AppendXML(b []byte) []byte { return b }
+
+// AppendXML appends the members of v as elements.
 func (v *TagUserOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
@@ -1301,6 +1401,9 @@ func (v *UntagPolicyOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
 func (v *UntagRoleOutput) AppendXML(b []byte) []byte { return b }
+
+// AppendXML appends the members of v as elements.
+func (v *UntagSAMLProviderOutput) AppendXML(b []byte) []byte { return b }
 
 // AppendXML appends the members of v as elements.
 func (v *UntagUserOutput) AppendXML(b []byte) []byte { return b }
@@ -1329,6 +1432,14 @@ func (v *UpdateRoleDescriptionOutput) AppendXML(b []byte) []byte {
 
 // AppendXML appends the members of v as elements.
 func (v *UpdateRoleOutput) AppendXML(b []byte) []byte { return b }
+
+// AppendXML appends the members of v as elements.
+func (v *UpdateSAMLProviderOutput) AppendXML(b []byte) []byte {
+	if v.SAMLProviderArn != nil {
+		b = xmlcodec.AppendString(b, "SAMLProviderArn", *v.SAMLProviderArn)
+	}
+	return b
+}
 
 // AppendXML appends the members of v as elements.
 func (v *UpdateUserOutput) AppendXML(b []byte) []byte { return b }
@@ -1492,6 +1603,15 @@ func appendResourceSpecificResultListTypeXML(b []byte, name string, v []Resource
 	return b
 }
 
+func appendSAMLProviderListTypeXML(b []byte, name string, v []SAMLProviderListEntry) []byte {
+	for i := range v {
+		b = xmlcodec.Open(b, name)
+		b = v[i].AppendXML(b)
+		b = xmlcodec.Close(b, name)
+	}
+	return b
+}
+
 func appendStatementListTypeXML(b []byte, name string, v []Statement) []byte {
 	for i := range v {
 		b = xmlcodec.Open(b, name)
@@ -1597,6 +1717,15 @@ func appendPolicyListTypeXML(b []byte, name string, v []Policy) []byte {
 func appendPolicyNameListTypeXML(b []byte, name string, v []string) []byte {
 	for i := range v {
 		b = xmlcodec.AppendString(b, name, v[i])
+	}
+	return b
+}
+
+func appendPrivateKeyListXML(b []byte, name string, v []SAMLPrivateKey) []byte {
+	for i := range v {
+		b = xmlcodec.Open(b, name)
+		b = v[i].AppendXML(b)
+		b = xmlcodec.Close(b, name)
 	}
 	return b
 }

@@ -35,6 +35,22 @@ func (v *AssumeRoleInput) DecodeQuery(n *awsquery.Node) error {
 }
 
 // DecodeQuery reads v.
+func (v *AssumeRoleWithSAMLInput) DecodeQuery(n *awsquery.Node) error {
+	var err error
+	if v.DurationSeconds, err = n.Child("DurationSeconds").Text().Int32Ptr(); err != nil {
+		return err
+	}
+	v.Policy = n.Child("Policy").Text().StringPtr()
+	if v.PolicyArns, err = decodePolicyDescriptorListTypeQuery(n.Child("PolicyArns"), false); err != nil {
+		return err
+	}
+	v.PrincipalArn = n.Child("PrincipalArn").Text().StringPtr()
+	v.RoleArn = n.Child("RoleArn").Text().StringPtr()
+	v.SAMLAssertion = n.Child("SAMLAssertion").Text().StringPtr()
+	return nil
+}
+
+// DecodeQuery reads v.
 func (v *AssumeRoleWithWebIdentityInput) DecodeQuery(n *awsquery.Node) error {
 	var err error
 	if v.DurationSeconds, err = n.Child("DurationSeconds").Text().Int32Ptr(); err != nil {

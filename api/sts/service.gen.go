@@ -16,6 +16,7 @@ import (
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
 	AssumeRole(context.Context, *pipeline.Call, *AssumeRoleInput) (*AssumeRoleOutput, error)
+	AssumeRoleWithSAML(context.Context, *pipeline.Call, *AssumeRoleWithSAMLInput) (*AssumeRoleWithSAMLOutput, error)
 	AssumeRoleWithWebIdentity(context.Context, *pipeline.Call, *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error)
 	DecodeAuthorizationMessage(context.Context, *pipeline.Call, *DecodeAuthorizationMessageInput) (*DecodeAuthorizationMessageOutput, error)
 	GetAccessKeyInfo(context.Context, *pipeline.Call, *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error)
@@ -27,6 +28,7 @@ type Service interface {
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
 	AssumeRole(*authz.Scope, *AssumeRoleInput) authz.Requirement
+	AssumeRoleWithSAML(*authz.Scope, *AssumeRoleWithSAMLInput) authz.Requirement
 	AssumeRoleWithWebIdentity(*authz.Scope, *AssumeRoleWithWebIdentityInput) authz.Requirement
 	DecodeAuthorizationMessage(*authz.Scope, *DecodeAuthorizationMessageInput) authz.Requirement
 	GetAccessKeyInfo(*authz.Scope, *GetAccessKeyInfoInput) authz.Requirement
@@ -40,6 +42,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRole", Kind: pipeline.Management},
 			awsquery.Decode[AssumeRoleInput], r.AssumeRole, s.AssumeRole, awsquery.Encode[AssumeRoleOutput](API, "AssumeRole", "AssumeRoleResult")),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRoleWithSAML", Kind: pipeline.Management, Unsigned: true},
+			awsquery.Decode[AssumeRoleWithSAMLInput], r.AssumeRoleWithSAML, s.AssumeRoleWithSAML, awsquery.Encode[AssumeRoleWithSAMLOutput](API, "AssumeRoleWithSAML", "AssumeRoleWithSAMLResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssumeRoleWithWebIdentity", Kind: pipeline.Management, Unsigned: true},
 			awsquery.Decode[AssumeRoleWithWebIdentityInput], r.AssumeRoleWithWebIdentity, s.AssumeRoleWithWebIdentity, awsquery.Encode[AssumeRoleWithWebIdentityOutput](API, "AssumeRoleWithWebIdentity", "AssumeRoleWithWebIdentityResult")),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DecodeAuthorizationMessage", Kind: pipeline.Management},
@@ -74,7 +78,6 @@ var API = &protocol.Service{
 		"RegionDisabledException":              {Code: "RegionDisabledException", Status: 403},
 	},
 	Unsupported: []string{
-		"AssumeRoleWithSAML",
 		"AssumeRoot",
 		"GetDelegatedAccessToken",
 		"GetWebIdentityToken",

@@ -32,6 +32,29 @@ type AssumeRoleOutput struct {
 	SourceIdentity   *string
 }
 
+// AssumeRoleWithSAMLInput is a structure of the model.
+type AssumeRoleWithSAMLInput struct {
+	DurationSeconds *int32
+	Policy          *string
+	PolicyArns      []PolicyDescriptorType
+	PrincipalArn    *string
+	RoleArn         *string
+	SAMLAssertion   *string
+}
+
+// AssumeRoleWithSAMLOutput is a structure of the model.
+type AssumeRoleWithSAMLOutput struct {
+	AssumedRoleUser  *AssumedRoleUser
+	Audience         *string
+	Credentials      *Credentials
+	Issuer           *string
+	NameQualifier    *string
+	PackedPolicySize *int32
+	SourceIdentity   *string
+	Subject          *string
+	SubjectType      *string
+}
+
 // AssumeRoleWithWebIdentityInput is a structure of the model.
 type AssumeRoleWithWebIdentityInput struct {
 	DurationSeconds  *int32

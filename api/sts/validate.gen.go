@@ -47,6 +47,28 @@ func (v *AssumeRoleInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AssumeRoleWithSAMLInput) Validate(c *constraint.Checker) {
+	if v.DurationSeconds != nil {
+		checkRoleDurationSecondsType(c, "durationSeconds", *v.DurationSeconds)
+	}
+	if v.Policy != nil {
+		checkSessionPolicyDocumentType(c, "policy", *v.Policy)
+	}
+	if v.PolicyArns != nil {
+		checkPolicyDescriptorListType(c, "policyArns", v.PolicyArns)
+	}
+	if c.Required("principalArn", v.PrincipalArn != nil) {
+		checkArnType(c, "principalArn", *v.PrincipalArn)
+	}
+	if c.Required("roleArn", v.RoleArn != nil) {
+		checkArnType(c, "roleArn", *v.RoleArn)
+	}
+	if c.Required("sAMLAssertion", v.SAMLAssertion != nil) {
+		checkSAMLAssertionType(c, "sAMLAssertion", *v.SAMLAssertion)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AssumeRoleWithWebIdentityInput) Validate(c *constraint.Checker) {
 	if v.DurationSeconds != nil {
 		checkRoleDurationSecondsType(c, "durationSeconds", *v.DurationSeconds)
@@ -146,6 +168,12 @@ func (v *Tag) Validate(c *constraint.Checker) {
 	if c.Required("value", v.Value != nil) {
 		checkTagValueType(c, "value", *v.Value)
 	}
+}
+
+func checkSAMLAssertionType(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 4, 100000)
 }
 
 var patternAccessKeyIdType = constraint.NewPattern(`[\w]*`, `[\w]*`)

@@ -28,6 +28,42 @@ func (v *AssumeRoleOutput) AppendXML(b []byte) []byte {
 }
 
 // AppendXML appends the members of v as elements.
+func (v *AssumeRoleWithSAMLOutput) AppendXML(b []byte) []byte {
+	if v.AssumedRoleUser != nil {
+		b = xmlcodec.Open(b, "AssumedRoleUser")
+		b = v.AssumedRoleUser.AppendXML(b)
+		b = xmlcodec.Close(b, "AssumedRoleUser")
+	}
+	if v.Audience != nil {
+		b = xmlcodec.AppendString(b, "Audience", *v.Audience)
+	}
+	if v.Credentials != nil {
+		b = xmlcodec.Open(b, "Credentials")
+		b = v.Credentials.AppendXML(b)
+		b = xmlcodec.Close(b, "Credentials")
+	}
+	if v.Issuer != nil {
+		b = xmlcodec.AppendString(b, "Issuer", *v.Issuer)
+	}
+	if v.NameQualifier != nil {
+		b = xmlcodec.AppendString(b, "NameQualifier", *v.NameQualifier)
+	}
+	if v.PackedPolicySize != nil {
+		b = xmlcodec.AppendInt(b, "PackedPolicySize", int64(*v.PackedPolicySize))
+	}
+	if v.SourceIdentity != nil {
+		b = xmlcodec.AppendString(b, "SourceIdentity", *v.SourceIdentity)
+	}
+	if v.Subject != nil {
+		b = xmlcodec.AppendString(b, "Subject", *v.Subject)
+	}
+	if v.SubjectType != nil {
+		b = xmlcodec.AppendString(b, "SubjectType", *v.SubjectType)
+	}
+	return b
+}
+
+// AppendXML appends the members of v as elements.
 func (v *AssumeRoleWithWebIdentityOutput) AppendXML(b []byte) []byte {
 	if v.AssumedRoleUser != nil {
 		b = xmlcodec.Open(b, "AssumedRoleUser")

@@ -28,6 +28,7 @@ var importers = []struct {
 	{"internal/passkey/passkeytest", nil, "an authenticator that forges is for tests"},
 	{"github.com/go-webauthn/webauthn/...", []string{"internal/passkey"}, "one place decides which passkeys are taken"},
 	{"internal/store/storetest", nil, "a store that forgets is for tests"},
+	{"internal/federation/saml/samltest", nil, "an identity provider that says what it is told is for tests"},
 	{"internal/store", []string{
 		"internal/app", "internal/identity/...", "internal/paging", "internal/store/...", "service/...",
 	}, "who decides about data does not hold it"},

@@ -59,6 +59,7 @@ type Catalog struct {
 	roles    *store.Cache[string, *roleFacts]
 	ids      *store.Cache[string, string]
 	oidc     *store.Cache[string, *OIDCProvider]
+	saml     *store.Cache[string, *SAMLFacts]
 	compiled *compileCache
 	org      atomic.Pointer[Organization]
 	own      ownPolicies
@@ -95,6 +96,7 @@ func New(cfg Config) (*Catalog, error) {
 	c.roles = store.NewCache[string, *roleFacts](c.db, Service, cacheOther)
 	c.ids = store.NewCache[string, string](c.db, Service, cacheOther)
 	c.oidc = store.NewCache[string, *OIDCProvider](c.db, Service, cacheOther)
+	c.saml = store.NewCache[string, *SAMLFacts](c.db, Service, cacheOther)
 	c.compiled = newCompileCache(cacheOther)
 	c.used.init()
 	return c, nil

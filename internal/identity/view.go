@@ -43,6 +43,7 @@ const (
 	keyUsed     = "used"     // access key id or "role", name
 	keyPolicy   = "policy"   // lower-case name
 	keyOIDC     = "oidc"     // URL
+	keySAML     = "saml"     // name, which is case-sensitive
 	keyMember   = "member"   // group, user
 	keyUse      = "use"      // policy ARN, as, kind, name
 	keyID       = "id"       // unique id
@@ -280,6 +281,7 @@ const (
 	CountRoles     Counted = keyRole
 	CountPolicies  Counted = keyPolicy
 	CountProviders Counted = keyOIDC
+	CountSAML      Counted = keySAML
 )
 
 // Count adds to the number of records and returns it. Who makes or removes a record calls it; counting by reading them

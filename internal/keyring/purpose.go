@@ -46,6 +46,8 @@ const (
 	SenderKey
 	// Secret seals values kept for tenants, such as secrets and parameters.
 	Secret
+	// SAMLKey seals the private keys of IAM SAML providers, which open encrypted assertions.
+	SAMLKey
 	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
 	Cursor
 )
@@ -80,6 +82,7 @@ var purposes = [...]struct {
 	DataKey:              {"data-key", perAccount},
 	SenderKey:            {"sender-key", perAccount},
 	Secret:               {"secret", perAccount},
+	SAMLKey:              {"saml-key", perAccount},
 	Cursor:               {"cursor", serverWide},
 }
 

@@ -178,6 +178,9 @@ func countAccount(v *identity.View) (map[api.SummaryKeyType]int32, error) {
 		func() error {
 			return v.OIDCs(func(*identity.OIDCProvider) bool { n[api.SummaryKeyTypeProviders]++; return true })
 		},
+		func() error {
+			return v.SAMLs(func(*identity.SAMLProvider) bool { n[api.SummaryKeyTypeProviders]++; return true })
+		},
 	} {
 		if err := count(); err != nil {
 			return nil, err

@@ -90,6 +90,24 @@ func (r *requirements) AssumeRoleWithWebIdentity(s *authz.Scope, in *api.AssumeR
 		})
 }
 
+func (r *requirements) AssumeRoleWithSAML(s *authz.Scope, in *api.AssumeRoleWithSAMLInput) authz.Requirement {
+	id, err := r.verifySAML(s.Context, s.Region, s.Now, in)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	as := &policy.Principal{Federated: id.provider.ARN}
+	return checks(roleResource(*in.RoleArn, id.role), as, "sts:AssumeRoleWithSAML", id.source, tagged(id.tags),
+		func(k *policy.Context) {
+			k.Set("sts:RoleSessionName", id.session)
+			k.Set("aws:FederatedProvider", id.provider.ARN)
+			for key, values := range id.keys() {
+				k.Set(key, values...)
+			}
+			sourceKey(k, id.source)
+			tagKeys(k, id.tags)
+		})
+}
+
 // home is the resource of operations that have none.
 func home(s *authz.Scope) authz.Resource { return authz.Resource{ARN: "*", Account: s.Account} }
 

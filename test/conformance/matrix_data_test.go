@@ -124,6 +124,10 @@ var dataRows = []row{
 		in: `{"RoleArn":"arn:aws:iam::000000000000:role/data","RoleSessionName":"matrix","Tags":[{"Key":"TenantID","Value":"$TENANT"}]}`,
 	},
 	{
+		op: "sts.AssumeRoleWithSAML",
+		in: `{"RoleArn":"arn:aws:iam::000000000000:role/saml-user","PrincipalArn":"arn:aws:iam::000000000000:saml-provider/$TENANT","SAMLAssertion":"$SAMLRESPONSE"}`, shared: byToken,
+	},
+	{
 		op: "sts.AssumeRoleWithWebIdentity",
 		in: `{"RoleArn":"arn:aws:iam::000000000000:role/web-user","RoleSessionName":"matrix","WebIdentityToken":"$IDTOKEN"}`, shared: byToken,
 	},

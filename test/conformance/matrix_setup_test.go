@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/bulkhead/bulkhead/internal/federation/saml/samltest"
 )
 
 var tenants = []string{"acme", "globex"}
@@ -67,6 +70,9 @@ func (m *matrix) build() {
 		"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::%[1]s:oidc-provider/cognito-idp.us-east-1.amazonaws.com/%[2]s"},
 		"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"],
 		"Condition":{"StringEquals":{"cognito-idp.us-east-1.amazonaws.com/%[2]s:aud":%[3]q}}}]}`, account, pool, app))+`}`)
+	m.must("iam.CreateRole", `{"RoleName":"saml-user","AssumeRolePolicyDocument":`+quoted(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{
+		"Effect":"Allow","Principal":{"Federated":["arn:aws:iam::%[1]s:saml-provider/acme","arn:aws:iam::%[1]s:saml-provider/globex"]},
+		"Action":["sts:AssumeRoleWithSAML","sts:TagSession"],"Condition":{"StringEquals":{"saml:aud":"https://signin.aws.amazon.com/saml"}}}]}`, account))+`}`)
 	for _, t := range tenants {
 		m.things[t] = things{"$TENANT": t, "$POOL": pool, "$APP": app, "$IDS": identities, "$PROVIDER": "cognito-idp.us-east-1.amazonaws.com/" + pool}
 	}
@@ -133,6 +139,7 @@ func (m *matrix) buildTenant(t string) {
 	m.must("iam.PutRolePolicy", fmt.Sprintf(`{"RoleName":%q,"PolicyName":"inline","PolicyDocument":%s}`, own["$ROLE"], quoted(functionPolicy)))
 	own["$MANAGED"] = m.must("iam.CreatePolicy", fmt.Sprintf(`{"PolicyName":"p-%s","PolicyDocument":%s}`, t, quoted(functionPolicy))).get(m.t, "Arn")
 	own["$OIDC"] = m.must("iam.CreateOpenIDConnectProvider", fmt.Sprintf(`{"Url":"https://%s.example.com","ClientIDList":["app"]}`, t)).get(m.t, "OpenIDConnectProviderArn")
+	m.buildSAML(t)
 	m.must("cognito-idp.CreateGroup", fmt.Sprintf(`{"UserPoolId":%q,"GroupName":"members-%s"}`, own["$POOL"], t))
 	own["$PERSON"] = "person-" + t
 	for k, v := range m.signIn(t, own["$PERSON"]) {
@@ -146,6 +153,20 @@ func (m *matrix) buildTenant(t string) {
 	refused := m.call(m.nobody(), "iam.ListUsers", `{}`)
 	_, encoded, _ := strings.Cut(refused.text, "Encoded authorization failure message: ")
 	own["$MESSAGE"], _, _ = strings.Cut(encoded, "<")
+}
+
+// buildSAML makes a tenant's SAML provider, and a response of it for a user of the tenant.
+func (m *matrix) buildSAML(t string) {
+	m.t.Helper()
+	own, idp := m.things[t], samltest.New(m.t, "https://"+t+".example.com/saml")
+	own["$METADATA"] = quoted(idp.Metadata())
+	m.must("iam.CreateSAMLProvider", fmt.Sprintf(`{"Name":%q,"SAMLMetadataDocument":%s}`, t, own["$METADATA"]))
+	const place, attributes = "https://signin.aws.amazon.com/saml", "https://aws.amazon.com/SAML/Attributes/"
+	own["$SAMLRESPONSE"] = idp.Encoded(idp.For("person-"+t, place, place, time.Now(), map[string][]string{
+		attributes + "Role":                  {"arn:aws:iam::" + account + ":role/saml-user,arn:aws:iam::" + account + ":saml-provider/" + t},
+		attributes + "RoleSessionName":       {"person-" + t},
+		attributes + "PrincipalTag:TenantID": {t},
+	}))
 }
 
 // nobody are credentials of a user without any permission.

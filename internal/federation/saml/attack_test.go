@@ -64,7 +64,7 @@ func TestRefusedResponses(t *testing.T) {
 		"no recipient":           {func(r *etree.Element) { confirmation(r).RemoveAttr("Recipient") }, "confirmation"},
 		"another request":        {set(data, "InResponseTo", "_other"), "confirmation"},
 		"no request":             {func(r *etree.Element) { confirmation(r).RemoveAttr("InResponseTo") }, "confirmation"},
-		"confirmation expired":   {set(data, "NotOnOrAfter", past), "confirmation"},
+		"confirmation expired":   {set(data, "NotOnOrAfter", past), "expired"},
 		"confirmation too early": {set(data, "NotBefore", future), "confirmation"},
 		"no time":                {set(data, "NotOnOrAfter", "soon"), "confirmation"},
 		"holder of key": {set("./Assertion/Subject/SubjectConfirmation", "Method", "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"),

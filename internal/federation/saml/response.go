@@ -23,6 +23,8 @@ type Expect struct {
 	Recipients []string
 	// RequestID is the request that is answered; "" for a response that nobody asked for, which must then say so.
 	RequestID string
+	// AnyRequest takes responses to whatever request, or none: for who does not send requests itself, as AWS STS.
+	AnyRequest bool
 	// Now is the time, Skew how far clocks may differ.
 	Now  time.Time
 	Skew time.Duration
@@ -42,8 +44,9 @@ type Assertion struct {
 	// ID is unique at the provider; the assertion must not be taken again before Until.
 	ID    string
 	Until time.Time
-	// Issuer is the provider's entity id.
+	// Issuer is the provider's entity id, Issued when it made the assertion.
 	Issuer string
+	Issued time.Time
 	// NameID names the user, with its format and qualifier.
 	NameID, NameFormat, NameQualifier string
 	// Recipient is where it was sent, Audience the first audience.
@@ -52,6 +55,17 @@ type Assertion struct {
 	SessionIndex string
 	SessionUntil time.Time
 	Attributes   []Attribute
+}
+
+// Values are those of all attributes of a name.
+func (a *Assertion) Values(name string) []string {
+	var all []string
+	for i := range a.Attributes {
+		if a.Attributes[i].Name == name {
+			all = append(all, a.Attributes[i].Values...)
+		}
+	}
+	return all
 }
 
 // Decode reads the base64 of a message by POST.
@@ -130,12 +144,12 @@ func (want *Expect) checkResponse(root *etree.Element, trusted bool) error {
 	if to := root.SelectAttr("Destination"); to != nil && !slices.Contains(want.Recipients, to.Value) || to == nil && trusted {
 		return errors.New("saml: the response is for another destination")
 	}
-	if in := root.SelectAttrValue("InResponseTo", ""); in != want.RequestID && (in != "" || trusted) {
+	if in := root.SelectAttrValue("InResponseTo", ""); !want.AnyRequest && in != want.RequestID && (in != "" || trusted) {
 		return errors.New("saml: the response answers another request")
 	}
 	issuer, err := one(root, nsAssertion, "Issuer")
 	if err != nil || issuer != nil && strings.TrimSpace(issuer.Text()) != want.IdP.EntityID {
-		return errors.New("saml: the response is of another issuer")
+		return fmt.Errorf("%w: the response is of another", ErrIssuer)
 	}
 	status, err := one(root, nsProtocol, "Status")
 	if err != nil || status == nil {
@@ -262,14 +276,14 @@ func (want *Expect) read(el *etree.Element) (*Assertion, error) {
 	}
 	a := &Assertion{ID: x.ID, Issuer: strings.TrimSpace(x.Issuer[0])}
 	if a.Issuer != want.IdP.EntityID {
-		return nil, errors.New("saml: the assertion is of another issuer")
+		return nil, ErrIssuer
 	}
 	name := x.Subject[0].NameID[0]
 	a.NameID, a.NameFormat, a.NameQualifier = strings.TrimSpace(name.Text), name.Format, name.Qualifier
 	if a.NameID == "" || len(a.NameID) > MaxName {
 		return nil, errors.New("saml: the assertion names nobody")
 	}
-	if issued, err := instant(x.Issued); err != nil || issued.After(want.Now.Add(want.Skew)) {
+	if a.Issued, err = instant(x.Issued); err != nil || a.Issued.After(want.Now.Add(want.Skew)) {
 		return nil, errors.New("saml: the assertion is from the future")
 	}
 	if err := want.confirmed(a, x.Subject[0].Confirmations); err != nil {
@@ -283,13 +297,15 @@ func (want *Expect) read(el *etree.Element) (*Assertion, error) {
 
 // confirmed finds a confirmation that holds: by bearer, for this place, now, for the request (Profiles section 4.1.4.2).
 func (want *Expect) confirmed(a *Assertion, list []confirmation) error {
+	late := false
 	for _, c := range list {
 		if c.Method != methodBearer || len(c.Data) != 1 {
 			continue
 		}
 		d := &c.Data[0]
 		until, err := instant(d.Until)
-		if err != nil || !want.before(until) || d.Request != want.RequestID || !slices.Contains(want.Recipients, d.Recipient) {
+		late = late || err == nil && !want.before(until)
+		if err != nil || !want.before(until) || !want.AnyRequest && d.Request != want.RequestID || !slices.Contains(want.Recipients, d.Recipient) {
 			continue
 		}
 		if from, err := instant(d.NotBefore); d.NotBefore != "" && (err != nil || want.early(from)) {
@@ -298,12 +314,15 @@ func (want *Expect) confirmed(a *Assertion, list []confirmation) error {
 		a.Recipient, a.Until = d.Recipient, until.Add(want.Skew)
 		return nil
 	}
+	if late {
+		return ErrExpired
+	}
 	return errors.New("saml: no confirmation of the subject holds here and now for the request")
 }
 
 func (want *Expect) conditions(a *Assertion, c *conditions) error {
 	if until, err := instant(c.Until); c.Until != "" && (err != nil || !want.before(until)) {
-		return errors.New("saml: the assertion is expired")
+		return ErrExpired
 	}
 	if from, err := instant(c.NotBefore); c.NotBefore != "" && (err != nil || want.early(from)) {
 		return errors.New("saml: the assertion is not valid yet")
@@ -317,7 +336,7 @@ func (want *Expect) conditions(a *Assertion, c *conditions) error {
 	for _, r := range c.Audiences {
 		i := slices.IndexFunc(r.Audience, func(s string) bool { return slices.Contains(want.Audiences, strings.TrimSpace(s)) })
 		if i < 0 {
-			return errors.New("saml: the assertion is for another audience")
+			return ErrAudience
 		}
 		a.Audience = strings.TrimSpace(r.Audience[i])
 	}
@@ -329,7 +348,7 @@ func (want *Expect) statements(a *Assertion, x *assertionXML) error {
 		if s.Until != "" {
 			until, err := instant(s.Until)
 			if err != nil || !want.before(until) {
-				return errors.New("saml: the session at the provider is over")
+				return fmt.Errorf("%w: so is the session at the provider", ErrExpired)
 			}
 			if a.SessionUntil.IsZero() || until.Before(a.SessionUntil) {
 				a.SessionUntil = until

@@ -48,5 +48,15 @@ const (
 // DefaultSkew is how far clocks may differ.
 const DefaultSkew = 3 * time.Minute
 
-// ErrSignature is for what is not signed as it must be. Other errors say what else was wrong; none is for the user.
-var ErrSignature = errors.New("saml: the signature does not hold")
+// What is wrong with a response, where a caller has words of its own for it. Other errors say what else was wrong; none is
+// for the user.
+var (
+	// ErrSignature is for what is not signed as it must be.
+	ErrSignature = errors.New("saml: the signature does not hold")
+	// ErrIssuer is for what another provider says.
+	ErrIssuer = errors.New("saml: the assertion is of another issuer")
+	// ErrAudience is for what is said to somebody else.
+	ErrAudience = errors.New("saml: the assertion is for another audience")
+	// ErrExpired is for what is said too late.
+	ErrExpired = errors.New("saml: the assertion is expired")
+)
