@@ -90,6 +90,104 @@ func (v *AttributeValueUpdate) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *BackupDescription) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupDetails != nil {
+		b = jsoncodec.AppendKey(b, "BackupDetails")
+		b = v.BackupDetails.AppendJSON(b)
+	}
+	if v.SourceTableDetails != nil {
+		b = jsoncodec.AppendKey(b, "SourceTableDetails")
+		b = v.SourceTableDetails.AppendJSON(b)
+	}
+	if v.SourceTableFeatureDetails != nil {
+		b = jsoncodec.AppendKey(b, "SourceTableFeatureDetails")
+		b = v.SourceTableFeatureDetails.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *BackupDetails) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupArn != nil {
+		b = jsoncodec.AppendKey(b, "BackupArn")
+		b = jsoncodec.AppendString(b, *v.BackupArn)
+	}
+	if v.BackupCreationDateTime != nil {
+		b = jsoncodec.AppendKey(b, "BackupCreationDateTime")
+		b = jsoncodec.AppendTime(b, *v.BackupCreationDateTime)
+	}
+	if v.BackupExpiryDateTime != nil {
+		b = jsoncodec.AppendKey(b, "BackupExpiryDateTime")
+		b = jsoncodec.AppendTime(b, *v.BackupExpiryDateTime)
+	}
+	if v.BackupName != nil {
+		b = jsoncodec.AppendKey(b, "BackupName")
+		b = jsoncodec.AppendString(b, *v.BackupName)
+	}
+	if v.BackupSizeBytes != nil {
+		b = jsoncodec.AppendKey(b, "BackupSizeBytes")
+		b = jsoncodec.AppendInt(b, int64(*v.BackupSizeBytes))
+	}
+	if v.BackupStatus != "" {
+		b = jsoncodec.AppendKey(b, "BackupStatus")
+		b = jsoncodec.AppendString(b, string(v.BackupStatus))
+	}
+	if v.BackupType != "" {
+		b = jsoncodec.AppendKey(b, "BackupType")
+		b = jsoncodec.AppendString(b, string(v.BackupType))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *BackupSummary) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupArn != nil {
+		b = jsoncodec.AppendKey(b, "BackupArn")
+		b = jsoncodec.AppendString(b, *v.BackupArn)
+	}
+	if v.BackupCreationDateTime != nil {
+		b = jsoncodec.AppendKey(b, "BackupCreationDateTime")
+		b = jsoncodec.AppendTime(b, *v.BackupCreationDateTime)
+	}
+	if v.BackupExpiryDateTime != nil {
+		b = jsoncodec.AppendKey(b, "BackupExpiryDateTime")
+		b = jsoncodec.AppendTime(b, *v.BackupExpiryDateTime)
+	}
+	if v.BackupName != nil {
+		b = jsoncodec.AppendKey(b, "BackupName")
+		b = jsoncodec.AppendString(b, *v.BackupName)
+	}
+	if v.BackupSizeBytes != nil {
+		b = jsoncodec.AppendKey(b, "BackupSizeBytes")
+		b = jsoncodec.AppendInt(b, int64(*v.BackupSizeBytes))
+	}
+	if v.BackupStatus != "" {
+		b = jsoncodec.AppendKey(b, "BackupStatus")
+		b = jsoncodec.AppendString(b, string(v.BackupStatus))
+	}
+	if v.BackupType != "" {
+		b = jsoncodec.AppendKey(b, "BackupType")
+		b = jsoncodec.AppendString(b, string(v.BackupType))
+	}
+	if v.TableArn != nil {
+		b = jsoncodec.AppendKey(b, "TableArn")
+		b = jsoncodec.AppendString(b, *v.TableArn)
+	}
+	if v.TableId != nil {
+		b = jsoncodec.AppendKey(b, "TableId")
+		b = jsoncodec.AppendString(b, *v.TableId)
+	}
+	if v.TableName != nil {
+		b = jsoncodec.AppendKey(b, "TableName")
+		b = jsoncodec.AppendString(b, *v.TableName)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *BatchGetItemInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -340,6 +438,40 @@ func (v *ContinuousBackupsDescription) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateBackupInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BackupName":
+			v.BackupName, err = d.StringPtr()
+		case "TableName":
+			v.TableName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateBackupOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupDetails != nil {
+		b = jsoncodec.AppendKey(b, "BackupDetails")
+		b = v.BackupDetails.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateGlobalSecondaryIndexAction) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -519,6 +651,38 @@ func (v *Delete) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// DecodeJSON reads v.
+func (v *DeleteBackupInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BackupArn":
+			v.BackupArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteBackupOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupDescription != nil {
+		b = jsoncodec.AppendKey(b, "BackupDescription")
+		b = v.BackupDescription.AppendJSON(b)
+	}
+	return append(b, '}')
 }
 
 // DecodeJSON reads v.
@@ -741,6 +905,38 @@ func (v *DeleteTableOutput) AppendJSON(b []byte) []byte {
 	if v.TableDescription != nil {
 		b = jsoncodec.AppendKey(b, "TableDescription")
 		b = v.TableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeBackupInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BackupArn":
+			v.BackupArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeBackupOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupDescription != nil {
+		b = jsoncodec.AppendKey(b, "BackupDescription")
+		b = v.BackupDescription.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -1141,6 +1337,32 @@ func (v *GlobalSecondaryIndexDescription) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendJSON appends v.
+func (v *GlobalSecondaryIndexInfo) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IndexName != nil {
+		b = jsoncodec.AppendKey(b, "IndexName")
+		b = jsoncodec.AppendString(b, *v.IndexName)
+	}
+	if v.KeySchema != nil {
+		b = jsoncodec.AppendKey(b, "KeySchema")
+		b = appendKeySchemaJSON(b, v.KeySchema)
+	}
+	if v.OnDemandThroughput != nil {
+		b = jsoncodec.AppendKey(b, "OnDemandThroughput")
+		b = v.OnDemandThroughput.AppendJSON(b)
+	}
+	if v.Projection != nil {
+		b = jsoncodec.AppendKey(b, "Projection")
+		b = v.Projection.AppendJSON(b)
+	}
+	if v.ProvisionedThroughput != nil {
+		b = jsoncodec.AppendKey(b, "ProvisionedThroughput")
+		b = v.ProvisionedThroughput.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *GlobalSecondaryIndexUpdate) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -1342,6 +1564,52 @@ func (v *KeysAndAttributes) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ListBackupsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BackupType":
+			v.BackupType, err = jsoncodec.Enum[BackupTypeFilter](d)
+		case "ExclusiveStartBackupArn":
+			v.ExclusiveStartBackupArn, err = d.StringPtr()
+		case "Limit":
+			v.Limit, err = d.Int32Ptr()
+		case "TableName":
+			v.TableName, err = d.StringPtr()
+		case "TimeRangeLowerBound":
+			v.TimeRangeLowerBound, err = d.TimePtr()
+		case "TimeRangeUpperBound":
+			v.TimeRangeUpperBound, err = d.TimePtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListBackupsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BackupSummaries != nil {
+		b = jsoncodec.AppendKey(b, "BackupSummaries")
+		b = appendBackupSummariesJSON(b, v.BackupSummaries)
+	}
+	if v.LastEvaluatedBackupArn != nil {
+		b = jsoncodec.AppendKey(b, "LastEvaluatedBackupArn")
+		b = jsoncodec.AppendString(b, *v.LastEvaluatedBackupArn)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListTablesInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1473,6 +1741,24 @@ func (v *LocalSecondaryIndexDescription) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendJSON appends v.
+func (v *LocalSecondaryIndexInfo) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IndexName != nil {
+		b = jsoncodec.AppendKey(b, "IndexName")
+		b = jsoncodec.AppendString(b, *v.IndexName)
+	}
+	if v.KeySchema != nil {
+		b = jsoncodec.AppendKey(b, "KeySchema")
+		b = appendKeySchemaJSON(b, v.KeySchema)
+	}
+	if v.Projection != nil {
+		b = jsoncodec.AppendKey(b, "Projection")
+		b = v.Projection.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *OnDemandThroughput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -1566,6 +1852,30 @@ func (v *PointInTimeRecoveryDescription) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *PointInTimeRecoverySpecification) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "PointInTimeRecoveryEnabled":
+			v.PointInTimeRecoveryEnabled, err = d.BoolPtr()
+		case "RecoveryPeriodInDays":
+			v.RecoveryPeriodInDays, err = d.Int32Ptr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// DecodeJSON reads v.
 func (v *Projection) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1625,6 +1935,20 @@ func (v *ProvisionedThroughput) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// AppendJSON appends v.
+func (v *ProvisionedThroughput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ReadCapacityUnits != nil {
+		b = jsoncodec.AppendKey(b, "ReadCapacityUnits")
+		b = jsoncodec.AppendInt(b, int64(*v.ReadCapacityUnits))
+	}
+	if v.WriteCapacityUnits != nil {
+		b = jsoncodec.AppendKey(b, "WriteCapacityUnits")
+		b = jsoncodec.AppendInt(b, int64(*v.WriteCapacityUnits))
+	}
+	return append(b, '}')
 }
 
 // AppendJSON appends v.
@@ -2099,6 +2423,104 @@ func (v *RestoreSummary) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *RestoreTableFromBackupInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BackupArn":
+			v.BackupArn, err = d.StringPtr()
+		case "BillingModeOverride":
+			v.BillingModeOverride, err = jsoncodec.Enum[BillingMode](d)
+		case "GlobalSecondaryIndexOverride":
+			v.GlobalSecondaryIndexOverride, err = decodeGlobalSecondaryIndexListJSON(d)
+		case "LocalSecondaryIndexOverride":
+			v.LocalSecondaryIndexOverride, err = decodeLocalSecondaryIndexListJSON(d)
+		case "OnDemandThroughputOverride":
+			v.OnDemandThroughputOverride, err = jsoncodec.StructPtr[OnDemandThroughput](d)
+		case "ProvisionedThroughputOverride":
+			v.ProvisionedThroughputOverride, err = jsoncodec.StructPtr[ProvisionedThroughput](d)
+		case "SSESpecificationOverride":
+			v.SSESpecificationOverride, err = jsoncodec.StructPtr[SSESpecification](d)
+		case "TargetTableName":
+			v.TargetTableName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RestoreTableFromBackupOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TableDescription != nil {
+		b = jsoncodec.AppendKey(b, "TableDescription")
+		b = v.TableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *RestoreTableToPointInTimeInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BillingModeOverride":
+			v.BillingModeOverride, err = jsoncodec.Enum[BillingMode](d)
+		case "GlobalSecondaryIndexOverride":
+			v.GlobalSecondaryIndexOverride, err = decodeGlobalSecondaryIndexListJSON(d)
+		case "LocalSecondaryIndexOverride":
+			v.LocalSecondaryIndexOverride, err = decodeLocalSecondaryIndexListJSON(d)
+		case "OnDemandThroughputOverride":
+			v.OnDemandThroughputOverride, err = jsoncodec.StructPtr[OnDemandThroughput](d)
+		case "ProvisionedThroughputOverride":
+			v.ProvisionedThroughputOverride, err = jsoncodec.StructPtr[ProvisionedThroughput](d)
+		case "RestoreDateTime":
+			v.RestoreDateTime, err = d.TimePtr()
+		case "SSESpecificationOverride":
+			v.SSESpecificationOverride, err = jsoncodec.StructPtr[SSESpecification](d)
+		case "SourceTableArn":
+			v.SourceTableArn, err = d.StringPtr()
+		case "SourceTableName":
+			v.SourceTableName, err = d.StringPtr()
+		case "TargetTableName":
+			v.TargetTableName, err = d.StringPtr()
+		case "UseLatestRestorableTime":
+			v.UseLatestRestorableTime, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RestoreTableToPointInTimeOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TableDescription != nil {
+		b = jsoncodec.AppendKey(b, "TableDescription")
+		b = v.TableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *SSEDescription) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -2221,6 +2643,78 @@ func (v *ScanOutput) AppendJSON(b []byte) []byte {
 	if v.ScannedCount != nil {
 		b = jsoncodec.AppendKey(b, "ScannedCount")
 		b = jsoncodec.AppendInt(b, int64(*v.ScannedCount))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *SourceTableDetails) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BillingMode != "" {
+		b = jsoncodec.AppendKey(b, "BillingMode")
+		b = jsoncodec.AppendString(b, string(v.BillingMode))
+	}
+	if v.ItemCount != nil {
+		b = jsoncodec.AppendKey(b, "ItemCount")
+		b = jsoncodec.AppendInt(b, int64(*v.ItemCount))
+	}
+	if v.KeySchema != nil {
+		b = jsoncodec.AppendKey(b, "KeySchema")
+		b = appendKeySchemaJSON(b, v.KeySchema)
+	}
+	if v.OnDemandThroughput != nil {
+		b = jsoncodec.AppendKey(b, "OnDemandThroughput")
+		b = v.OnDemandThroughput.AppendJSON(b)
+	}
+	if v.ProvisionedThroughput != nil {
+		b = jsoncodec.AppendKey(b, "ProvisionedThroughput")
+		b = v.ProvisionedThroughput.AppendJSON(b)
+	}
+	if v.TableArn != nil {
+		b = jsoncodec.AppendKey(b, "TableArn")
+		b = jsoncodec.AppendString(b, *v.TableArn)
+	}
+	if v.TableCreationDateTime != nil {
+		b = jsoncodec.AppendKey(b, "TableCreationDateTime")
+		b = jsoncodec.AppendTime(b, *v.TableCreationDateTime)
+	}
+	if v.TableId != nil {
+		b = jsoncodec.AppendKey(b, "TableId")
+		b = jsoncodec.AppendString(b, *v.TableId)
+	}
+	if v.TableName != nil {
+		b = jsoncodec.AppendKey(b, "TableName")
+		b = jsoncodec.AppendString(b, *v.TableName)
+	}
+	if v.TableSizeBytes != nil {
+		b = jsoncodec.AppendKey(b, "TableSizeBytes")
+		b = jsoncodec.AppendInt(b, int64(*v.TableSizeBytes))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *SourceTableFeatureDetails) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.GlobalSecondaryIndexes != nil {
+		b = jsoncodec.AppendKey(b, "GlobalSecondaryIndexes")
+		b = appendGlobalSecondaryIndexesJSON(b, v.GlobalSecondaryIndexes)
+	}
+	if v.LocalSecondaryIndexes != nil {
+		b = jsoncodec.AppendKey(b, "LocalSecondaryIndexes")
+		b = appendLocalSecondaryIndexesJSON(b, v.LocalSecondaryIndexes)
+	}
+	if v.SSEDescription != nil {
+		b = jsoncodec.AppendKey(b, "SSEDescription")
+		b = v.SSEDescription.AppendJSON(b)
+	}
+	if v.StreamDescription != nil {
+		b = jsoncodec.AppendKey(b, "StreamDescription")
+		b = v.StreamDescription.AppendJSON(b)
+	}
+	if v.TimeToLiveDescription != nil {
+		b = jsoncodec.AppendKey(b, "TimeToLiveDescription")
+		b = v.TimeToLiveDescription.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -2760,6 +3254,40 @@ func (v *Update) DecodeJSON(d *jsoncodec.Decoder) error {
 }
 
 // DecodeJSON reads v.
+func (v *UpdateContinuousBackupsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "PointInTimeRecoverySpecification":
+			v.PointInTimeRecoverySpecification, err = jsoncodec.StructPtr[PointInTimeRecoverySpecification](d)
+		case "TableName":
+			v.TableName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateContinuousBackupsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ContinuousBackupsDescription != nil {
+		b = jsoncodec.AppendKey(b, "ContinuousBackupsDescription")
+		b = v.ContinuousBackupsDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *UpdateGlobalSecondaryIndexAction) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3077,6 +3605,17 @@ func decodeAttributeValueListJSON(d *jsoncodec.Decoder) ([]item.Value, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[item.Value])
 }
 
+func appendBackupSummariesJSON(b []byte, v []BackupSummary) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func decodeBatchGetRequestMapJSON(d *jsoncodec.Decoder) (map[string]KeysAndAttributes, error) {
 	return jsoncodec.Map(d, jsoncodec.Struct[KeysAndAttributes])
 }
@@ -3187,6 +3726,17 @@ func decodeGlobalSecondaryIndexListJSON(d *jsoncodec.Decoder) ([]GlobalSecondary
 
 func decodeGlobalSecondaryIndexUpdateListJSON(d *jsoncodec.Decoder) ([]GlobalSecondaryIndexUpdate, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[GlobalSecondaryIndexUpdate])
+}
+
+func appendGlobalSecondaryIndexesJSON(b []byte, v []GlobalSecondaryIndexInfo) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func appendGlobalTableWitnessDescriptionListJSON(b []byte, v []GlobalTableWitnessDescription) []byte {
@@ -3305,6 +3855,17 @@ func appendLocalSecondaryIndexDescriptionListJSON(b []byte, v []LocalSecondaryIn
 
 func decodeLocalSecondaryIndexListJSON(d *jsoncodec.Decoder) ([]LocalSecondaryIndex, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[LocalSecondaryIndex])
+}
+
+func appendLocalSecondaryIndexesJSON(b []byte, v []LocalSecondaryIndexInfo) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func decodeNonKeyAttributeNameListJSON(d *jsoncodec.Decoder) ([]string, error) {

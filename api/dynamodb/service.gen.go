@@ -18,10 +18,13 @@ import (
 type Service interface {
 	BatchGetItem(context.Context, *pipeline.Call, *BatchGetItemInput) (*BatchGetItemOutput, error)
 	BatchWriteItem(context.Context, *pipeline.Call, *BatchWriteItemInput) (*BatchWriteItemOutput, error)
+	CreateBackup(context.Context, *pipeline.Call, *CreateBackupInput) (*CreateBackupOutput, error)
 	CreateTable(context.Context, *pipeline.Call, *CreateTableInput) (*CreateTableOutput, error)
+	DeleteBackup(context.Context, *pipeline.Call, *DeleteBackupInput) (*DeleteBackupOutput, error)
 	DeleteItem(context.Context, *pipeline.Call, *DeleteItemInput) (*DeleteItemOutput, error)
 	DeleteResourcePolicy(context.Context, *pipeline.Call, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
 	DeleteTable(context.Context, *pipeline.Call, *DeleteTableInput) (*DeleteTableOutput, error)
+	DescribeBackup(context.Context, *pipeline.Call, *DescribeBackupInput) (*DescribeBackupOutput, error)
 	DescribeContinuousBackups(context.Context, *pipeline.Call, *DescribeContinuousBackupsInput) (*DescribeContinuousBackupsOutput, error)
 	DescribeEndpoints(context.Context, *pipeline.Call, *DescribeEndpointsInput) (*DescribeEndpointsOutput, error)
 	DescribeLimits(context.Context, *pipeline.Call, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
@@ -29,16 +32,20 @@ type Service interface {
 	DescribeTimeToLive(context.Context, *pipeline.Call, *DescribeTimeToLiveInput) (*DescribeTimeToLiveOutput, error)
 	GetItem(context.Context, *pipeline.Call, *GetItemInput) (*GetItemOutput, error)
 	GetResourcePolicy(context.Context, *pipeline.Call, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
+	ListBackups(context.Context, *pipeline.Call, *ListBackupsInput) (*ListBackupsOutput, error)
 	ListTables(context.Context, *pipeline.Call, *ListTablesInput) (*ListTablesOutput, error)
 	ListTagsOfResource(context.Context, *pipeline.Call, *ListTagsOfResourceInput) (*ListTagsOfResourceOutput, error)
 	PutItem(context.Context, *pipeline.Call, *PutItemInput) (*PutItemOutput, error)
 	PutResourcePolicy(context.Context, *pipeline.Call, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
 	Query(context.Context, *pipeline.Call, *QueryInput) (*QueryOutput, error)
+	RestoreTableFromBackup(context.Context, *pipeline.Call, *RestoreTableFromBackupInput) (*RestoreTableFromBackupOutput, error)
+	RestoreTableToPointInTime(context.Context, *pipeline.Call, *RestoreTableToPointInTimeInput) (*RestoreTableToPointInTimeOutput, error)
 	Scan(context.Context, *pipeline.Call, *ScanInput) (*ScanOutput, error)
 	TagResource(context.Context, *pipeline.Call, *TagResourceInput) (*TagResourceOutput, error)
 	TransactGetItems(context.Context, *pipeline.Call, *TransactGetItemsInput) (*TransactGetItemsOutput, error)
 	TransactWriteItems(context.Context, *pipeline.Call, *TransactWriteItemsInput) (*TransactWriteItemsOutput, error)
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
+	UpdateContinuousBackups(context.Context, *pipeline.Call, *UpdateContinuousBackupsInput) (*UpdateContinuousBackupsOutput, error)
 	UpdateItem(context.Context, *pipeline.Call, *UpdateItemInput) (*UpdateItemOutput, error)
 	UpdateTable(context.Context, *pipeline.Call, *UpdateTableInput) (*UpdateTableOutput, error)
 	UpdateTimeToLive(context.Context, *pipeline.Call, *UpdateTimeToLiveInput) (*UpdateTimeToLiveOutput, error)
@@ -48,10 +55,13 @@ type Service interface {
 type Requirements interface {
 	BatchGetItem(*authz.Scope, *BatchGetItemInput) authz.Requirement
 	BatchWriteItem(*authz.Scope, *BatchWriteItemInput) authz.Requirement
+	CreateBackup(*authz.Scope, *CreateBackupInput) authz.Requirement
 	CreateTable(*authz.Scope, *CreateTableInput) authz.Requirement
+	DeleteBackup(*authz.Scope, *DeleteBackupInput) authz.Requirement
 	DeleteItem(*authz.Scope, *DeleteItemInput) authz.Requirement
 	DeleteResourcePolicy(*authz.Scope, *DeleteResourcePolicyInput) authz.Requirement
 	DeleteTable(*authz.Scope, *DeleteTableInput) authz.Requirement
+	DescribeBackup(*authz.Scope, *DescribeBackupInput) authz.Requirement
 	DescribeContinuousBackups(*authz.Scope, *DescribeContinuousBackupsInput) authz.Requirement
 	DescribeEndpoints(*authz.Scope, *DescribeEndpointsInput) authz.Requirement
 	DescribeLimits(*authz.Scope, *DescribeLimitsInput) authz.Requirement
@@ -59,16 +69,20 @@ type Requirements interface {
 	DescribeTimeToLive(*authz.Scope, *DescribeTimeToLiveInput) authz.Requirement
 	GetItem(*authz.Scope, *GetItemInput) authz.Requirement
 	GetResourcePolicy(*authz.Scope, *GetResourcePolicyInput) authz.Requirement
+	ListBackups(*authz.Scope, *ListBackupsInput) authz.Requirement
 	ListTables(*authz.Scope, *ListTablesInput) authz.Requirement
 	ListTagsOfResource(*authz.Scope, *ListTagsOfResourceInput) authz.Requirement
 	PutItem(*authz.Scope, *PutItemInput) authz.Requirement
 	PutResourcePolicy(*authz.Scope, *PutResourcePolicyInput) authz.Requirement
 	Query(*authz.Scope, *QueryInput) authz.Requirement
+	RestoreTableFromBackup(*authz.Scope, *RestoreTableFromBackupInput) authz.Requirement
+	RestoreTableToPointInTime(*authz.Scope, *RestoreTableToPointInTimeInput) authz.Requirement
 	Scan(*authz.Scope, *ScanInput) authz.Requirement
 	TagResource(*authz.Scope, *TagResourceInput) authz.Requirement
 	TransactGetItems(*authz.Scope, *TransactGetItemsInput) authz.Requirement
 	TransactWriteItems(*authz.Scope, *TransactWriteItemsInput) authz.Requirement
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
+	UpdateContinuousBackups(*authz.Scope, *UpdateContinuousBackupsInput) authz.Requirement
 	UpdateItem(*authz.Scope, *UpdateItemInput) authz.Requirement
 	UpdateTable(*authz.Scope, *UpdateTableInput) authz.Requirement
 	UpdateTimeToLive(*authz.Scope, *UpdateTimeToLiveInput) authz.Requirement
@@ -81,14 +95,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[BatchGetItemInput], r.BatchGetItem, s.BatchGetItem, awsjson.Encode[BatchGetItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "BatchWriteItem", Kind: pipeline.Data, Write: true},
 			awsjson.Decode[BatchWriteItemInput], r.BatchWriteItem, s.BatchWriteItem, awsjson.Encode[BatchWriteItemOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateBackup", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateBackupInput], r.CreateBackup, s.CreateBackup, awsjson.Encode[CreateBackupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTable", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateTableInput], r.CreateTable, s.CreateTable, awsjson.Encode[CreateTableOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteBackup", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteBackupInput], r.DeleteBackup, s.DeleteBackup, awsjson.Encode[DeleteBackupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteItem", Kind: pipeline.Data, Write: true},
 			awsjson.Decode[DeleteItemInput], r.DeleteItem, s.DeleteItem, awsjson.Encode[DeleteItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteResourcePolicy", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteResourcePolicyInput], r.DeleteResourcePolicy, s.DeleteResourcePolicy, awsjson.Encode[DeleteResourcePolicyOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTable", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteTableInput], r.DeleteTable, s.DeleteTable, awsjson.Encode[DeleteTableOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeBackup", Kind: pipeline.Management},
+			awsjson.Decode[DescribeBackupInput], r.DescribeBackup, s.DescribeBackup, awsjson.Encode[DescribeBackupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeContinuousBackups", Kind: pipeline.Management},
 			awsjson.Decode[DescribeContinuousBackupsInput], r.DescribeContinuousBackups, s.DescribeContinuousBackups, awsjson.Encode[DescribeContinuousBackupsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeEndpoints", Kind: pipeline.Management},
@@ -103,6 +123,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetItemInput], r.GetItem, s.GetItem, awsjson.Encode[GetItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetResourcePolicy", Kind: pipeline.Management},
 			awsjson.Decode[GetResourcePolicyInput], r.GetResourcePolicy, s.GetResourcePolicy, awsjson.Encode[GetResourcePolicyOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListBackups", Kind: pipeline.Management},
+			awsjson.Decode[ListBackupsInput], r.ListBackups, s.ListBackups, awsjson.Encode[ListBackupsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTables", Kind: pipeline.Management},
 			awsjson.Decode[ListTablesInput], r.ListTables, s.ListTables, awsjson.Encode[ListTablesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsOfResource", Kind: pipeline.Management},
@@ -113,6 +135,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[PutResourcePolicyInput], r.PutResourcePolicy, s.PutResourcePolicy, awsjson.Encode[PutResourcePolicyOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Query", Kind: pipeline.Data},
 			awsjson.Decode[QueryInput], r.Query, s.Query, awsjson.Encode[QueryOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RestoreTableFromBackup", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[RestoreTableFromBackupInput], r.RestoreTableFromBackup, s.RestoreTableFromBackup, awsjson.Encode[RestoreTableFromBackupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RestoreTableToPointInTime", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[RestoreTableToPointInTimeInput], r.RestoreTableToPointInTime, s.RestoreTableToPointInTime, awsjson.Encode[RestoreTableToPointInTimeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Scan", Kind: pipeline.Data},
 			awsjson.Decode[ScanInput], r.Scan, s.Scan, awsjson.Encode[ScanOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagResource", Kind: pipeline.Management, Write: true},
@@ -123,6 +149,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[TransactWriteItemsInput], r.TransactWriteItems, s.TransactWriteItems, awsjson.Encode[TransactWriteItemsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UntagResourceInput], r.UntagResource, s.UntagResource, awsjson.Encode[UntagResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateContinuousBackups", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateContinuousBackupsInput], r.UpdateContinuousBackups, s.UpdateContinuousBackups, awsjson.Encode[UpdateContinuousBackupsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateItem", Kind: pipeline.Data, Write: true},
 			awsjson.Decode[UpdateItemInput], r.UpdateItem, s.UpdateItem, awsjson.Encode[UpdateItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTable", Kind: pipeline.Management, Write: true},
@@ -141,17 +169,24 @@ var API = &protocol.Service{
 	APIVersion:     "2012-08-10",
 	Protocol:       awsjson.V10,
 	Errors: map[string]protocol.WireError{
+		"BackupInUseException":                     {Code: "BackupInUseException", Status: 400},
+		"BackupNotFoundException":                  {Code: "BackupNotFoundException", Status: 400},
 		"ConditionalCheckFailedException":          {Code: "ConditionalCheckFailedException", Status: 400},
+		"ContinuousBackupsUnavailableException":    {Code: "ContinuousBackupsUnavailableException", Status: 400},
 		"IdempotentParameterMismatchException":     {Code: "IdempotentParameterMismatchException", Status: 400},
 		"InternalServerError":                      {Code: "InternalServerError", Status: 500},
+		"InvalidRestoreTimeException":              {Code: "InvalidRestoreTimeException", Status: 400},
 		"ItemCollectionSizeLimitExceededException": {Code: "ItemCollectionSizeLimitExceededException", Status: 400},
 		"LimitExceededException":                   {Code: "LimitExceededException", Status: 400},
+		"PointInTimeRecoveryUnavailableException":  {Code: "PointInTimeRecoveryUnavailableException", Status: 400},
 		"PolicyNotFoundException":                  {Code: "PolicyNotFoundException", Status: 400},
 		"ProvisionedThroughputExceededException":   {Code: "ProvisionedThroughputExceededException", Status: 400},
 		"ReplicatedWriteConflictException":         {Code: "ReplicatedWriteConflictException", Status: 400},
 		"RequestLimitExceeded":                     {Code: "RequestLimitExceeded", Status: 400},
 		"ResourceInUseException":                   {Code: "ResourceInUseException", Status: 400},
 		"ResourceNotFoundException":                {Code: "ResourceNotFoundException", Status: 400},
+		"TableAlreadyExistsException":              {Code: "TableAlreadyExistsException", Status: 400},
+		"TableInUseException":                      {Code: "TableInUseException", Status: 400},
 		"TableNotFoundException":                   {Code: "TableNotFoundException", Status: 400},
 		"ThrottlingException":                      {Code: "ThrottlingException", Status: 400},
 		"TransactionCanceledException":             {Code: "TransactionCanceledException", Status: 400},
@@ -163,10 +198,7 @@ var API = &protocol.Service{
 	},
 	Unsupported: []string{
 		"BatchExecuteStatement",
-		"CreateBackup",
 		"CreateGlobalTable",
-		"DeleteBackup",
-		"DescribeBackup",
 		"DescribeContributorInsights",
 		"DescribeExport",
 		"DescribeGlobalTable",
@@ -180,14 +212,10 @@ var API = &protocol.Service{
 		"ExecuteTransaction",
 		"ExportTableToPointInTime",
 		"ImportTable",
-		"ListBackups",
 		"ListContributorInsights",
 		"ListExports",
 		"ListGlobalTables",
 		"ListImports",
-		"RestoreTableFromBackup",
-		"RestoreTableToPointInTime",
-		"UpdateContinuousBackups",
 		"UpdateContributorInsights",
 		"UpdateGlobalTable",
 		"UpdateGlobalTableSettings",

@@ -19,6 +19,37 @@ const (
 	AttributeActionDelete AttributeAction = "DELETE"
 )
 
+// BackupStatus is an enum of the model; "" is absent.
+type BackupStatus string
+
+// The values of BackupStatus.
+const (
+	BackupStatusCreating  BackupStatus = "CREATING"
+	BackupStatusDeleted   BackupStatus = "DELETED"
+	BackupStatusAvailable BackupStatus = "AVAILABLE"
+)
+
+// BackupType is an enum of the model; "" is absent.
+type BackupType string
+
+// The values of BackupType.
+const (
+	BackupTypeUser      BackupType = "USER"
+	BackupTypeSystem    BackupType = "SYSTEM"
+	BackupTypeAwsBackup BackupType = "AWS_BACKUP"
+)
+
+// BackupTypeFilter is an enum of the model; "" is absent.
+type BackupTypeFilter string
+
+// The values of BackupTypeFilter.
+const (
+	BackupTypeFilterUser      BackupTypeFilter = "USER"
+	BackupTypeFilterSystem    BackupTypeFilter = "SYSTEM"
+	BackupTypeFilterAwsBackup BackupTypeFilter = "AWS_BACKUP"
+	BackupTypeFilterAll       BackupTypeFilter = "ALL"
+)
+
 // BillingMode is an enum of the model; "" is absent.
 type BillingMode string
 
@@ -298,6 +329,38 @@ type AttributeValueUpdate struct {
 	Value  *item.Value
 }
 
+// BackupDescription is a structure of the model.
+type BackupDescription struct {
+	BackupDetails             *BackupDetails
+	SourceTableDetails        *SourceTableDetails
+	SourceTableFeatureDetails *SourceTableFeatureDetails
+}
+
+// BackupDetails is a structure of the model.
+type BackupDetails struct {
+	BackupArn              *string
+	BackupCreationDateTime *time.Time
+	BackupExpiryDateTime   *time.Time
+	BackupName             *string
+	BackupSizeBytes        *int64
+	BackupStatus           BackupStatus
+	BackupType             BackupType
+}
+
+// BackupSummary is a structure of the model.
+type BackupSummary struct {
+	BackupArn              *string
+	BackupCreationDateTime *time.Time
+	BackupExpiryDateTime   *time.Time
+	BackupName             *string
+	BackupSizeBytes        *int64
+	BackupStatus           BackupStatus
+	BackupType             BackupType
+	TableArn               *string
+	TableId                *string
+	TableName              *string
+}
+
 // BatchGetItemInput is a structure of the model.
 type BatchGetItemInput struct {
 	RequestItems           map[string]KeysAndAttributes
@@ -383,6 +446,17 @@ type ContinuousBackupsDescription struct {
 	PointInTimeRecoveryDescription *PointInTimeRecoveryDescription
 }
 
+// CreateBackupInput is a structure of the model.
+type CreateBackupInput struct {
+	BackupName *string
+	TableName  *string
+}
+
+// CreateBackupOutput is a structure of the model.
+type CreateBackupOutput struct {
+	BackupDetails *BackupDetails
+}
+
 // CreateGlobalSecondaryIndexAction is a structure of the model.
 type CreateGlobalSecondaryIndexAction struct {
 	IndexName             *string
@@ -442,6 +516,16 @@ type Delete struct {
 	Key                                 *item.Map
 	ReturnValuesOnConditionCheckFailure ReturnValuesOnConditionCheckFailure
 	TableName                           *string
+}
+
+// DeleteBackupInput is a structure of the model.
+type DeleteBackupInput struct {
+	BackupArn *string
+}
+
+// DeleteBackupOutput is a structure of the model.
+type DeleteBackupOutput struct {
+	BackupDescription *BackupDescription
 }
 
 // DeleteGlobalSecondaryIndexAction is a structure of the model.
@@ -505,6 +589,16 @@ type DeleteTableInput struct {
 // DeleteTableOutput is a structure of the model.
 type DeleteTableOutput struct {
 	TableDescription *TableDescription
+}
+
+// DescribeBackupInput is a structure of the model.
+type DescribeBackupInput struct {
+	BackupArn *string
+}
+
+// DescribeBackupOutput is a structure of the model.
+type DescribeBackupOutput struct {
+	BackupDescription *BackupDescription
 }
 
 // DescribeContinuousBackupsInput is a structure of the model.
@@ -633,6 +727,15 @@ type GlobalSecondaryIndexDescription struct {
 	WarmThroughput        *GlobalSecondaryIndexWarmThroughputDescription
 }
 
+// GlobalSecondaryIndexInfo is a structure of the model.
+type GlobalSecondaryIndexInfo struct {
+	IndexName             *string
+	KeySchema             []KeySchemaElement
+	OnDemandThroughput    *OnDemandThroughput
+	Projection            *Projection
+	ProvisionedThroughput *ProvisionedThroughput
+}
+
 // GlobalSecondaryIndexUpdate is a structure of the model.
 type GlobalSecondaryIndexUpdate struct {
 	Create *CreateGlobalSecondaryIndexAction
@@ -685,6 +788,22 @@ type KeysAndAttributes struct {
 	ProjectionExpression     *string
 }
 
+// ListBackupsInput is a structure of the model.
+type ListBackupsInput struct {
+	BackupType              BackupTypeFilter
+	ExclusiveStartBackupArn *string
+	Limit                   *int32
+	TableName               *string
+	TimeRangeLowerBound     *time.Time
+	TimeRangeUpperBound     *time.Time
+}
+
+// ListBackupsOutput is a structure of the model.
+type ListBackupsOutput struct {
+	BackupSummaries        []BackupSummary
+	LastEvaluatedBackupArn *string
+}
+
 // ListTablesInput is a structure of the model.
 type ListTablesInput struct {
 	ExclusiveStartTableName *string
@@ -726,6 +845,13 @@ type LocalSecondaryIndexDescription struct {
 	Projection     *Projection
 }
 
+// LocalSecondaryIndexInfo is a structure of the model.
+type LocalSecondaryIndexInfo struct {
+	IndexName  *string
+	KeySchema  []KeySchemaElement
+	Projection *Projection
+}
+
 // OnDemandThroughput is a structure of the model.
 type OnDemandThroughput struct {
 	MaxReadRequestUnits  *int64
@@ -742,6 +868,12 @@ type PointInTimeRecoveryDescription struct {
 	EarliestRestorableDateTime *time.Time
 	LatestRestorableDateTime   *time.Time
 	PointInTimeRecoveryStatus  PointInTimeRecoveryStatus
+	RecoveryPeriodInDays       *int32
+}
+
+// PointInTimeRecoverySpecification is a structure of the model.
+type PointInTimeRecoverySpecification struct {
+	PointInTimeRecoveryEnabled *bool
 	RecoveryPeriodInDays       *int32
 }
 
@@ -908,6 +1040,43 @@ type RestoreSummary struct {
 	SourceTableArn    *string
 }
 
+// RestoreTableFromBackupInput is a structure of the model.
+type RestoreTableFromBackupInput struct {
+	BackupArn                     *string
+	BillingModeOverride           BillingMode
+	GlobalSecondaryIndexOverride  []GlobalSecondaryIndex
+	LocalSecondaryIndexOverride   []LocalSecondaryIndex
+	OnDemandThroughputOverride    *OnDemandThroughput
+	ProvisionedThroughputOverride *ProvisionedThroughput
+	SSESpecificationOverride      *SSESpecification
+	TargetTableName               *string
+}
+
+// RestoreTableFromBackupOutput is a structure of the model.
+type RestoreTableFromBackupOutput struct {
+	TableDescription *TableDescription
+}
+
+// RestoreTableToPointInTimeInput is a structure of the model.
+type RestoreTableToPointInTimeInput struct {
+	BillingModeOverride           BillingMode
+	GlobalSecondaryIndexOverride  []GlobalSecondaryIndex
+	LocalSecondaryIndexOverride   []LocalSecondaryIndex
+	OnDemandThroughputOverride    *OnDemandThroughput
+	ProvisionedThroughputOverride *ProvisionedThroughput
+	RestoreDateTime               *time.Time
+	SSESpecificationOverride      *SSESpecification
+	SourceTableArn                *string
+	SourceTableName               *string
+	TargetTableName               *string
+	UseLatestRestorableTime       *bool
+}
+
+// RestoreTableToPointInTimeOutput is a structure of the model.
+type RestoreTableToPointInTimeOutput struct {
+	TableDescription *TableDescription
+}
+
 // SSEDescription is a structure of the model.
 type SSEDescription struct {
 	InaccessibleEncryptionDateTime *time.Time
@@ -950,6 +1119,29 @@ type ScanOutput struct {
 	Items            []item.Map
 	LastEvaluatedKey *item.Map
 	ScannedCount     *int32
+}
+
+// SourceTableDetails is a structure of the model.
+type SourceTableDetails struct {
+	BillingMode           BillingMode
+	ItemCount             *int64
+	KeySchema             []KeySchemaElement
+	OnDemandThroughput    *OnDemandThroughput
+	ProvisionedThroughput *ProvisionedThroughput
+	TableArn              *string
+	TableCreationDateTime *time.Time
+	TableId               *string
+	TableName             *string
+	TableSizeBytes        *int64
+}
+
+// SourceTableFeatureDetails is a structure of the model.
+type SourceTableFeatureDetails struct {
+	GlobalSecondaryIndexes []GlobalSecondaryIndexInfo
+	LocalSecondaryIndexes  []LocalSecondaryIndexInfo
+	SSEDescription         *SSEDescription
+	StreamDescription      *StreamSpecification
+	TimeToLiveDescription  *TimeToLiveDescription
 }
 
 // StreamSpecification is a structure of the model.
@@ -1107,6 +1299,17 @@ type Update struct {
 	UpdateExpression                    *string
 }
 
+// UpdateContinuousBackupsInput is a structure of the model.
+type UpdateContinuousBackupsInput struct {
+	PointInTimeRecoverySpecification *PointInTimeRecoverySpecification
+	TableName                        *string
+}
+
+// UpdateContinuousBackupsOutput is a structure of the model.
+type UpdateContinuousBackupsOutput struct {
+	ContinuousBackupsDescription *ContinuousBackupsDescription
+}
+
 // UpdateGlobalSecondaryIndexAction is a structure of the model.
 type UpdateGlobalSecondaryIndexAction struct {
 	IndexName             *string
@@ -1196,6 +1399,16 @@ type WriteRequest struct {
 	PutRequest    *PutRequest
 }
 
+// NewBackupInUseException makes the error of the model.
+func NewBackupInUseException(format string, args ...any) *fault.Error {
+	return fault.Of("BackupInUseException", format, args...)
+}
+
+// NewBackupNotFoundException makes the error of the model.
+func NewBackupNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("BackupNotFoundException", format, args...)
+}
+
 // NewConditionalCheckFailedException makes the error of the model.
 func NewConditionalCheckFailedException(format string, args ...any) *fault.Error {
 	return fault.Of("ConditionalCheckFailedException", format, args...)
@@ -1208,6 +1421,11 @@ func (v *ConditionalCheckFailedException) Fault(format string, args ...any) *fau
 	return f
 }
 
+// NewContinuousBackupsUnavailableException makes the error of the model.
+func NewContinuousBackupsUnavailableException(format string, args ...any) *fault.Error {
+	return fault.Of("ContinuousBackupsUnavailableException", format, args...)
+}
+
 // NewIdempotentParameterMismatchException makes the error of the model.
 func NewIdempotentParameterMismatchException(format string, args ...any) *fault.Error {
 	return fault.Of("IdempotentParameterMismatchException", format, args...)
@@ -1218,6 +1436,11 @@ func NewInternalServerError(format string, args ...any) *fault.Error {
 	return fault.Of("InternalServerError", format, args...)
 }
 
+// NewInvalidRestoreTimeException makes the error of the model.
+func NewInvalidRestoreTimeException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidRestoreTimeException", format, args...)
+}
+
 // NewItemCollectionSizeLimitExceededException makes the error of the model.
 func NewItemCollectionSizeLimitExceededException(format string, args ...any) *fault.Error {
 	return fault.Of("ItemCollectionSizeLimitExceededException", format, args...)
@@ -1226,6 +1449,11 @@ func NewItemCollectionSizeLimitExceededException(format string, args ...any) *fa
 // NewLimitExceededException makes the error of the model.
 func NewLimitExceededException(format string, args ...any) *fault.Error {
 	return fault.Of("LimitExceededException", format, args...)
+}
+
+// NewPointInTimeRecoveryUnavailableException makes the error of the model.
+func NewPointInTimeRecoveryUnavailableException(format string, args ...any) *fault.Error {
+	return fault.Of("PointInTimeRecoveryUnavailableException", format, args...)
 }
 
 // NewPolicyNotFoundException makes the error of the model.
@@ -1270,6 +1498,16 @@ func NewResourceInUseException(format string, args ...any) *fault.Error {
 // NewResourceNotFoundException makes the error of the model.
 func NewResourceNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("ResourceNotFoundException", format, args...)
+}
+
+// NewTableAlreadyExistsException makes the error of the model.
+func NewTableAlreadyExistsException(format string, args ...any) *fault.Error {
+	return fault.Of("TableAlreadyExistsException", format, args...)
+}
+
+// NewTableInUseException makes the error of the model.
+func NewTableInUseException(format string, args ...any) *fault.Error {
+	return fault.Of("TableInUseException", format, args...)
 }
 
 // NewTableNotFoundException makes the error of the model.

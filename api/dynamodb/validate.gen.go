@@ -73,6 +73,16 @@ func (v *ConditionCheck) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateBackupInput) Validate(c *constraint.Checker) {
+	if c.Required("backupName", v.BackupName != nil) {
+		checkBackupName(c, "backupName", *v.BackupName)
+	}
+	if c.Required("tableName", v.TableName != nil) {
+		checkTableArn(c, "tableName", *v.TableName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateGlobalSecondaryIndexAction) Validate(c *constraint.Checker) {
 	if c.Required("indexName", v.IndexName != nil) {
 		checkIndexName(c, "indexName", *v.IndexName)
@@ -181,6 +191,13 @@ func (v *Delete) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteBackupInput) Validate(c *constraint.Checker) {
+	if c.Required("backupArn", v.BackupArn != nil) {
+		checkBackupArn(c, "backupArn", *v.BackupArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteGlobalSecondaryIndexAction) Validate(c *constraint.Checker) {
 	if c.Required("indexName", v.IndexName != nil) {
 		checkIndexName(c, "indexName", *v.IndexName)
@@ -249,6 +266,13 @@ func (v *DeleteTableInput) Validate(c *constraint.Checker) {
 	checkDeleteTableInputTableNamePatched(c, "tableName", *v.TableName)
 	if c.Failed() {
 		return
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeBackupInput) Validate(c *constraint.Checker) {
+	if c.Required("backupArn", v.BackupArn != nil) {
+		checkBackupArn(c, "backupArn", *v.BackupArn)
 	}
 }
 
@@ -408,6 +432,22 @@ func (v *KeysAndAttributes) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListBackupsInput) Validate(c *constraint.Checker) {
+	if v.BackupType != "" {
+		checkBackupTypeFilter(c, "backupType", v.BackupType)
+	}
+	if v.ExclusiveStartBackupArn != nil {
+		checkBackupArn(c, "exclusiveStartBackupArn", *v.ExclusiveStartBackupArn)
+	}
+	if v.Limit != nil {
+		checkBackupsInputLimit(c, "limit", *v.Limit)
+	}
+	if v.TableName != nil {
+		checkTableArn(c, "tableName", *v.TableName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListTablesInput) Validate(c *constraint.Checker) {
 	if v.ExclusiveStartTableName != nil {
 		checkTableName(c, "exclusiveStartTableName", *v.ExclusiveStartTableName)
@@ -445,6 +485,14 @@ func (v *OnDemandThroughput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *OnDemandThroughputOverride) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
+func (v *PointInTimeRecoverySpecification) Validate(c *constraint.Checker) {
+	c.Required("pointInTimeRecoveryEnabled", v.PointInTimeRecoveryEnabled != nil)
+	if v.RecoveryPeriodInDays != nil {
+		checkRecoveryPeriodInDays(c, "recoveryPeriodInDays", *v.RecoveryPeriodInDays)
+	}
 }
 
 // Validate checks v against the constraints of the model.
@@ -592,6 +640,67 @@ func (v *ReplicationGroupUpdate) Validate(c *constraint.Checker) {
 		c.Enter("update")
 		v.Update.Validate(c)
 		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *RestoreTableFromBackupInput) Validate(c *constraint.Checker) {
+	if c.Required("backupArn", v.BackupArn != nil) {
+		checkBackupArn(c, "backupArn", *v.BackupArn)
+	}
+	if v.BillingModeOverride != "" {
+		checkBillingMode(c, "billingModeOverride", v.BillingModeOverride)
+	}
+	if v.GlobalSecondaryIndexOverride != nil {
+		checkGlobalSecondaryIndexList(c, "globalSecondaryIndexOverride", v.GlobalSecondaryIndexOverride)
+	}
+	if v.LocalSecondaryIndexOverride != nil {
+		checkLocalSecondaryIndexList(c, "localSecondaryIndexOverride", v.LocalSecondaryIndexOverride)
+	}
+	if v.ProvisionedThroughputOverride != nil {
+		c.Enter("provisionedThroughputOverride")
+		v.ProvisionedThroughputOverride.Validate(c)
+		c.Leave()
+	}
+	if v.SSESpecificationOverride != nil {
+		c.Enter("sSESpecificationOverride")
+		v.SSESpecificationOverride.Validate(c)
+		c.Leave()
+	}
+	if c.Required("targetTableName", v.TargetTableName != nil) {
+		checkTableName(c, "targetTableName", *v.TargetTableName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *RestoreTableToPointInTimeInput) Validate(c *constraint.Checker) {
+	if v.BillingModeOverride != "" {
+		checkBillingMode(c, "billingModeOverride", v.BillingModeOverride)
+	}
+	if v.GlobalSecondaryIndexOverride != nil {
+		checkGlobalSecondaryIndexList(c, "globalSecondaryIndexOverride", v.GlobalSecondaryIndexOverride)
+	}
+	if v.LocalSecondaryIndexOverride != nil {
+		checkLocalSecondaryIndexList(c, "localSecondaryIndexOverride", v.LocalSecondaryIndexOverride)
+	}
+	if v.ProvisionedThroughputOverride != nil {
+		c.Enter("provisionedThroughputOverride")
+		v.ProvisionedThroughputOverride.Validate(c)
+		c.Leave()
+	}
+	if v.SSESpecificationOverride != nil {
+		c.Enter("sSESpecificationOverride")
+		v.SSESpecificationOverride.Validate(c)
+		c.Leave()
+	}
+	if v.SourceTableArn != nil {
+		checkTableArn(c, "sourceTableArn", *v.SourceTableArn)
+	}
+	if v.SourceTableName != nil {
+		checkTableName(c, "sourceTableName", *v.SourceTableName)
+	}
+	if c.Required("targetTableName", v.TargetTableName != nil) {
+		checkTableName(c, "targetTableName", *v.TargetTableName)
 	}
 }
 
@@ -760,6 +869,18 @@ func (v *Update) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *UpdateContinuousBackupsInput) Validate(c *constraint.Checker) {
+	if c.Required("pointInTimeRecoverySpecification", v.PointInTimeRecoverySpecification != nil) {
+		c.Enter("pointInTimeRecoverySpecification")
+		v.PointInTimeRecoverySpecification.Validate(c)
+		c.Leave()
+	}
+	if c.Required("tableName", v.TableName != nil) {
+		checkTableArn(c, "tableName", *v.TableName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *UpdateGlobalSecondaryIndexAction) Validate(c *constraint.Checker) {
 	if c.Required("indexName", v.IndexName != nil) {
 		checkIndexName(c, "indexName", *v.IndexName)
@@ -913,6 +1034,33 @@ func checkAttributeName(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 65535)
 }
 
+func checkBackupArn(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 37, 1024)
+}
+
+var patternBackupName = constraint.NewPattern(`[a-zA-Z0-9_.-]+`, `[a-zA-Z0-9_.-]+`)
+
+func checkBackupName(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 3, 255)
+	c.Matches(at, v, patternBackupName)
+}
+
+func checkBackupTypeFilter(c *constraint.Checker, at string, v BackupTypeFilter) {
+	switch v {
+	case BackupTypeFilterUser,
+		BackupTypeFilterSystem,
+		BackupTypeFilterAwsBackup,
+		BackupTypeFilterAll:
+	default:
+		c.Enum(at, string(v), "USER, SYSTEM, AWS_BACKUP, ALL")
+	}
+}
+
+func checkBackupsInputLimit(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 100)
+}
+
 func checkBillingMode(c *constraint.Checker, at string, v BillingMode) {
 	switch v {
 	case BillingModeProvisioned,
@@ -1039,6 +1187,11 @@ func checkProjectionType(c *constraint.Checker, at string, v ProjectionType) {
 	default:
 		c.Enum(at, string(v), "ALL, INCLUDE, KEYS_ONLY")
 	}
+}
+
+func checkRecoveryPeriodInDays(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 35)
 }
 
 func checkResourceArnString(c *constraint.Checker, at string, v string) {

@@ -61,67 +61,59 @@ func (t *Table) log(rows Rows, p *planned) error {
 	return rows.(ChangeLog).Log(&Change{Key: p.key, Old: p.old, New: p.new})
 }
 
-// changeV1 is the first byte of an encoded change.
+// changeV1 is the first byte of the head of an encoded change.
 const changeV1 = 1
 
-// Encode returns the change without its partition key: the time, the cause and the new item, and apart from them the old
-// item, so that neither is longer than a row; old is nil if there was no row.
-func (c *Change) Encode() (head, old []byte) {
-	head = make([]byte, 0, 1+8+1+1+2+len(c.Key.SK)+1+len(c.New.b))
-	head = append(head, changeV1)
-	head = binary.BigEndian.AppendUint64(head, uint64(c.At.UnixMilli())) //nolint:gosec // times of this era
-	flags := byte(0)
-	if !c.Old.IsZero() {
-		flags |= 1
-		old = c.Old.Stored()
-	}
-	if !c.New.IsZero() {
-		flags |= 2
-	}
-	head = append(head, byte(c.By), flags)
-	head = binary.AppendUvarint(head, uint64(len(c.Key.SK)))
-	head = append(head, c.Key.SK...)
-	return append(head, c.New.b...), old
-}
-
-// changeFixed is the length of what an encoded change begins with: version, time, cause, flags.
+// changeFixed is the length of what a head begins with: version, time, cause, which items there are.
 const changeFixed = 1 + 8 + 2
 
-// ChangeTime returns the time of an encoded change.
-func ChangeTime(head []byte) (time.Time, error) {
-	if len(head) < changeFixed || head[0] != changeV1 {
-		return time.Time{}, ErrCorrupt
-	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(head[1:]))).UTC(), nil //nolint:gosec // as written
+// Which items a change has.
+const (
+	changeOld = 1 << iota
+	changeNew
+)
+
+// ChangeHead is what is encoded of a change apart from its items and its partition key: they are kept as rows are.
+type ChangeHead struct {
+	At time.Time
+	By Cause
+	// Old and New tell whether there is such an item.
+	Old, New bool
+	// SK is the sort key of the row.
+	SK []byte
 }
 
-// DecodeChange reads what Encode wrote; the partition key is the store's to add. It shares the memory of its arguments. Damaged
-// bytes are ErrCorrupt.
-func DecodeChange(head, old []byte) (c Change, err error) {
-	if c.At, err = ChangeTime(head); err != nil {
-		return Change{}, err
+// Head returns the head of the change.
+func (c *Change) Head() ChangeHead {
+	return ChangeHead{At: c.At, By: c.By, Old: !c.Old.IsZero(), New: !c.New.IsZero(), SK: c.Key.SK}
+}
+
+// Encode returns the head as bytes.
+func (h *ChangeHead) Encode() []byte {
+	b := make([]byte, 0, changeFixed+len(h.SK))
+	b = append(b, changeV1)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.At.UnixMilli())) //nolint:gosec // times of this era
+	items := byte(0)
+	if h.Old {
+		items |= changeOld
 	}
-	const fixed = changeFixed
-	c.By = Cause(head[9])
-	flags := head[10]
-	n, w := binary.Uvarint(head[fixed:])
-	if w <= 0 || n > uint64(len(head)-fixed-w) {
-		return Change{}, ErrCorrupt
+	if h.New {
+		items |= changeNew
 	}
-	if n > 0 {
-		c.Key.SK = head[fixed+w : fixed+w+int(n)] // at most len(head)
+	return append(append(b, byte(h.By), items), h.SK...)
+}
+
+// DecodeChangeHead reads what Encode wrote. It shares the memory of b. Damaged bytes are ErrCorrupt.
+func DecodeChangeHead(b []byte) (ChangeHead, error) {
+	if len(b) < changeFixed || b[0] != changeV1 || b[10]&^(changeOld|changeNew) != 0 {
+		return ChangeHead{}, ErrCorrupt
 	}
-	body := head[fixed+w+int(n):]
-	if flags&2 != 0 {
-		if !validMap(body, 0) {
-			return Change{}, ErrCorrupt
-		}
-		c.New = Map{b: body}
+	h := ChangeHead{
+		At: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(), //nolint:gosec // as written
+		By: Cause(b[9]), Old: b[10]&changeOld != 0, New: b[10]&changeNew != 0,
 	}
-	if flags&1 != 0 {
-		if c.Old, err = Load(old); err != nil {
-			return Change{}, err
-		}
+	if len(b) > changeFixed {
+		h.SK = b[changeFixed:]
 	}
-	return c, nil
+	return h, nil
 }

@@ -181,6 +181,23 @@ func (t *Table) Write(rows Rows, w *Write) (Written, error) {
 	return t.apply(rows, p)
 }
 
+// Restore writes a row of a backup, with its entries in the indexes, into a table that has no such row. Attributes that cannot
+// be keys of an index leave the row out of it, as in Backfill.
+func (t *Table) Restore(rows Rows, m Map) error {
+	if err := rows.Put(t.Keys.rowKey(m), m.Stored()); err != nil {
+		return err
+	}
+	for i := range t.Indexes {
+		x := &t.Indexes[i]
+		if pos, value, ok := x.entry(t, m); ok && x.check(m) == nil {
+			if err := rows.PutIndex(x.ID, pos, value.Stored()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Returned selects the attributes that ReturnValues names ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW",
 // "UPDATED_NEW"); it is absent if there are none.
 func (w *Write) Returned(returnValues string, done Written) Map {

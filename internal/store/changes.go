@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/item"
@@ -12,8 +11,9 @@ import (
 
 // The changes of a table are kept in parts, each with numbers of its own that rise by one:
 //
-//	spaceChanges [table 16 B][part][number 8 B][0]   the change, with the new item
-//	spaceChanges [table 16 B][part][number 8 B][1]   the old item, if there was one
+//	spaceChanges [table 16 B][part][number 8 B][0]   the head of the change
+//	spaceChanges [table 16 B][part][number 8 B][1]   the old item, if there was one, as the row was stored
+//	spaceChanges [table 16 B][part][number 8 B][2]   the new item, if there is one, as the row is stored
 //	spaceLast    [table 16 B][part]                  the last number
 //
 // All changes of a row are in the part of its partition key, so that their order is that of the writes. Writers of one part
@@ -22,10 +22,11 @@ import (
 // ChangeParts is how many parts the changes of a table are kept in. It is on disk and never changes.
 const ChangeParts = 4
 
-// Halves of a change in the store.
+// The pieces of a change in the store.
 const (
 	changeHead byte = iota
 	changeOld
+	changeNew
 )
 
 var errChanges = errors.New("store: the log of changes is damaged")
@@ -44,8 +45,8 @@ func (r *rows) changes(part int) []byte {
 	return append(append(append(make([]byte, 0, 2+hashSize+9), spaceChanges), r.table[:]...), byte(part))
 }
 
-func (r *rows) changeKey(part int, number uint64, half byte) []byte {
-	return append(binary.BigEndian.AppendUint64(r.changes(part), number), half)
+func (r *rows) changeKey(part int, number uint64, piece byte) []byte {
+	return append(binary.BigEndian.AppendUint64(r.changes(part), number), piece)
 }
 
 // last is the number of a part's newest change, 0 if there is none.
@@ -74,17 +75,29 @@ func (r *rows) Log(c *item.Change) error {
 		}
 		n++
 		c.At, c.By = r.now, r.by
-		head, old := c.Encode()
-		if err := w.Set(r.changeKey(part, n, changeHead), sealRow(c.Key.PK, head)); err != nil {
-			return err
-		}
-		if old != nil {
-			if err := w.Set(r.changeKey(part, n, changeOld), sealRow(c.Key.PK, old)); err != nil {
+		head := c.Head()
+		pieces := [...]struct {
+			piece byte
+			value []byte
+		}{{changeHead, head.Encode()}, {changeOld, stored(c.Old)}, {changeNew, stored(c.New)}}
+		for _, p := range pieces {
+			if p.value == nil {
+				continue
+			}
+			if err := w.Set(r.changeKey(part, n, p.piece), sealRow(c.Key.PK, p.value)); err != nil {
 				return err
 			}
 		}
 		return r.setLast(part, n)
 	})
+}
+
+// stored is an item as a row is stored; nil if there is none.
+func stored(m item.Map) []byte {
+	if m.IsZero() {
+		return nil
+	}
+	return m.Stored()
 }
 
 // Changes reads what is kept of the changes of one table, as far as the grant's checks on it go: under a guard only those
@@ -131,7 +144,9 @@ func (r *rows) madeAt(part int, from, end uint64) (n uint64, made time.Time, ok 
 	err = r.tx.r.Scan(rng, func(k, b []byte) bool {
 		var head []byte
 		if _, head, bad = openRow(b); bad == nil {
-			made, bad = item.ChangeTime(head)
+			var h item.ChangeHead
+			h, bad = item.DecodeChangeHead(head)
+			made = h.At
 		}
 		n, ok = numberOf(prefix, k), true
 		return false
@@ -148,25 +163,50 @@ func (c *Changes) Read(part int, from, to uint64, yield func(number uint64, ch *
 	return c.rows.readChanges(part, from, to, yield)
 }
 
-// readChanges reads heads, and each one's old half by itself.
+// readChanges reads heads, and the items of each.
 func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.Change) bool) error {
+	return r.readHeads(part, from, to, false, func(n uint64, pk []byte, h *item.ChangeHead) (bool, error) {
+		ok, err := r.check(pk, false)
+		if err != nil || !ok {
+			return true, err
+		}
+		c := item.Change{Key: item.RowKey{PK: pk, SK: h.SK}, At: h.At, By: h.By}
+		if h.Old {
+			if c.Old, err = r.itemOf(part, n, changeOld); err != nil {
+				return false, err
+			}
+		}
+		if h.New {
+			if c.New, err = r.itemOf(part, n, changeNew); err != nil {
+				return false, err
+			}
+		}
+		return yield(n, &c), nil
+	})
+}
+
+// readHeads yields the heads of a part with numbers in [from, to], whoever's they are, until yield returns false or an error.
+func (r *rows) readHeads(part int, from, to uint64, reverse bool, yield func(uint64, []byte, *item.ChangeHead) (bool, error)) error {
 	if from > to {
 		return nil
 	}
 	prefix := r.changes(part)
-	rng := kv.Range{Start: r.changeKey(part, from, changeHead), End: r.changeKey(part, to, changeOld+1)}
+	rng := kv.Range{Start: r.changeKey(part, from, changeHead), End: r.changeKey(part, to, changeNew+1), Reverse: reverse}
 	var bad error
 	err := r.tx.r.Scan(rng, func(k, b []byte) bool {
 		if k[len(k)-1] != changeHead {
 			return true
 		}
-		n := numberOf(prefix, k)
-		ch, shown, err := r.change(part, n, b)
-		if err != nil {
-			bad = err
-			return false
+		pk, text, err := openRow(b)
+		more := false
+		if err == nil {
+			var h item.ChangeHead
+			if h, err = item.DecodeChangeHead(text); err == nil {
+				more, err = yield(numberOf(prefix, k), pk, &h)
+			}
 		}
-		return !shown || yield(n, ch)
+		bad = err
+		return more && err == nil
 	})
 	if bad != nil {
 		return bad
@@ -174,28 +214,25 @@ func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.C
 	return err
 }
 
-func (r *rows) change(part int, n uint64, b []byte) (ch *item.Change, shown bool, err error) {
-	pk, head, err := openRow(b)
+// piece reads one piece of a change as it is stored.
+func (r *rows) piece(part int, n uint64, piece byte) ([]byte, error) {
+	b, ok, err := r.tx.r.Get(r.changeKey(part, n, piece))
+	if err == nil && !ok {
+		err = errChanges
+	}
+	return b, err
+}
+
+func (r *rows) itemOf(part int, n uint64, piece byte) (item.Map, error) {
+	b, err := r.piece(part, n, piece)
 	if err != nil {
-		return nil, false, err
+		return item.Map{}, err
 	}
-	if shown, err = r.check(pk, false); err != nil || !shown {
-		return nil, false, err
-	}
-	var old []byte
-	ob, ok, err := r.tx.r.Get(r.changeKey(part, n, changeOld))
-	if err == nil && ok {
-		_, old, err = openRow(ob)
-	}
+	_, value, err := openRow(b)
 	if err != nil {
-		return nil, false, err
+		return item.Map{}, err
 	}
-	c, err := item.DecodeChange(head, old)
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", errChanges, err)
-	}
-	c.Key.PK = pk
-	return &c, true, nil
+	return item.Load(value)
 }
 
 // Mark uses up one number of each part of the log of a table that the grant names, or that the system maintains, so that
@@ -218,27 +255,27 @@ func (tx *Tx) Mark(table string) (marks [ChangeParts]uint64, err error) {
 	return marks, nil
 }
 
-// SystemTrim is for package system only: it removes up to limit changes of a part that keep does not want, oldest first, and
-// reports whether there may be more.
-func (tx *Tx) SystemTrim(table string, part, limit int, keep func(number uint64, c *item.Change) bool) (more bool, err error) {
+// SystemTrim is for package system only: it removes up to limit changes of a part that were made before the time, oldest
+// first, and reports whether there may be more.
+func (tx *Tx) SystemTrim(table string, part, limit int, before time.Time) (more bool, err error) {
 	r, err := tx.systemRows(table)
 	if err != nil {
 		return false, err
 	}
 	var drop []uint64
-	err = r.readChanges(part, 0, 1<<63, func(n uint64, c *item.Change) bool {
-		if len(drop) == limit || keep(n, c) {
-			return false
+	err = r.readHeads(part, 0, 1<<63, false, func(n uint64, _ []byte, h *item.ChangeHead) (bool, error) {
+		if len(drop) == limit || !h.At.Before(before) {
+			return false, nil
 		}
 		drop = append(drop, n)
-		return true
+		return true, nil
 	})
 	if err != nil {
 		return false, err
 	}
 	for _, n := range drop {
-		for _, half := range []byte{changeHead, changeOld} {
-			if err := tx.w.Delete(r.changeKey(part, n, half)); err != nil {
+		for _, piece := range []byte{changeHead, changeOld, changeNew} {
+			if err := tx.w.Delete(r.changeKey(part, n, piece)); err != nil {
 				return false, err
 			}
 		}

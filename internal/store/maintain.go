@@ -50,6 +50,22 @@ func (tx *Tx) drop(prefix []byte, limit int) (int, error) {
 	return len(keys), nil
 }
 
+// SystemDropLog is for package system only: it removes up to limit pieces of the log of a table that is gone, and at last the
+// numbers. It reports whether there may be more.
+func (tx *Tx) SystemDropLog(table string, limit int) (more bool, err error) {
+	r, err := tx.systemRows(table)
+	if err != nil {
+		return false, err
+	}
+	for _, space := range []byte{spaceChanges, spaceLast} {
+		n, err := tx.drop(append([]byte{space}, r.table[:]...), limit)
+		if err != nil || n == limit {
+			return n == limit, err
+		}
+	}
+	return false, nil
+}
+
 // SystemBackfill is for package system only: it adds rows of a table to a new index, whoever's they are, as
 // item.Table.Backfill does.
 func (tx *Tx) SystemBackfill(table string, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {

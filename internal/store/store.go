@@ -154,6 +154,7 @@ const (
 	spaceIndex   byte = 0x21
 	spaceChanges byte = 0x22
 	spaceLast    byte = 0x23
+	spaceBackups byte = 0x24
 	spaceEpochs  byte = 0x30
 	// SpaceAudit is the first byte of the audit log's keys.
 	SpaceAudit byte = 0x40

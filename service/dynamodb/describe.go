@@ -60,6 +60,12 @@ func (r *record) describe(at place) *api.TableDescription {
 		r.Indexes[i].describe(d)
 	}
 	r.describeStream(at, d)
+	if r.Restored != nil {
+		d.RestoreSummary = r.Restored.describe()
+		if r.Restored.InProgress {
+			d.TableStatus = api.TableStatusCreating
+		}
+	}
 	return d
 }
 
@@ -94,28 +100,6 @@ func elements(keys []string) []api.KeySchemaElement {
 		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: types[i]}
 	}
 	return out
-}
-
-// DescribeContinuousBackups tells that a table has no continuous backups: they cannot be turned on here.
-func (s *Service) DescribeContinuousBackups(ctx context.Context, c *pipeline.Call, in *api.DescribeContinuousBackupsInput) (*api.DescribeContinuousBackupsOutput, error) {
-	if err := s.exists(ctx, c, *in.TableName); err != nil {
-		return nil, err
-	}
-	return &api.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &api.ContinuousBackupsDescription{
-		ContinuousBackupsStatus: api.ContinuousBackupsStatusDisabled,
-		PointInTimeRecoveryDescription: &api.PointInTimeRecoveryDescription{
-			PointInTimeRecoveryStatus: api.PointInTimeRecoveryStatusDisabled,
-		},
-	}}, nil
-}
-
-func (s *Service) exists(ctx context.Context, c *pipeline.Call, name string) error {
-	at, err := locate(c.Account, c.Region, name)
-	if err != nil {
-		return err
-	}
-	err = s.inTable(ctx, c, at, func(*store.Tx, *table) error { return nil })
-	return noTableNamed(err, at)
 }
 
 // DescribeLimits tells AWS's default quotas, none of which is enforced.

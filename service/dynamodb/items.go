@@ -12,9 +12,9 @@ import (
 )
 
 // rows opens the rows of a table for a call. A table that was made anew under its name since the call was authorized is
-// another table: the grant does not cover it, and the caller's table is gone.
+// another table: the grant does not cover it, and the caller's table is gone. Nor is there one yet while it is restored.
 func rows(tx *store.Tx, c *pipeline.Call, t *table) (item.Rows, error) {
-	if _, ok := c.Grant.RowRule(t.ID); !ok {
+	if _, ok := c.Grant.RowRule(t.ID); !ok || t.busy() != nil {
 		return nil, errNoTable
 	}
 	return tx.Rows(t.ID, c.Now)

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/item"
@@ -23,15 +24,23 @@ const (
 	dropTable = "drop-table"
 	dropIndex = "drop-index"
 	fillIndex = "fill-index"
+	// makeBackup copies the rows of a table, restoreTable those of a backup, and dropBackup removes those.
+	makeBackup   = "backup"
+	restoreTable = "restore"
+	dropBackup   = "drop-backup"
 )
 
 // job is work that is left to do, on record in the directory: it belongs to no account.
 type job struct {
 	Kind         string
 	Table, Index string // ids
-	// Where the record of the table is, for fillIndex.
+	// Where the record of the table is: for all but drops of tables and indexes.
 	Account, Region, Name string       `json:",omitempty"`
 	After                 *item.RowKey `json:",omitempty"`
+	// Backup is for the jobs that are about one.
+	Backup *backing `json:",omitempty"`
+	// Due is when the job begins; zero is at once.
+	Due time.Time `json:",omitzero"`
 }
 
 func (j *job) key() store.Key { return store.K("job", j.Kind, j.Table, j.Index) }
@@ -83,23 +92,44 @@ func (s *Service) Run(ctx context.Context) {
 
 // Work does all that is to be done now.
 func (s *Service) Work(ctx context.Context, now time.Time) error {
-	var jobs []*job
-	err := system.View(ctx, s.db, name, func(tx *store.Tx) error {
-		jobs = nil
+	return errors.Join(s.doJobs(ctx, now), s.forget(ctx, now), s.count(ctx, now), s.trim(ctx, now), s.expire(ctx, now))
+}
+
+// doJobs does the jobs that are due and those that come of them, each once: one that fails has its turn again later.
+func (s *Service) doJobs(ctx context.Context, now time.Time) error {
+	var errs []error
+	tried := map[string]bool{}
+	for {
+		due, err := s.dueJobs(ctx, now)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		due = slices.DeleteFunc(due, func(j *job) bool { return tried[string(j.key())] })
+		if len(due) == 0 {
+			return errors.Join(errs...)
+		}
+		for _, j := range due {
+			tried[string(j.key())] = true
+			errs = append(errs, s.do(ctx, j))
+		}
+	}
+}
+
+func (s *Service) dueJobs(ctx context.Context, now time.Time) (due []*job, err error) {
+	err = system.View(ctx, s.db, name, func(tx *store.Tx) error {
+		due = nil
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
 		}
 		return store.Each(dir, store.K("job"), nil, func(_ store.Key, j *job) bool {
-			jobs = append(jobs, j)
+			if !now.Before(j.Due) {
+				due = append(due, j)
+			}
 			return true
 		})
 	})
-	errs := []error{err}
-	for _, j := range jobs {
-		errs = append(errs, s.do(ctx, j))
-	}
-	return errors.Join(append(errs, s.forget(ctx, now), s.count(ctx, now), s.trim(ctx, now), s.expire(ctx, now))...)
+	return due, err
 }
 
 // do does one job, chunk by chunk.
@@ -132,9 +162,20 @@ func (s *Service) do(ctx context.Context, j *job) error {
 
 // step does one chunk of a job and reports whether there is more.
 func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
-	if j.Kind != fillIndex {
-		return s.drop(tx, j)
+	switch j.Kind {
+	case fillIndex:
+		return s.fill(tx, j)
+	case makeBackup:
+		return s.backUp(tx, j)
+	case restoreTable:
+		return s.restore(tx, j)
+	case dropBackup:
+		return s.forgetBackup(tx, j)
 	}
+	return s.drop(tx, j)
+}
+
+func (s *Service) fill(tx *store.Tx, j *job) (more bool, err error) {
 	at := place{j.Account, j.Region, j.Name}
 	t, err := s.read(tx, at, nil)
 	if err != nil || t == nil || t.ID != j.Table {

@@ -11,7 +11,11 @@
 //   - A write with ReturnValuesOnConditionCheckFailure ALL_OLD has ALL_OLD among its dynamodb:ReturnValues: a policy that
 //     keeps a caller from reading whole items by ReturnValues keeps it from reading them by a condition that fails.
 //   - The tenants of a guarded table are told no counts of rows by DescribeTable.
-//   - Streams, encryption under KMS keys, time to live, backups and global tables are refused, never accepted in silence.
+//   - Rows that have expired by their time to live are removed within about a quarter of an hour.
+//   - A tenant sees of the stream of a guarded table only the changes of its own and of shared rows. Backups and restores keep the
+//     owner rule: a restored table has the source's bulkhead: tags, though AWS restores no tags.
+//   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
+//   - Encryption of tables under KMS keys of the caller's choice and global tables are refused, never accepted in silence.
 package dynamodb
 
 import (

@@ -145,11 +145,11 @@ func (r *record) stream(tx *store.Tx, at place, now time.Time, in *api.StreamSpe
 		return invalid(wrong + "StreamViewType is required when StreamEnabled is true")
 	case !on && in.StreamViewType != "":
 		return invalid(wrong + "StreamViewType cannot be specified when StreamEnabled is false")
-	case on && r.Stream != nil && r.Stream.Enabled:
+	case on && r.streams():
 		return api.NewResourceInUseException("Table already has an enabled stream: TableName: %s", r.Name)
 	case on:
 		return r.beginStream(tx, at, now, string(in.StreamViewType))
-	case r.Stream == nil || !r.Stream.Enabled:
+	case !r.streams():
 		return invalid("Table is already disabled: TableName: %s", r.Name)
 	}
 	return r.endStream(tx, at, now)

@@ -40,6 +40,11 @@ type record struct {
 
 	// TTL is the time to live of the rows.
 	TTL timeToLive
+	// Recovery is point-in-time recovery. Backing counts the backups that are being made. Restored says what the table was
+	// made of, nil for nothing.
+	Recovery recovery
+	Backing  int       `json:",omitempty"`
+	Restored *restored `json:",omitempty"`
 
 	Tags []authn.Tag
 	// Policy is the resource-based policy, "" for none.
@@ -173,7 +178,18 @@ func (r *record) schema(tableARN string) item.Table {
 }
 
 // logged reports whether the table keeps its changes.
-func (r *record) logged() bool { return r.Stream != nil && r.Stream.Enabled }
+func (r *record) logged() bool { return r.streams() || r.Recovery.Enabled || r.Backing > 0 }
+
+// streams reports whether the table has a stream that is enabled.
+func (r *record) streams() bool { return r.Stream != nil && r.Stream.Enabled }
+
+// busy refuses to change a table that is being restored.
+func (r *record) busy() error {
+	if r.Restored != nil && r.Restored.InProgress {
+		return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being created: %s", r.Name)
+	}
+	return nil
+}
 
 func (r *record) keySchema(names []string) item.KeySchema {
 	s := item.KeySchema{Hash: r.keyPart(names[0])}

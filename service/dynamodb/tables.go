@@ -51,6 +51,12 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		if t.Protected {
 			return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 		}
+		if err := t.busy(); err != nil {
+			return err
+		}
+		if t.Backing > 0 {
+			return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being backed up: %s", t.Name)
+		}
 		out.TableDescription = t.describe(at)
 		out.TableDescription.TableStatus = api.TableStatusDeleting
 		recs, err := tx.Records(at.account, at.region)
@@ -58,13 +64,17 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 			return err
 		}
 		recs.Changed()
-		if rec := t.record; rec.logged() {
+		rec := t.record
+		if rec.streams() {
 			if err := rec.endStream(tx, at, c.Now); err != nil {
 				return err
 			}
 		}
 		if err := recs.Delete(at.key()); err != nil {
 			return err
+		}
+		if rec.Recovery.Enabled {
+			return s.lastBackup(tx, at, &rec, c.Now)
 		}
 		return addJob(tx, &job{Kind: dropTable, Table: t.ID})
 	})

@@ -176,7 +176,7 @@ func TestTransactionErrors(t *testing.T) {
 		{"TagResource", `{'ResourceArn':'arn:aws:dynamodb:eu-central-1:111111111111:table/none','Tags':[]}`, "ResourceNotFoundException: Requested resource not found: ResourcArn: arn:aws:dynamodb:eu-central-1:111111111111:table/none not found"},
 		{"TagResource", `{'ResourceArn':'arn:aws:s3:::x','Tags':[]}`, "Validation: Invalid TableArn: Invalid ResourceArn provided as input arn:aws:s3:::x"},
 		{"DescribeTimeToLive", `{'TableName':'pool'}`, `{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`},
-		{"DescribeContinuousBackups", `{'TableName':'none'}`, "ResourceNotFoundException: Requested resource not found: Table: none not found"},
+		{"DescribeContinuousBackups", `{'TableName':'none'}`, "TableNotFoundException: Table not found: none"},
 	} {
 		if got := e.result(root(), c.op, c.input); got != c.want {
 			t.Errorf("%s %s:\n got %s\nwant %s", c.op, c.input, got, c.want)

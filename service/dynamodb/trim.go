@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -56,12 +55,14 @@ func (s *Service) trim(ctx context.Context, now time.Time) error {
 }
 
 func (s *Service) trimLog(ctx context.Context, l *logged, now time.Time) error {
+	keep, err := s.keeps(ctx, l)
+	if err != nil {
+		return err
+	}
 	for part := range store.ChangeParts {
 		for more := true; more; {
 			err := system.Update(ctx, s.db, name, func(tx *store.Tx) (err error) {
-				more, err = system.Trim(tx, l.Table, part, chunk, func(_ uint64, c *item.Change) bool {
-					return now.Sub(c.At) < streamLife
-				})
+				more, err = system.Trim(tx, l.Table, part, chunk, now.Add(-keep))
 				return err
 			})
 			if err != nil {
@@ -70,6 +71,19 @@ func (s *Service) trimLog(ctx context.Context, l *logged, now time.Time) error {
 		}
 	}
 	return system.Update(ctx, s.db, name, func(tx *store.Tx) error { return s.sweepStreams(tx, l, now) })
+}
+
+// keeps is how long the changes of a table are kept.
+func (s *Service) keeps(ctx context.Context, l *logged) (keep time.Duration, err error) {
+	err = system.View(ctx, s.db, name, func(tx *store.Tx) error {
+		t, err := s.read(tx, place{l.Account, l.Region, l.Name}, nil)
+		keep = streamLife
+		if err == nil && t != nil && t.ID == l.Table && t.Recovery.Enabled {
+			keep = max(keep, t.Recovery.span()+recoveryMargin)
+		}
+		return err
+	})
+	return keep, err
 }
 
 // sweepStreams closes shards and forgets streams. The log itself is forgotten with the last of them.
@@ -105,8 +119,18 @@ func (s *Service) sweepStreams(tx *store.Tx, l *logged, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if left == 0 {
+	t, err := s.read(tx, place{l.Account, l.Region, l.Name}, nil)
+	if err != nil {
+		return err
+	}
+	switch there := t != nil && t.ID == l.Table; {
+	case left == 0 && !there:
+		if more, err := system.DropLog(tx, l.Table, chunk); err != nil || more {
+			return err // the rest in the next turn
+		}
 		return dir.Delete(logKey(l.Table))
+	case left == 0 && !t.logged() && t.Recovery.Until.Add(streamLife).Before(now):
+		return dir.Delete(logKey(l.Table)) // what it kept is trimmed by now
 	}
 	swept := *l
 	swept.Swept = now.UTC()

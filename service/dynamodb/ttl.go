@@ -7,7 +7,6 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
-	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
@@ -45,6 +44,9 @@ func (s *Service) UpdateTimeToLive(ctx context.Context, c *pipeline.Call, in *ap
 	spec := in.TimeToLiveSpecification
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
+		if err := rec.busy(); err != nil {
+			return err
+		}
 		if err := rec.TTL.set(*spec.AttributeName, *spec.Enabled, c.Now.UTC()); err != nil {
 			return err
 		}
@@ -92,17 +94,22 @@ func (s *Service) DescribeTimeToLive(ctx context.Context, c *pipeline.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	d := &api.TimeToLiveDescription{TimeToLiveStatus: api.TimeToLiveStatusDisabled}
+	var d *api.TimeToLiveDescription
 	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
-		if t.TTL.Enabled {
-			d.TimeToLiveStatus, d.AttributeName = api.TimeToLiveStatusEnabled, opt.Present(t.TTL.Attribute)
-		}
+		d = t.TTL.describe()
 		return nil
 	})
 	if err != nil {
 		return nil, noTableNamed(err, at)
 	}
 	return &api.DescribeTimeToLiveOutput{TimeToLiveDescription: d}, nil
+}
+
+func (l *timeToLive) describe() *api.TimeToLiveDescription {
+	if !l.Enabled {
+		return &api.TimeToLiveDescription{TimeToLiveStatus: api.TimeToLiveStatusDisabled}
+	}
+	return &api.TimeToLiveDescription{TimeToLiveStatus: api.TimeToLiveStatusEnabled, AttributeName: &l.Attribute}
 }
 
 // expire removes rows that have expired, of the tables whose turn it is.

@@ -23,6 +23,9 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 	out := &api.UpdateTableOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
+		if err := rec.busy(); err != nil {
+			return err
+		}
 		rec.Indexes = slices.Clone(t.Indexes)
 		if err := rec.update(c.Now.UTC(), in); err != nil {
 			return err

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -95,8 +96,14 @@ func (m *matrix) buildTable() {
 	stream := m.must("dynamodb.DescribeTable", `{"TableName":"rows"}`).get(m.t, "LatestStreamArn")
 	shard := m.must("dynamodbstreams.DescribeStream", fmt.Sprintf(`{"StreamArn":%q}`, stream)).get(m.t, "ShardId")
 	iterator := m.must("dynamodbstreams.GetShardIterator", fmt.Sprintf(`{"StreamArn":%q,"ShardId":%q,"ShardIteratorType":"TRIM_HORIZON"}`, stream, shard)).get(m.t, "ShardIterator")
+	m.must("dynamodb.UpdateContinuousBackups", `{"TableName":"rows","PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true}}`)
+	backup := m.must("dynamodb.CreateBackup", `{"TableName":"rows","BackupName":"whole"}`).get(m.t, "BackupArn")
+	for !strings.Contains(m.must("dynamodb.DescribeBackup", fmt.Sprintf(`{"BackupArn":%q}`, backup)).get(m.t, "BackupStatus"), "AVAILABLE") {
+		runtime.Gosched()
+	}
 	for _, t := range tenants {
 		own := m.things[t]
+		own["$BACKUP"] = backup
 		own["$STREAM"], own["$SHARD"], own["$ITERATOR"] = stream, shard, iterator
 	}
 }

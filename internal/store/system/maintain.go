@@ -25,10 +25,10 @@ func Count(tx *store.Tx, table, index string, after []byte, limit int) (n, size 
 	return tx.SystemCount(table, index, after, limit)
 }
 
-// Trim removes up to limit changes of a part of a table's log that keep does not want, oldest first, in a transaction of
-// Update. It reports whether there may be more.
-func Trim(tx *store.Tx, table string, part, limit int, keep func(number uint64, c *item.Change) bool) (more bool, err error) {
-	return tx.SystemTrim(table, part, limit, keep)
+// Trim removes up to limit changes of a part of a table's log that were made before the time, oldest first, in a transaction
+// of Update. It reports whether there may be more.
+func Trim(tx *store.Tx, table string, part, limit int, before time.Time) (more bool, err error) {
+	return tx.SystemTrim(table, part, limit, before)
 }
 
 // Expired looks at up to limit rows of a table after the row `after` for those that have expired. It returns their keys, and

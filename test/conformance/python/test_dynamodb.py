@@ -5,7 +5,7 @@ from decimal import Decimal
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Attr, Key
-from support import REGION, account, allow, assume, client, make_role, make_user, refused, trust, unchecked, unique
+from support import REGION, account, allow, assume, client, eventually, make_role, make_user, refused, trust, unchecked, unique
 
 ddb = client("dynamodb")
 
@@ -369,3 +369,20 @@ def test_time_to_live_is_described():
     name = make_table()
     ddb.update_time_to_live(TableName=name, TimeToLiveSpecification={"AttributeName": "until", "Enabled": True})
     assert ddb.describe_time_to_live(TableName=name)["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}
+
+
+def test_backups_and_recovery_restore_rows():
+    name, copy, past = make_table(), unique("copy"), unique("past")
+    ddb.put_item(TableName=name, Item={"pk": s("a"), "sk": s("s"), "kind": s("k"), "v": s("1")})
+    ddb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    arn = ddb.create_backup(TableName=name, BackupName="first")["BackupDetails"]["BackupArn"]
+    ddb.put_item(TableName=name, Item={"pk": s("a"), "sk": s("s"), "kind": s("k"), "v": s("2")})
+    assert eventually(lambda: ddb.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE")
+    ddb.restore_table_from_backup(TargetTableName=copy, BackupArn=arn)
+    ddb.restore_table_to_point_in_time(SourceTableName=name, TargetTableName=past, UseLatestRestorableTime=True)
+    for table, v in ((copy, "1"), (past, "2")):
+        ddb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+        got = ddb.query(TableName=table, IndexName="by-kind", KeyConditionExpression="kind = :k", ExpressionAttributeValues={":k": s("k")})
+        assert [i["v"]["S"] for i in got["Items"]] == [v]
+    with refused("BackupNotFoundException"):
+        ddb.describe_backup(BackupArn=arn + "0")

@@ -1,0 +1,202 @@
+package dynamodb
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// overrides are what a restored table has other than the table that it is made of.
+type overrides struct {
+	billing    api.BillingMode
+	throughput *api.ProvisionedThroughput
+	onDemand   *api.OnDemandThroughput
+	sse        *api.SSESpecification
+	// global and local are the indexes to keep; nil keeps all.
+	global []api.GlobalSecondaryIndex
+	local  []api.LocalSecondaryIndex
+}
+
+// RestoreTableFromBackup begins to make a table of a backup. The table is CREATING until all rows are in it. As on AWS it has
+// none of the source's tags, streams and times to live; but it has its owner rule (bulkhead: tags), so that no restore takes
+// the guard off tenants' rows.
+func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, in *api.RestoreTableFromBackupInput) (*api.RestoreTableFromBackupOutput, error) {
+	at, id, err := locateBackup(*in.BackupArn)
+	if err != nil {
+		return nil, err
+	}
+	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, in.SSESpecificationOverride,
+		in.GlobalSecondaryIndexOverride, in.LocalSecondaryIndexOverride}
+	out := &api.RestoreTableFromBackupOutput{}
+	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		b, err := shownBackup(tx, at, id)
+		if err != nil {
+			return err
+		}
+		if !b.Ready {
+			return api.NewBackupInUseException("Backup is being created: %s", *in.BackupArn)
+		}
+		rec, err := s.restoredTable(tx, place{at.account, at.region, *in.TargetTableName}, &b.Source, &o, c.Now)
+		if err != nil {
+			return err
+		}
+		rec.Restored = &restored{BackupARN: *in.BackupArn, SourceARN: at.arn(), At: b.Created, InProgress: true}
+		b.Restores++
+		if err := saveBackup(tx, at, b); err != nil {
+			return err
+		}
+		if err := addJob(tx, restoreJob(at, b, &target{rec.Name, rec.ID})); err != nil {
+			return err
+		}
+		out.TableDescription = rec.describe(place{at.account, at.region, rec.Name})
+		return save(tx, place{at.account, at.region, rec.Name}, rec)
+	})
+	if err != nil {
+		return nil, noBackup(err, *in.BackupArn)
+	}
+	s.kick()
+	return out, nil
+}
+
+// restoredTable is the record of a table to be made of another's rows.
+func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overrides, now time.Time) (*record, error) {
+	if o.sse != nil && opt.Value(o.sse.Enabled) {
+		return nil, unsupported("SSESpecificationOverride with Enabled true (encryption under a key of AWS KMS)")
+	}
+	there, err := s.current(tx, to)
+	if err != nil {
+		return nil, err
+	}
+	if there != nil {
+		return nil, api.NewTableAlreadyExistsException("Table already exists: %s", to.name)
+	}
+	rec := &record{
+		ID: newID(), Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
+		Throughput: source.Throughput, MaxOnDemand: source.MaxOnDemand, Class: source.Class, Tags: ownerTags(source.Tags),
+	}
+	if o.billing != "" || o.throughput != nil {
+		mode := o.billing
+		if mode == "" {
+			mode = api.BillingModeProvisioned
+		}
+		if err := rec.bill(mode, o.throughput); err != nil {
+			return nil, err
+		}
+		rec.MaxOnDemand = throughput{}
+	}
+	if rec.OnDemand {
+		rec.OnDemandSince = rec.Created
+	}
+	if err := rec.limitOnDemand(o.onDemand); err != nil {
+		return nil, err
+	}
+	return rec, rec.keepIndexes(source, o)
+}
+
+// keepIndexes takes over the indexes of the source, or those of them that the override names.
+func (r *record) keepIndexes(source *record, o *overrides) error {
+	named := map[string]bool{}
+	for _, x := range o.global {
+		named[*x.IndexName] = true
+	}
+	for _, x := range o.local {
+		named[*x.IndexName] = true
+	}
+	for _, x := range source.Indexes {
+		if x.Local && o.local != nil && !named[x.Name] || !x.Local && o.global != nil && !named[x.Name] {
+			continue
+		}
+		delete(named, x.Name)
+		x.ID, x.Filling = newID(), false
+		if r.OnDemand {
+			x.Throughput = throughput{}
+		} else if x.Throughput == (throughput{}) && !x.Local {
+			x.Throughput = r.Throughput
+		}
+		r.Indexes = append(r.Indexes, x)
+	}
+	if len(named) > 0 {
+		return invalid(wrong + "Indexes of a restored table must be indexes of the source table")
+	}
+	used := r.used()
+	r.Attributes = slices.DeleteFunc(slices.Clone(r.Attributes), func(a attribute) bool { return !slices.Contains(used, a.Name) })
+	return nil
+}
+
+// RestoreTableToPointInTime begins to make a table of another as it was at a time of its recovery period.
+func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Call, in *api.RestoreTableToPointInTimeInput) (*api.RestoreTableToPointInTimeOutput, error) {
+	at, err := restoreSource(c.Account, c.Region, in)
+	if err != nil {
+		return nil, err
+	}
+	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, in.SSESpecificationOverride,
+		in.GlobalSecondaryIndexOverride, in.LocalSecondaryIndexOverride}
+	latest := opt.Value(in.UseLatestRestorableTime)
+	if latest == (in.RestoreDateTime != nil) {
+		return nil, invalid("Either RestoreDateTime or UseLatestRestorableTime must be specified, and not both")
+	}
+	out := &api.RestoreTableToPointInTimeOutput{}
+	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		when := c.Now
+		if !latest {
+			when = *in.RestoreDateTime
+		}
+		if err := t.restorable(when, c.Now); err != nil {
+			return err
+		}
+		to := place{at.account, at.region, *in.TargetTableName}
+		rec, err := s.restoredTable(tx, to, &t.record, &o, c.Now)
+		if err != nil {
+			return err
+		}
+		rec.Restored = &restored{SourceARN: at.arn(), At: when.UTC(), InProgress: true}
+		b := newBackup(&t.record, t.Name, string(api.BackupTypeSystem), c.Now)
+		b.Hidden = true
+		how := &backing{ID: b.ID, Rows: b.Rows, Target: &target{rec.Name, rec.ID}}
+		if !latest {
+			how.At = when
+		}
+		if err := s.beginBackup(tx, at, &t.record, b, how); err != nil {
+			return err
+		}
+		out.TableDescription = rec.describe(to)
+		return save(tx, to, rec)
+	})
+	if err != nil {
+		return nil, tableNotFound(err, at)
+	}
+	s.kick()
+	return out, nil
+}
+
+// restoreSource is the table that a request names in one of two ways.
+func restoreSource(account, region string, in *api.RestoreTableToPointInTimeInput) (place, error) {
+	switch {
+	case (in.SourceTableName == nil) == (in.SourceTableArn == nil):
+		return place{}, invalid("Either SourceTableName or SourceTableArn must be specified, and not both")
+	case in.SourceTableArn != nil:
+		return locateARN(region, *in.SourceTableArn)
+	}
+	return locate(account, region, *in.SourceTableName)
+}
+
+func (r *record) restorable(when, now time.Time) error {
+	if !r.Recovery.Enabled {
+		return api.NewPointInTimeRecoveryUnavailableException("Point in time recovery is not enabled for table '%s'", r.Name)
+	}
+	if when.Before(r.Recovery.earliest(now)) || when.After(now) {
+		return api.NewInvalidRestoreTimeException("Restore time is not within the recovery period of table '%s'", r.Name)
+	}
+	return nil
+}
+
+func (r *restored) describe() *api.RestoreSummary {
+	return &api.RestoreSummary{
+		SourceBackupArn: opt.Present(r.BackupARN), SourceTableArn: opt.Present(r.SourceARN), RestoreDateTime: &r.At, RestoreInProgress: &r.InProgress,
+	}
+}
