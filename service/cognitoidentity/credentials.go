@@ -74,7 +74,7 @@ func (s *Service) bearer(ctx context.Context, call *pipeline.Call, id *string, t
 		}
 		return b, nil
 	}
-	if b.logins, err = s.verifyAll(ctx, c.pool, tokens); err != nil {
+	if b.logins, err = s.verifyAll(ctx, c.pool, tokens, call.Now); err != nil {
 		return nil, err
 	}
 	if err := b.match(); err != nil {

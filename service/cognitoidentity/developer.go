@@ -74,7 +74,7 @@ func (s *Service) GetOpenIdTokenForDeveloperIdentity(ctx context.Context, call *
 	if err != nil {
 		return nil, err
 	}
-	logins, err := s.verifyAll(ctx, c.pool, tokens)
+	logins, err := s.verifyAll(ctx, c.pool, tokens, call.Now)
 	if err != nil {
 		return nil, err
 	}

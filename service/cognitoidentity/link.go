@@ -19,7 +19,7 @@ func loginsOf(all []*verified) []login {
 
 // identityOf returns the identity that the logins are linked to. If all are linked already, nothing is written.
 func (c *scoped) identityOf(tokens map[string]string) (string, error) {
-	all, err := c.verifyAll(c.ctx, c.pool, tokens)
+	all, err := c.verifyAll(c.ctx, c.pool, tokens, c.call.Now)
 	if err != nil {
 		return "", err
 	}

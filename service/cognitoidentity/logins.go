@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
@@ -25,6 +27,9 @@ type provider struct {
 	how string
 	// checked are the clients whose tokens are checked with the user pool.
 	checked []string
+	// saml is a SAML provider, whose logins are responses to the pool's region; nil for all others.
+	saml   *identity.SAMLFacts
+	region string
 }
 
 // verified is a login whose token was verified.
@@ -50,6 +55,9 @@ func (s *Service) providerOf(ctx context.Context, p *pool, name string) (*provid
 	}
 	if prov := p.social(name); prov != nil {
 		return prov, nil
+	}
+	if slices.Contains(p.SAML, name) {
+		return s.samlProvider(ctx, p, name)
 	}
 	for _, providerARN := range p.OIDC {
 		if providerURL(providerARN, p.Account) != name {
@@ -94,9 +102,9 @@ func (p *pool) userPool(up UserPool) *provider {
 }
 
 // configured returns the provider that a role mapping or tag map names: a provider's name, a user pool's with a client
-// ("name:client"), or an OpenID Connect provider's ARN. It is nil if the pool has none.
+// ("name:client"), or the ARN of an OpenID Connect or SAML provider. It is nil if the pool has none.
 func (s *Service) configured(ctx context.Context, p *pool, name string) (*provider, error) {
-	if strings.HasPrefix(name, "arn:") {
+	if strings.HasPrefix(name, "arn:") && !slices.Contains(p.SAML, name) {
 		if !slices.Contains(p.OIDC, name) {
 			return nil, nil
 		}
@@ -119,7 +127,7 @@ func (s *Service) configured(ctx context.Context, p *pool, name string) (*provid
 
 // verifyAll verifies every login of a request, in order of the providers' names. All must be good: a login that is not
 // is an attempt at something.
-func (s *Service) verifyAll(ctx context.Context, p *pool, logins map[string]string) ([]*verified, error) {
+func (s *Service) verifyAll(ctx context.Context, p *pool, logins map[string]string, now time.Time) ([]*verified, error) {
 	names := slices.Sorted(maps.Keys(logins))
 	providers := make([]*provider, len(names))
 	seen := map[string]bool{}
@@ -138,7 +146,7 @@ func (s *Service) verifyAll(ctx context.Context, p *pool, logins map[string]stri
 	}
 	all := make([]*verified, len(names))
 	for i, name := range names {
-		v, err := s.verify(ctx, providers[i], logins[name])
+		v, err := s.verify(ctx, providers[i], logins[name], now)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +155,10 @@ func (s *Service) verifyAll(ctx context.Context, p *pool, logins map[string]stri
 	return all, nil
 }
 
-func (s *Service) verify(ctx context.Context, prov *provider, token string) (*verified, error) {
+func (s *Service) verify(ctx context.Context, prov *provider, token string, now time.Time) (*verified, error) {
+	if prov.saml != nil {
+		return prov.verifySAML(token, now)
+	}
 	claims, err := s.Tokens.Verify(ctx, token, prov.issuer, prov.audiences)
 	if err != nil {
 		return nil, loginFault(err)

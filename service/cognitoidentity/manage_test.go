@@ -68,7 +68,7 @@ func TestPoolsThatAreRefused(t *testing.T) {
 		}, "Unsupported"},
 		"saml": {func(in *api.CreateIdentityPoolInput) {
 			in.SamlProviderARNs = []string{"arn:aws:iam::1:saml-provider/x"}
-		}, "Unsupported"},
+		}, "InvalidParameterException"},
 		"a public provider that does not exist": {func(in *api.CreateIdentityPoolInput) {
 			in.SupportedLoginProviders = map[string]string{"idp.example.com": "1"}
 		}, "InvalidParameterException"},

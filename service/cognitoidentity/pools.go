@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -20,6 +21,7 @@ const (
 	maxPoolTags      = 50
 	maxUserPools     = 50
 	maxOIDCProviders = 50
+	maxSAMLProviders = 50
 )
 
 // CreateIdentityPool implements api.Service.
@@ -59,8 +61,8 @@ func (s *Service) CreateIdentityPool(ctx context.Context, call *pipeline.Call, i
 // settings checks what a pool is made or updated with.
 func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (settings, error) {
 	switch {
-	case len(in.SamlProviderARNs) > 0:
-		return settings{}, notServed("SamlProviderARNs")
+	case len(in.SamlProviderARNs) > maxSAMLProviders:
+		return settings{}, invalid("An identity pool can have at most %d SAML providers.", maxSAMLProviders)
 	case len(in.CognitoIdentityProviders) > maxUserPools:
 		return settings{}, invalid("An identity pool can have at most %d Cognito identity providers.", maxUserPools)
 	case len(in.OpenIdConnectProviderARNs) > maxOIDCProviders:
@@ -76,12 +78,17 @@ func (s *Service) settings(account string, in *api.CreateIdentityPoolInput) (set
 			return settings{}, invalid("Invalid OpenID Connect provider ARN: %s", name)
 		}
 	}
+	for _, name := range in.SamlProviderARNs {
+		if owner, _, ok := identity.SAMLName(name); !ok || owner != account {
+			return settings{}, invalid("Invalid SAML provider ARN: %s", name)
+		}
+	}
 	if err := checkSocial(in.SupportedLoginProviders); err != nil {
 		return settings{}, err
 	}
 	return settings{
 		Name: opt.Value(in.IdentityPoolName), Guests: opt.Value(in.AllowUnauthenticatedIdentities), Classic: opt.Value(in.AllowClassicFlow),
-		UserPools: in.CognitoIdentityProviders, OIDC: in.OpenIdConnectProviderARNs,
+		UserPools: in.CognitoIdentityProviders, OIDC: in.OpenIdConnectProviderARNs, SAML: in.SamlProviderARNs,
 		Developer: opt.Value(in.DeveloperProviderName), Social: in.SupportedLoginProviders,
 	}, nil
 }
@@ -140,7 +147,7 @@ func (p *pool) describe() api.DescribeIdentityPoolOutput {
 		developer = &p.Developer
 	}
 	return api.DescribeIdentityPoolOutput{
-		DeveloperProviderName: developer, SupportedLoginProviders: p.Social,
+		DeveloperProviderName: developer, SupportedLoginProviders: p.Social, SamlProviderARNs: p.SAML,
 		AllowClassicFlow: new(p.Classic), AllowUnauthenticatedIdentities: new(p.Guests), CognitoIdentityProviders: p.UserPools,
 		IdentityPoolId: new(p.ID), IdentityPoolName: new(p.Name), IdentityPoolTags: p.Tags, OpenIdConnectProviderARNs: p.OIDC,
 	}

@@ -104,6 +104,8 @@ type settings struct {
 	UserPools []api.CognitoIdentityProvider
 	// OIDC are ARNs of providers in IAM.
 	OIDC []string
+	// SAML are ARNs of SAML providers in IAM.
+	SAML []string
 	// Developer is the name of the developer provider; "" if there is none.
 	Developer string
 	// Social are application ids, separated by commas, by the names of public providers.

@@ -38,12 +38,13 @@ func (s *Service) SetIdentityPoolRoles(ctx context.Context, call *pipeline.Call,
 			return nil, invalid("Role %s is not a role of this account.", name)
 		}
 	}
-	_, err = c.change(func(p *pool) error {
-		for name, m := range in.RoleMappings {
-			if err := s.checkMapping(ctx, p, name, &m); err != nil {
-				return err
-			}
+	// before the transaction, since it reads providers; a mapping of one that is removed meanwhile has no effect
+	for name, m := range in.RoleMappings {
+		if err := s.checkMapping(ctx, c.pool, name, &m); err != nil {
+			return nil, err
 		}
+	}
+	_, err = c.change(func(p *pool) error {
 		p.Roles, p.Mappings = in.Roles, in.RoleMappings
 		return nil
 	})

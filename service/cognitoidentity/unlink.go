@@ -175,7 +175,7 @@ func (s *Service) UnlinkIdentity(ctx context.Context, call *pipeline.Call, in *a
 	}
 	call.Note("identityPoolId", c.pool.ID)
 	call.Note("identityId", who.ID)
-	proved, err := s.verifyAll(ctx, c.pool, in.Logins)
+	proved, err := s.verifyAll(ctx, c.pool, in.Logins, call.Now)
 	if err != nil {
 		return nil, err
 	}
