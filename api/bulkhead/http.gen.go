@@ -80,6 +80,33 @@ func (v *ListTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 func (v *ListTenantsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *ListUserImportFailuresInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.JobId = rest.Label(r, "JobId").StringPtr()
+	var err error
+	if v.MaxResults, err = rest.Query(r, "maxResults").Int32Ptr(); err != nil {
+		return nil, err
+	}
+	v.NextToken = rest.Query(r, "nextToken").StringPtr()
+	v.UserPoolId = rest.Label(r, "UserPoolId").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ListUserImportFailuresOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *UploadUserImportInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.JobId = rest.Label(r, "JobId").StringPtr()
+	v.Token = rest.Query(r, "token").StringPtr()
+	v.UserPoolId = rest.Label(r, "UserPoolId").StringPtr()
+	v.File = r.Body
+	return nil, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *UploadUserImportOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *VerifyAuditInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
 
 // EncodeHTTP writes what of v is not in the body.

@@ -245,6 +245,36 @@ func (v *ListTenantsOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *ListUserImportFailuresInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListUserImportFailuresOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Failures != nil {
+		b = jsoncodec.AppendKey(b, "Failures")
+		b = appendUserImportFailureListJSON(b, v.Failures)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *PoolMessage) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -347,6 +377,46 @@ func (v *Tenant) AppendJSON(b []byte) []byte {
 	if v.UserPoolId != nil {
 		b = jsoncodec.AppendKey(b, "UserPoolId")
 		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UploadUserImportInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UploadUserImportOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *UserImportFailure) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Line != nil {
+		b = jsoncodec.AppendKey(b, "Line")
+		b = jsoncodec.AppendInt(b, int64(*v.Line))
+	}
+	if v.Reason != nil {
+		b = jsoncodec.AppendKey(b, "Reason")
+		b = jsoncodec.AppendString(b, *v.Reason)
+	}
+	if v.Result != nil {
+		b = jsoncodec.AppendKey(b, "Result")
+		b = jsoncodec.AppendString(b, *v.Result)
 	}
 	return append(b, '}')
 }
@@ -481,6 +551,17 @@ func appendTagMapJSON(b []byte, v map[string]string) []byte {
 }
 
 func appendTenantListJSON(b []byte, v []Tenant) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendUserImportFailureListJSON(b []byte, v []UserImportFailure) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

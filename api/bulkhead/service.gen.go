@@ -22,6 +22,8 @@ type Service interface {
 	ListAuditEvents(context.Context, *pipeline.Call, *ListAuditEventsInput) (*ListAuditEventsOutput, error)
 	ListMessages(context.Context, *pipeline.Call, *ListMessagesInput) (*ListMessagesOutput, error)
 	ListTenants(context.Context, *pipeline.Call, *ListTenantsInput) (*ListTenantsOutput, error)
+	ListUserImportFailures(context.Context, *pipeline.Call, *ListUserImportFailuresInput) (*ListUserImportFailuresOutput, error)
+	UploadUserImport(context.Context, *pipeline.Call, *UploadUserImportInput) (*UploadUserImportOutput, error)
 	VerifyAudit(context.Context, *pipeline.Call, *VerifyAuditInput) (*VerifyAuditOutput, error)
 }
 
@@ -34,6 +36,8 @@ type Requirements interface {
 	ListAuditEvents(*authz.Scope, *ListAuditEventsInput) authz.Requirement
 	ListMessages(*authz.Scope, *ListMessagesInput) authz.Requirement
 	ListTenants(*authz.Scope, *ListTenantsInput) authz.Requirement
+	ListUserImportFailures(*authz.Scope, *ListUserImportFailuresInput) authz.Requirement
+	UploadUserImport(*authz.Scope, *UploadUserImportInput) authz.Requirement
 	VerifyAudit(*authz.Scope, *VerifyAuditInput) authz.Requirement
 }
 
@@ -54,6 +58,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			restjson.Decode[ListMessagesInput], r.ListMessages, s.ListMessages, restjson.Encode[ListMessagesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants"},
 			restjson.Decode[ListTenantsInput], r.ListTenants, s.ListTenants, restjson.Encode[ListTenantsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserImportFailures", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/user-imports/{UserPoolId}/{JobId}/failures"},
+			restjson.Decode[ListUserImportFailuresInput], r.ListUserImportFailures, s.ListUserImportFailures, restjson.Encode[ListUserImportFailuresOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UploadUserImport", Kind: pipeline.Management, Write: true, Unsigned: true, Method: "PUT", Path: "/-/api/v1/user-imports/{UserPoolId}/{JobId}"},
+			restjson.Decode[UploadUserImportInput], r.UploadUserImport, s.UploadUserImport, restjson.Encode[UploadUserImportOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyAudit", Kind: pipeline.Management, Method: "POST", Path: "/-/api/v1/audit/verify"},
 			restjson.Decode[VerifyAuditInput], r.VerifyAudit, s.VerifyAudit, restjson.Encode[VerifyAuditOutput](API)),
 	}
@@ -70,8 +78,10 @@ var API = &protocol.Service{
 		"ConcurrentModificationException": {Code: "ConcurrentModificationException", Status: 409},
 		"InvalidAnchorException":          {Code: "InvalidAnchorException", Status: 400},
 		"InvalidTenantIdException":        {Code: "InvalidTenantIdException", Status: 400},
+		"InvalidUploadException":          {Code: "InvalidUploadException", Status: 403},
 		"TenantAlreadyExistsException":    {Code: "TenantAlreadyExistsException", Status: 409},
 		"TenantNotFoundException":         {Code: "TenantNotFoundException", Status: 404},
+		"UserImportNotFoundException":     {Code: "UserImportNotFoundException", Status: 404},
 	},
 	Unsupported: []string{},
 }

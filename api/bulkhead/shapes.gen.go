@@ -118,6 +118,20 @@ type ListTenantsOutput struct {
 	Tenants   []Tenant
 }
 
+// ListUserImportFailuresInput is a structure of the model.
+type ListUserImportFailuresInput struct {
+	JobId      *string
+	MaxResults *int32
+	NextToken  *string
+	UserPoolId *string
+}
+
+// ListUserImportFailuresOutput is a structure of the model.
+type ListUserImportFailuresOutput struct {
+	Failures  []UserImportFailure
+	NextToken *string
+}
+
 // PoolMessage is a structure of the model.
 type PoolMessage struct {
 	Body       *string
@@ -152,6 +166,25 @@ type Tenant struct {
 	UserPoolId *string
 }
 
+// UploadUserImportInput is a structure of the model.
+type UploadUserImportInput struct {
+	File       []byte
+	JobId      *string
+	Token      *string
+	UserPoolId *string
+}
+
+// UploadUserImportOutput is a structure of the model.
+type UploadUserImportOutput struct {
+}
+
+// UserImportFailure is a structure of the model.
+type UserImportFailure struct {
+	Line   *int64
+	Reason *string
+	Result *string
+}
+
 // VerifyAuditInput is a structure of the model.
 type VerifyAuditInput struct {
 	Anchors []string
@@ -183,6 +216,11 @@ func NewInvalidTenantIdException(format string, args ...any) *fault.Error {
 	return fault.Of("InvalidTenantIdException", format, args...)
 }
 
+// NewInvalidUploadException makes the error of the model.
+func NewInvalidUploadException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidUploadException", format, args...)
+}
+
 // NewTenantAlreadyExistsException makes the error of the model.
 func NewTenantAlreadyExistsException(format string, args ...any) *fault.Error {
 	return fault.Of("TenantAlreadyExistsException", format, args...)
@@ -191,4 +229,9 @@ func NewTenantAlreadyExistsException(format string, args ...any) *fault.Error {
 // NewTenantNotFoundException makes the error of the model.
 func NewTenantNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("TenantNotFoundException", format, args...)
+}
+
+// NewUserImportNotFoundException makes the error of the model.
+func NewUserImportNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("UserImportNotFoundException", format, args...)
 }

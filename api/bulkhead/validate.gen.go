@@ -77,6 +77,35 @@ func (v *ListTenantsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListUserImportFailuresInput) Validate(c *constraint.Checker) {
+	if c.Required("jobId", v.JobId != nil) {
+		checkUserImportJobId(c, "jobId", *v.JobId)
+	}
+	if v.MaxResults != nil {
+		checkMaxResults(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkNextToken(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolId(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UploadUserImportInput) Validate(c *constraint.Checker) {
+	if c.Required("jobId", v.JobId != nil) {
+		checkUserImportJobId(c, "jobId", *v.JobId)
+	}
+	if c.Required("token", v.Token != nil) {
+		checkUploadToken(c, "token", *v.Token)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolId(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *VerifyAuditInput) Validate(c *constraint.Checker) {
 	if v.Anchors != nil {
 		checkAnchorList(c, "anchors", v.Anchors)
@@ -141,6 +170,19 @@ func checkTier(c *constraint.Checker, at string, v Tier) {
 	default:
 		c.Enum(at, string(v), "POOL, SILO, MIXED")
 	}
+}
+
+func checkUploadToken(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 1, 1024)
+}
+
+var patternUserImportJobId = constraint.NewPattern(`import-[0-9a-zA-Z-]+`, `import-[0-9a-zA-Z-]+`)
+
+func checkUserImportJobId(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 55)
+	c.Matches(at, v, patternUserImportJobId)
 }
 
 var patternUserPoolId = constraint.NewPattern(`[\w-]+_[0-9a-zA-Z]+`, `[\w-]+_[0-9a-zA-Z]+`)

@@ -1432,6 +1432,42 @@ func (v *CreateResourceServerOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CloudWatchLogsRoleArn":
+			v.CloudWatchLogsRoleArn, err = d.StringPtr()
+		case "JobName":
+			v.JobName, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateUserImportJobOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UserImportJob != nil {
+		b = jsoncodec.AppendKey(b, "UserImportJob")
+		b = v.UserImportJob.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateUserPoolClientInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1936,6 +1972,40 @@ func (v *DescribeResourceServerOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DescribeUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "JobId":
+			v.JobId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeUserImportJobOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UserImportJob != nil {
+		b = jsoncodec.AppendKey(b, "UserImportJob")
+		b = v.UserImportJob.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeUserPoolClientInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2213,6 +2283,42 @@ func (v *ForgotPasswordOutput) AppendJSON(b []byte) []byte {
 	if v.CodeDeliveryDetails != nil {
 		b = jsoncodec.AppendKey(b, "CodeDeliveryDetails")
 		b = v.CodeDeliveryDetails.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetCSVHeaderInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetCSVHeaderOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CSVHeader != nil {
+		b = jsoncodec.AppendKey(b, "CSVHeader")
+		b = appendListOfStringTypesJSON(b, v.CSVHeader)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
 	}
 	return append(b, '}')
 }
@@ -2826,6 +2932,46 @@ func (v *ListTagsForResourceOutput) AppendJSON(b []byte) []byte {
 	if v.Tags != nil {
 		b = jsoncodec.AppendKey(b, "Tags")
 		b = appendUserPoolTagsTypeJSON(b, v.Tags)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListUserImportJobsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "PaginationToken":
+			v.PaginationToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListUserImportJobsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.PaginationToken != nil {
+		b = jsoncodec.AppendKey(b, "PaginationToken")
+		b = jsoncodec.AppendString(b, *v.PaginationToken)
+	}
+	if v.UserImportJobs != nil {
+		b = jsoncodec.AppendKey(b, "UserImportJobs")
+		b = appendUserImportJobsListTypeJSON(b, v.UserImportJobs)
 	}
 	return append(b, '}')
 }
@@ -3761,6 +3907,40 @@ func (v *SmsConfigurationType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *StartUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "JobId":
+			v.JobId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *StartUserImportJobOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UserImportJob != nil {
+		b = jsoncodec.AppendKey(b, "UserImportJob")
+		b = v.UserImportJob.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *StartWebAuthnRegistrationInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3788,6 +3968,40 @@ func (v *StartWebAuthnRegistrationOutput) AppendJSON(b []byte) []byte {
 	if v.CredentialCreationOptions != nil {
 		b = jsoncodec.AppendKey(b, "CredentialCreationOptions")
 		b = append(b, v.CredentialCreationOptions...)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *StopUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "JobId":
+			v.JobId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *StopUserImportJobOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UserImportJob != nil {
+		b = jsoncodec.AppendKey(b, "UserImportJob")
+		b = v.UserImportJob.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -4278,6 +4492,64 @@ func (v *UserContextDataType) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// AppendJSON appends v.
+func (v *UserImportJobType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CloudWatchLogsRoleArn != nil {
+		b = jsoncodec.AppendKey(b, "CloudWatchLogsRoleArn")
+		b = jsoncodec.AppendString(b, *v.CloudWatchLogsRoleArn)
+	}
+	if v.CompletionDate != nil {
+		b = jsoncodec.AppendKey(b, "CompletionDate")
+		b = jsoncodec.AppendTime(b, *v.CompletionDate)
+	}
+	if v.CompletionMessage != nil {
+		b = jsoncodec.AppendKey(b, "CompletionMessage")
+		b = jsoncodec.AppendString(b, *v.CompletionMessage)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.FailedUsers != nil {
+		b = jsoncodec.AppendKey(b, "FailedUsers")
+		b = jsoncodec.AppendInt(b, int64(*v.FailedUsers))
+	}
+	if v.ImportedUsers != nil {
+		b = jsoncodec.AppendKey(b, "ImportedUsers")
+		b = jsoncodec.AppendInt(b, int64(*v.ImportedUsers))
+	}
+	if v.JobId != nil {
+		b = jsoncodec.AppendKey(b, "JobId")
+		b = jsoncodec.AppendString(b, *v.JobId)
+	}
+	if v.JobName != nil {
+		b = jsoncodec.AppendKey(b, "JobName")
+		b = jsoncodec.AppendString(b, *v.JobName)
+	}
+	if v.PreSignedUrl != nil {
+		b = jsoncodec.AppendKey(b, "PreSignedUrl")
+		b = jsoncodec.AppendString(b, *v.PreSignedUrl)
+	}
+	if v.SkippedUsers != nil {
+		b = jsoncodec.AppendKey(b, "SkippedUsers")
+		b = jsoncodec.AppendInt(b, int64(*v.SkippedUsers))
+	}
+	if v.StartDate != nil {
+		b = jsoncodec.AppendKey(b, "StartDate")
+		b = jsoncodec.AppendTime(b, *v.StartDate)
+	}
+	if v.Status != "" {
+		b = jsoncodec.AppendKey(b, "Status")
+		b = jsoncodec.AppendString(b, string(v.Status))
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
 }
 
 // DecodeJSON reads v.
@@ -5044,6 +5316,17 @@ func decodeHttpHeaderListJSON(d *jsoncodec.Decoder) ([]HttpHeader, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[HttpHeader])
 }
 
+func appendListOfStringTypesJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func decodeLogoutURLsListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
 	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
 }
@@ -5171,6 +5454,17 @@ func appendSupportedIdentityProvidersListTypeJSON(b []byte, v []string) []byte {
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func appendUserImportJobsListTypeJSON(b []byte, v []UserImportJobType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }

@@ -45,6 +45,7 @@ type Service interface {
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	CreateGroup(context.Context, *pipeline.Call, *CreateGroupInput) (*CreateGroupOutput, error)
 	CreateResourceServer(context.Context, *pipeline.Call, *CreateResourceServerInput) (*CreateResourceServerOutput, error)
+	CreateUserImportJob(context.Context, *pipeline.Call, *CreateUserImportJobInput) (*CreateUserImportJobOutput, error)
 	CreateUserPool(context.Context, *pipeline.Call, *CreateUserPoolInput) (*CreateUserPoolOutput, error)
 	CreateUserPoolClient(context.Context, *pipeline.Call, *CreateUserPoolClientInput) (*CreateUserPoolClientOutput, error)
 	DeleteGroup(context.Context, *pipeline.Call, *DeleteGroupInput) (*DeleteGroupOutput, error)
@@ -56,10 +57,12 @@ type Service interface {
 	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
 	DeleteWebAuthnCredential(context.Context, *pipeline.Call, *DeleteWebAuthnCredentialInput) (*DeleteWebAuthnCredentialOutput, error)
 	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
+	DescribeUserImportJob(context.Context, *pipeline.Call, *DescribeUserImportJobInput) (*DescribeUserImportJobOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *pipeline.Call, *DescribeUserPoolClientInput) (*DescribeUserPoolClientOutput, error)
 	ForgetDevice(context.Context, *pipeline.Call, *ForgetDeviceInput) (*ForgetDeviceOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
+	GetCSVHeader(context.Context, *pipeline.Call, *GetCSVHeaderInput) (*GetCSVHeaderOutput, error)
 	GetDevice(context.Context, *pipeline.Call, *GetDeviceInput) (*GetDeviceOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
@@ -70,6 +73,7 @@ type Service interface {
 	ListGroups(context.Context, *pipeline.Call, *ListGroupsInput) (*ListGroupsOutput, error)
 	ListResourceServers(context.Context, *pipeline.Call, *ListResourceServersInput) (*ListResourceServersOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	ListUserImportJobs(context.Context, *pipeline.Call, *ListUserImportJobsInput) (*ListUserImportJobsOutput, error)
 	ListUserPoolClientSecrets(context.Context, *pipeline.Call, *ListUserPoolClientSecretsInput) (*ListUserPoolClientSecretsOutput, error)
 	ListUserPoolClients(context.Context, *pipeline.Call, *ListUserPoolClientsInput) (*ListUserPoolClientsOutput, error)
 	ListUserPools(context.Context, *pipeline.Call, *ListUserPoolsInput) (*ListUserPoolsOutput, error)
@@ -80,7 +84,9 @@ type Service interface {
 	RespondToAuthChallenge(context.Context, *pipeline.Call, *RespondToAuthChallengeInput) (*RespondToAuthChallengeOutput, error)
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
 	SignUp(context.Context, *pipeline.Call, *SignUpInput) (*SignUpOutput, error)
+	StartUserImportJob(context.Context, *pipeline.Call, *StartUserImportJobInput) (*StartUserImportJobOutput, error)
 	StartWebAuthnRegistration(context.Context, *pipeline.Call, *StartWebAuthnRegistrationInput) (*StartWebAuthnRegistrationOutput, error)
+	StopUserImportJob(context.Context, *pipeline.Call, *StopUserImportJobInput) (*StopUserImportJobOutput, error)
 	TagResource(context.Context, *pipeline.Call, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateDeviceStatus(context.Context, *pipeline.Call, *UpdateDeviceStatusInput) (*UpdateDeviceStatusOutput, error)
@@ -123,6 +129,7 @@ type Requirements interface {
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	CreateGroup(*authz.Scope, *CreateGroupInput) authz.Requirement
 	CreateResourceServer(*authz.Scope, *CreateResourceServerInput) authz.Requirement
+	CreateUserImportJob(*authz.Scope, *CreateUserImportJobInput) authz.Requirement
 	CreateUserPool(*authz.Scope, *CreateUserPoolInput) authz.Requirement
 	CreateUserPoolClient(*authz.Scope, *CreateUserPoolClientInput) authz.Requirement
 	DeleteGroup(*authz.Scope, *DeleteGroupInput) authz.Requirement
@@ -134,10 +141,12 @@ type Requirements interface {
 	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
 	DeleteWebAuthnCredential(*authz.Scope, *DeleteWebAuthnCredentialInput) authz.Requirement
 	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
+	DescribeUserImportJob(*authz.Scope, *DescribeUserImportJobInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
 	DescribeUserPoolClient(*authz.Scope, *DescribeUserPoolClientInput) authz.Requirement
 	ForgetDevice(*authz.Scope, *ForgetDeviceInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
+	GetCSVHeader(*authz.Scope, *GetCSVHeaderInput) authz.Requirement
 	GetDevice(*authz.Scope, *GetDeviceInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
@@ -148,6 +157,7 @@ type Requirements interface {
 	ListGroups(*authz.Scope, *ListGroupsInput) authz.Requirement
 	ListResourceServers(*authz.Scope, *ListResourceServersInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
+	ListUserImportJobs(*authz.Scope, *ListUserImportJobsInput) authz.Requirement
 	ListUserPoolClientSecrets(*authz.Scope, *ListUserPoolClientSecretsInput) authz.Requirement
 	ListUserPoolClients(*authz.Scope, *ListUserPoolClientsInput) authz.Requirement
 	ListUserPools(*authz.Scope, *ListUserPoolsInput) authz.Requirement
@@ -158,7 +168,9 @@ type Requirements interface {
 	RespondToAuthChallenge(*authz.Scope, *RespondToAuthChallengeInput) authz.Requirement
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
 	SignUp(*authz.Scope, *SignUpInput) authz.Requirement
+	StartUserImportJob(*authz.Scope, *StartUserImportJobInput) authz.Requirement
 	StartWebAuthnRegistration(*authz.Scope, *StartWebAuthnRegistrationInput) authz.Requirement
+	StopUserImportJob(*authz.Scope, *StopUserImportJobInput) authz.Requirement
 	TagResource(*authz.Scope, *TagResourceInput) authz.Requirement
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
 	UpdateDeviceStatus(*authz.Scope, *UpdateDeviceStatusInput) authz.Requirement
@@ -231,6 +243,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[CreateGroupInput], r.CreateGroup, s.CreateGroup, awsjson.Encode[CreateGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateResourceServerInput], r.CreateResourceServer, s.CreateResourceServer, awsjson.Encode[CreateResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserImportJob", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateUserImportJobInput], r.CreateUserImportJob, s.CreateUserImportJob, awsjson.Encode[CreateUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserPoolInput], r.CreateUserPool, s.CreateUserPool, awsjson.Encode[CreateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPoolClient", Kind: pipeline.Management, Write: true},
@@ -253,6 +267,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DeleteWebAuthnCredentialInput], r.DeleteWebAuthnCredential, s.DeleteWebAuthnCredential, awsjson.Encode[DeleteWebAuthnCredentialOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
 			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserImportJob", Kind: pipeline.Management},
+			awsjson.Decode[DescribeUserImportJobInput], r.DescribeUserImportJob, s.DescribeUserImportJob, awsjson.Encode[DescribeUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPool", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolInput], r.DescribeUserPool, s.DescribeUserPool, awsjson.Encode[DescribeUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPoolClient", Kind: pipeline.Management},
@@ -261,6 +277,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ForgetDeviceInput], r.ForgetDevice, s.ForgetDevice, awsjson.Encode[ForgetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ForgotPasswordInput], r.ForgotPassword, s.ForgotPassword, awsjson.Encode[ForgotPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetCSVHeader", Kind: pipeline.Management},
+			awsjson.Decode[GetCSVHeaderInput], r.GetCSVHeader, s.GetCSVHeader, awsjson.Encode[GetCSVHeaderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetDevice", Kind: pipeline.Management, Unsigned: true},
 			awsjson.Decode[GetDeviceInput], r.GetDevice, s.GetDevice, awsjson.Encode[GetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetGroup", Kind: pipeline.Management},
@@ -281,6 +299,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ListResourceServersInput], r.ListResourceServers, s.ListResourceServers, awsjson.Encode[ListResourceServersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsForResource", Kind: pipeline.Management},
 			awsjson.Decode[ListTagsForResourceInput], r.ListTagsForResource, s.ListTagsForResource, awsjson.Encode[ListTagsForResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserImportJobs", Kind: pipeline.Management},
+			awsjson.Decode[ListUserImportJobsInput], r.ListUserImportJobs, s.ListUserImportJobs, awsjson.Encode[ListUserImportJobsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPoolClientSecrets", Kind: pipeline.Management},
 			awsjson.Decode[ListUserPoolClientSecretsInput], r.ListUserPoolClientSecrets, s.ListUserPoolClientSecrets, awsjson.Encode[ListUserPoolClientSecretsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPoolClients", Kind: pipeline.Management},
@@ -301,8 +321,12 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[RevokeTokenInput], r.RevokeToken, s.RevokeToken, awsjson.Encode[RevokeTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SignUp", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[SignUpInput], r.SignUp, s.SignUp, awsjson.Encode[SignUpOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "StartUserImportJob", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[StartUserImportJobInput], r.StartUserImportJob, s.StartUserImportJob, awsjson.Encode[StartUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "StartWebAuthnRegistration", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[StartWebAuthnRegistrationInput], r.StartWebAuthnRegistration, s.StartWebAuthnRegistration, awsjson.Encode[StartWebAuthnRegistrationOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "StopUserImportJob", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[StopUserImportJobInput], r.StopUserImportJob, s.StopUserImportJob, awsjson.Encode[StopUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "TagResource", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[TagResourceInput], r.TagResource, s.TagResource, awsjson.Encode[TagResourceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UntagResource", Kind: pipeline.Management, Write: true},
@@ -400,7 +424,6 @@ var API = &protocol.Service{
 		"CreateIdentityProvider",
 		"CreateManagedLoginBranding",
 		"CreateTerms",
-		"CreateUserImportJob",
 		"CreateUserPoolDomain",
 		"DeleteIdentityProvider",
 		"DeleteManagedLoginBranding",
@@ -411,9 +434,7 @@ var API = &protocol.Service{
 		"DescribeManagedLoginBrandingByClient",
 		"DescribeRiskConfiguration",
 		"DescribeTerms",
-		"DescribeUserImportJob",
 		"DescribeUserPoolDomain",
-		"GetCSVHeader",
 		"GetIdentityProviderByIdentifier",
 		"GetLogDeliveryConfiguration",
 		"GetSigningCertificate",
@@ -423,15 +444,12 @@ var API = &protocol.Service{
 		"GetUserPoolMfaConfig",
 		"ListIdentityProviders",
 		"ListTerms",
-		"ListUserImportJobs",
 		"SetLogDeliveryConfiguration",
 		"SetRiskConfiguration",
 		"SetUICustomization",
 		"SetUserMFAPreference",
 		"SetUserPoolMfaConfig",
 		"SetUserSettings",
-		"StartUserImportJob",
-		"StopUserImportJob",
 		"UpdateAuthEventFeedback",
 		"UpdateIdentityProvider",
 		"UpdateManagedLoginBranding",

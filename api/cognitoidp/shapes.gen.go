@@ -260,6 +260,21 @@ const (
 	TimeUnitsTypeDays    TimeUnitsType = "days"
 )
 
+// UserImportJobStatusType is an enum of the model; "" is absent.
+type UserImportJobStatusType string
+
+// The values of UserImportJobStatusType.
+const (
+	UserImportJobStatusTypeCreated    UserImportJobStatusType = "Created"
+	UserImportJobStatusTypePending    UserImportJobStatusType = "Pending"
+	UserImportJobStatusTypeInProgress UserImportJobStatusType = "InProgress"
+	UserImportJobStatusTypeStopping   UserImportJobStatusType = "Stopping"
+	UserImportJobStatusTypeExpired    UserImportJobStatusType = "Expired"
+	UserImportJobStatusTypeStopped    UserImportJobStatusType = "Stopped"
+	UserImportJobStatusTypeFailed     UserImportJobStatusType = "Failed"
+	UserImportJobStatusTypeSucceeded  UserImportJobStatusType = "Succeeded"
+)
+
 // UserPoolMfaType is an enum of the model; "" is absent.
 type UserPoolMfaType string
 
@@ -760,6 +775,18 @@ type CreateResourceServerOutput struct {
 	ResourceServer *ResourceServerType
 }
 
+// CreateUserImportJobInput is a structure of the model.
+type CreateUserImportJobInput struct {
+	CloudWatchLogsRoleArn *string
+	JobName               *string
+	UserPoolId            *string
+}
+
+// CreateUserImportJobOutput is a structure of the model.
+type CreateUserImportJobOutput struct {
+	UserImportJob *UserImportJobType
+}
+
 // CreateUserPoolClientInput is a structure of the model.
 type CreateUserPoolClientInput struct {
 	AccessTokenValidity                      *int32
@@ -928,6 +955,17 @@ type DescribeResourceServerOutput struct {
 	ResourceServer *ResourceServerType
 }
 
+// DescribeUserImportJobInput is a structure of the model.
+type DescribeUserImportJobInput struct {
+	JobId      *string
+	UserPoolId *string
+}
+
+// DescribeUserImportJobOutput is a structure of the model.
+type DescribeUserImportJobOutput struct {
+	UserImportJob *UserImportJobType
+}
+
 // DescribeUserPoolClientInput is a structure of the model.
 type DescribeUserPoolClientInput struct {
 	ClientId   *string
@@ -1002,6 +1040,17 @@ type ForgotPasswordInput struct {
 // ForgotPasswordOutput is a structure of the model.
 type ForgotPasswordOutput struct {
 	CodeDeliveryDetails *CodeDeliveryDetailsType
+}
+
+// GetCSVHeaderInput is a structure of the model.
+type GetCSVHeaderInput struct {
+	UserPoolId *string
+}
+
+// GetCSVHeaderOutput is a structure of the model.
+type GetCSVHeaderOutput struct {
+	CSVHeader  []string
+	UserPoolId *string
 }
 
 // GetDeviceInput is a structure of the model.
@@ -1175,6 +1224,19 @@ type ListTagsForResourceInput struct {
 // ListTagsForResourceOutput is a structure of the model.
 type ListTagsForResourceOutput struct {
 	Tags map[string]string
+}
+
+// ListUserImportJobsInput is a structure of the model.
+type ListUserImportJobsInput struct {
+	MaxResults      *int32
+	PaginationToken *string
+	UserPoolId      *string
+}
+
+// ListUserImportJobsOutput is a structure of the model.
+type ListUserImportJobsOutput struct {
+	PaginationToken *string
+	UserImportJobs  []UserImportJobType
 }
 
 // ListUserPoolClientSecretsInput is a structure of the model.
@@ -1414,6 +1476,17 @@ type SmsConfigurationType struct {
 	SnsRegion    *string
 }
 
+// StartUserImportJobInput is a structure of the model.
+type StartUserImportJobInput struct {
+	JobId      *string
+	UserPoolId *string
+}
+
+// StartUserImportJobOutput is a structure of the model.
+type StartUserImportJobOutput struct {
+	UserImportJob *UserImportJobType
+}
+
 // StartWebAuthnRegistrationInput is a structure of the model.
 type StartWebAuthnRegistrationInput struct {
 	AccessToken *string
@@ -1422,6 +1495,17 @@ type StartWebAuthnRegistrationInput struct {
 // StartWebAuthnRegistrationOutput is a structure of the model.
 type StartWebAuthnRegistrationOutput struct {
 	CredentialCreationOptions json.RawMessage
+}
+
+// StopUserImportJobInput is a structure of the model.
+type StopUserImportJobInput struct {
+	JobId      *string
+	UserPoolId *string
+}
+
+// StopUserImportJobOutput is a structure of the model.
+type StopUserImportJobOutput struct {
+	UserImportJob *UserImportJobType
 }
 
 // StringAttributeConstraintsType is a structure of the model.
@@ -1577,6 +1661,23 @@ type UserAttributeUpdateSettingsType struct {
 type UserContextDataType struct {
 	EncodedData *string
 	IpAddress   *string
+}
+
+// UserImportJobType is a structure of the model.
+type UserImportJobType struct {
+	CloudWatchLogsRoleArn *string
+	CompletionDate        *time.Time
+	CompletionMessage     *string
+	CreationDate          *time.Time
+	FailedUsers           *int64
+	ImportedUsers         *int64
+	JobId                 *string
+	JobName               *string
+	PreSignedUrl          *string
+	SkippedUsers          *int64
+	StartDate             *time.Time
+	Status                UserImportJobStatusType
+	UserPoolId            *string
 }
 
 // UserPoolAddOnsType is a structure of the model.

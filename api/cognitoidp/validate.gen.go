@@ -556,6 +556,19 @@ func (v *CreateResourceServerInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateUserImportJobInput) Validate(c *constraint.Checker) {
+	if c.Required("cloudWatchLogsRoleArn", v.CloudWatchLogsRoleArn != nil) {
+		checkArnType(c, "cloudWatchLogsRoleArn", *v.CloudWatchLogsRoleArn)
+	}
+	if c.Required("jobName", v.JobName != nil) {
+		checkUserImportJobNameType(c, "jobName", *v.JobName)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateUserPoolClientInput) Validate(c *constraint.Checker) {
 	if v.AccessTokenValidity != nil {
 		checkAccessTokenValidityType(c, "accessTokenValidity", *v.AccessTokenValidity)
@@ -826,6 +839,16 @@ func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DescribeUserImportJobInput) Validate(c *constraint.Checker) {
+	if c.Required("jobId", v.JobId != nil) {
+		checkUserImportJobIdType(c, "jobId", *v.JobId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DescribeUserPoolClientInput) Validate(c *constraint.Checker) {
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientIdType(c, "clientId", *v.ClientId)
@@ -908,6 +931,13 @@ func (v *ForgotPasswordInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("username", v.Username != nil) {
 		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetCSVHeaderInput) Validate(c *constraint.Checker) {
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1107,6 +1137,19 @@ func (v *ListResourceServersInput) Validate(c *constraint.Checker) {
 func (v *ListTagsForResourceInput) Validate(c *constraint.Checker) {
 	if c.Required("resourceArn", v.ResourceArn != nil) {
 		checkArnType(c, "resourceArn", *v.ResourceArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListUserImportJobsInput) Validate(c *constraint.Checker) {
+	if c.Required("maxResults", v.MaxResults != nil) {
+		checkPoolQueryLimitType(c, "maxResults", *v.MaxResults)
+	}
+	if v.PaginationToken != nil {
+		checkPaginationKeyType(c, "paginationToken", *v.PaginationToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1414,9 +1457,29 @@ func (v *SmsConfigurationType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *StartUserImportJobInput) Validate(c *constraint.Checker) {
+	if c.Required("jobId", v.JobId != nil) {
+		checkUserImportJobIdType(c, "jobId", *v.JobId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *StartWebAuthnRegistrationInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *StopUserImportJobInput) Validate(c *constraint.Checker) {
+	if c.Required("jobId", v.JobId != nil) {
+		checkUserImportJobIdType(c, "jobId", *v.JobId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -2351,6 +2414,20 @@ func checkTokenModelType(c *constraint.Checker, at string, v string) {
 
 func checkUserFilterType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 256)
+}
+
+var patternUserImportJobIdType = constraint.NewPattern(`import-[0-9a-zA-Z-]+`, `import-[0-9a-zA-Z-]+`)
+
+func checkUserImportJobIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 55)
+	c.Matches(at, v, patternUserImportJobIdType)
+}
+
+var patternUserImportJobNameType = constraint.NewPattern(`[\w\s+=,.@-]+`, `[\w\s+=,.@-]+`)
+
+func checkUserImportJobNameType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 128)
+	c.Matches(at, v, patternUserImportJobNameType)
 }
 
 var patternUserPoolIdType = constraint.NewPattern(`[\w-]+_[0-9a-zA-Z]+`, `[\w-]+_[0-9a-zA-Z]+`)

@@ -49,6 +49,9 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.background(func(ctx context.Context) {
+		pools.RunImports(ctx, func(err error) { a.log.Error("importing users failed; it is tried again", "error", err) })
+	})
 	a.pools, a.identities = pools, identities
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
@@ -60,7 +63,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.Operations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
-		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail).Operations(),
+		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail, pools).Operations(),
 	}, nil
 }
 

@@ -48,6 +48,10 @@ const (
 	Secret
 	// SAMLKey seals the private keys of IAM SAML providers, which open encrypted assertions.
 	SAMLKey
+	// ImportUpload seals what the URLs allow that files of users are sent to.
+	ImportUpload
+	// ImportFile seals files of users until they are imported.
+	ImportFile
 	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
 	Cursor
 )
@@ -83,6 +87,8 @@ var purposes = [...]struct {
 	SenderKey:            {"sender-key", perAccount},
 	Secret:               {"secret", perAccount},
 	SAMLKey:              {"saml-key", perAccount},
+	ImportUpload:         {"import-upload", perAccount},
+	ImportFile:           {"import-file", perAccount},
 	Cursor:               {"cursor", serverWide},
 }
 

@@ -72,6 +72,9 @@ func errUnsigned() error {
 
 func (r *run) readBody() ([]byte, error) {
 	limit := r.api.Protocol.MaxBody()
+	if r.op != nil && r.op.MaxBody > 0 {
+		limit = r.op.MaxBody
+	}
 	if r.req.ContentLength > limit {
 		return nil, errTooLarge(limit)
 	}

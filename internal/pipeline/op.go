@@ -83,6 +83,8 @@ type Spec struct {
 // Op is one operation of a service, bound to its implementation. Only generated code makes Ops.
 type Op struct {
 	Spec
+	// MaxBody is the largest body in bytes, for an operation that takes files; 0 is what its protocol takes.
+	MaxBody int64
 	decode  func(*protocol.Request) (any, error)
 	require func(*authz.Scope, any) authz.Requirement
 	execute func(context.Context, *Call, any) (any, error)

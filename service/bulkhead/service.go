@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/cognitoidp"
 )
 
 // Service implements the operations and their requirements.
@@ -27,21 +28,32 @@ type Service struct {
 	log  *audit.Reader
 	main string
 	mail Mailbox
+	// pools has the user pools' files and logs of imports.
+	pools UserPools
 }
 
 // New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
 // the audit log, since it is that of all accounts.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox) *Service {
-	return &Service{db, keys, ids, log, main, mail}
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools) *Service {
+	return &Service{db, keys, ids, log, main, mail, pools}
 }
 
 // Operations are the service's operations for the pipeline.
 func (s *Service) Operations() pipeline.Service {
-	return pipeline.Service{API: api.API, Ops: api.Operations(s, requirements{s.main})}
+	ops := api.Operations(s, requirements{s.main, s.pools})
+	for i := range ops {
+		if ops[i].Name == "UploadUserImport" {
+			ops[i].MaxBody = cognitoidp.MaxImportFile
+		}
+	}
+	return pipeline.Service{API: api.API, Ops: ops}
 }
 
 // requirements: each operation is an action on arn:aws:bulkhead:REGION:ACCOUNT:tenant/ID.
-type requirements struct{ main string }
+type requirements struct {
+	main  string
+	pools UserPools
+}
 
 func (requirements) CreateTenant(s *authz.Scope, in *api.CreateTenantInput) authz.Requirement {
 	return authz.Require("bulkhead:CreateTenant", resource(s, *in.Id), nil)

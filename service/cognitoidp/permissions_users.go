@@ -67,3 +67,33 @@ func (r *Requirements) GetUserAttributeVerificationCode(s *authz.Scope, in *api.
 func (r *Requirements) VerifyUserAttribute(s *authz.Scope, in *api.VerifyUserAttributeInput) authz.Requirement {
 	return r.forToken(s, in.AccessToken)
 }
+
+// GetCSVHeader implements api.Requirements.
+func (r *Requirements) GetCSVHeader(s *authz.Scope, in *api.GetCSVHeaderInput) authz.Requirement {
+	return r.on(s, "GetCSVHeader", in.UserPoolId, nil)
+}
+
+// CreateUserImportJob implements api.Requirements.
+func (r *Requirements) CreateUserImportJob(s *authz.Scope, in *api.CreateUserImportJobInput) authz.Requirement {
+	return r.on(s, "CreateUserImportJob", in.UserPoolId, nil)
+}
+
+// StartUserImportJob implements api.Requirements.
+func (r *Requirements) StartUserImportJob(s *authz.Scope, in *api.StartUserImportJobInput) authz.Requirement {
+	return r.on(s, "StartUserImportJob", in.UserPoolId, nil)
+}
+
+// StopUserImportJob implements api.Requirements.
+func (r *Requirements) StopUserImportJob(s *authz.Scope, in *api.StopUserImportJobInput) authz.Requirement {
+	return r.on(s, "StopUserImportJob", in.UserPoolId, nil)
+}
+
+// DescribeUserImportJob implements api.Requirements.
+func (r *Requirements) DescribeUserImportJob(s *authz.Scope, in *api.DescribeUserImportJobInput) authz.Requirement {
+	return r.on(s, "DescribeUserImportJob", in.UserPoolId, nil)
+}
+
+// ListUserImportJobs implements api.Requirements.
+func (r *Requirements) ListUserImportJobs(s *authz.Scope, in *api.ListUserImportJobsInput) authz.Requirement {
+	return r.on(s, "ListUserImportJobs", in.UserPoolId, nil)
+}

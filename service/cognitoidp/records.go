@@ -15,6 +15,9 @@ import (
 //	in / <pool id> / name / <username, folded>         ref to the user
 //	in / <pool id> / alias / <attribute> / <value>     ref to the user
 //	in / <pool id> / group / <name>                    group
+//	in / <pool id> / import / <job id>                 importJob
+//	in / <pool id> / import-part / <job id> / <n>      sealed piece of its file
+//	in / <pool id> / import-log / <job id> / <line>    importFailure
 //	in / <pool id> / resource-server / <identifier>    resourceServer
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref

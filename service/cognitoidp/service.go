@@ -69,6 +69,7 @@ type Service struct {
 	oneMakes   sync.Mutex
 	newKey     func() (*rsa.PrivateKey, error)
 	work       *gate
+	imports    *importer
 	engine     *engine
 }
 
@@ -91,6 +92,7 @@ func New(c Config) (*Service, error) {
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
 		work:    newGate(runtime.GOMAXPROCS(0)),
+		imports: newImporter(),
 		engine:  newEngine(),
 	}
 	if s.deliver == nil {

@@ -8,6 +8,17 @@ const (
 
 // userRows are the operations of user pools beyond those of cognitoRows: resource servers, client secrets, imports, risk.
 var userRows = []row{
+	{op: "bulkhead.ListUserImportFailures", in: `{"UserPoolId":"$POOL","JobId":"import-none"}`},
+	{op: "bulkhead.UploadUserImport", in: `{"UserPoolId":"$POOL","JobId":"import-none","Token":"none"}`},
+	{
+		op: "cognito-idp.CreateUserImportJob",
+		in: `{"UserPoolId":"$POOL","JobName":"n-$N","CloudWatchLogsRoleArn":"arn:aws:iam::000000000000:role/logs"}`,
+	},
+	{op: "cognito-idp.DescribeUserImportJob", in: `{"UserPoolId":"$POOL","JobId":"import-none"}`},
+	{op: "cognito-idp.GetCSVHeader", in: `{"UserPoolId":"$POOL"}`},
+	{op: "cognito-idp.ListUserImportJobs", in: `{"UserPoolId":"$POOL","MaxResults":10}`},
+	{op: "cognito-idp.StartUserImportJob", in: `{"UserPoolId":"$POOL","JobId":"import-none"}`},
+	{op: "cognito-idp.StopUserImportJob", in: `{"UserPoolId":"$POOL","JobId":"import-none"}`},
 	{op: "cognito-idp.AddUserPoolClientSecret", in: `{"UserPoolId":"$POOL","ClientId":"$NEW"}`, before: []string{withSecret}},
 	{op: "cognito-idp.CreateResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N","Name":"n-$N"}`},
 	{op: "cognito-idp.DeleteResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N"}`, before: []string{withServer}},
