@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/tenant"
 	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/login"
 )
 
 // App is a running server without its listener.
@@ -47,6 +49,7 @@ type App struct {
 	mux        *http.ServeMux
 	proxies    peer.Proxies
 	api        http.Handler
+	login      *login.Handler
 	draining   atomic.Bool
 	// closers end what was opened, last first.
 	closers []func(context.Context) error
@@ -237,6 +240,9 @@ func (a *App) openAPI(ctx context.Context) error {
 	if a.proxies, err = peer.Parse(a.config.TrustedProxies); err != nil {
 		return err
 	}
+	a.login = login.New(login.Config{
+		Server: api, Pools: a.pools, Suffix: a.config.LoginSuffix, Secure: strings.HasPrefix(a.config.IssuerURL, "https://"),
+	})
 	a.mux = http.NewServeMux()
 	a.mux.Handle("/", api)
 	a.mux.HandleFunc("GET /-/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -251,6 +257,10 @@ func (a *App) openAPI(ctx context.Context) error {
 // Handler is the server's handler.
 func (a *App) Handler() http.Handler {
 	return a.proxies.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pages := a.login.Match(r); pages != nil {
+			pages.ServeHTTP(w, r)
+			return
+		}
 		if r.Method == http.MethodPost { // nothing but the APIs takes it, and their paths are not to be cleaned
 			a.api.ServeHTTP(w, r)
 			return

@@ -46,6 +46,8 @@ type Config struct {
 	// FunctionsAccessKeyID, FunctionsSecretAccessKey and FunctionsSessionToken sign invocations, from the environment only;
 	// "" takes the AWS SDK's default chain.
 	FunctionsAccessKeyID, FunctionsSecretAccessKey, FunctionsSessionToken string
+	// LoginSuffix ends the server's own domains of user pools: "<prefix>.auth.<region>.<LoginSuffix>".
+	LoginSuffix string
 	// Audit is "async" (data events within 100 ms) or "strict" (before the answer).
 	Audit string
 	// NodeID tells this process from others on the same store; "" is the host name.
@@ -80,7 +82,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:4600", Data: "data", Store: "pebble", Region: "us-east-1", Account: "000000000000",
-		TenantTags: []string{"TenantID"}, TenantPattern: tenant.DefaultLanguage, Audit: "async",
+		TenantTags: []string{"TenantID"}, TenantPattern: tenant.DefaultLanguage, Audit: "async", LoginSuffix: "localhost",
 		MailSettings: MailSettings{Mail: byMailbox, SMS: byMailbox, MailPerPool: defaultMailPerPool},
 		LogLevel:     "info", LogFormat: "text", DrainTimeout: 15 * time.Second,
 	}

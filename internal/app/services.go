@@ -61,6 +61,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		tables.Operations(),
 		(&dynamodb.Streams{Service: tables}).Operations(),
 		pools.Operations(),
+		pools.LoginOperations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
 		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail, pools).Operations(),

@@ -48,8 +48,8 @@ var importers = []struct {
 	{"api/...", []string{"service/...", "internal/app"}, "shapes of the wire stay at the edge"},
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
-		"api/...", "service/cognitoidp", "service/cognitoidentity", "internal/client", "internal/demo", "internal/outside", "internal/federation/...", "internal/functions",
-		"internal/delivery", "internal/peer",
+		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},
@@ -81,6 +81,8 @@ var callers = []struct {
 }{
 	{`pipeline\.NewOp`, []string{"api/", "internal/codegen/"},
 		"only generated code makes operations, so that none exists without its requirements"},
+	{`pipeline\.Serve`, []string{"service/cognitoidp/"},
+		"requests that speak no AWS protocol come in by one door, the sign-in pages"},
 	{`audit\.(Log|Event|Ticket|Open)`, []string{"internal/audit/", "internal/pipeline/", "internal/app/"},
 		"only the pipeline writes the audit log; services read it"},
 }

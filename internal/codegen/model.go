@@ -112,6 +112,8 @@ type Facts struct {
 	SigningName string `json:"signingName"`
 	EventSource string `json:"eventSource"`
 	Global      bool   `json:"global,omitempty"`
+	// Own is true for a model that is written here and comes from nobody's release.
+	Own bool `json:"own,omitempty"`
 	// TargetPrefixes are accepted beside the model's own.
 	TargetPrefixes []string              `json:"targetPrefixes,omitempty"`
 	Common         map[string]CommonCode `json:"common,omitempty"`
@@ -129,6 +131,8 @@ type CommonCode struct {
 type OpFacts struct {
 	Access string `json:"access"` // read or write
 	Kind   string `json:"kind"`   // management or data
+	// Event is the name of its audit events; empty is the operation's own.
+	Event string `json:"event,omitempty"`
 }
 
 // Patch changes a shape, or one member of it, for the reason given.

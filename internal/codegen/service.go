@@ -46,11 +46,18 @@ func (g *serviceGen) operations(w *file) {
 		o, facts := g.m.Operations[op], g.f.Operations[op]
 		w.p("pipeline.NewOp(pipeline.Spec{Service: API, Name: %q, Kind: pipeline.%s%s%s},", op,
 			export(facts.Kind), map[bool]string{true: ", Write: true"}[facts.Access == "write"]+
-				map[bool]string{true: ", Unsigned: true"}[o.AuthType == "none"], g.binding(o))
+				map[bool]string{true: ", Unsigned: true"}[o.AuthType == "none"]+event(facts.Event), g.binding(o))
 		w.p("%s, r.%s, s.%s, %s),", g.decoder(op), op, op, g.encoder(op))
 	}
 	w.p("}")
 	w.p("}\n")
+}
+
+func event(name string) string {
+	if name == "" {
+		return ""
+	}
+	return ", Event: " + quote(name)
 }
 
 func (g *serviceGen) binding(o *Operation) string {

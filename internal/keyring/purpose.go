@@ -34,6 +34,10 @@ const (
 	DeviceVerifier
 	// RefreshToken seals refresh tokens.
 	RefreshToken
+	// AuthorizationCode seals OAuth 2 authorization codes.
+	AuthorizationCode
+	// LoginSession seals the cookies of managed login: who is signed in, and where a sign-in stands.
+	LoginSession
 	// AuthSession seals the state of a sign-in between its steps (Cognito's Session parameter, SRP challenges).
 	AuthSession
 	// ConfirmationCode derives or seals codes sent to users.
@@ -80,6 +84,8 @@ var purposes = [...]struct {
 	Verifier:             {"verifier", perAccount},
 	DeviceVerifier:       {"device-verifier", perAccount},
 	RefreshToken:         {"refresh-token", perAccount},
+	AuthorizationCode:    {"authorization-code", perAccount},
+	LoginSession:         {"login-session", perAccount},
 	AuthSession:          {"auth-session", perAccount},
 	ConfirmationCode:     {"confirmation-code", perAccount},
 	PagingToken:          {"paging-token", perAccount},

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (c *Call) event(op *Op) *audit.Event {
 		e.Identity.InvokedBy = c.Via[n-1]
 	}
 	if op != nil {
-		e.Source, e.Name = op.Service.EventSource, op.Name
+		e.Source, e.Name = op.Service.EventSource, cmp.Or(op.Event, op.Name)
 		e.ReadOnly, e.Management = !op.Write, op.Kind == Management
 	}
 	return e
@@ -161,15 +162,8 @@ func (r *run) refuse(err error) error {
 		e.Source = r.api.EventSource
 	}
 	failed(e, err)
-	if r.call.Caller.Kind == authn.Anonymous {
-		dropped, ok := r.flood.admit(r.call.Now)
-		if !ok {
-			r.call.EventID = audit.ID{}
-			return err
-		}
-		if dropped > 0 {
-			e.Params = append(e.Params, audit.Param{Name: "refusalsWithoutEvent", Value: strconv.Itoa(dropped)})
-		}
+	if r.call.Caller.Kind == authn.Anonymous && !r.call.admit(&r.flood, e) {
+		return err
 	}
 	write := r.Audit.Queue // whoever has no credentials must not make the server sync
 	if e.Management && r.call.Caller.Kind != authn.Anonymous {
@@ -179,6 +173,19 @@ func (r *run) refuse(err error) error {
 		return fault.Wrap(auditErr, "audit refusal")
 	}
 	return err
+}
+
+// admit reports whether the refusal of somebody without credentials gets an event of its own.
+func (c *Call) admit(f *flood, e *audit.Event) bool {
+	dropped, ok := f.admit(c.Now)
+	if !ok {
+		c.EventID = audit.ID{}
+		return false
+	}
+	if dropped > 0 {
+		e.Params = append(e.Params, audit.Param{Name: "refusalsWithoutEvent", Value: strconv.Itoa(dropped)})
+	}
+	return true
 }
 
 // do takes a decoded request through authorization, audit and execution.

@@ -22,11 +22,11 @@ func InvokeAnonymous[O, I any](ctx context.Context, c *Call, via, service, opera
 }
 
 func invoke[O, I any](ctx context.Context, c *Call, service, operation string, in *I) (*O, error) {
-	b := c.server.routes.services[service]
-	if b == nil || b.ops[operation] == nil {
+	op := c.server.routes.find(service, operation)
+	if op == nil {
 		return nil, fmt.Errorf("pipeline: no operation %s.%s to invoke", service, operation)
 	}
-	out, err := c.do(ctx, b.ops[operation], in)
+	out, err := c.do(ctx, op, in)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,8 @@ type Spec struct {
 	Write bool
 	// Unsigned is true when the model lets callers without credentials call; the Requirement then says why they may.
 	Unsigned bool
+	// Event is the name of the operation's audit events where it is not Name (CloudTrail has "Token_POST").
+	Event string
 	// Method and Path are the binding of REST protocols ("GET", "/2024-01-01/tenants/{Id}"); empty for others.
 	Method, Path string
 	// Status is the HTTP status of a success; 0 is 200.

@@ -15,6 +15,7 @@ import (
 // routes finds the service and operation of a request, from headers alone but for the query protocol, whose operation is
 // in the body.
 type routes struct {
+	internal map[string]*bound // by Service.Internal; no request is routed there
 	services map[string]*bound // by signing name
 	targets  map[string]*bound // by the prefix of X-Amz-Target
 	versions map[string]*bound // by the Version parameter of the query protocol
@@ -38,11 +39,17 @@ type restRoute struct {
 }
 
 func newRoutes(services []Service) (*routes, error) {
-	rt := &routes{services: map[string]*bound{}, targets: map[string]*bound{}, versions: map[string]*bound{}}
+	rt := &routes{internal: map[string]*bound{}, services: map[string]*bound{}, targets: map[string]*bound{}, versions: map[string]*bound{}}
 	for _, s := range services {
 		b := &bound{api: s.API, ops: map[string]*Op{}, unsupported: map[string]bool{}}
 		for _, name := range s.API.Unsupported {
 			b.unsupported[name] = true
+		}
+		if s.Internal != "" {
+			if err := rt.addInternal(b, &s); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		// An API that shares another's signing name (DynamoDB Streams) is found by its targets only.
 		if rt.services[s.API.Name] == nil {
@@ -74,11 +81,44 @@ func newRoutes(services []Service) (*routes, error) {
 	return rt, nil
 }
 
-func (rt *routes) add(b *bound, op *Op) error {
+// addInternal keeps a service where routing does not look.
+func (rt *routes) addInternal(b *bound, s *Service) error {
+	if rt.internal[s.Internal] != nil {
+		return fmt.Errorf("pipeline: internal service %s twice", s.Internal)
+	}
+	rt.internal[s.Internal] = b
+	for i := range s.Ops {
+		if err := b.add(&s.Ops[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bound) add(op *Op) error {
 	if op.decode == nil || op.Kind == 0 || b.ops[op.Name] != nil {
 		return fmt.Errorf("pipeline: operation %s.%s is not complete or there twice", b.api.Name, op.Name)
 	}
 	b.ops[op.Name] = op
+	return nil
+}
+
+// find returns an operation of a service, for the server's own callers.
+func (rt *routes) find(service, operation string) *Op {
+	b := rt.services[service]
+	if b == nil {
+		b = rt.internal[service]
+	}
+	if b == nil {
+		return nil
+	}
+	return b.ops[operation]
+}
+
+func (rt *routes) add(b *bound, op *Op) error {
+	if err := b.add(op); err != nil {
+		return err
+	}
 	if op.Path != "" {
 		rt.rest = append(rt.rest, restRoute{b, op, strings.Split(op.Path, "/"), op.Method})
 	}

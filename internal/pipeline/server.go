@@ -31,6 +31,9 @@ const Partition = "aws"
 type Service struct {
 	API *protocol.Service
 	Ops []Op
+	// Internal names a service whose operations no AWS protocol reaches: only Serve and Invoke run them, by this name. ""
+	// is a service for everybody.
+	Internal string
 }
 
 // Config is what a Server is made of. All fields but Metrics, Tracer and Now are required.
@@ -116,12 +119,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.ctx, r.span = s.Tracer.Start(r.ctx, "aws.request", trace.WithSpanKind(trace.SpanKindServer))
 		defer r.span.End()
 	}
-	r.call = Call{
-		RequestID: newRequestID(), Caller: nobody, Account: s.Account, Region: s.Region, Now: began,
-		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: peer.Secure(req),
-		Host: req.Host, server: s,
-	}
-	r.call.SourceIP = peer.Addr(req)
+	s.begin(&r.call, req, began)
 	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
 	err := r.serveSafely()
 	code := ""
@@ -130,6 +128,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.write(w)
 	r.observe(r.resp.Status, code)
+}
+
+// begin fills in what is known of any request.
+func (s *Server) begin(c *Call, req *http.Request, now time.Time) {
+	*c = Call{
+		RequestID: newRequestID(), Caller: nobody, Account: s.Account, Region: s.Region, Now: now,
+		UserAgent: clip(req.UserAgent(), 512), Referer: clip(req.Referer(), 512), Secure: peer.Secure(req),
+		Host: req.Host, server: s,
+	}
+	c.SourceIP = peer.Addr(req)
 }
 
 // write sends the answer, in one piece and with its length, so that no answer is chunked.

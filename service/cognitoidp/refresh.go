@@ -43,7 +43,7 @@ func (a *attempt) renew(text string) (*issuance, error) {
 	if !a.call.Now.Before(t.Expires) {
 		return nil, api.NewNotAuthorizedException("Refresh Token has expired")
 	}
-	i := &issuance{app: a.app, signIn: signIn{t.Origin, t.At, newUUID(), t.Device}, source: sourceRefresh, meta: a.around.meta}
+	i := &issuance{app: a.app, signIn: t.signIn(), source: sourceRefresh, meta: a.around.meta}
 	err = a.view(func(rec *store.Records) (err error) {
 		if i.user, err = a.refreshable(rec, t); err != nil {
 			return err

@@ -136,23 +136,28 @@ func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.
 	if err := c.checkClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
-	if app.NoRevocation {
-		return nil, api.NewUnsupportedOperationException("Revocation is not enabled for this client")
-	}
-	token, err := c.openRefreshToken(app, opt.Value(in.Token))
-	switch {
-	case err == nil:
-		err = c.update(func(rec *store.Records) error {
-			_, err := c.spend(rec, spentOrigin, token.Origin, token.Expires.Add(app.lifetime(useAccess)))
-			return err
-		})
-	case strings.Contains(opt.Value(in.Token), "."):
-		err = api.NewUnsupportedTokenTypeException("Unsupported token type")
-	case fault.Is(err, "NotAuthorizedException"):
-		err = nil
-	}
-	if err != nil {
+	if err := c.revokeRefreshToken(app, opt.Value(in.Token)); err != nil {
 		return nil, err
 	}
 	return &api.RevokeTokenOutput{}, nil
+}
+
+// revokeRefreshToken ends the sign-in that a refresh token came of.
+func (c *scoped) revokeRefreshToken(app *client, text string) error {
+	if app.NoRevocation {
+		return api.NewUnsupportedOperationException("Revocation is not enabled for this client")
+	}
+	token, err := c.openRefreshToken(app, text)
+	switch {
+	case err == nil:
+		return c.update(func(rec *store.Records) error {
+			_, err := c.spend(rec, spentOrigin, token.Origin, token.Expires.Add(app.lifetime(useAccess)))
+			return err
+		})
+	case strings.Contains(text, "."):
+		return api.NewUnsupportedTokenTypeException("Unsupported token type")
+	case fault.Is(err, "NotAuthorizedException"):
+		return nil
+	}
+	return err
 }

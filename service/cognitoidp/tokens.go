@@ -35,6 +35,10 @@ type signIn struct {
 	at     time.Time
 	event  string
 	device string // the key of the device that the tokens are for; empty where none is tracked
+	// scopes are what an OAuth 2 client was granted; none are a sign-in by the API, whose tokens have scopeSelf.
+	scopes []string
+	// nonce is the client's (OpenID Connect Core 1.0 section 3.1.2.1).
+	nonce string
 }
 
 // newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
@@ -43,7 +47,7 @@ func (c *scoped) newSignIn(u *user) signIn {
 	var id [16]byte
 	rand.Read(id[:]) // never fails (crypto/rand)
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
-	return signIn{formatUUID(id, 8), c.call.Now, newUUID(), ""}
+	return signIn{origin: formatUUID(id, 8), at: c.call.Now, event: newUUID()}
 }
 
 // epochOf reads the epoch out of an origin.
@@ -71,7 +75,7 @@ func (c *scoped) idClaims(app *client, u *user, in signIn, m membership) map[str
 	claims["cognito:username"] = u.Username
 	m.claim(claims, true)
 	for name, value := range u.Attributes {
-		if mayRead(app, name) && claims[name] == nil {
+		if mayRead(app, name) && in.shows(name) && claims[name] == nil {
 			claims[name] = claimValue(name, value)
 		}
 	}
@@ -128,6 +132,9 @@ func (c *scoped) accessClaims(app *client, u *user, in signIn, m membership) map
 	if in.device != "" {
 		claims["device_key"] = in.device
 	}
+	if in.scopes != nil {
+		claims["scope"], claims["version"] = strings.Join(in.scopes, " "), oauthVersion
+	}
 	m.claim(claims, false)
 	return claims
 }
@@ -168,17 +175,20 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 		return nil, err
 	}
 	defer leave()
-	id, err := c.sign(keyOfID, idClaims)
-	if err != nil {
-		return nil, err
-	}
 	access, err := c.sign(keyOfAccess, accessClaims)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.AuthenticationResultType{
-		IdToken: &id, AccessToken: &access, TokenType: new("Bearer"),
-		ExpiresIn: new(int32(i.app.lifetime(useAccess) / time.Second)),
+		AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(i.app.lifetime(useAccess) / time.Second)),
+	}
+	if i.signIn.identifies() {
+		i.signIn.bind(idClaims, access)
+		id, err := c.sign(keyOfID, idClaims)
+		if err != nil {
+			return nil, err
+		}
+		out.IdToken = &id
 	}
 	if i.refresh {
 		out.RefreshToken, err = c.newRefreshToken(i.app, i.user, i.signIn)
@@ -210,10 +220,20 @@ type refreshToken struct {
 	Epoch       uint32
 	// Device is the only one that may use the token; empty for any.
 	Device string
+	Scopes []string `json:",omitempty"`
+	Nonce  string   `json:",omitempty"`
+}
+
+// signIn is the sign-in that the token goes on with.
+func (t *refreshToken) signIn() signIn {
+	return signIn{origin: t.Origin, at: t.At, event: newUUID(), device: t.Device, scopes: t.Scopes, nonce: t.Nonce}
 }
 
 func (c *scoped) newRefreshToken(app *client, u *user, in signIn) (*string, error) {
-	text, err := json.Marshal(refreshToken{u.Sub, in.origin, in.at, in.at.Add(app.lifetime(useRefresh)), u.Epoch, in.device})
+	text, err := json.Marshal(refreshToken{
+		Sub: u.Sub, Origin: in.origin, At: in.at, Expires: in.at.Add(app.lifetime(useRefresh)), Epoch: u.Epoch,
+		Device: in.device, Scopes: in.scopes, Nonce: in.nonce,
+	})
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}

@@ -84,6 +84,9 @@ func (m *matrix) checkComplete() {
 		seen[r.op] = true
 	}
 	for service, model := range m.models {
+		if service == "login" {
+			continue // no protocol reaches its operations; the tests of the sign-in pages try what those let through
+		}
 		for _, name := range model.served {
 			if !seen[service+"."+name] {
 				m.t.Errorf("%s.%s is served and not in the matrix: add it to rows", service, name)

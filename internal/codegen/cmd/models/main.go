@@ -34,9 +34,6 @@ func run(data, dir string) error {
 	}
 	for _, path := range found {
 		service := strings.TrimSuffix(filepath.Base(path), ".ops.json")
-		if service == "bulkhead" {
-			continue // our own model
-		}
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -44,6 +41,9 @@ func run(data, dir string) error {
 		var facts codegen.Facts
 		if err := json.Unmarshal(raw, &facts); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
+		}
+		if facts.Own {
+			continue
 		}
 		out, err := codegen.Strip(data, service, facts.Operations)
 		if err != nil {

@@ -1,0 +1,108 @@
+package login
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// templates are the pages, each with the frame around it.
+var templates = sync.OnceValue(func() map[string]*template.Template {
+	frame := template.Must(template.ParseFS(templateFiles, "templates/frame.html", "templates/parts.html"))
+	pages, _ := templateFiles.ReadDir("templates") // embedded: it is there
+	out := map[string]*template.Template{}
+	for _, f := range pages {
+		name := strings.TrimSuffix(f.Name(), ".html")
+		if name == "frame" || name == "parts" {
+			continue
+		}
+		out[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+f.Name()))
+	}
+	return out
+})
+
+// view is what a page shows.
+type view struct {
+	Name, Title string
+	// Base and Query make the addresses of other pages; Static is where files are. Query is encoded.
+	Base, Static string
+	Query        template.URL
+	// Token shows that a form was made for the browser.
+	Token string
+	// Notice is good news, Error what went wrong.
+	Notice, Error string
+	Page          *pageFacts
+	// Username was typed before. Form holds further values to show again.
+	Username string
+	Form     map[string]string
+	// Challenge, State and Parameters are those of a sign-in under way.
+	Challenge, State string
+	Parameters       map[string]string
+	Passed           string // Parameters for the next form
+	Fields           []field
+	Destination      string
+}
+
+// page writes a page.
+func (q *request) page(status int, v *view) {
+	v.Base, v.Static = q.base, q.base+"/static/"
+	var b bytes.Buffer
+	if err := templates()[v.Name].ExecuteTemplate(&b, "frame", v); err != nil {
+		q.plainError(http.StatusInternalServerError)
+		return
+	}
+	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	q.w.WriteHeader(status)
+	_, _ = q.w.Write(b.Bytes()) //nolint:gosec // escaped by html/template; a client that left is nobody to tell
+}
+
+// plainError is the answer where no pool, and so no page, is known.
+func (q *request) plainError(status int) {
+	q.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	q.w.WriteHeader(status)
+	_, _ = q.w.Write([]byte(http.StatusText(status) + "\n")) //nolint:gosec // fixed text
+}
+
+// errorPage tells the browser's user that the request cannot be served: it never sends the browser on.
+func (q *request) errorPage(err error) {
+	f := fault.From(err)
+	status, text := http.StatusBadRequest, f.Message
+	switch {
+	case f.Class == fault.Validation || f.Class == fault.Serialization:
+		text = "A parameter of the address is not valid."
+	case f.Class != fault.Modeled:
+		status, text = http.StatusInternalServerError, "The service cannot answer at the moment. Please try again later."
+	}
+	q.page(status, &view{Name: "error", Title: "Something is not right", Error: text, Form: map[string]string{"code": f.Code}})
+}
+
+// formTargets adds to the policy where a sign-in may lead: browsers hold the redirects after a form to form-action, those
+// of the application's own pages too. An application's own scheme and http on the machine are named by the redirect URI,
+// which an operation has found to be the client's.
+func (q *request) formTargets(redirect string) {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return
+	}
+	target := " https:"
+	switch u.Scheme {
+	case "https", "":
+	case "http":
+		target += " http://" + u.Host
+	default:
+		target += " " + u.Scheme + ":"
+	}
+	if strings.ContainsAny(target, ";,'\"\r\n") {
+		return
+	}
+	q.w.Header().Set("Content-Security-Policy", policy+"'self'"+target)
+}

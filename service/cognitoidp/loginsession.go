@@ -1,0 +1,126 @@
+package cognitoidp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/api/login"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// spentLogin marks the session of a browser that signed out.
+const spentLogin = "login-session"
+
+// What sealed text of managed login is about.
+const (
+	aboutSession = "session"
+	aboutStep    = "step"
+)
+
+// loginSession is who is signed in at a browser. It is sealed in the browser's cookie for its pool.
+type loginSession struct {
+	ID, Sub     string
+	Epoch       uint32
+	At, Expires time.Time
+}
+
+func (c *scoped) openLoginSession(text string) (*loginSession, bool) {
+	if text == "" {
+		return nil, false
+	}
+	s, ok := openText[loginSession](c, keyring.LoginSession, text, aboutSession)
+	return s, ok && c.call.Now.Before(s.Expires)
+}
+
+// loggedOut reports whether the browser has signed out of the session, which a copy of its cookie would outlive.
+func (c *scoped) loggedOut(rec *store.Records, s *loginSession) (bool, error) {
+	_, found, err := rec.Get(c.pool.spentKey(spentLogin, s.ID))
+	return found, err
+}
+
+// loginStep is where a sign-in on the pages stands. The browser holds it, sealed for its app client and itself.
+type loginStep struct {
+	Challenge api.ChallengeNameType
+	Session   *string
+	Username  string
+}
+
+// aboutBrowser binds a step to the app client and to the cookie of the browser that it was made for, so that a step that
+// was begun elsewhere cannot be slipped into somebody's browser.
+func aboutBrowser(app *client, browser string) string {
+	sum := sha256.Sum256([]byte(browser))
+	return aboutStep + "/" + app.ID + "/" + hex.EncodeToString(sum[:])
+}
+
+// The keys of SignIn's answers that are not a challenge's.
+const (
+	// AnswerPassword is the password of the first step.
+	AnswerPassword = paramPassword
+)
+
+// SignIn implements login.Service: one step of a sign-in on the pages. Without a state it is the first.
+func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignInInput) (*login.SignInOutput, error) {
+	a, err := o.authorization(ctx, call, in.PoolId, in.Request)
+	if err != nil {
+		return nil, err
+	}
+	if f := a.check(); f != nil {
+		return &login.SignInOutput{Location: new(a.refusal(f))}, nil
+	}
+	step := &loginStep{Username: opt.Value(in.Username)}
+	if text := opt.Value(in.State); text != "" {
+		var ok bool
+		if step, ok = openText[loginStep](a.scoped, keyring.LoginSession, text, aboutBrowser(a.app, opt.Value(in.Browser))); !ok {
+			return nil, badSession()
+		}
+	}
+	out, err := a.step(step, in.Answers)
+	if err != nil {
+		return nil, err
+	}
+	if out.arrival != nil {
+		return a.arrived(out)
+	}
+	next := &loginStep{Challenge: out.challenge, Session: out.session, Username: step.Username}
+	state, err := a.sealText(keyring.LoginSession, next, aboutBrowser(a.app, opt.Value(in.Browser)))
+	if err != nil {
+		return nil, err
+	}
+	return &login.SignInOutput{Challenge: new(string(out.challenge)), Parameters: out.params, State: &state}, nil
+}
+
+// step takes the sign-in one step further.
+func (a *authorization) step(at *loginStep, answers map[string]string) (*outcome, error) {
+	params := map[string]string{}
+	maps.Copy(params, answers)
+	params[paramUsername] = at.Username
+	t := &attempt{scoped: a.scoped, app: a.app, channel: channelLogin, params: params}
+	if at.Challenge == "" {
+		return t.begin(api.AuthFlowTypeUserPasswordAuth, nil)
+	}
+	return t.answer(at.Challenge, at.Session)
+}
+
+// arrived ends a sign-in: the browser is remembered, and the client gets what it asked for.
+func (a *authorization) arrived(out *outcome) (*login.SignInOutput, error) {
+	u := out.arrival.user
+	a.call.Note("sub", u.Sub)
+	session, err := a.sealText(keyring.LoginSession, &loginSession{
+		ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife),
+	}, aboutSession)
+	if err != nil {
+		return nil, err
+	}
+	location, err := a.grant(u, out.arrival.groups, out.signIn.at)
+	if err != nil {
+		return nil, err
+	}
+	return &login.SignInOutput{Location: &location, Session: &session}, nil
+}

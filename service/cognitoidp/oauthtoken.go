@@ -1,0 +1,152 @@
+package cognitoidp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/api/login"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// The grants of the token endpoint.
+const (
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+	grantClient  = "client_credentials"
+)
+
+// Token implements login.Service ("Token endpoint", Amazon Cognito Developer Guide; RFC 6749 sections 4.1.3, 4.4.2 and 6).
+func (o *oauth) Token(ctx context.Context, call *pipeline.Call, in *login.TokenInput) (*login.TokenOutput, error) {
+	grant := opt.Value(in.GrantType)
+	if !slices.Contains([]string{grantCode, grantRefresh, grantClient}, grant) {
+		return nil, oauthError(ErrUnsupportedGrant, "grant_type has to be authorization_code, refresh_token or client_credentials.")
+	}
+	call.Note("grantType", grant)
+	c, app, err := o.app(ctx, call, in.PoolId, opt.Value(in.ClientId))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.authenticateClient(app, opt.Value(in.ClientSecret)); err != nil {
+		return nil, err
+	}
+	switch grant {
+	case grantClient:
+		return c.clientCredentials(app, opt.Value(in.Scope))
+	case grantRefresh:
+		return c.refreshGrant(app, opt.Value(in.RefreshToken))
+	default:
+		return c.codeGrant(app, in)
+	}
+}
+
+// authenticateClient checks the secret of an app client (RFC 6749 section 2.3). Wrong ones are counted for where they
+// come from, so that nobody elsewhere can lock a client out.
+func (c *scoped) authenticateClient(app *client, secret string) error {
+	if !app.confidential() {
+		if secret != "" {
+			return oauthError(ErrInvalidClient, "The client has no secret.")
+		}
+		return nil
+	}
+	sum := sha256.Sum256([]byte(c.call.SourceIP.String()))
+	who := "client-" + app.ID + "-" + hex.EncodeToString(sum[:16])
+	if err := c.view(func(rec *store.Records) error { return c.guard(rec, who) }); err != nil {
+		if fault.Is(err, "NotAuthorizedException") {
+			return oauthError(ErrInvalidClient, "Too many wrong client secrets.")
+		}
+		return err
+	}
+	err := c.checkClientSecret(app, secret)
+	if !fault.Is(err, "UnauthorizedException") {
+		return err
+	}
+	if err := c.update(func(rec *store.Records) error { return c.failed(rec, who) }); err != nil {
+		return err
+	}
+	return oauthError(ErrInvalidClient, "Invalid client secret.")
+}
+
+// codeGrant exchanges an authorization code.
+func (c *scoped) codeGrant(app *client, in *login.TokenInput) (*login.TokenOutput, error) {
+	if !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeCode) {
+		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use authorization codes.")
+	}
+	if opt.Value(in.Code) == "" {
+		return nil, oauthError(ErrInvalidRequest, "code is missing.")
+	}
+	i, err := c.redeem(app, opt.Value(in.Code), opt.Value(in.RedirectUri), opt.Value(in.CodeVerifier))
+	if err != nil {
+		return nil, err
+	}
+	return c.oauthTokens(i)
+}
+
+func (c *scoped) oauthTokens(i *issuance) (*login.TokenOutput, error) {
+	t, err := c.issue(i)
+	if err != nil {
+		return nil, err
+	}
+	return &login.TokenOutput{
+		AccessToken: t.AccessToken, IdToken: t.IdToken, RefreshToken: t.RefreshToken, TokenType: t.TokenType, ExpiresIn: t.ExpiresIn,
+	}, nil
+}
+
+// refreshGrant makes new tokens for a refresh token.
+func (c *scoped) refreshGrant(app *client, text string) (*login.TokenOutput, error) {
+	if text == "" {
+		return nil, oauthError(ErrInvalidRequest, "refresh_token is missing.")
+	}
+	a := &attempt{scoped: c, app: app, channel: channelLogin}
+	i, err := a.renew(text)
+	if refusedSignIn(err) {
+		return nil, oauthError(ErrInvalidGrant, "Invalid refresh token.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.oauthTokens(i)
+}
+
+// refusedSignIn reports whether the sign-in of a user was refused for what the user is or has shown, as opposed to a
+// failure of the server.
+func refusedSignIn(err error) bool {
+	return fault.Is(err, "NotAuthorizedException") || fault.Is(err, "PasswordResetRequiredException") || fault.Is(err, "UserNotFoundException")
+}
+
+// clientCredentials makes an access token for the app client itself ("Scopes, M2M, and resource servers").
+func (c *scoped) clientCredentials(app *client, requested string) (*login.TokenOutput, error) {
+	if !app.confidential() || !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
+		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use client credentials.")
+	}
+	scopes := splitScopes(requested)
+	if len(scopes) == 0 {
+		scopes = slices.DeleteFunc(slices.Clone(app.OAuthScopes), ownScope)
+	}
+	for _, s := range scopes {
+		if ownScope(s) || !slices.Contains(app.OAuthScopes, s) {
+			return nil, oauthError(ErrInvalidScope, "A scope is not allowed for the client.")
+		}
+	}
+	leave, err := c.work.enter(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	now, life := c.call.Now, app.lifetime(useAccess)
+	access, err := c.sign(keyOfAccess, map[string]any{
+		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
+		"iss": c.issuer(c.pool), "jti": newUUID(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &login.TokenOutput{AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(life / time.Second))}, nil
+}

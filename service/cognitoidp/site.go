@@ -1,0 +1,42 @@
+package cognitoidp
+
+import (
+	"context"
+
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// domainKey is a domain in the directory: the prefix of one of the server's own, or a custom one in full.
+func domainKey(name string) store.Key { return store.K("domain", name) }
+
+// SiteByPool returns the pool with the id, for its sign-in pages; false if there is none.
+func (s *Service) SiteByPool(ctx context.Context, id string) (Pool, bool, error) {
+	p, err := s.factsOf(ctx, id)
+	if err != nil || p == nil {
+		return Pool{}, false, err
+	}
+	return s.site(p), true, nil
+}
+
+// SiteByDomain returns the pool that has the domain: the prefix of one of the server's own, or a custom one in full. It is
+// false if no pool has it.
+func (s *Service) SiteByDomain(ctx context.Context, name string) (Pool, bool, error) {
+	var at *place
+	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		at, err = store.Load[place](dir, domainKey(name))
+		return err
+	})
+	if err != nil || at == nil {
+		return Pool{}, false, err
+	}
+	return s.SiteByPool(ctx, at.Pool)
+}
+
+func (s *Service) site(p *pool) Pool {
+	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}
+}
