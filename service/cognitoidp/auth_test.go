@@ -77,7 +77,8 @@ func TestFlowsAreTheClients(t *testing.T) {
 		{custom, "REFRESH_TOKEN", "InvalidParameterException", "Auth flow not enabled for this client"},
 		{w.app, "ADMIN_USER_PASSWORD_AUTH", "InvalidParameterException", "Initiate Auth method not supported."},
 		{w.app, "ADMIN_NO_SRP_AUTH", "InvalidParameterException", "Initiate Auth method not supported."},
-		{w.app, "CUSTOM_AUTH", "Unsupported", ""},
+		{w.app, "CUSTOM_AUTH", "InvalidParameterException", "Auth flow not enabled for this client"},
+		{custom, "CUSTOM_AUTH", "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."},
 		{w.app, "USER_AUTH", "Unsupported", ""},
 	} {
 		_, err := w.initiate(tc.app, tc.flow, params)

@@ -49,10 +49,10 @@ type demand func(a *attempt, v *arrival) (*outcome, error)
 // newEngine puts the tables of all files together.
 func newEngine() *engine {
 	e := &engine{flows: map[api.AuthFlowType]flow{}, responders: map[api.ChallengeNameType]responder{}}
-	for _, table := range []map[api.AuthFlowType]flow{passwordFlows(), srpFlows(), refreshFlows()} {
+	for _, table := range []map[api.AuthFlowType]flow{passwordFlows(), srpFlows(), refreshFlows(), customFlows()} {
 		maps.Copy(e.flows, table)
 	}
-	for _, table := range []map[api.ChallengeNameType]responder{srpResponders(), newPasswordResponders(), deviceResponders()} {
+	for _, table := range []map[api.ChallengeNameType]responder{srpResponders(), newPasswordResponders(), deviceResponders(), customResponders()} {
 		maps.Copy(e.responders, table)
 	}
 	e.gates = []demand{(*attempt).newPasswordGate, (*attempt).trustedDeviceGate, (*attempt).deviceGate}
@@ -74,6 +74,8 @@ type passage struct {
 	Passed []string
 	// Device is the DEVICE_KEY that came with the first step.
 	Device string
+	// Custom is the id of the state of a sign-in by custom challenges.
+	Custom string `json:",omitempty"`
 }
 
 func (p *passage) passed(step string) bool { return slices.Contains(p.Passed, step) }

@@ -48,6 +48,8 @@ type candidate struct {
 	user *user // nil for nobody
 	name string
 	who  string // whose guesses count
+	// custom is the id of the state of a sign-in by custom challenges.
+	custom string
 }
 
 // look finds the user, and refuses while guesses are locked out.
@@ -103,7 +105,7 @@ func (a *attempt) ready(t *candidate) error {
 
 // passageOf begins the passage of a candidate, called by the name that the challenges show.
 func (a *attempt) passageOf(t *candidate, name api.AuthFlowType, shown string) passage {
-	p := passage{Flow: name, Name: shown, Who: t.who, Device: a.params[paramDevice]}
+	p := passage{Flow: name, Name: shown, Who: t.who, Device: a.params[paramDevice], Custom: t.custom}
 	if t.user != nil {
 		p.Sub, p.Epoch = t.user.Sub, t.user.Epoch
 	}

@@ -93,7 +93,3 @@ func (v *arrival) tokenSource() string {
 		return sourceAuthentication
 	}
 }
-
-// migrated is asked for a user whom the pool does not have and who signs in with a password in plain: it makes the user
-// and returns it, or nil.
-func (a *attempt) migrated(*candidate, string) (*user, error) { return nil, nil } //nolint:nilnil // nobody

@@ -250,6 +250,10 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
+	counted, err := c.migrateForgetful(app, in)
+	if err != nil {
+		return nil, err
+	}
 	var u *user
 	var to destination
 	var plain string
@@ -257,7 +261,10 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		if u, err = c.reachable(rec, app, in.Username); err != nil {
 			return err
 		}
-		if u == nil {
+		switch {
+		case u == nil && counted:
+			return nil
+		case u == nil:
 			return c.pretendCode(rec, opt.Value(in.Username), codeForgot)
 		}
 		to, plain, err = c.forgot(rec, u)

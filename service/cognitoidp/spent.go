@@ -15,6 +15,7 @@ const (
 	spentOrigin  = "origin"  // a sign-in that was revoked
 	spentGuess   = "guess"   // failed sign-ins, which are forgotten in time
 	spentCode    = "code"    // a code for nobody
+	spentCustom  = "custom"  // the state of a sign-in by custom challenges
 	spentDevice  = "device"  // a device that was forgotten
 )
 

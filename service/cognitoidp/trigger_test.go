@@ -23,6 +23,7 @@ type lambdas struct {
 	mu      sync.Mutex
 	events  []functions.Request
 	answers map[string]func(response map[string]any) // by trigger source; changes the response
+	whole   map[string]func(event map[string]any)    // by trigger source; changes the event
 	raw     map[string]functions.Result              // by trigger source; instead of an event
 	fail    map[string]error
 }
@@ -45,6 +46,9 @@ func (l *lambdas) Invoke(_ context.Context, r functions.Request) (functions.Resu
 	if f := l.answers[source]; f != nil {
 		f(e["response"].(map[string]any))
 	}
+	if f := l.whole[source]; f != nil {
+		f(e)
+	}
 	out, err := json.Marshal(e)
 	return functions.Result{Payload: out}, err
 }
@@ -58,6 +62,13 @@ func (l *lambdas) answer(source string, pairs ...any) {
 			response[pairs[i].(string)] = pairs[i+1]
 		}
 	}
+}
+
+// with has a trigger source change its event.
+func (l *lambdas) with(source string, f func(event map[string]any)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.whole[source] = f
 }
 
 // refuse has a trigger source raise an error.
@@ -119,7 +130,7 @@ func allTriggers() *api.LambdaConfigType {
 func newTriggered(t testing.TB, l *api.LambdaConfigType, change ...func(*api.CreateUserPoolInput)) (*world, *lambdas) {
 	t.Helper()
 	w := newWorld(t, append(change, func(in *api.CreateUserPoolInput) { in.LambdaConfig = l })...)
-	f := &lambdas{answers: map[string]func(map[string]any){}, raw: map[string]functions.Result{}, fail: map[string]error{}}
+	f := &lambdas{whole: map[string]func(map[string]any){}, answers: map[string]func(map[string]any){}, raw: map[string]functions.Result{}, fail: map[string]error{}}
 	w.s.functions = f
 	return w, f
 }
