@@ -7,7 +7,9 @@
 // under a key that is not stored beside them.
 //
 // Arithmetic is math/big's, which does not promise constant time. Exponents that last (x, derived from a password) go
-// through a table walk with operands of equal length at each step; the others (b, u) are new for every attempt.
+// through a table walk with operands of equal length at each step; the others (b, u) are new for every attempt. Constant
+// time throughout (filippo.io/bigmod) was measured at 1.9 times the cost of a power, and would make sign-ins, which anybody
+// may ask for, that much easier a way to exhaust the server.
 package srp
 
 import (

@@ -18,13 +18,15 @@ import (
 )
 
 // job tells the client process what to do: keep prepared requests under a name, or send those of a name to an address
-// over so many connections, each with one request under way, for a time (or each request once if Time is 0).
+// over so many connections, each with one request under way, for a time (or each request once if Time is 0); or, with SRP,
+// sign in over and over.
 type job struct {
 	Name     string
 	Requests [][]byte
 	Addr     string
 	Conns    int
 	Time     time.Duration
+	SRP      *srpUser
 }
 
 // report is what came of a job.
@@ -98,9 +100,12 @@ func serveLoad(in io.Reader, out io.Writer) error {
 			return err
 		}
 		var r report
-		if j.Requests != nil {
+		switch {
+		case j.Requests != nil:
 			batches[j.Name] = j.Requests
-		} else {
+		case j.SRP != nil:
+			r = j.signIn()
+		default:
 			r = j.run(batches[j.Name])
 		}
 		if err := enc.Encode(&r); err != nil {
