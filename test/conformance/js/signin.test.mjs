@@ -6,11 +6,11 @@ import {
   AdminCreateUserCommand, AdminSetUserPasswordCommand, CognitoIdentityProviderClient, CreateUserPoolClientCommand, CreateUserPoolCommand, InitiateAuthCommand,
 } from "@aws-sdk/client-cognito-identity-provider";
 import {
-  CognitoIdentityClient, CreateIdentityPoolCommand, SetIdentityPoolRolesCommand, SetPrincipalTagAttributeMapCommand,
+  CognitoIdentityClient, CreateIdentityPoolCommand, GetIdCommand, GetOpenIdTokenForDeveloperIdentityCommand, SetIdentityPoolRolesCommand, SetPrincipalTagAttributeMapCommand,
 } from "@aws-sdk/client-cognito-identity";
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand, waitUntilTableExists } from "@aws-sdk/client-dynamodb";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import { fromCognitoIdentityPool } from "@aws-sdk/credential-providers";
+import { fromCognitoIdentity, fromCognitoIdentityPool } from "@aws-sdk/credential-providers";
 import { account, allow, endpoint, makeRole, refused, region, unique } from "./support.mjs";
 
 const password = "Correct-Horse-9-Battery";
@@ -33,7 +33,7 @@ before(async () => {
   }
   provider = `cognito-idp.${region}.amazonaws.com/${pool}`;
   identityPool = (await identities.send(new CreateIdentityPoolCommand({
-    IdentityPoolName: unique("js"), AllowUnauthenticatedIdentities: true, CognitoIdentityProviders: [{ ProviderName: provider, ClientId: client }],
+    IdentityPoolName: unique("js"), AllowUnauthenticatedIdentities: true, DeveloperProviderName: "login.js", CognitoIdentityProviders: [{ ProviderName: provider, ClientId: client }],
   }))).IdentityPoolId;
   await identities.send(new SetPrincipalTagAttributeMapCommand({
     IdentityPoolId: identityPool, IdentityProviderName: provider, UseDefaults: false, PrincipalTags: { org: "custom:org", username: "sub", client: "aud" },
@@ -112,4 +112,25 @@ test("the SDK signs in with a password, without credentials of its own", async (
     AuthFlow: "USER_PASSWORD_AUTH", ClientId: client, AuthParameters: { USERNAME: "user-globex", PASSWORD: password },
   }));
   assert.ok(AuthenticationResult.IdToken);
+});
+
+test("a token of the developer gives credentials through fromCognitoIdentity, with the tags it was made with", async () => {
+  const { IdentityId, Token } = await identities.send(new GetOpenIdTokenForDeveloperIdentityCommand({
+    IdentityPoolId: identityPool, Logins: { "login.js": "alice" }, PrincipalTags: { org: "acme" },
+  }));
+  const of = (identityId) => fromCognitoIdentity({ identityId, logins: { "cognito-identity.amazonaws.com": Token }, clientConfig: { region } });
+  assert.ok((await get(of(IdentityId), "acme#1")).Item);
+  await refused(get(of(IdentityId), "globex#1"), "AccessDeniedException");
+  const other = (await identities.send(new GetOpenIdTokenForDeveloperIdentityCommand({ IdentityPoolId: identityPool, Logins: { "login.js": "bob" } }))).IdentityId;
+  await refused(get(of(other), "acme#1"), "NotAuthorizedException");
+});
+
+test("a guest who signs in keeps the identity, through fromCognitoIdentity", async () => {
+  const identityId = (await identities.send(new GetIdCommand({ IdentityPoolId: identityPool }))).IdentityId;
+  assert.ok((await get(fromCognitoIdentity({ identityId, clientConfig: { region } }), "PUBLIC#1")).Item);
+  const { session } = await signIn("user-globex");
+  const logins = { [provider]: session.getIdToken().getJwtToken() };
+  assert.ok((await get(fromCognitoIdentity({ identityId, logins, clientConfig: { region } }), "globex#1")).Item);
+  assert.equal((await identities.send(new GetIdCommand({ IdentityPoolId: identityPool, Logins: logins }))).IdentityId, identityId);
+  await refused(get(fromCognitoIdentity({ identityId, clientConfig: { region } }), "PUBLIC#1"), "NotAuthorizedException");
 });
