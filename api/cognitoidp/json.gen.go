@@ -788,6 +788,44 @@ func (v *AdminRespondToAuthChallengeOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AdminSetUserMFAPreferenceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "EmailMfaSettings":
+			v.EmailMfaSettings, err = jsoncodec.StructPtr[EmailMfaSettingsType](d)
+		case "SMSMfaSettings":
+			v.SMSMfaSettings, err = jsoncodec.StructPtr[SMSMfaSettingsType](d)
+		case "SoftwareTokenMfaSettings":
+			v.SoftwareTokenMfaSettings, err = jsoncodec.StructPtr[SoftwareTokenMfaSettingsType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		case "WebAuthnMfaSettings":
+			v.WebAuthnMfaSettings, err = jsoncodec.StructPtr[WebAuthnMfaSettingsType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminSetUserMFAPreferenceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AdminSetUserPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -817,6 +855,38 @@ func (v *AdminSetUserPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
 
 // AppendJSON appends v.
 func (v *AdminSetUserPasswordOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminSetUserSettingsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MFAOptions":
+			v.MFAOptions, err = decodeMFAOptionListTypeJSON(d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminSetUserSettingsOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	return append(b, '}')
 }
@@ -1027,6 +1097,44 @@ func (v *AnalyticsMetadataType) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// DecodeJSON reads v.
+func (v *AssociateSoftwareTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "Session":
+			v.Session, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AssociateSoftwareTokenOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.SecretCode != nil {
+		b = jsoncodec.AppendKey(b, "SecretCode")
+		b = jsoncodec.AppendString(b, *v.SecretCode)
+	}
+	if v.Session != nil {
+		b = jsoncodec.AppendKey(b, "Session")
+		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	return append(b, '}')
 }
 
 // DecodeJSON reads v.
@@ -2216,6 +2324,68 @@ func (v *EmailConfigurationType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *EmailMfaConfigType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Message":
+			v.Message, err = d.StringPtr()
+		case "Subject":
+			v.Subject, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *EmailMfaConfigType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Message != nil {
+		b = jsoncodec.AppendKey(b, "Message")
+		b = jsoncodec.AppendString(b, *v.Message)
+	}
+	if v.Subject != nil {
+		b = jsoncodec.AppendKey(b, "Subject")
+		b = jsoncodec.AppendString(b, *v.Subject)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *EmailMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		case "PreferredMfa":
+			v.PreferredMfa, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// DecodeJSON reads v.
 func (v *ForgetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2392,6 +2562,46 @@ func (v *GetGroupOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetTokensFromRefreshTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "ClientMetadata":
+			v.ClientMetadata, err = decodeClientMetadataTypeJSON(d)
+		case "ClientSecret":
+			v.ClientSecret, err = d.StringPtr()
+		case "DeviceKey":
+			v.DeviceKey, err = d.StringPtr()
+		case "RefreshToken":
+			v.RefreshToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetTokensFromRefreshTokenOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AuthenticationResult != nil {
+		b = jsoncodec.AppendKey(b, "AuthenticationResult")
+		b = v.AuthenticationResult.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *GetUserAttributeVerificationCodeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2423,6 +2633,50 @@ func (v *GetUserAttributeVerificationCodeOutput) AppendJSON(b []byte) []byte {
 	if v.CodeDeliveryDetails != nil {
 		b = jsoncodec.AppendKey(b, "CodeDeliveryDetails")
 		b = v.CodeDeliveryDetails.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetUserAuthFactorsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetUserAuthFactorsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ConfiguredUserAuthFactors != nil {
+		b = jsoncodec.AppendKey(b, "ConfiguredUserAuthFactors")
+		b = appendConfiguredUserAuthFactorsListTypeJSON(b, v.ConfiguredUserAuthFactors)
+	}
+	if v.PreferredMfaSetting != nil {
+		b = jsoncodec.AppendKey(b, "PreferredMfaSetting")
+		b = jsoncodec.AppendString(b, *v.PreferredMfaSetting)
+	}
+	if v.UserMFASettingList != nil {
+		b = jsoncodec.AppendKey(b, "UserMFASettingList")
+		b = appendUserMFASettingListTypeJSON(b, v.UserMFASettingList)
+	}
+	if v.Username != nil {
+		b = jsoncodec.AppendKey(b, "Username")
+		b = jsoncodec.AppendString(b, *v.Username)
 	}
 	return append(b, '}')
 }
@@ -2471,6 +2725,54 @@ func (v *GetUserOutput) AppendJSON(b []byte) []byte {
 	if v.Username != nil {
 		b = jsoncodec.AppendKey(b, "Username")
 		b = jsoncodec.AppendString(b, *v.Username)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetUserPoolMfaConfigInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetUserPoolMfaConfigOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.EmailMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "EmailMfaConfiguration")
+		b = v.EmailMfaConfiguration.AppendJSON(b)
+	}
+	if v.MfaConfiguration != "" {
+		b = jsoncodec.AppendKey(b, "MfaConfiguration")
+		b = jsoncodec.AppendString(b, string(v.MfaConfiguration))
+	}
+	if v.SmsMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "SmsMfaConfiguration")
+		b = v.SmsMfaConfiguration.AppendJSON(b)
+	}
+	if v.SoftwareTokenMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "SoftwareTokenMfaConfiguration")
+		b = v.SoftwareTokenMfaConfiguration.AppendJSON(b)
+	}
+	if v.WebAuthnConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "WebAuthnConfiguration")
+		b = v.WebAuthnConfiguration.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -3220,6 +3522,30 @@ func (v *ListWebAuthnCredentialsOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *MFAOptionType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AttributeName":
+			v.AttributeName, err = d.StringPtr()
+		case "DeliveryMedium":
+			v.DeliveryMedium, err = jsoncodec.Enum[DeliveryMediumType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // AppendJSON appends v.
 func (v *MFAOptionType) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -3703,6 +4029,30 @@ func (v *RevokeTokenOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *SMSMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		case "PreferredMfa":
+			v.PreferredMfa, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// DecodeJSON reads v.
 func (v *SchemaAttributeType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3767,6 +4117,130 @@ func (v *SchemaAttributeType) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "StringAttributeConstraints")
 		b = v.StringAttributeConstraints.AppendJSON(b)
 	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SetUserMFAPreferenceInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "EmailMfaSettings":
+			v.EmailMfaSettings, err = jsoncodec.StructPtr[EmailMfaSettingsType](d)
+		case "SMSMfaSettings":
+			v.SMSMfaSettings, err = jsoncodec.StructPtr[SMSMfaSettingsType](d)
+		case "SoftwareTokenMfaSettings":
+			v.SoftwareTokenMfaSettings, err = jsoncodec.StructPtr[SoftwareTokenMfaSettingsType](d)
+		case "WebAuthnMfaSettings":
+			v.WebAuthnMfaSettings, err = jsoncodec.StructPtr[WebAuthnMfaSettingsType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetUserMFAPreferenceOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SetUserPoolMfaConfigInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "EmailMfaConfiguration":
+			v.EmailMfaConfiguration, err = jsoncodec.StructPtr[EmailMfaConfigType](d)
+		case "MfaConfiguration":
+			v.MfaConfiguration, err = jsoncodec.Enum[UserPoolMfaType](d)
+		case "SmsMfaConfiguration":
+			v.SmsMfaConfiguration, err = jsoncodec.StructPtr[SmsMfaConfigType](d)
+		case "SoftwareTokenMfaConfiguration":
+			v.SoftwareTokenMfaConfiguration, err = jsoncodec.StructPtr[SoftwareTokenMfaConfigType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "WebAuthnConfiguration":
+			v.WebAuthnConfiguration, err = jsoncodec.StructPtr[WebAuthnConfigurationType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetUserPoolMfaConfigOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.EmailMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "EmailMfaConfiguration")
+		b = v.EmailMfaConfiguration.AppendJSON(b)
+	}
+	if v.MfaConfiguration != "" {
+		b = jsoncodec.AppendKey(b, "MfaConfiguration")
+		b = jsoncodec.AppendString(b, string(v.MfaConfiguration))
+	}
+	if v.SmsMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "SmsMfaConfiguration")
+		b = v.SmsMfaConfiguration.AppendJSON(b)
+	}
+	if v.SoftwareTokenMfaConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "SoftwareTokenMfaConfiguration")
+		b = v.SoftwareTokenMfaConfiguration.AppendJSON(b)
+	}
+	if v.WebAuthnConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "WebAuthnConfiguration")
+		b = v.WebAuthnConfiguration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SetUserSettingsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "MFAOptions":
+			v.MFAOptions, err = decodeMFAOptionListTypeJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetUserSettingsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
 	return append(b, '}')
 }
 
@@ -3904,6 +4378,100 @@ func (v *SmsConfigurationType) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendString(b, *v.SnsRegion)
 	}
 	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SmsMfaConfigType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "SmsAuthenticationMessage":
+			v.SmsAuthenticationMessage, err = d.StringPtr()
+		case "SmsConfiguration":
+			v.SmsConfiguration, err = jsoncodec.StructPtr[SmsConfigurationType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SmsMfaConfigType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.SmsAuthenticationMessage != nil {
+		b = jsoncodec.AppendKey(b, "SmsAuthenticationMessage")
+		b = jsoncodec.AppendString(b, *v.SmsAuthenticationMessage)
+	}
+	if v.SmsConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "SmsConfiguration")
+		b = v.SmsConfiguration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SoftwareTokenMfaConfigType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SoftwareTokenMfaConfigType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Enabled != nil {
+		b = jsoncodec.AppendKey(b, "Enabled")
+		b = jsoncodec.AppendBool(b, *v.Enabled)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SoftwareTokenMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		case "PreferredMfa":
+			v.PreferredMfa, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // DecodeJSON reads v.
@@ -5057,6 +5625,48 @@ func (v *VerificationMessageTemplateType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *VerifySoftwareTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccessToken":
+			v.AccessToken, err = d.StringPtr()
+		case "FriendlyDeviceName":
+			v.FriendlyDeviceName, err = d.StringPtr()
+		case "Session":
+			v.Session, err = d.StringPtr()
+		case "UserCode":
+			v.UserCode, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *VerifySoftwareTokenOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Session != nil {
+		b = jsoncodec.AppendKey(b, "Session")
+		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	if v.Status != "" {
+		b = jsoncodec.AppendKey(b, "Status")
+		b = jsoncodec.AppendString(b, string(v.Status))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *VerifyUserAttributeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -5088,6 +5698,50 @@ func (v *VerifyUserAttributeOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *WebAuthnConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "FactorConfiguration":
+			v.FactorConfiguration, err = jsoncodec.Enum[WebAuthnFactorConfigurationType](d)
+		case "RelyingPartyId":
+			v.RelyingPartyId, err = d.StringPtr()
+		case "UserVerification":
+			v.UserVerification, err = jsoncodec.Enum[UserVerificationType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *WebAuthnConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.FactorConfiguration != "" {
+		b = jsoncodec.AppendKey(b, "FactorConfiguration")
+		b = jsoncodec.AppendString(b, string(v.FactorConfiguration))
+	}
+	if v.RelyingPartyId != nil {
+		b = jsoncodec.AppendKey(b, "RelyingPartyId")
+		b = jsoncodec.AppendString(b, *v.RelyingPartyId)
+	}
+	if v.UserVerification != "" {
+		b = jsoncodec.AppendKey(b, "UserVerification")
+		b = jsoncodec.AppendString(b, string(v.UserVerification))
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *WebAuthnCredentialDescription) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -5116,6 +5770,28 @@ func (v *WebAuthnCredentialDescription) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendString(b, *v.RelyingPartyId)
 	}
 	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *WebAuthnMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enabled":
+			v.Enabled, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func decodeAliasAttributesListTypeJSON(d *jsoncodec.Decoder) ([]AliasAttributeType, error) {
@@ -5267,6 +5943,17 @@ func appendCodeDeliveryDetailsListTypeJSON(b []byte, v []CodeDeliveryDetailsType
 	return append(b, ']')
 }
 
+func appendConfiguredUserAuthFactorsListTypeJSON(b []byte, v []AuthFactorType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, string(v[i]))
+	}
+	return append(b, ']')
+}
+
 func decodeCustomAttributesListTypeJSON(d *jsoncodec.Decoder) ([]SchemaAttributeType, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[SchemaAttributeType])
 }
@@ -5340,6 +6027,10 @@ func appendLogoutURLsListTypeJSON(b []byte, v []string) []byte {
 		b = jsoncodec.AppendString(b, v[i])
 	}
 	return append(b, ']')
+}
+
+func decodeMFAOptionListTypeJSON(d *jsoncodec.Decoder) ([]MFAOptionType, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[MFAOptionType])
 }
 
 func appendMFAOptionListTypeJSON(b []byte, v []MFAOptionType) []byte {

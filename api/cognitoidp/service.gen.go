@@ -34,10 +34,13 @@ type Service interface {
 	AdminRemoveUserFromGroup(context.Context, *pipeline.Call, *AdminRemoveUserFromGroupInput) (*AdminRemoveUserFromGroupOutput, error)
 	AdminResetUserPassword(context.Context, *pipeline.Call, *AdminResetUserPasswordInput) (*AdminResetUserPasswordOutput, error)
 	AdminRespondToAuthChallenge(context.Context, *pipeline.Call, *AdminRespondToAuthChallengeInput) (*AdminRespondToAuthChallengeOutput, error)
+	AdminSetUserMFAPreference(context.Context, *pipeline.Call, *AdminSetUserMFAPreferenceInput) (*AdminSetUserMFAPreferenceOutput, error)
 	AdminSetUserPassword(context.Context, *pipeline.Call, *AdminSetUserPasswordInput) (*AdminSetUserPasswordOutput, error)
+	AdminSetUserSettings(context.Context, *pipeline.Call, *AdminSetUserSettingsInput) (*AdminSetUserSettingsOutput, error)
 	AdminUpdateDeviceStatus(context.Context, *pipeline.Call, *AdminUpdateDeviceStatusInput) (*AdminUpdateDeviceStatusOutput, error)
 	AdminUpdateUserAttributes(context.Context, *pipeline.Call, *AdminUpdateUserAttributesInput) (*AdminUpdateUserAttributesOutput, error)
 	AdminUserGlobalSignOut(context.Context, *pipeline.Call, *AdminUserGlobalSignOutInput) (*AdminUserGlobalSignOutOutput, error)
+	AssociateSoftwareToken(context.Context, *pipeline.Call, *AssociateSoftwareTokenInput) (*AssociateSoftwareTokenOutput, error)
 	ChangePassword(context.Context, *pipeline.Call, *ChangePasswordInput) (*ChangePasswordOutput, error)
 	CompleteWebAuthnRegistration(context.Context, *pipeline.Call, *CompleteWebAuthnRegistrationInput) (*CompleteWebAuthnRegistrationOutput, error)
 	ConfirmDevice(context.Context, *pipeline.Call, *ConfirmDeviceInput) (*ConfirmDeviceOutput, error)
@@ -65,8 +68,11 @@ type Service interface {
 	GetCSVHeader(context.Context, *pipeline.Call, *GetCSVHeaderInput) (*GetCSVHeaderOutput, error)
 	GetDevice(context.Context, *pipeline.Call, *GetDeviceInput) (*GetDeviceOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
+	GetTokensFromRefreshToken(context.Context, *pipeline.Call, *GetTokensFromRefreshTokenInput) (*GetTokensFromRefreshTokenOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
 	GetUserAttributeVerificationCode(context.Context, *pipeline.Call, *GetUserAttributeVerificationCodeInput) (*GetUserAttributeVerificationCodeOutput, error)
+	GetUserAuthFactors(context.Context, *pipeline.Call, *GetUserAuthFactorsInput) (*GetUserAuthFactorsOutput, error)
+	GetUserPoolMfaConfig(context.Context, *pipeline.Call, *GetUserPoolMfaConfigInput) (*GetUserPoolMfaConfigOutput, error)
 	GlobalSignOut(context.Context, *pipeline.Call, *GlobalSignOutInput) (*GlobalSignOutOutput, error)
 	InitiateAuth(context.Context, *pipeline.Call, *InitiateAuthInput) (*InitiateAuthOutput, error)
 	ListDevices(context.Context, *pipeline.Call, *ListDevicesInput) (*ListDevicesOutput, error)
@@ -83,6 +89,9 @@ type Service interface {
 	ResendConfirmationCode(context.Context, *pipeline.Call, *ResendConfirmationCodeInput) (*ResendConfirmationCodeOutput, error)
 	RespondToAuthChallenge(context.Context, *pipeline.Call, *RespondToAuthChallengeInput) (*RespondToAuthChallengeOutput, error)
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
+	SetUserMFAPreference(context.Context, *pipeline.Call, *SetUserMFAPreferenceInput) (*SetUserMFAPreferenceOutput, error)
+	SetUserPoolMfaConfig(context.Context, *pipeline.Call, *SetUserPoolMfaConfigInput) (*SetUserPoolMfaConfigOutput, error)
+	SetUserSettings(context.Context, *pipeline.Call, *SetUserSettingsInput) (*SetUserSettingsOutput, error)
 	SignUp(context.Context, *pipeline.Call, *SignUpInput) (*SignUpOutput, error)
 	StartUserImportJob(context.Context, *pipeline.Call, *StartUserImportJobInput) (*StartUserImportJobOutput, error)
 	StartWebAuthnRegistration(context.Context, *pipeline.Call, *StartWebAuthnRegistrationInput) (*StartWebAuthnRegistrationOutput, error)
@@ -95,6 +104,7 @@ type Service interface {
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
 	UpdateUserPool(context.Context, *pipeline.Call, *UpdateUserPoolInput) (*UpdateUserPoolOutput, error)
 	UpdateUserPoolClient(context.Context, *pipeline.Call, *UpdateUserPoolClientInput) (*UpdateUserPoolClientOutput, error)
+	VerifySoftwareToken(context.Context, *pipeline.Call, *VerifySoftwareTokenInput) (*VerifySoftwareTokenOutput, error)
 	VerifyUserAttribute(context.Context, *pipeline.Call, *VerifyUserAttributeInput) (*VerifyUserAttributeOutput, error)
 }
 
@@ -118,10 +128,13 @@ type Requirements interface {
 	AdminRemoveUserFromGroup(*authz.Scope, *AdminRemoveUserFromGroupInput) authz.Requirement
 	AdminResetUserPassword(*authz.Scope, *AdminResetUserPasswordInput) authz.Requirement
 	AdminRespondToAuthChallenge(*authz.Scope, *AdminRespondToAuthChallengeInput) authz.Requirement
+	AdminSetUserMFAPreference(*authz.Scope, *AdminSetUserMFAPreferenceInput) authz.Requirement
 	AdminSetUserPassword(*authz.Scope, *AdminSetUserPasswordInput) authz.Requirement
+	AdminSetUserSettings(*authz.Scope, *AdminSetUserSettingsInput) authz.Requirement
 	AdminUpdateDeviceStatus(*authz.Scope, *AdminUpdateDeviceStatusInput) authz.Requirement
 	AdminUpdateUserAttributes(*authz.Scope, *AdminUpdateUserAttributesInput) authz.Requirement
 	AdminUserGlobalSignOut(*authz.Scope, *AdminUserGlobalSignOutInput) authz.Requirement
+	AssociateSoftwareToken(*authz.Scope, *AssociateSoftwareTokenInput) authz.Requirement
 	ChangePassword(*authz.Scope, *ChangePasswordInput) authz.Requirement
 	CompleteWebAuthnRegistration(*authz.Scope, *CompleteWebAuthnRegistrationInput) authz.Requirement
 	ConfirmDevice(*authz.Scope, *ConfirmDeviceInput) authz.Requirement
@@ -149,8 +162,11 @@ type Requirements interface {
 	GetCSVHeader(*authz.Scope, *GetCSVHeaderInput) authz.Requirement
 	GetDevice(*authz.Scope, *GetDeviceInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
+	GetTokensFromRefreshToken(*authz.Scope, *GetTokensFromRefreshTokenInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
 	GetUserAttributeVerificationCode(*authz.Scope, *GetUserAttributeVerificationCodeInput) authz.Requirement
+	GetUserAuthFactors(*authz.Scope, *GetUserAuthFactorsInput) authz.Requirement
+	GetUserPoolMfaConfig(*authz.Scope, *GetUserPoolMfaConfigInput) authz.Requirement
 	GlobalSignOut(*authz.Scope, *GlobalSignOutInput) authz.Requirement
 	InitiateAuth(*authz.Scope, *InitiateAuthInput) authz.Requirement
 	ListDevices(*authz.Scope, *ListDevicesInput) authz.Requirement
@@ -167,6 +183,9 @@ type Requirements interface {
 	ResendConfirmationCode(*authz.Scope, *ResendConfirmationCodeInput) authz.Requirement
 	RespondToAuthChallenge(*authz.Scope, *RespondToAuthChallengeInput) authz.Requirement
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
+	SetUserMFAPreference(*authz.Scope, *SetUserMFAPreferenceInput) authz.Requirement
+	SetUserPoolMfaConfig(*authz.Scope, *SetUserPoolMfaConfigInput) authz.Requirement
+	SetUserSettings(*authz.Scope, *SetUserSettingsInput) authz.Requirement
 	SignUp(*authz.Scope, *SignUpInput) authz.Requirement
 	StartUserImportJob(*authz.Scope, *StartUserImportJobInput) authz.Requirement
 	StartWebAuthnRegistration(*authz.Scope, *StartWebAuthnRegistrationInput) authz.Requirement
@@ -179,6 +198,7 @@ type Requirements interface {
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
 	UpdateUserPool(*authz.Scope, *UpdateUserPoolInput) authz.Requirement
 	UpdateUserPoolClient(*authz.Scope, *UpdateUserPoolClientInput) authz.Requirement
+	VerifySoftwareToken(*authz.Scope, *VerifySoftwareTokenInput) authz.Requirement
 	VerifyUserAttribute(*authz.Scope, *VerifyUserAttributeInput) authz.Requirement
 }
 
@@ -221,14 +241,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminResetUserPasswordInput], r.AdminResetUserPassword, s.AdminResetUserPassword, awsjson.Encode[AdminResetUserPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminRespondToAuthChallenge", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminRespondToAuthChallengeInput], r.AdminRespondToAuthChallenge, s.AdminRespondToAuthChallenge, awsjson.Encode[AdminRespondToAuthChallengeOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminSetUserMFAPreference", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminSetUserMFAPreferenceInput], r.AdminSetUserMFAPreference, s.AdminSetUserMFAPreference, awsjson.Encode[AdminSetUserMFAPreferenceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminSetUserPassword", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminSetUserPasswordInput], r.AdminSetUserPassword, s.AdminSetUserPassword, awsjson.Encode[AdminSetUserPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminSetUserSettings", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminSetUserSettingsInput], r.AdminSetUserSettings, s.AdminSetUserSettings, awsjson.Encode[AdminSetUserSettingsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateDeviceStatus", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUpdateDeviceStatusInput], r.AdminUpdateDeviceStatus, s.AdminUpdateDeviceStatus, awsjson.Encode[AdminUpdateDeviceStatusOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateUserAttributes", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUpdateUserAttributesInput], r.AdminUpdateUserAttributes, s.AdminUpdateUserAttributes, awsjson.Encode[AdminUpdateUserAttributesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUserGlobalSignOut", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUserGlobalSignOutInput], r.AdminUserGlobalSignOut, s.AdminUserGlobalSignOut, awsjson.Encode[AdminUserGlobalSignOutOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AssociateSoftwareToken", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[AssociateSoftwareTokenInput], r.AssociateSoftwareToken, s.AssociateSoftwareToken, awsjson.Encode[AssociateSoftwareTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ChangePassword", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ChangePasswordInput], r.ChangePassword, s.ChangePassword, awsjson.Encode[ChangePasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CompleteWebAuthnRegistration", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -283,10 +309,16 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetDeviceInput], r.GetDevice, s.GetDevice, awsjson.Encode[GetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetGroup", Kind: pipeline.Management},
 			awsjson.Decode[GetGroupInput], r.GetGroup, s.GetGroup, awsjson.Encode[GetGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTokensFromRefreshToken", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[GetTokensFromRefreshTokenInput], r.GetTokensFromRefreshToken, s.GetTokensFromRefreshToken, awsjson.Encode[GetTokensFromRefreshTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management, Unsigned: true},
 			awsjson.Decode[GetUserInput], r.GetUser, s.GetUser, awsjson.Encode[GetUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserAttributeVerificationCode", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetUserAttributeVerificationCodeInput], r.GetUserAttributeVerificationCode, s.GetUserAttributeVerificationCode, awsjson.Encode[GetUserAttributeVerificationCodeOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserAuthFactors", Kind: pipeline.Management, Unsigned: true},
+			awsjson.Decode[GetUserAuthFactorsInput], r.GetUserAuthFactors, s.GetUserAuthFactors, awsjson.Encode[GetUserAuthFactorsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserPoolMfaConfig", Kind: pipeline.Management},
+			awsjson.Decode[GetUserPoolMfaConfigInput], r.GetUserPoolMfaConfig, s.GetUserPoolMfaConfig, awsjson.Encode[GetUserPoolMfaConfigOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GlobalSignOut", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GlobalSignOutInput], r.GlobalSignOut, s.GlobalSignOut, awsjson.Encode[GlobalSignOutOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "InitiateAuth", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -319,6 +351,12 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[RespondToAuthChallengeInput], r.RespondToAuthChallenge, s.RespondToAuthChallenge, awsjson.Encode[RespondToAuthChallengeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RevokeToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[RevokeTokenInput], r.RevokeToken, s.RevokeToken, awsjson.Encode[RevokeTokenOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserMFAPreference", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[SetUserMFAPreferenceInput], r.SetUserMFAPreference, s.SetUserMFAPreference, awsjson.Encode[SetUserMFAPreferenceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserPoolMfaConfig", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[SetUserPoolMfaConfigInput], r.SetUserPoolMfaConfig, s.SetUserPoolMfaConfig, awsjson.Encode[SetUserPoolMfaConfigOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserSettings", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[SetUserSettingsInput], r.SetUserSettings, s.SetUserSettings, awsjson.Encode[SetUserSettingsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SignUp", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[SignUpInput], r.SignUp, s.SignUp, awsjson.Encode[SignUpOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "StartUserImportJob", Kind: pipeline.Management, Write: true},
@@ -343,6 +381,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UpdateUserPoolInput], r.UpdateUserPool, s.UpdateUserPool, awsjson.Encode[UpdateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateUserPoolClientInput], r.UpdateUserPoolClient, s.UpdateUserPoolClient, awsjson.Encode[UpdateUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifySoftwareToken", Kind: pipeline.Management, Write: true, Unsigned: true},
+			awsjson.Decode[VerifySoftwareTokenInput], r.VerifySoftwareToken, s.VerifySoftwareToken, awsjson.Encode[VerifySoftwareTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyUserAttribute", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[VerifyUserAttributeInput], r.VerifyUserAttribute, s.VerifyUserAttribute, awsjson.Encode[VerifyUserAttributeOutput](API)),
 	}
@@ -363,6 +403,7 @@ var API = &protocol.Service{
 		"CodeMismatchException":                    {Code: "CodeMismatchException", Status: 400},
 		"ConcurrentModificationException":          {Code: "ConcurrentModificationException", Status: 400},
 		"DeviceKeyExistsException":                 {Code: "DeviceKeyExistsException", Status: 400},
+		"EnableSoftwareTokenMFAException":          {Code: "EnableSoftwareTokenMFAException", Status: 400},
 		"ExpiredCodeException":                     {Code: "ExpiredCodeException", Status: 400},
 		"FeatureUnavailableInTierException":        {Code: "FeatureUnavailableInTierException", Status: 400},
 		"ForbiddenException":                       {Code: "ForbiddenException", Status: 400},
@@ -383,6 +424,7 @@ var API = &protocol.Service{
 		"PasswordHistoryPolicyViolationException":  {Code: "PasswordHistoryPolicyViolationException", Status: 400},
 		"PasswordResetRequiredException":           {Code: "PasswordResetRequiredException", Status: 400},
 		"PreconditionNotMetException":              {Code: "PreconditionNotMetException", Status: 400},
+		"RefreshTokenReuseException":               {Code: "RefreshTokenReuseException", Status: 400},
 		"ResourceNotFoundException":                {Code: "ResourceNotFoundException", Status: 400},
 		"ScopeDoesNotExistException":               {Code: "ScopeDoesNotExistException", Status: 400},
 		"SoftwareTokenMFANotFoundException":        {Code: "SoftwareTokenMFANotFoundException", Status: 400},
@@ -417,10 +459,7 @@ var API = &protocol.Service{
 		"AdminDisableProviderForUser",
 		"AdminLinkProviderForUser",
 		"AdminListUserAuthEvents",
-		"AdminSetUserMFAPreference",
-		"AdminSetUserSettings",
 		"AdminUpdateAuthEventFeedback",
-		"AssociateSoftwareToken",
 		"CreateIdentityProvider",
 		"CreateManagedLoginBranding",
 		"CreateTerms",
@@ -438,23 +477,16 @@ var API = &protocol.Service{
 		"GetIdentityProviderByIdentifier",
 		"GetLogDeliveryConfiguration",
 		"GetSigningCertificate",
-		"GetTokensFromRefreshToken",
 		"GetUICustomization",
-		"GetUserAuthFactors",
-		"GetUserPoolMfaConfig",
 		"ListIdentityProviders",
 		"ListTerms",
 		"SetLogDeliveryConfiguration",
 		"SetRiskConfiguration",
 		"SetUICustomization",
-		"SetUserMFAPreference",
-		"SetUserPoolMfaConfig",
-		"SetUserSettings",
 		"UpdateAuthEventFeedback",
 		"UpdateIdentityProvider",
 		"UpdateManagedLoginBranding",
 		"UpdateTerms",
 		"UpdateUserPoolDomain",
-		"VerifySoftwareToken",
 	},
 }

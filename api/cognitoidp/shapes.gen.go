@@ -310,6 +310,15 @@ const (
 	UserStatusTypeExternalProvider    UserStatusType = "EXTERNAL_PROVIDER"
 )
 
+// UserVerificationType is an enum of the model; "" is absent.
+type UserVerificationType string
+
+// The values of UserVerificationType.
+const (
+	UserVerificationTypeRequired  UserVerificationType = "required"
+	UserVerificationTypePreferred UserVerificationType = "preferred"
+)
+
 // UsernameAttributeType is an enum of the model; "" is absent.
 type UsernameAttributeType string
 
@@ -326,6 +335,24 @@ type VerifiedAttributeType string
 const (
 	VerifiedAttributeTypePhoneNumber VerifiedAttributeType = "phone_number"
 	VerifiedAttributeTypeEmail       VerifiedAttributeType = "email"
+)
+
+// VerifySoftwareTokenResponseType is an enum of the model; "" is absent.
+type VerifySoftwareTokenResponseType string
+
+// The values of VerifySoftwareTokenResponseType.
+const (
+	VerifySoftwareTokenResponseTypeSuccess VerifySoftwareTokenResponseType = "SUCCESS"
+	VerifySoftwareTokenResponseTypeError   VerifySoftwareTokenResponseType = "ERROR"
+)
+
+// WebAuthnFactorConfigurationType is an enum of the model; "" is absent.
+type WebAuthnFactorConfigurationType string
+
+// The values of WebAuthnFactorConfigurationType.
+const (
+	WebAuthnFactorConfigurationTypeSingleFactor                    WebAuthnFactorConfigurationType = "SINGLE_FACTOR"
+	WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification WebAuthnFactorConfigurationType = "MULTI_FACTOR_WITH_USER_VERIFICATION"
 )
 
 // AccountRecoverySettingType is a structure of the model.
@@ -576,6 +603,20 @@ type AdminRespondToAuthChallengeOutput struct {
 	Session              *string
 }
 
+// AdminSetUserMFAPreferenceInput is a structure of the model.
+type AdminSetUserMFAPreferenceInput struct {
+	EmailMfaSettings         *EmailMfaSettingsType
+	SMSMfaSettings           *SMSMfaSettingsType
+	SoftwareTokenMfaSettings *SoftwareTokenMfaSettingsType
+	UserPoolId               *string
+	Username                 *string
+	WebAuthnMfaSettings      *WebAuthnMfaSettingsType
+}
+
+// AdminSetUserMFAPreferenceOutput is a structure of the model.
+type AdminSetUserMFAPreferenceOutput struct {
+}
+
 // AdminSetUserPasswordInput is a structure of the model.
 type AdminSetUserPasswordInput struct {
 	Password   *string
@@ -586,6 +627,17 @@ type AdminSetUserPasswordInput struct {
 
 // AdminSetUserPasswordOutput is a structure of the model.
 type AdminSetUserPasswordOutput struct {
+}
+
+// AdminSetUserSettingsInput is a structure of the model.
+type AdminSetUserSettingsInput struct {
+	MFAOptions []MFAOptionType
+	UserPoolId *string
+	Username   *string
+}
+
+// AdminSetUserSettingsOutput is a structure of the model.
+type AdminSetUserSettingsOutput struct {
 }
 
 // AdminUpdateDeviceStatusInput is a structure of the model.
@@ -639,6 +691,18 @@ type AnalyticsConfigurationType struct {
 // AnalyticsMetadataType is a structure of the model.
 type AnalyticsMetadataType struct {
 	AnalyticsEndpointId *string
+}
+
+// AssociateSoftwareTokenInput is a structure of the model.
+type AssociateSoftwareTokenInput struct {
+	AccessToken *string
+	Session     *string
+}
+
+// AssociateSoftwareTokenOutput is a structure of the model.
+type AssociateSoftwareTokenOutput struct {
+	SecretCode *string
+	Session    *string
 }
 
 // AttributeType is a structure of the model.
@@ -1017,6 +1081,18 @@ type EmailConfigurationType struct {
 	SourceArn           *string
 }
 
+// EmailMfaConfigType is a structure of the model.
+type EmailMfaConfigType struct {
+	Message *string
+	Subject *string
+}
+
+// EmailMfaSettingsType is a structure of the model.
+type EmailMfaSettingsType struct {
+	Enabled      *bool
+	PreferredMfa *bool
+}
+
 // ForgetDeviceInput is a structure of the model.
 type ForgetDeviceInput struct {
 	AccessToken *string
@@ -1075,6 +1151,20 @@ type GetGroupOutput struct {
 	Group *GroupType
 }
 
+// GetTokensFromRefreshTokenInput is a structure of the model.
+type GetTokensFromRefreshTokenInput struct {
+	ClientId       *string
+	ClientMetadata map[string]string
+	ClientSecret   *string
+	DeviceKey      *string
+	RefreshToken   *string
+}
+
+// GetTokensFromRefreshTokenOutput is a structure of the model.
+type GetTokensFromRefreshTokenOutput struct {
+	AuthenticationResult *AuthenticationResultType
+}
+
 // GetUserAttributeVerificationCodeInput is a structure of the model.
 type GetUserAttributeVerificationCodeInput struct {
 	AccessToken    *string
@@ -1085,6 +1175,19 @@ type GetUserAttributeVerificationCodeInput struct {
 // GetUserAttributeVerificationCodeOutput is a structure of the model.
 type GetUserAttributeVerificationCodeOutput struct {
 	CodeDeliveryDetails *CodeDeliveryDetailsType
+}
+
+// GetUserAuthFactorsInput is a structure of the model.
+type GetUserAuthFactorsInput struct {
+	AccessToken *string
+}
+
+// GetUserAuthFactorsOutput is a structure of the model.
+type GetUserAuthFactorsOutput struct {
+	ConfiguredUserAuthFactors []AuthFactorType
+	PreferredMfaSetting       *string
+	UserMFASettingList        []string
+	Username                  *string
 }
 
 // GetUserInput is a structure of the model.
@@ -1099,6 +1202,20 @@ type GetUserOutput struct {
 	UserAttributes      []AttributeType
 	UserMFASettingList  []string
 	Username            *string
+}
+
+// GetUserPoolMfaConfigInput is a structure of the model.
+type GetUserPoolMfaConfigInput struct {
+	UserPoolId *string
+}
+
+// GetUserPoolMfaConfigOutput is a structure of the model.
+type GetUserPoolMfaConfigOutput struct {
+	EmailMfaConfiguration         *EmailMfaConfigType
+	MfaConfiguration              UserPoolMfaType
+	SmsMfaConfiguration           *SmsMfaConfigType
+	SoftwareTokenMfaConfiguration *SoftwareTokenMfaConfigType
+	WebAuthnConfiguration         *WebAuthnConfigurationType
 }
 
 // GlobalSignOutInput is a structure of the model.
@@ -1432,6 +1549,12 @@ type RevokeTokenInput struct {
 type RevokeTokenOutput struct {
 }
 
+// SMSMfaSettingsType is a structure of the model.
+type SMSMfaSettingsType struct {
+	Enabled      *bool
+	PreferredMfa *bool
+}
+
 // SchemaAttributeType is a structure of the model.
 type SchemaAttributeType struct {
 	AttributeDataType          AttributeDataType
@@ -1441,6 +1564,48 @@ type SchemaAttributeType struct {
 	NumberAttributeConstraints *NumberAttributeConstraintsType
 	Required                   *bool
 	StringAttributeConstraints *StringAttributeConstraintsType
+}
+
+// SetUserMFAPreferenceInput is a structure of the model.
+type SetUserMFAPreferenceInput struct {
+	AccessToken              *string
+	EmailMfaSettings         *EmailMfaSettingsType
+	SMSMfaSettings           *SMSMfaSettingsType
+	SoftwareTokenMfaSettings *SoftwareTokenMfaSettingsType
+	WebAuthnMfaSettings      *WebAuthnMfaSettingsType
+}
+
+// SetUserMFAPreferenceOutput is a structure of the model.
+type SetUserMFAPreferenceOutput struct {
+}
+
+// SetUserPoolMfaConfigInput is a structure of the model.
+type SetUserPoolMfaConfigInput struct {
+	EmailMfaConfiguration         *EmailMfaConfigType
+	MfaConfiguration              UserPoolMfaType
+	SmsMfaConfiguration           *SmsMfaConfigType
+	SoftwareTokenMfaConfiguration *SoftwareTokenMfaConfigType
+	UserPoolId                    *string
+	WebAuthnConfiguration         *WebAuthnConfigurationType
+}
+
+// SetUserPoolMfaConfigOutput is a structure of the model.
+type SetUserPoolMfaConfigOutput struct {
+	EmailMfaConfiguration         *EmailMfaConfigType
+	MfaConfiguration              UserPoolMfaType
+	SmsMfaConfiguration           *SmsMfaConfigType
+	SoftwareTokenMfaConfiguration *SoftwareTokenMfaConfigType
+	WebAuthnConfiguration         *WebAuthnConfigurationType
+}
+
+// SetUserSettingsInput is a structure of the model.
+type SetUserSettingsInput struct {
+	AccessToken *string
+	MFAOptions  []MFAOptionType
+}
+
+// SetUserSettingsOutput is a structure of the model.
+type SetUserSettingsOutput struct {
 }
 
 // SignInPolicyType is a structure of the model.
@@ -1474,6 +1639,23 @@ type SmsConfigurationType struct {
 	ExternalId   *string
 	SnsCallerArn *string
 	SnsRegion    *string
+}
+
+// SmsMfaConfigType is a structure of the model.
+type SmsMfaConfigType struct {
+	SmsAuthenticationMessage *string
+	SmsConfiguration         *SmsConfigurationType
+}
+
+// SoftwareTokenMfaConfigType is a structure of the model.
+type SoftwareTokenMfaConfigType struct {
+	Enabled *bool
+}
+
+// SoftwareTokenMfaSettingsType is a structure of the model.
+type SoftwareTokenMfaSettingsType struct {
+	Enabled      *bool
+	PreferredMfa *bool
 }
 
 // StartUserImportJobInput is a structure of the model.
@@ -1803,6 +1985,20 @@ type VerificationMessageTemplateType struct {
 	SmsMessage         *string
 }
 
+// VerifySoftwareTokenInput is a structure of the model.
+type VerifySoftwareTokenInput struct {
+	AccessToken        *string
+	FriendlyDeviceName *string
+	Session            *string
+	UserCode           *string
+}
+
+// VerifySoftwareTokenOutput is a structure of the model.
+type VerifySoftwareTokenOutput struct {
+	Session *string
+	Status  VerifySoftwareTokenResponseType
+}
+
 // VerifyUserAttributeInput is a structure of the model.
 type VerifyUserAttributeInput struct {
 	AccessToken   *string
@@ -1814,6 +2010,13 @@ type VerifyUserAttributeInput struct {
 type VerifyUserAttributeOutput struct {
 }
 
+// WebAuthnConfigurationType is a structure of the model.
+type WebAuthnConfigurationType struct {
+	FactorConfiguration WebAuthnFactorConfigurationType
+	RelyingPartyId      *string
+	UserVerification    UserVerificationType
+}
+
 // WebAuthnCredentialDescription is a structure of the model.
 type WebAuthnCredentialDescription struct {
 	AuthenticatorAttachment *string
@@ -1822,6 +2025,11 @@ type WebAuthnCredentialDescription struct {
 	CredentialId            *string
 	FriendlyCredentialName  *string
 	RelyingPartyId          *string
+}
+
+// WebAuthnMfaSettingsType is a structure of the model.
+type WebAuthnMfaSettingsType struct {
+	Enabled *bool
 }
 
 // NewAccessDeniedException makes the error of the model.
@@ -1852,6 +2060,11 @@ func NewConcurrentModificationException(format string, args ...any) *fault.Error
 // NewDeviceKeyExistsException makes the error of the model.
 func NewDeviceKeyExistsException(format string, args ...any) *fault.Error {
 	return fault.Of("DeviceKeyExistsException", format, args...)
+}
+
+// NewEnableSoftwareTokenMFAException makes the error of the model.
+func NewEnableSoftwareTokenMFAException(format string, args ...any) *fault.Error {
+	return fault.Of("EnableSoftwareTokenMFAException", format, args...)
 }
 
 // NewExpiredCodeException makes the error of the model.
@@ -1959,6 +2172,11 @@ func NewPasswordResetRequiredException(format string, args ...any) *fault.Error 
 // NewPreconditionNotMetException makes the error of the model.
 func NewPreconditionNotMetException(format string, args ...any) *fault.Error {
 	return fault.Of("PreconditionNotMetException", format, args...)
+}
+
+// NewRefreshTokenReuseException makes the error of the model.
+func NewRefreshTokenReuseException(format string, args ...any) *fault.Error {
+	return fault.Of("RefreshTokenReuseException", format, args...)
 }
 
 // NewResourceNotFoundException makes the error of the model.

@@ -304,9 +304,32 @@ func (v *AdminRespondToAuthChallengeInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AdminSetUserMFAPreferenceInput) Validate(c *constraint.Checker) {
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminSetUserPasswordInput) Validate(c *constraint.Checker) {
 	if c.Required("password", v.Password != nil) {
 		checkPasswordType(c, "password", *v.Password)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AdminSetUserSettingsInput) Validate(c *constraint.Checker) {
+	if c.Required("mFAOptions", v.MFAOptions != nil) {
+		checkMFAOptionListType(c, "mFAOptions", v.MFAOptions)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -385,6 +408,16 @@ func (v *AnalyticsConfigurationType) Validate(c *constraint.Checker) {
 func (v *AnalyticsMetadataType) Validate(c *constraint.Checker) {
 	if v.AnalyticsEndpointId != nil {
 		checkStringType(c, "analyticsEndpointId", *v.AnalyticsEndpointId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AssociateSoftwareTokenInput) Validate(c *constraint.Checker) {
+	if v.AccessToken != nil {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if v.Session != nil {
+		checkSessionType(c, "session", *v.Session)
 	}
 }
 
@@ -899,6 +932,20 @@ func (v *EmailConfigurationType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *EmailMfaConfigType) Validate(c *constraint.Checker) {
+	if v.Message != nil {
+		checkEmailMfaMessageType(c, "message", *v.Message)
+	}
+	if v.Subject != nil {
+		checkEmailMfaSubjectType(c, "subject", *v.Subject)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *EmailMfaSettingsType) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ForgetDeviceInput) Validate(c *constraint.Checker) {
 	if v.AccessToken != nil {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -962,6 +1009,25 @@ func (v *GetGroupInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *GetTokensFromRefreshTokenInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if v.ClientMetadata != nil {
+		checkClientMetadataType(c, "clientMetadata", v.ClientMetadata)
+	}
+	if v.ClientSecret != nil {
+		checkClientSecretType(c, "clientSecret", *v.ClientSecret)
+	}
+	if v.DeviceKey != nil {
+		checkDeviceKeyType(c, "deviceKey", *v.DeviceKey)
+	}
+	if c.Required("refreshToken", v.RefreshToken != nil) {
+		checkTokenModelType(c, "refreshToken", *v.RefreshToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *GetUserAttributeVerificationCodeInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -975,9 +1041,23 @@ func (v *GetUserAttributeVerificationCodeInput) Validate(c *constraint.Checker) 
 }
 
 // Validate checks v against the constraints of the model.
+func (v *GetUserAuthFactorsInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *GetUserInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetUserPoolMfaConfigInput) Validate(c *constraint.Checker) {
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1238,6 +1318,16 @@ func (v *ListWebAuthnCredentialsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *MFAOptionType) Validate(c *constraint.Checker) {
+	if v.AttributeName != nil {
+		checkAttributeNameType(c, "attributeName", *v.AttributeName)
+	}
+	if v.DeliveryMedium != "" {
+		checkDeliveryMediumType(c, "deliveryMedium", v.DeliveryMedium)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *MessageTemplateType) Validate(c *constraint.Checker) {
 	if v.EmailMessage != nil {
 		checkEmailInviteMessageType(c, "emailMessage", *v.EmailMessage)
@@ -1382,6 +1472,10 @@ func (v *RevokeTokenInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *SMSMfaSettingsType) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *SchemaAttributeType) Validate(c *constraint.Checker) {
 	if v.AttributeDataType != "" {
 		checkAttributeDataType(c, "attributeDataType", v.AttributeDataType)
@@ -1398,6 +1492,48 @@ func (v *SchemaAttributeType) Validate(c *constraint.Checker) {
 		c.Enter("stringAttributeConstraints")
 		v.StringAttributeConstraints.Validate(c)
 		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SetUserMFAPreferenceInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SetUserPoolMfaConfigInput) Validate(c *constraint.Checker) {
+	if v.EmailMfaConfiguration != nil {
+		c.Enter("emailMfaConfiguration")
+		v.EmailMfaConfiguration.Validate(c)
+		c.Leave()
+	}
+	if v.MfaConfiguration != "" {
+		checkUserPoolMfaType(c, "mfaConfiguration", v.MfaConfiguration)
+	}
+	if v.SmsMfaConfiguration != nil {
+		c.Enter("smsMfaConfiguration")
+		v.SmsMfaConfiguration.Validate(c)
+		c.Leave()
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if v.WebAuthnConfiguration != nil {
+		c.Enter("webAuthnConfiguration")
+		v.WebAuthnConfiguration.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SetUserSettingsInput) Validate(c *constraint.Checker) {
+	if c.Required("accessToken", v.AccessToken != nil) {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if c.Required("mFAOptions", v.MFAOptions != nil) {
+		checkMFAOptionListType(c, "mFAOptions", v.MFAOptions)
 	}
 }
 
@@ -1454,6 +1590,26 @@ func (v *SmsConfigurationType) Validate(c *constraint.Checker) {
 	if v.SnsRegion != nil {
 		checkRegionCodeType(c, "snsRegion", *v.SnsRegion)
 	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SmsMfaConfigType) Validate(c *constraint.Checker) {
+	if v.SmsAuthenticationMessage != nil {
+		checkSmsVerificationMessageType(c, "smsAuthenticationMessage", *v.SmsAuthenticationMessage)
+	}
+	if v.SmsConfiguration != nil {
+		c.Enter("smsConfiguration")
+		v.SmsConfiguration.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SoftwareTokenMfaConfigType) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SoftwareTokenMfaSettingsType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
@@ -1812,6 +1968,22 @@ func (v *VerificationMessageTemplateType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *VerifySoftwareTokenInput) Validate(c *constraint.Checker) {
+	if v.AccessToken != nil {
+		checkTokenModelType(c, "accessToken", *v.AccessToken)
+	}
+	if v.FriendlyDeviceName != nil {
+		checkStringType(c, "friendlyDeviceName", *v.FriendlyDeviceName)
+	}
+	if v.Session != nil {
+		checkSessionType(c, "session", *v.Session)
+	}
+	if c.Required("userCode", v.UserCode != nil) {
+		checkSoftwareTokenMFAUserCodeType(c, "userCode", *v.UserCode)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *VerifyUserAttributeInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -1822,6 +1994,23 @@ func (v *VerifyUserAttributeInput) Validate(c *constraint.Checker) {
 	if c.Required("code", v.Code != nil) {
 		checkConfirmationCodeType(c, "code", *v.Code)
 	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *WebAuthnConfigurationType) Validate(c *constraint.Checker) {
+	if v.FactorConfiguration != "" {
+		checkWebAuthnFactorConfigurationType(c, "factorConfiguration", v.FactorConfiguration)
+	}
+	if v.RelyingPartyId != nil {
+		checkRelyingPartyIdType(c, "relyingPartyId", *v.RelyingPartyId)
+	}
+	if v.UserVerification != "" {
+		checkUserVerificationType(c, "userVerification", v.UserVerification)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *WebAuthnMfaSettingsType) Validate(c *constraint.Checker) {
 }
 
 func checkAccessTokenValidityType(c *constraint.Checker, at string, v int32) {
@@ -2075,6 +2264,19 @@ func checkEmailInviteMessageType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternEmailInviteMessageType)
 }
 
+var patternEmailMfaMessageType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*\{####\}[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*\{####\}[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*`)
+
+func checkEmailMfaMessageType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 6, 20000)
+	c.Matches(at, v, patternEmailMfaMessageType)
+}
+
+var patternEmailMfaSubjectType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`)
+
+func checkEmailMfaSubjectType(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternEmailMfaSubjectType)
+}
+
 func checkEmailSendingAccountType(c *constraint.Checker, at string, v EmailSendingAccountType) {
 	switch v {
 	case EmailSendingAccountTypeCognitoDefault,
@@ -2296,6 +2498,10 @@ func checkRegionCodeType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 5, 32)
 }
 
+func checkRelyingPartyIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 127)
+}
+
 var patternResourceServerIdentifierType = constraint.NewPattern(`[\x21\x23-\x5B\x5D-\x7E]+`, `[\x21\x23-\x5B\x5D-\x7E]+`)
 
 func checkResourceServerIdentifierType(c *constraint.Checker, at string, v string) {
@@ -2374,6 +2580,15 @@ var patternSmsVerificationMessageType = constraint.NewPattern(`.*\{####\}.*`, `.
 func checkSmsVerificationMessageType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 6, 140)
 	c.Matches(at, v, patternSmsVerificationMessageType)
+}
+
+var patternSoftwareTokenMFAUserCodeType = constraint.NewPattern(`[0-9]+`, `[0-9]+`)
+
+func checkSoftwareTokenMFAUserCodeType(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 6, 6)
+	c.Matches(at, v, patternSoftwareTokenMFAUserCodeType)
 }
 
 func checkStringType(c *constraint.Checker, at string, v string) {
@@ -2464,6 +2679,15 @@ func checkUserPoolTierType(c *constraint.Checker, at string, v UserPoolTierType)
 	}
 }
 
+func checkUserVerificationType(c *constraint.Checker, at string, v UserVerificationType) {
+	switch v {
+	case UserVerificationTypeRequired,
+		UserVerificationTypePreferred:
+	default:
+		c.Enum(at, string(v), "required, preferred")
+	}
+}
+
 func checkUsernameAttributeType(c *constraint.Checker, at string, v UsernameAttributeType) {
 	switch v {
 	case UsernameAttributeTypePhoneNumber,
@@ -2494,6 +2718,15 @@ func checkVerifiedAttributeType(c *constraint.Checker, at string, v VerifiedAttr
 func checkWebAuthnCredentialsQueryLimitType(c *constraint.Checker, at string, v int32) {
 	constraint.Min(c, at, v, 0)
 	constraint.Max(c, at, v, 20)
+}
+
+func checkWebAuthnFactorConfigurationType(c *constraint.Checker, at string, v WebAuthnFactorConfigurationType) {
+	switch v {
+	case WebAuthnFactorConfigurationTypeSingleFactor,
+		WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification:
+	default:
+		c.Enum(at, string(v), "SINGLE_FACTOR, MULTI_FACTOR_WITH_USER_VERIFICATION")
+	}
 }
 
 func checkAliasAttributesListType(c *constraint.Checker, at string, v []AliasAttributeType) {
@@ -2643,6 +2876,16 @@ func checkLogoutURLsListType(c *constraint.Checker, at string, v []string) {
 		checkRedirectUrlType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+]`, func() string { return constraint.Strings(v) })
+}
+
+func checkMFAOptionListType(c *constraint.Checker, at string, v []MFAOptionType) {
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
 }
 
 func checkOAuthFlowsType(c *constraint.Checker, at string, v []OAuthFlowType) {

@@ -40,6 +40,8 @@ const (
 	LoginSession
 	// AuthSession seals the state of a sign-in between its steps (Cognito's Session parameter, SRP challenges).
 	AuthSession
+	// SoftwareToken seals the secrets that authenticator apps share with a user pool.
+	SoftwareToken
 	// ConfirmationCode derives or seals codes sent to users.
 	ConfirmationCode
 	// PagingToken seals the tokens of paged answers, which hold positions that callers must not see or make up.
@@ -87,6 +89,7 @@ var purposes = [...]struct {
 	AuthorizationCode:    {"authorization-code", perAccount},
 	LoginSession:         {"login-session", perAccount},
 	AuthSession:          {"auth-session", perAccount},
+	SoftwareToken:        {"software-token", perAccount},
 	ConfirmationCode:     {"confirmation-code", perAccount},
 	PagingToken:          {"paging-token", perAccount},
 	DataKey:              {"data-key", perAccount},

@@ -25,10 +25,12 @@ func (s *Service) AdminGetUser(ctx context.Context, call *pipeline.Call, in *api
 		return nil, err
 	}
 	d := u.describe()
-	return &api.AdminGetUserOutput{
+	out := &api.AdminGetUserOutput{
 		Username: d.Username, UserAttributes: d.Attributes, Enabled: d.Enabled, UserStatus: d.UserStatus,
 		UserCreateDate: d.UserCreateDate, UserLastModifiedDate: d.UserLastModifiedDate,
-	}, nil
+	}
+	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.describe()
+	return out, nil
 }
 
 // AdminDeleteUser implements api.Service.

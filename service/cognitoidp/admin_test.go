@@ -64,7 +64,6 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, in := range map[string]*api.CreateUserPoolInput{
-		"MFA":   {MfaConfiguration: "ON"},
 		"risk":  {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
 		"links": {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
 	} {
@@ -96,8 +95,14 @@ func TestClientSettings(t *testing.T) {
 		"write the unknown":  {func(i *in) { i.WriteAttributes = []string{"custom:nosuch"} }, "InvalidParameterException"},
 		"write the verified": {func(i *in) { i.WriteAttributes = []string{"email_verified"} }, "InvalidParameterException"},
 		"read the unknown":   {func(i *in) { i.ReadAttributes = []string{"nosuch"} }, "InvalidParameterException"},
-		"rotation":           {func(i *in) { i.RefreshTokenRotation = &api.RefreshTokenRotationType{Feature: "ENABLED"} }, "Unsupported"},
-		"no pool":            {func(i *in) { i.UserPoolId = new("us-east-1_nosuch000") }, "ResourceNotFoundException"},
+		"rotation and the flow": {func(i *in) {
+			i.ExplicitAuthFlows = []api.ExplicitAuthFlowsType{"ALLOW_REFRESH_TOKEN_AUTH"}
+			i.RefreshTokenRotation = &api.RefreshTokenRotationType{Feature: "ENABLED"}
+		}, "InvalidParameterException"},
+		"rotation without revocation": {func(i *in) {
+			i.RefreshTokenRotation, i.EnableTokenRevocation = &api.RefreshTokenRotationType{Feature: "ENABLED"}, new(false)
+		}, "InvalidParameterException"},
+		"no pool": {func(i *in) { i.UserPoolId = new("us-east-1_nosuch000") }, "ResourceNotFoundException"},
 	} {
 		i := &in{UserPoolId: &w.pool, ClientName: new("c")}
 		tc.change(i)

@@ -79,7 +79,7 @@ func TestFlowsAreTheClients(t *testing.T) {
 		{w.app, "ADMIN_NO_SRP_AUTH", "InvalidParameterException", "Initiate Auth method not supported."},
 		{w.app, "CUSTOM_AUTH", "InvalidParameterException", "Auth flow not enabled for this client"},
 		{custom, "CUSTOM_AUTH", "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."},
-		{w.app, "USER_AUTH", "Unsupported", ""},
+		{w.app, "USER_AUTH", "InvalidParameterException", "USER_AUTH is not enabled for the client."},
 	} {
 		_, err := w.initiate(tc.app, tc.flow, params)
 		want(t, string(tc.flow), err, tc.code, tc.message)

@@ -93,11 +93,11 @@ func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSetti
 	}
 	if len(set.Flows) == 0 {
 		set.Flows = defaultFlows
+		if r := in.RefreshTokenRotation; r != nil && r.Feature == api.FeatureTypeEnabled {
+			set.Flows = defaultFlows[1:] // without ALLOW_REFRESH_TOKEN_AUTH, which rotation rules out
+		}
 	}
-	if in.RefreshTokenRotation != nil && in.RefreshTokenRotation.Feature == api.FeatureTypeEnabled {
-		return set, notServed("RefreshTokenRotation")
-	}
-	return set, errors.Join(set.checkFlows(), set.checkLifetimes(), p.checkPermissions(&set))
+	return set, errors.Join(set.checkFlows(), set.setRotation(in.RefreshTokenRotation), p.checkTier(set.Flows), set.checkLifetimes(), p.checkPermissions(&set))
 }
 
 func (c *clientSettings) checkFlows() error {
@@ -241,6 +241,7 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 	if c.Identity != 0 {
 		out.IdTokenValidity = new(int32(c.Identity))
 	}
+	out.RefreshTokenRotation = c.Rotation
 	if c.Units != (api.TokenValidityUnitsType{}) {
 		out.TokenValidityUnits = new(c.Units)
 	}

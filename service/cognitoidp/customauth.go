@@ -204,7 +204,11 @@ func (a *attempt) customSRP(t *candidate, st *customState) (*outcome, error) {
 	if t.custom, err = a.keepCustom(st); err != nil {
 		return nil, err
 	}
-	return a.beginSRP(t, srpA, api.AuthFlowTypeCustomAuth)
+	shown, err := a.shownName(t)
+	if err != nil {
+		return nil, err
+	}
+	return a.beginSRP(t, srpA, a.passageOf(t, api.AuthFlowTypeCustomAuth, shown))
 }
 
 // createChallenge has the create function make a challenge and gives its public half to the client. The private half

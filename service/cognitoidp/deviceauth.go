@@ -116,7 +116,7 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 		return nil, err
 	}
 	return &outcome{
-		challenge: api.ChallengeNameTypeDevicePasswordVerifier, session: new(encodeSession(block)), params: map[string]string{
+		challenge: api.ChallengeNameTypeDevicePasswordVerifier, session: new(a.wrapSession(block)), params: map[string]string{
 			"SALT": v.Salt(), "SRP_B": pub, "SECRET_BLOCK": base64.StdEncoding.EncodeToString(block),
 			paramUsername: s.Name, paramDevice: d.Key,
 		},

@@ -145,14 +145,14 @@ func (c *scoped) forgetDevice(rec *store.Records, sub, key string) error {
 
 // checkDevice says whether a refresh token that was made for a device is still good: it is used by its device, which was
 // not forgotten.
-func (a *attempt) checkDevice(rec *store.Records, bound string) error {
+func (c *scoped) checkDevice(rec *store.Records, bound, given string) error {
 	if bound == "" {
 		return nil
 	}
-	if a.params[paramDevice] != bound {
+	if given != bound {
 		return badRefreshToken()
 	}
-	_, found, err := rec.Get(a.pool.spentKey(spentDevice, bound))
+	_, found, err := rec.Get(c.pool.spentKey(spentDevice, bound))
 	if err == nil && found {
 		err = badRefreshToken()
 	}

@@ -39,6 +39,8 @@ type responder func(a *attempt, session *string) (*outcome, error)
 type engine struct {
 	flows      map[api.AuthFlowType]flow
 	responders map[api.ChallengeNameType]responder
+	// firstFactors are the choices of the flow USER_AUTH.
+	firstFactors map[api.ChallengeNameType]firstFactor
 	// gates are asked in order; the first that has something to ask is the next challenge.
 	gates []demand
 }
@@ -49,13 +51,20 @@ type demand func(a *attempt, v *arrival) (*outcome, error)
 // newEngine puts the tables of all files together.
 func newEngine() *engine {
 	e := &engine{flows: map[api.AuthFlowType]flow{}, responders: map[api.ChallengeNameType]responder{}}
-	for _, table := range []map[api.AuthFlowType]flow{passwordFlows(), srpFlows(), refreshFlows(), customFlows()} {
+	for _, table := range []map[api.AuthFlowType]flow{
+		passwordFlows(), srpFlows(), choiceFlows(), refreshFlows(), customFlows(),
+	} {
 		maps.Copy(e.flows, table)
 	}
-	for _, table := range []map[api.ChallengeNameType]responder{srpResponders(), newPasswordResponders(), deviceResponders(), customResponders()} {
+	for _, table := range []map[api.ChallengeNameType]responder{
+		srpResponders(), choiceResponders(), newPasswordResponders(), mfaResponders(), deviceResponders(), customResponders(),
+	} {
 		maps.Copy(e.responders, table)
 	}
-	e.gates = []demand{(*attempt).newPasswordGate, (*attempt).trustedDeviceGate, (*attempt).deviceGate}
+	e.firstFactors = firstFactors()
+	e.gates = []demand{
+		(*attempt).newPasswordGate, (*attempt).trustedDeviceGate, (*attempt).secondFactorGate, (*attempt).deviceGate,
+	}
 	return e
 }
 
@@ -183,5 +192,5 @@ func (a *attempt) ask(challenge api.ChallengeNameType, p passage, state []byte, 
 	if err != nil {
 		return nil, err
 	}
-	return &outcome{challenge: challenge, params: params, session: new(encodeSession(sealed))}, nil
+	return &outcome{challenge: challenge, params: params, session: new(a.wrapSession(sealed))}, nil
 }

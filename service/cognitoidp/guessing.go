@@ -2,8 +2,10 @@ package cognitoidp
 
 import (
 	"encoding/hex"
+	"strings"
 	"time"
 
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
@@ -17,7 +19,25 @@ const (
 
 func (g *guesses) locked(now time.Time) bool { return g != nil && now.Before(g.Until) }
 
-func (g *guesses) forgotten(now time.Time) bool { return now.Sub(later(g.Last, g.Until)) >= quiet }
+func (g *guesses) forgotten(now time.Time, who string) bool {
+	return now.Sub(later(g.Last, g.Until)) >= quietOf(who)
+}
+
+// codesQuiet is how long it takes to forget wrong codes. A code has six digits where a password has many, so guesses at
+// them are to stay few in a day as well.
+const codesQuiet = 24 * time.Hour
+
+const codesMark = "/codes"
+
+// codesOf is under what wrong codes of somebody are counted: apart from wrong passwords, which a right one forgets.
+func codesOf(who string) string { return who + codesMark }
+
+func quietOf(who string) time.Duration {
+	if strings.HasSuffix(who, codesMark) {
+		return codesQuiet
+	}
+	return quiet
+}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -55,7 +75,16 @@ func (c *scoped) guard(rec *store.Records, who string) error {
 	return err
 }
 
-// failed counts a wrong password.
+// guardCodes returns NotAuthorizedException while wrong codes have locked the user out of challenges that ask for one.
+func (c *scoped) guardCodes(rec *store.Records, who string) error {
+	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, codesOf(who)))
+	if err == nil && g.locked(c.call.Now) {
+		err = api.NewNotAuthorizedException("Code attempts exceeded")
+	}
+	return err
+}
+
+// failed counts a wrong password, or for codesOf a wrong code.
 func (c *scoped) failed(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)
 	g, err := store.Load[guesses](rec, k)
@@ -63,7 +92,7 @@ func (c *scoped) failed(rec *store.Records, who string) error {
 		return err
 	}
 	now := c.call.Now
-	if g == nil || g.forgotten(now) {
+	if g == nil || g.forgotten(now, who) {
 		g = &guesses{}
 	}
 	g.Failed++
@@ -71,7 +100,7 @@ func (c *scoped) failed(rec *store.Records, who string) error {
 	if err := store.Save(rec, k, g); err != nil {
 		return err
 	}
-	return c.expire(rec, spentGuess, who, g.Until.Add(quiet))
+	return c.expire(rec, spentGuess, who, g.Until.Add(quietOf(who)))
 }
 
 // forget forgets the failures of a user who signed in.

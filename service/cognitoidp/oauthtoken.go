@@ -104,9 +104,8 @@ func (c *scoped) refreshGrant(app *client, text string) (*login.TokenOutput, err
 	if text == "" {
 		return nil, oauthError(ErrInvalidRequest, "refresh_token is missing.")
 	}
-	a := &attempt{scoped: c, app: app, channel: channelLogin}
-	i, err := a.renew(text)
-	if refusedSignIn(err) {
+	i, err := c.turnedIn(&renewal{app: app, token: text, allowed: func(*user) error { return nil }})
+	if refusedSignIn(err) || fault.Is(err, "RefreshTokenReuseException") {
 		return nil, oauthError(ErrInvalidGrant, "Invalid refresh token.")
 	}
 	if err != nil {

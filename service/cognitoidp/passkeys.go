@@ -86,6 +86,24 @@ func newPasskeySettings(party, verification string, multiFactor bool) (*passkeyS
 	return &passkeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
 }
 
+// describe is how GetUserPoolMfaConfig shows the settings.
+func (s *passkeySettings) describe() *api.WebAuthnConfigurationType {
+	if s == nil {
+		return nil
+	}
+	out := &api.WebAuthnConfigurationType{
+		RelyingPartyId: opt.Present(s.Party), UserVerification: api.UserVerificationTypePreferred,
+		FactorConfiguration: api.WebAuthnFactorConfigurationTypeSingleFactor,
+	}
+	if s.VerifyUser {
+		out.UserVerification = api.UserVerificationTypeRequired
+	}
+	if s.MultiFactor {
+		out.FactorConfiguration = api.WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification
+	}
+	return out
+}
+
 // party is the pool as the relying party of its users' keys.
 func (c *scoped) party() (passkey.Party, error) {
 	set := c.pool.Passkeys

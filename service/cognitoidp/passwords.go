@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -47,9 +46,6 @@ func defaultPolicy() passwordPolicy {
 func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 	if in == nil || in.PasswordPolicy == nil {
 		return defaultPolicy(), nil
-	}
-	if in.SignInPolicy != nil && slices.ContainsFunc(in.SignInPolicy.AllowedFirstAuthFactors, func(f api.AuthFactorType) bool { return f != "PASSWORD" }) {
-		return passwordPolicy{}, notServed("A sign-in policy with factors other than PASSWORD")
 	}
 	p := in.PasswordPolicy
 	out := passwordPolicy{

@@ -35,18 +35,15 @@ func poolARN(account, region, id string) string {
 
 func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 
-// unserved are the settings that promise what this server does not do yet. They are refused: a pool that asks for MFA or a
-// trigger must not come to be one without.
+// unserved are the settings that promise what this server does not do yet. They are refused: a pool that asks for
+// protection must not come to be one without.
 type unserved struct {
-	mfa      api.UserPoolMfaType
 	addOns   *api.UserPoolAddOnsType
 	template *api.VerificationMessageTemplateType
 }
 
 func (u unserved) check() error {
 	switch {
-	case u.mfa != "" && u.mfa != api.UserPoolMfaTypeOff:
-		return notServed("MfaConfiguration " + string(u.mfa))
 	case u.addOns != nil && u.addOns.AdvancedSecurityMode != "" && u.addOns.AdvancedSecurityMode != api.AdvancedSecurityModeTypeOff:
 		return notServed("AdvancedSecurityMode " + string(u.addOns.AdvancedSecurityMode))
 	case u.template != nil && u.template.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink:
@@ -57,7 +54,7 @@ func (u unserved) check() error {
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
@@ -119,6 +116,9 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		Policies: in.Policies, SmsConfiguration: in.SmsConfiguration, SmsVerificationMessage: in.SmsVerificationMessage,
 		UserPoolTier: in.UserPoolTier, VerificationMessageTemplate: in.VerificationMessageTemplate, DeviceConfiguration: in.DeviceConfiguration,
 	})
+	if err == nil {
+		err = p.changeMode(in.MfaConfiguration)
+	}
 	return p, err
 }
 
@@ -163,6 +163,9 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 		}
 	}
 	if err == nil {
+		err = set.setSignIn(in.Policies)
+	}
+	if err == nil {
 		err = set.verifyFirst(in)
 	}
 	if err == nil {
@@ -183,8 +186,8 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 		},
 		DeletionProtection: api.DeletionProtectionTypeInactive, EmailConfiguration: set.Email, SmsConfiguration: set.SMS,
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
-		EstimatedNumberOfUsers: new(users), MfaConfiguration: api.UserPoolMfaTypeOff,
-		Policies:            &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe()},
+		EstimatedNumberOfUsers: new(users), MfaConfiguration: p.MFA.mode(),
+		Policies:            &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe(), SignInPolicy: set.describeSignIn()},
 		DeviceConfiguration: set.Devices, LambdaConfig: p.lambdaConfig(), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
 	if out.EmailConfiguration == nil {
@@ -266,7 +269,7 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	not := unserved{in.MfaConfiguration, in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.UserPoolAddOns, in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
@@ -281,6 +284,9 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if in.DeletionProtection == "" {
 			set.DeletionProtection = p.Settings.DeletionProtection
 		}
+		if set.SMS == nil && p.MFA.SMS != nil {
+			set.SMS = p.Settings.SMS // the second factor is sent by it
+		}
 		p.Settings, p.AutoVerified = set, texts(in.AutoVerifiedAttributes)
 		if in.PoolName != nil {
 			p.Name = *in.PoolName
@@ -289,7 +295,10 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if in.UserPoolTags != nil {
 			p.Tags = in.UserPoolTags
 		}
-		return checkTags(p.Tags, p.Schema)
+		if err := p.changeMode(in.MfaConfiguration); err != nil {
+			return err
+		}
+		return errors.Join(p.checkMFA(&p.MFA), checkTags(p.Tags, p.Schema))
 	})
 	if err != nil {
 		return nil, err

@@ -26,6 +26,9 @@ import (
 //	in / <pool id> / passkey / <sub> / <id>            passkeyRecord
 //	in / <pool id> / passkeyid / <id>                  ref to the user, for a passkey that names nobody
 //	in / <pool id> / guess / <who>                     guesses
+//	in / <pool id> / token / <sub>                     softwareToken
+//	in / <pool id> / sent / <who>                      tally
+//	in / <pool id> / family / <origin>                 family
 //	in / <pool id> / spent / <kind> / <id>             spent
 //	in / <pool id> / expiry / <time> / <kind> / <id>   expiry of a spent or guess record
 //	mail / <time>                                      sealed message
@@ -54,6 +57,7 @@ type pool struct {
 	Created, Modified         time.Time
 	Tags                      map[string]string
 	Settings                  settings
+	MFA                       poolMFA
 	// Passkeys is nil where there are none.
 	Passkeys           *passkeySettings
 	Schema             []attribute
@@ -82,6 +86,7 @@ type settings struct {
 	SMS                *api.SmsConfigurationType
 	Recovery           *api.AccountRecoverySettingType
 	Tier               api.UserPoolTierType
+	FirstFactors       []string // of a sign-in; empty is PASSWORD alone
 	// VerifyFirst are the attributes whose changes wait for verification.
 	VerifyFirst []string
 	// Devices is nil where devices are not tracked.
@@ -110,6 +115,7 @@ type client struct {
 // clientSettings are those that UpdateUserPoolClient sets anew as a whole.
 type clientSettings struct {
 	Flows              []string
+	Rotation           *api.RefreshTokenRotationType
 	Read, Write        []string
 	Access, Identity   int64 // lifetimes of tokens as given, in their units
 	Refresh            int64
@@ -146,6 +152,8 @@ type user struct {
 	Epoch uint32
 	// SignedOut is when Epoch last changed.
 	SignedOut time.Time
+	// MFA is what the user has turned on.
+	MFA userMFA
 }
 
 // group is a group of users.

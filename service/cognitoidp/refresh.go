@@ -1,7 +1,13 @@
 package cognitoidp
 
 import (
+	"context"
+	"time"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
@@ -11,7 +17,7 @@ func refreshFlows() map[api.AuthFlowType]flow {
 }
 
 func (a *attempt) allowsRefresh() error {
-	if !a.app.allows("ALLOW_REFRESH_TOKEN_AUTH") {
+	if a.app.rotates() || !a.app.allows("ALLOW_REFRESH_TOKEN_AUTH") {
 		return flowNotEnabled()
 	}
 	return nil
@@ -23,46 +29,149 @@ func (a *attempt) refresh(*string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := a.renew(text)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.checkSecretHash(a.app, a.params[paramSecretHash], i.user.Username, i.user.Sub); err != nil {
-		return nil, err
-	}
-	tokens, err := a.issue(i)
+	tokens, err := a.renew(&renewal{
+		app: a.app, token: text, device: a.params[paramDevice], meta: a.around.meta,
+		allowed: func(u *user) error {
+			return a.checkSecretHash(a.app, a.params[paramSecretHash], u.Username, u.Sub)
+		},
+	})
 	return &outcome{tokens: tokens, params: map[string]string{}}, err
 }
 
-// renew says what tokens a refresh token is good for.
-func (a *attempt) renew(text string) (*issuance, error) {
-	t, err := a.openRefreshToken(a.app, text)
+// GetTokensFromRefreshToken implements api.Service.
+func (s *Service) GetTokensFromRefreshToken(ctx context.Context, call *pipeline.Call, in *api.GetTokensFromRefreshTokenInput) (*api.GetTokensFromRefreshTokenOutput, error) {
+	c, app, err := s.clientOf(ctx, call, in.ClientId)
 	if err != nil {
 		return nil, err
 	}
-	if !a.call.Now.Before(t.Expires) {
+	if err := c.checkClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
+		return nil, err
+	}
+	if !app.rotates() && !app.allows("ALLOW_REFRESH_TOKEN_AUTH") {
+		return nil, flowNotEnabled()
+	}
+	tokens, err := c.renew(&renewal{
+		app: app, token: opt.Value(in.RefreshToken), device: opt.Value(in.DeviceKey), meta: in.ClientMetadata,
+		allowed: func(*user) error { return nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetTokensFromRefreshTokenOutput{AuthenticationResult: tokens}, nil
+}
+
+// renewal is a request for new tokens by a refresh token.
+type renewal struct {
+	// app is the app client for which the caller was found to act.
+	app    *client
+	token  string
+	device string // the key of the device that asks, or ""
+	meta   map[string]string
+	// allowed has the last word on the token's user, before anything is changed.
+	allowed func(*user) error
+}
+
+// renew makes new tokens for a refresh token, with another refresh token where the app client rotates them.
+func (c *scoped) renew(r *renewal) (*api.AuthenticationResultType, error) {
+	i, err := c.turnedIn(r)
+	if err != nil {
+		return nil, err
+	}
+	return c.issue(i)
+}
+
+// turnedIn says what tokens a refresh token is good for, and turns it in for the next if the app client rotates them.
+func (c *scoped) turnedIn(r *renewal) (*issuance, error) {
+	t, err := c.openRefreshToken(r.app, r.token)
+	if err != nil {
+		return nil, err
+	}
+	if !c.call.Now.Before(t.Expires) {
 		return nil, api.NewNotAuthorizedException("Refresh Token has expired")
 	}
-	i := &issuance{app: a.app, signIn: t.signIn(), source: sourceRefresh, meta: a.around.meta}
-	err = a.view(func(rec *store.Records) (err error) {
-		if i.user, err = a.refreshable(rec, t); err != nil {
+	i := &issuance{
+		app: r.app, source: sourceRefresh, meta: r.meta, refresh: r.app.rotates(), until: t.Expires, signIn: t.signIn(),
+	}
+	var refused error
+	run := c.view
+	if r.app.rotates() {
+		run = c.update
+	}
+	err = run(func(rec *store.Records) (err error) {
+		refused = nil
+		if i.user, err = c.refreshable(rec, t); err != nil {
 			return err
 		}
-		if err := a.checkDevice(rec, t.Device); err != nil {
+		if err := c.checkDevice(rec, t.Device, r.device); err != nil {
 			return err
 		}
-		i.groups, err = a.membershipOf(rec, i.user)
+		if err := r.allowed(i.user); err != nil {
+			return err
+		}
+		if i.groups, err = c.membershipOf(rec, i.user); err != nil {
+			return err
+		}
+		refused, err = c.turnIn(rec, r.app, t, i)
 		return err
 	})
+	if err == nil {
+		err = refused
+	}
 	if err != nil {
 		return nil, err
 	}
 	return i, nil
 }
 
+// family is where the rotation of a sign-in's refresh tokens has come to. There is one for a sign-in, however often its
+// tokens are renewed, and it goes when the last of them has expired.
+type family struct {
+	// Generation is that of the tokens in use. The one before holds on until Grace.
+	Generation int
+	Grace      time.Time
+	Expires    time.Time
+}
+
+// turnIn takes a refresh token in exchange for the next. One that was turned in before, and whose time of grace is over, is
+// in two hands: nobody can tell which is the thief's, so the sign-in ends for both (RFC 9700 section 4.14.2). That has to
+// be kept although the request fails: the caller commits and returns `refused`.
+func (c *scoped) turnIn(rec *store.Records, app *client, t *refreshToken, i *issuance) (refused, err error) {
+	k := c.pool.spentKey(spentFamily, t.Origin)
+	f, err := store.Load[family](rec, k)
+	if err != nil {
+		return nil, err
+	}
+	now := c.call.Now
+	if f == nil {
+		f = &family{}
+	}
+	switch {
+	case t.Generation == f.Generation && !app.rotates():
+		return nil, nil
+	case t.Generation == f.Generation:
+		f.Generation, f.Grace, f.Expires = f.Generation+1, now.Add(app.grace()), t.Expires
+		i.generation = f.Generation
+		if err := store.Save(rec, k, f); err != nil {
+			return nil, err
+		}
+		return nil, c.expire(rec, spentFamily, t.Origin, t.Expires)
+	case t.Generation == f.Generation-1 && now.Before(f.Grace):
+		i.generation = f.Generation
+		return nil, nil
+	case !app.rotates(): // turned in when they still were
+		return reusedToken(), nil
+	}
+	_, err = c.spend(rec, spentOrigin, t.Origin, t.Expires.Add(app.lifetime(useAccess)))
+	return reusedToken(), err
+}
+
+func reusedToken() *fault.Error {
+	return api.NewRefreshTokenReuseException("Refresh token has been used before.")
+}
+
 // refreshable loads the user of a refresh token, or says why the token is not good any more.
-func (a *attempt) refreshable(rec *store.Records, t *refreshToken) (*user, error) {
-	u, err := store.Load[user](rec, userKey(a.pool.ID, t.Sub))
+func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error) {
+	u, err := store.Load[user](rec, userKey(c.pool.ID, t.Sub))
 	switch {
 	case err != nil:
 		return nil, err
@@ -77,9 +186,42 @@ func (a *attempt) refreshable(rec *store.Records, t *refreshToken) (*user, error
 	case u.Status != api.UserStatusTypeConfirmed:
 		return nil, badRefreshToken()
 	}
-	revoked, err := a.revoked(rec, t.Origin)
+	revoked, err := c.revoked(rec, t.Origin)
 	if err == nil && revoked {
 		err = refreshTokenRevoked()
 	}
 	return u, err
+}
+
+// maxGrace is RetryGracePeriodSeconds' upper bound; it is also the model's.
+const maxGrace = 60
+
+// setRotation reads whether refresh tokens are replaced at each use.
+func (s *clientSettings) setRotation(r *api.RefreshTokenRotationType) error {
+	if r == nil {
+		return nil
+	}
+	s.Rotation = r
+	switch grace := opt.Value(r.RetryGracePeriodSeconds); {
+	case grace < 0 || grace > maxGrace:
+		return invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
+	case !s.rotates():
+		return nil
+	case s.NoRevocation:
+		return invalid("Refresh token rotation requires token revocation.")
+	}
+	for _, f := range s.Flows {
+		if f == "ALLOW_REFRESH_TOKEN_AUTH" || f == "ADMIN_NO_SRP_AUTH" || f == "CUSTOM_AUTH_FLOW_ONLY" || f == "USER_PASSWORD_AUTH" {
+			return invalid("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
+		}
+	}
+	return nil
+}
+
+func (s *clientSettings) rotates() bool {
+	return s.Rotation != nil && s.Rotation.Feature == api.FeatureTypeEnabled
+}
+
+func (s *clientSettings) grace() time.Duration {
+	return time.Duration(opt.Value(s.Rotation.RetryGracePeriodSeconds)) * time.Second
 }

@@ -25,7 +25,9 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetUserOutput{Username: new(u.Username), UserAttributes: attributesOf(u, b.app)}, nil
+	out := &api.GetUserOutput{Username: new(u.Username), UserAttributes: attributesOf(u, b.app)}
+	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.describe()
+	return out, nil
 }
 
 // UpdateUserAttributes implements api.Service. An address that changes is unverified, or waits until it is verified.

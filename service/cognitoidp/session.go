@@ -3,6 +3,7 @@ package cognitoidp
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -75,11 +76,7 @@ func (a *attempt) resume(challenge api.ChallengeNameType, sessionText *string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	sealed, err := decodeSession(opt.Value(sessionText))
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := a.openSession(string(challenge), sealed)
+	s, err := a.sessionFrom(challenge, sessionText)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,12 +117,31 @@ func (a *attempt) use(rec *store.Records, s *session) error {
 	return err
 }
 
-func decodeSession(text string) ([]byte, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) == 0 {
+// sessionFrom opens what a client sent as its session.
+func (a *attempt) sessionFrom(kind api.ChallengeNameType, text *string) (*session, error) {
+	id, ch, sealed, ok := unwrapSession(opt.Value(text))
+	if !ok || id != a.app.ID || (ch == channelLogin) != (a.channel == channelLogin) {
 		return nil, badSession()
 	}
-	return b, nil
+	return a.openSession(string(kind), sealed)
 }
 
-func encodeSession(sealed []byte) string { return base64.RawURLEncoding.EncodeToString(sealed) }
+// wrapSession is a session as clients hold it. In front of what is sealed it names the app client and the channel, for the
+// operations that take a session and nothing else; both are part of what seals it.
+func (a *attempt) wrapSession(sealed []byte) string {
+	head := []byte{byte(channelAPI), byte(len(a.app.ID))}
+	if a.channel == channelLogin {
+		head[0] = byte(channelLogin)
+	}
+	return base64.RawURLEncoding.EncodeToString(slices.Concat(head, []byte(a.app.ID), sealed))
+}
+
+func unwrapSession(text string) (id string, ch channel, sealed []byte, ok bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < 2 || len(b) <= 2+int(b[1]) {
+		return "", 0, nil, false
+	}
+	ch = channel(b[0])
+	n := 2 + int(b[1])
+	return string(b[2:n]), ch, b[n:], ch == channelAPI || ch == channelLogin
+}

@@ -21,11 +21,15 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if c.pool.Settings.AdminOnly {
 		return nil, api.NewNotAuthorizedException("SignUp is not permitted for this user pool")
 	}
-	if in.Password == nil {
+	// Where a code signs in, users need no password ("SignUp", Amazon Cognito user pools API reference).
+	password := opt.Value(in.Password)
+	if password == "" && !c.pool.Settings.passwordless() {
 		return nil, invalid("Password is required to sign up.")
 	}
-	if err := c.pool.Settings.Password.check(*in.Password); err != nil {
-		return nil, err
+	if password != "" {
+		if err := c.pool.Settings.Password.check(password); err != nil {
+			return nil, err
+		}
 	}
 	u, err := c.newUser(opt.Value(in.Username), writer{client: app, creating: true}, in.UserAttributes)
 	if err != nil {
@@ -39,8 +43,10 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err := c.beforeSignUp(who, u); err != nil {
 		return nil, err
 	}
-	if u.Verifier, err = c.sealPassword(u, *in.Password); err != nil {
-		return nil, err
+	if password != "" {
+		if u.Verifier, err = c.sealPassword(u, password); err != nil {
+			return nil, err
+		}
 	}
 	auto := u.Status == api.UserStatusTypeConfirmed
 	to, sends := c.pool.signUpDestination(u)
@@ -63,6 +69,9 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	case auto:
 		err = c.confirmed(sourceConfirmSignUp, app.ID, u, in.ClientMetadata)
 	case sends:
+		if out.Session, err = c.signUpSession(app, u); err != nil {
+			return nil, err
+		}
 		out.CodeDeliveryDetails = to.details()
 		err = c.sendCode(notice{event: noticeSignUp, client: app.ID, meta: in.ClientMetadata}, u, to, plain)
 	}
@@ -81,10 +90,15 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
+	begun, err := c.openSignUp(app, in.Session)
+	if err != nil {
+		return nil, err
+	}
 	var u *user
+	var target string
 	var refused error
 	err = c.update(func(rec *store.Records) (err error) {
-		u, refused, err = c.confirm(rec, app, in)
+		u, target, refused, err = c.confirm(rec, app, in, begun)
 		return err
 	})
 	if err == nil {
@@ -96,31 +110,35 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	return &api.ConfirmSignUpOutput{}, nil
+	session, err := c.confirmedSession(app, begun, target)
+	return &api.ConfirmSignUpOutput{Session: session}, err
 }
 
-// confirm checks the code and confirms the user. A wrong guess is `refused`, and to be committed.
-func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput) (u *user, refused, err error) {
+// confirm checks the code and confirms the user. It returns the attribute that the code was sent to. A wrong guess is
+// `refused`, and to be committed.
+func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput, begun *session) (u *user, target string, refused, err error) {
 	before, err := c.pool.find(rec, opt.Value(in.Username))
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	switch {
 	case before == nil && app.HideUsers, before != nil && before.Disabled && app.HideUsers:
-		return nil, nil, codeExpired()
+		return nil, "", nil, codeExpired()
 	case before == nil:
-		return nil, nil, userNotFound()
+		return nil, "", nil, userNotFound()
+	case begun != nil && !begun.holdsFor(before):
+		return nil, "", nil, badSession()
 	case before.Status != api.UserStatusTypeUnconfirmed:
-		return nil, nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
+		return nil, "", nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
-	target, refused, err := c.useCode(rec, before, codeSignUp, opt.Value(in.ConfirmationCode))
+	target, refused, err = c.useCode(rec, before, codeSignUp, opt.Value(in.ConfirmationCode))
 	if refused != nil || err != nil {
-		return nil, refused, err
+		return nil, "", refused, err
 	}
 	u = before.clone()
 	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 	u.put(verifiedFlag(target), "true")
-	return u, nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
+	return u, target, nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
 }
 
 // ResendConfirmationCode implements api.Service.

@@ -17,6 +17,8 @@ const (
 	spentCode    = "code"    // a code for nobody
 	spentCustom  = "custom"  // the state of a sign-in by custom challenges
 	spentDevice  = "device"  // a device that was forgotten
+	spentFamily  = "family"  // where the rotation of refresh tokens is
+	spentSent    = "sent"    // codes to sign in with that were sent
 )
 
 // sweepSize is how many records past their time one write takes away: more than it adds.
@@ -24,8 +26,8 @@ const sweepSize = 4
 
 func (p *pool) spentKey(kind, id string) store.Key {
 	switch kind {
-	case spentGuess:
-		return inPool(p.ID, "guess", id)
+	case spentGuess, spentSent, spentFamily:
+		return inPool(p.ID, kind, id)
 	case spentCode:
 		sub, purpose, _ := strings.Cut(id, "/")
 		return codeKey(p.ID, sub, purpose)
@@ -75,12 +77,19 @@ func (c *scoped) sweep(rec *store.Records, expiry store.Key) error {
 	kind, id := parts[4], parts[5]
 	k := c.pool.spentKey(kind, id)
 	over := true
-	if kind == spentGuess {
+	switch kind {
+	case spentGuess:
 		g, err := store.Load[guesses](rec, k)
 		if err != nil {
 			return err
 		}
-		over = g == nil || g.forgotten(c.call.Now)
+		over = g == nil || g.forgotten(c.call.Now, id)
+	case spentSent:
+		n, err := store.Load[tally](rec, k)
+		if err != nil {
+			return err
+		}
+		over = n == nil || c.call.Now.Sub(n.Since) >= sentWindow
 	}
 	if over {
 		if err := rec.Delete(k); err != nil {

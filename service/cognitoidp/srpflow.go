@@ -32,21 +32,21 @@ func (a *attempt) withSRP(*string) (*outcome, error) {
 	if err := a.ready(t); err != nil {
 		return nil, err
 	}
-	return a.beginSRP(t, srpA, api.AuthFlowTypeUserSrpAuth)
-}
-
-// beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER, as a step of a flow.
-func (a *attempt) beginSRP(t *candidate, srpA string, flow api.AuthFlowType) (*outcome, error) {
 	shown, err := a.shownName(t)
 	if err != nil {
 		return nil, err
 	}
+	return a.beginSRP(t, srpA, a.passageOf(t, api.AuthFlowTypeUserSrpAuth, shown))
+}
+
+// beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER, as a step of a flow.
+func (a *attempt) beginSRP(t *candidate, srpA string, p passage) (*outcome, error) {
 	leave, err := a.work.enter(a.ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	v, _, err := a.verifierOf(t.user, shown)
+	v, _, err := a.verifierOf(t.user, p.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +54,13 @@ func (a *attempt) beginSRP(t *candidate, srpA string, flow api.AuthFlowType) (*o
 	if err != nil {
 		return nil, invalid("Invalid SRP_A.")
 	}
-	block, err := a.sealSession(string(api.ChallengeNameTypePasswordVerifier), a.newSession(a.passageOf(t, flow, shown), state.Bytes()))
+	block, err := a.sealSession(string(api.ChallengeNameTypePasswordVerifier), a.newSession(p, state.Bytes()))
 	if err != nil {
 		return nil, err
 	}
 	return &outcome{challenge: api.ChallengeNameTypePasswordVerifier, params: map[string]string{
 		"SALT": v.Salt(), "SRP_B": pub, "SECRET_BLOCK": base64.StdEncoding.EncodeToString(block),
-		"USERNAME": shown, "USER_ID_FOR_SRP": shown,
+		"USERNAME": p.Name, "USER_ID_FOR_SRP": p.Name,
 	}}, nil
 }
 

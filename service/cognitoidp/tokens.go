@@ -162,6 +162,10 @@ type issuance struct {
 	meta   map[string]string // the request's ClientMetadata
 	// refresh is true when a refresh token is among them.
 	refresh bool
+	// until is when the refresh token ends that another is made for; zero for the first of a sign-in.
+	until time.Time
+	// generation counts the refresh tokens of the sign-in.
+	generation int
 }
 
 // issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
@@ -191,7 +195,7 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 		out.IdToken = &id
 	}
 	if i.refresh {
-		out.RefreshToken, err = c.newRefreshToken(i.app, i.user, i.signIn)
+		out.RefreshToken, err = c.newRefreshToken(i)
 	}
 	return out, err
 }
@@ -218,6 +222,8 @@ type refreshToken struct {
 	Sub, Origin string
 	At, Expires time.Time
 	Epoch       uint32
+	// Generation counts the tokens before it, where they are replaced at each use.
+	Generation int
 	// Device is the only one that may use the token; empty for any.
 	Device string
 	Scopes []string `json:",omitempty"`
@@ -229,15 +235,19 @@ func (t *refreshToken) signIn() signIn {
 	return signIn{origin: t.Origin, at: t.At, event: newUUID(), device: t.Device, scopes: t.Scopes, nonce: t.Nonce}
 }
 
-func (c *scoped) newRefreshToken(app *client, u *user, in signIn) (*string, error) {
+func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
+	until, in := i.until, i.signIn
+	if until.IsZero() {
+		until = in.at.Add(i.app.lifetime(useRefresh))
+	}
 	text, err := json.Marshal(refreshToken{
-		Sub: u.Sub, Origin: in.origin, At: in.at, Expires: in.at.Add(app.lifetime(useRefresh)), Epoch: u.Epoch,
+		Sub: i.user.Sub, Origin: in.origin, At: in.at, Expires: until, Epoch: i.user.Epoch, Generation: i.generation,
 		Device: in.device, Scopes: in.scopes, Nonce: in.nonce,
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}
-	sealed, err := c.keys.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(app.ID))
+	sealed, err := c.keys.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(i.app.ID))
 	if err != nil {
 		return nil, fault.Wrap(err, "seal a refresh token")
 	}

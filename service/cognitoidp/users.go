@@ -177,7 +177,10 @@ func (p *pool) unverify(rec *store.Records, sub, attribute string) error {
 
 // remove deletes a user with all that points to it.
 func (p *pool) remove(rec *store.Records, u *user) error {
-	keys := []store.Key{userKey(p.ID, u.Sub), p.nameKey(u.Username), inPool(p.ID, "guess", u.Sub), inPool(p.ID, "guess", u.Sub+"/device")}
+	keys := []store.Key{
+		userKey(p.ID, u.Sub), p.nameKey(u.Username), tokenKey(p.ID, u.Sub), p.spentKey(spentSent, u.Sub),
+		p.spentKey(spentGuess, u.Sub), p.spentKey(spentGuess, codesOf(u.Sub)), p.spentKey(spentGuess, u.Sub+"/device"),
+	}
 	for a := range p.aliasesOf(u) {
 		keys = append(keys, p.aliasKey(a))
 	}
@@ -235,9 +238,10 @@ func (c *scoped) change(name *string, fn func(rec *store.Records, u *user) error
 
 // describe is the user as lists show it.
 func (u *user) describe() api.UserType {
+	_, _, options := u.MFA.describe()
 	return api.UserType{
 		Username: new(u.Username), Attributes: attributesOf(u, nil), Enabled: new(!u.Disabled), UserStatus: u.Status,
-		UserCreateDate: new(u.Created), UserLastModifiedDate: new(u.Modified),
+		UserCreateDate: new(u.Created), UserLastModifiedDate: new(u.Modified), MFAOptions: options,
 	}
 }
 

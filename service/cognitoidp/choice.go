@@ -1,0 +1,322 @@
+package cognitoidp
+
+import (
+	"context"
+	"slices"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// Choice-based sign-in, the flow USER_AUTH ("Authentication flows", Amazon Cognito Developer Guide): who signs in is told
+// by what, and chooses.
+
+// firstFactor is one choice, by the name of its challenge.
+type firstFactor struct {
+	// allowed is its name in a pool's sign-in policy.
+	allowed api.AuthFactorType
+	// usable reports whether a user could answer it.
+	usable func(p *pool, u *user) bool
+	// strong is true for those that may be offered to a user who has to show a second factor: passwords, which lead on to
+	// it, and what is two factors in one.
+	strong func(p *pool, u *user) bool
+	// begin takes the step after the choice. used is the session that the choice was made in, which the step spends; nil
+	// if none was.
+	begin func(a *attempt, t *candidate, used *session) (*outcome, error)
+}
+
+// firstFactors are all that are served.
+func firstFactors() map[api.ChallengeNameType]firstFactor {
+	always := func(*pool, *user) bool { return true }
+	never := func(*pool, *user) bool { return false }
+	hasPassword := func(_ *pool, u *user) bool { return u.Verifier != nil }
+	verified := func(attribute string) func(*pool, *user) bool {
+		return func(_ *pool, u *user) bool {
+			return u.Attributes[attribute] != "" && u.Attributes[verifiedFlag(attribute)] == "true"
+		}
+	}
+	code := func(challenge api.ChallengeNameType) func(*attempt, *candidate, *session) (*outcome, error) {
+		return func(a *attempt, t *candidate, used *session) (*outcome, error) {
+			return a.chooseCode(t, challenge, used)
+		}
+	}
+	return map[api.ChallengeNameType]firstFactor{
+		api.ChallengeNameTypePassword:    {api.AuthFactorTypePassword, hasPassword, always, (*attempt).choosePassword},
+		api.ChallengeNameTypePasswordSrp: {api.AuthFactorTypePassword, hasPassword, always, (*attempt).chooseSRP},
+		api.ChallengeNameTypeEmailOtp:    {api.AuthFactorTypeEmailOtp, verified("email"), never, code(api.ChallengeNameTypeEmailOtp)},
+		api.ChallengeNameTypeSmsOtp:      {api.AuthFactorTypeSmsOtp, verified("phone_number"), never, code(api.ChallengeNameTypeSmsOtp)},
+	}
+}
+
+func choiceFlows() map[api.AuthFlowType]flow {
+	return map[api.AuthFlowType]flow{api.AuthFlowTypeUserAuth: {allows: (*attempt).allowsChoice, begin: (*attempt).withChoice}}
+}
+
+func choiceResponders() map[api.ChallengeNameType]responder {
+	out := map[api.ChallengeNameType]responder{
+		api.ChallengeNameTypeSelectChallenge: (*attempt).selectChallenge,
+		api.ChallengeNameTypeSmsOtp:          codeResponder(api.ChallengeNameTypeSmsOtp, "SMS_OTP_CODE"),
+	}
+	for _, challenge := range []api.ChallengeNameType{api.ChallengeNameTypePassword, api.ChallengeNameTypePasswordSrp} {
+		out[challenge] = func(a *attempt, session *string) (*outcome, error) {
+			s, t, err := a.resume(challenge, session)
+			if err != nil {
+				return nil, err
+			}
+			return a.engine.firstFactors[challenge].begin(a, t, s)
+		}
+	}
+	return out
+}
+
+func (a *attempt) allowsChoice() error {
+	if !a.app.allows("ALLOW_USER_AUTH") {
+		return invalid("USER_AUTH is not enabled for the client.")
+	}
+	return nil
+}
+
+// setSignIn reads the factors that a sign-in may begin with.
+func (s *settings) setSignIn(in *api.UserPoolPolicyType) error {
+	if in == nil || in.SignInPolicy == nil || len(in.SignInPolicy.AllowedFirstAuthFactors) == 0 {
+		return nil
+	}
+	given := in.SignInPolicy.AllowedFirstAuthFactors
+	served := map[api.AuthFactorType]bool{}
+	for _, f := range firstFactors() {
+		served[f.allowed] = true
+	}
+	for i, f := range given {
+		if slices.Contains(given[:i], f) {
+			return invalid("AllowedFirstAuthFactors has %s twice.", f)
+		}
+		if !served[f] {
+			return notServed("The first factor " + string(f))
+		}
+	}
+	if !slices.Contains(given, api.AuthFactorTypePassword) {
+		return invalid("AllowedFirstAuthFactors must contain PASSWORD.")
+	}
+	if s.Tier == api.UserPoolTierTypeLite {
+		return api.NewFeatureUnavailableInTierException("A sign-in policy is not available in the LITE tier.")
+	}
+	s.FirstFactors = texts(given)
+	return nil
+}
+
+// checkTier refuses flows that the pool's tier does not have.
+func (p *pool) checkTier(flows []string) error {
+	if p.Settings.Tier == api.UserPoolTierTypeLite && slices.Contains(flows, "ALLOW_USER_AUTH") {
+		return api.NewFeatureUnavailableInTierException("ALLOW_USER_AUTH is not available in the LITE tier.")
+	}
+	return nil
+}
+
+// begins reports whether a sign-in may begin with the factor.
+func (s *settings) begins(f api.AuthFactorType) bool {
+	return f == api.AuthFactorTypePassword || slices.Contains(s.FirstFactors, string(f))
+}
+
+// passwordless reports whether a code alone signs in.
+func (s *settings) passwordless() bool {
+	return s.begins(api.AuthFactorTypeEmailOtp) || s.begins(api.AuthFactorTypeSmsOtp)
+}
+
+func (s *settings) describeSignIn() *api.SignInPolicyType {
+	if len(s.FirstFactors) == 0 {
+		return nil
+	}
+	return &api.SignInPolicyType{AllowedFirstAuthFactors: enums[api.AuthFactorType](s.FirstFactors)}
+}
+
+// configured are the first factors by which a user could sign in.
+func (s *Service) configured(p *pool, u *user) []api.ChallengeNameType {
+	var out []api.ChallengeNameType
+	two := p.MFA.mode() == api.UserPoolMfaTypeOn || len(p.secondFactors(u)) > 0
+	for name, f := range s.engine.firstFactors {
+		if p.Settings.begins(f.allowed) && f.usable(p, u) && (!two || f.strong(p, u)) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// offered are the choices of a candidate. Nobody is offered what a user with such a name would be.
+func (a *attempt) offered(t *candidate) ([]api.ChallengeNameType, error) {
+	if t.user != nil {
+		return a.configured(a.pool, t.user), nil
+	}
+	to, err := a.pretended(t.name)
+	if err != nil {
+		return nil, err
+	}
+	like := &user{Verifier: []byte{}, Attributes: map[string]string{to.attribute: to.address, verifiedFlag(to.attribute): "true"}}
+	return a.configured(a.pool, like), nil
+}
+
+// withChoice begins a sign-in: with the preferred factor if the user has it, else with the choice.
+func (a *attempt) withChoice(session *string) (*outcome, error) {
+	if opt.Value(session) != "" {
+		return a.afterSignUp(session)
+	}
+	name, err := a.name()
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.look(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.ready(t); err != nil {
+		return nil, err
+	}
+	choices, err := a.offered(t)
+	if err != nil {
+		return nil, err
+	}
+	if preferred := api.ChallengeNameType(a.params["PREFERRED_CHALLENGE"]); slices.Contains(choices, preferred) {
+		return a.engine.firstFactors[preferred].begin(a, t, nil)
+	}
+	p, err := a.choicePassage(t)
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.ask(api.ChallengeNameTypeSelectChallenge, p, nil, map[string]string{})
+	if err != nil {
+		return nil, err
+	}
+	o.available = choices
+	return o, nil
+}
+
+func (a *attempt) choicePassage(t *candidate) (passage, error) {
+	shown, err := a.shownName(t)
+	return a.passageOf(t, api.AuthFlowTypeUserAuth, shown), err
+}
+
+// passageOrNew goes on with the passage of a session, or begins one.
+func (a *attempt) passageOrNew(t *candidate, used *session) (passage, error) {
+	if used != nil {
+		return used.passage, nil
+	}
+	return a.choicePassage(t)
+}
+
+// selectChallenge answers SELECT_CHALLENGE. The choice is checked against what the user has now.
+func (a *attempt) selectChallenge(session *string) (*outcome, error) {
+	s, t, err := a.resume(api.ChallengeNameTypeSelectChallenge, session)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.param("ANSWER")
+	if err != nil {
+		return nil, err
+	}
+	choices, err := a.offered(t)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(choices, api.ChallengeNameType(answer)) {
+		return nil, invalid("The challenge %s is not available.", shortened(answer))
+	}
+	return a.engine.firstFactors[api.ChallengeNameType(answer)].begin(a, t, s)
+}
+
+// spendNow spends the session of a step that settles nothing else in a transaction.
+func (a *attempt) spendNow(s *session) error {
+	if s == nil {
+		return nil
+	}
+	return a.update(func(rec *store.Records) error { return a.use(rec, s) })
+}
+
+// choosePassword checks the password that came with the choice, or asks for it.
+func (a *attempt) choosePassword(t *candidate, used *session) (*outcome, error) {
+	p, err := a.passageOrNew(t, used)
+	if err != nil {
+		return nil, err
+	}
+	password := a.params[paramPassword]
+	if password == "" {
+		return a.askPassword(api.ChallengeNameTypePassword, p, used)
+	}
+	ok, err := a.passwordMatches(t.user, t.name, password)
+	if err != nil {
+		return nil, err
+	}
+	return a.settlePassword(t, ok, p, used)
+}
+
+func (a *attempt) askPassword(challenge api.ChallengeNameType, p passage, used *session) (*outcome, error) {
+	if err := a.spendNow(used); err != nil {
+		return nil, err
+	}
+	return a.ask(challenge, p, nil, map[string]string{"USERNAME": p.Name, "USER_ID_FOR_SRP": p.Name})
+}
+
+// chooseSRP goes on by SRP, or asks for the client's public value.
+func (a *attempt) chooseSRP(t *candidate, used *session) (*outcome, error) {
+	p, err := a.passageOrNew(t, used)
+	if err != nil {
+		return nil, err
+	}
+	srpA := a.params[paramSRPA]
+	if srpA == "" {
+		return a.askPassword(api.ChallengeNameTypePasswordSrp, p, used)
+	}
+	if err := a.spendNow(used); err != nil {
+		return nil, err
+	}
+	return a.beginSRP(t, srpA, p)
+}
+
+// chooseCode sends a code.
+func (a *attempt) chooseCode(t *candidate, challenge api.ChallengeNameType, used *session) (*outcome, error) {
+	p, err := a.passageOrNew(t, used)
+	if err != nil {
+		return nil, err
+	}
+	v := &arrival{passage: p, user: t.user}
+	to := destination{attribute: addressOf(challenge)}
+	if t.user == nil {
+		if to, err = a.pretended(t.name); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := standing(t.user); err != nil {
+			return nil, err
+		}
+		to.address = t.user.Attributes[to.attribute]
+	}
+	if err := a.spendNow(used); err != nil {
+		return nil, err
+	}
+	return a.askCode(v, challenge, to, true)
+}
+
+// GetUserAuthFactors implements api.Service.
+func (s *Service) GetUserAuthFactors(ctx context.Context, call *pipeline.Call, in *api.GetUserAuthFactorsInput) (*api.GetUserAuthFactorsOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	err = b.view(func(rec *store.Records) (err error) {
+		u, err = b.user(rec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.GetUserAuthFactorsOutput{Username: new(u.Username)}
+	out.UserMFASettingList, out.PreferredMfaSetting, _ = u.MFA.describe()
+	for _, name := range s.configured(b.pool, u) {
+		if f := s.engine.firstFactors[name].allowed; !slices.Contains(out.ConfiguredUserAuthFactors, f) {
+			out.ConfiguredUserAuthFactors = append(out.ConfiguredUserAuthFactors, f)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,170 @@
+package cognitoidp
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// The lengths of codes: those that sign in by themselves are longer than those beside a password.
+const (
+	firstFactorDigits  = 8
+	secondFactorDigits = 6
+)
+
+// The default texts of codes to sign in with ("Configuring MFA", Amazon Cognito Developer Guide).
+const (
+	defaultSignInSubject = "Your authentication code"
+	defaultSignInBody    = "Your authentication code is " + codePlaceholder + "."
+)
+
+// sent is the state of a challenge whose code was sent. The session is sealed, so the code is as secret in it as in the
+// store, and ends with it.
+type sent struct {
+	Code string
+	To   string // the address, which must still be the user's
+	// First is true when the code is a first factor.
+	First bool
+	// Set is an attribute that a right code shows to be the user's, and turns the factor on; or "".
+	Set string
+}
+
+// askCode sends a code and asks for it. For nobody it does all but send.
+func (a *attempt) askCode(v *arrival, challenge api.ChallengeNameType, to destination, first bool) (*outcome, error) {
+	return a.askSent(v, challenge, to, sent{To: to.address, First: first})
+}
+
+func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to destination, state sent) (*outcome, error) {
+	if err := a.countSent(v.Who); err != nil {
+		return nil, err
+	}
+	state.Code = newDigits(secondFactorDigits)
+	if state.First {
+		state.Code = newDigits(firstFactorDigits)
+	}
+	if v.user != nil {
+		n := notice{event: noticeAuthentication, client: a.app.ID, meta: a.around.meta, quiet: state.First && a.app.HideUsers}
+		if err := a.send(n, v.user, to, a.pool.signInTemplate(to.medium()), state.Code); err != nil {
+			return nil, err
+		}
+	}
+	text, err := json.Marshal(state)
+	if err != nil {
+		return nil, fault.Wrap(err, "encode the state of a challenge")
+	}
+	return a.ask(challenge, v.passage, text, map[string]string{
+		"USER_ID_FOR_SRP": v.Name, "CODE_DELIVERY_DELIVERY_MEDIUM": string(to.medium()), "CODE_DELIVERY_DESTINATION": mask(to.address),
+	})
+}
+
+// newDigits makes a code.
+func newDigits(n int) string {
+	most := 1
+	for range n {
+		most *= 10
+	}
+	return fmt.Sprintf("%0*d", n, randomInt(most))
+}
+
+func (p *pool) signInTemplate(m api.DeliveryMediumType) template {
+	if m == api.DeliveryMediumTypeSms {
+		var own *string
+		if p.MFA.SMS != nil {
+			own = p.MFA.SMS.Message
+		}
+		return template{body: firstOf(own, new(defaultSignInBody))}
+	}
+	e := p.MFA.Email
+	if e == nil {
+		e = &api.EmailMfaConfigType{}
+	}
+	return template{firstOf(e.Subject, new(defaultSignInSubject)), firstOf(e.Message, new(defaultSignInBody))}
+}
+
+// codeResponder answers a challenge with a code that was sent.
+func codeResponder(challenge api.ChallengeNameType, parameter string) responder {
+	return func(a *attempt, session *string) (*outcome, error) {
+		s, _, err := a.resume(challenge, session)
+		if err != nil {
+			return nil, err
+		}
+		given, err := a.param(parameter)
+		if err != nil {
+			return nil, err
+		}
+		var state sent
+		if err := json.Unmarshal(s.State, &state); err != nil {
+			return nil, fault.Wrap(err, "read the state of a challenge")
+		}
+		v, err := a.settleCode(s, state.steps(challenge), func(_ *store.Records, u *user) (bool, error) {
+			return subtle.ConstantTimeCompare([]byte(state.Code), []byte(given)) == 1 && state.holds(u, challenge), nil
+		}, func(rec *store.Records, u *user) (*user, error) { return a.shown(rec, u, challenge, &state) })
+		return a.onward(v, err)
+	}
+}
+
+func (t *sent) steps(challenge api.ChallengeNameType) []string {
+	if t.First {
+		return []string{string(challenge)}
+	}
+	return []string{string(challenge), stepSecond}
+}
+
+// holds reports whether the address is still the user's: a code says nothing of one that came in its place.
+func (t *sent) holds(u *user, challenge api.ChallengeNameType) bool {
+	return t.Set != "" || u != nil && u.Attributes[addressOf(challenge)] == t.To
+}
+
+// shown gives the user the address that a right code has shown to be theirs, where one was to be set up.
+func (a *attempt) shown(rec *store.Records, before *user, challenge api.ChallengeNameType, t *sent) (*user, error) {
+	if t.Set == "" {
+		return before, nil
+	}
+	u := before.clone()
+	if err := a.setUp(u, t); err != nil {
+		return nil, err
+	}
+	u.put(verifiedFlag(t.Set), "true")
+	u.MFA, u.Modified = u.MFA.with(challenge, true), a.call.Now
+	return u, a.pool.save(rec, before, u, false)
+}
+
+// Codes to sign in with that are sent to a user within a window: who knows a password, or only a name, could otherwise
+// have them sent without end.
+const (
+	sentWindow  = time.Hour
+	maxSentCode = 20
+)
+
+// tally counts within a window.
+type tally struct {
+	Count int
+	Since time.Time
+}
+
+// countSent counts a code that is about to be sent, for a name that is nobody's as for a user.
+func (a *attempt) countSent(who string) error {
+	return a.update(func(rec *store.Records) error {
+		k := a.pool.spentKey(spentSent, who)
+		n, err := store.Load[tally](rec, k)
+		if err != nil {
+			return err
+		}
+		now := a.call.Now
+		if n == nil || now.Sub(n.Since) >= sentWindow {
+			n = &tally{Since: now}
+		}
+		if n.Count++; n.Count > maxSentCode {
+			return tooManyRequests()
+		}
+		if err := store.Save(rec, k, n); err != nil {
+			return err
+		}
+		return a.expire(rec, spentSent, who, n.Since.Add(sentWindow))
+	})
+}

@@ -1,0 +1,150 @@
+package cognitoidp
+
+import (
+	"context"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// preference is what a request says of one factor; nil where it says nothing.
+type preference struct {
+	factor        factor
+	on, preferred *bool
+}
+
+func preferences(sms *api.SMSMfaSettingsType, token *api.SoftwareTokenMfaSettingsType, email *api.EmailMfaSettingsType) []preference {
+	var out []preference
+	if sms != nil {
+		out = append(out, preference{factorSMS, sms.Enabled, sms.PreferredMfa})
+	}
+	if token != nil {
+		out = append(out, preference{factorTOTP, token.Enabled, token.PreferredMfa})
+	}
+	if email != nil {
+		out = append(out, preference{factorEmail, email.Enabled, email.PreferredMfa})
+	}
+	return out
+}
+
+// SetUserMFAPreference implements api.Service.
+func (s *Service) SetUserMFAPreference(ctx context.Context, call *pipeline.Call, in *api.SetUserMFAPreferenceInput) (*api.SetUserMFAPreferenceOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if in.WebAuthnMfaSettings != nil {
+		return nil, notServed("WebAuthnMfaSettings")
+	}
+	err = b.change(func(_ *store.Records, u *user) error {
+		return b.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), false)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.SetUserMFAPreferenceOutput{}, nil
+}
+
+// AdminSetUserMFAPreference implements api.Service.
+func (s *Service) AdminSetUserMFAPreference(ctx context.Context, call *pipeline.Call, in *api.AdminSetUserMFAPreferenceInput) (*api.AdminSetUserMFAPreferenceOutput, error) {
+	if in.WebAuthnMfaSettings != nil {
+		return nil, notServed("WebAuthnMfaSettings")
+	}
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		return c.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), true)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminSetUserMFAPreferenceOutput{}, nil
+}
+
+// prefer changes what a user has turned on.
+func (p *pool) prefer(u *user, given []preference, admin bool) error {
+	next, preferred := u.MFA, 0
+	for _, g := range given {
+		on := opt.Value(g.on) || g.on == nil && next.on(g.factor)
+		if err := p.checkPreference(u, g.factor, on, admin); err != nil {
+			return err
+		}
+		next = next.with(g.factor, on)
+		switch {
+		case opt.Value(g.preferred) && !on:
+			return invalid("%s cannot be the preferred MFA because it is not enabled.", g.factor)
+		case opt.Value(g.preferred):
+			preferred++
+			next.Preferred = g.factor
+		case g.preferred != nil && next.Preferred == g.factor:
+			next.Preferred = ""
+		}
+	}
+	if preferred > 1 {
+		return invalid("Only one MFA method can be preferred.")
+	}
+	u.MFA = next
+	return nil
+}
+
+// checkPreference refuses a factor that the user could not answer, and that users themselves turn one off that they have
+// to have. An administrator may: that is how a user who lost a phone sets up another.
+func (p *pool) checkPreference(u *user, f factor, on, admin bool) error {
+	if !on {
+		if !admin && p.MFA.mode() == api.UserPoolMfaTypeOn && u.MFA.on(f) {
+			return invalid("%s cannot be turned off because the user pool requires MFA.", f)
+		}
+		return nil
+	}
+	switch {
+	case f == factorTOTP && !u.MFA.Token:
+		return invalid("User has not verified software token mfa")
+	case f != factorTOTP && u.Attributes[addressOf(f)] == "":
+		return invalid("User does not have delivery config set to turn on %s", f)
+	case !p.MFA.has(f):
+		return invalid("%s is not enabled for the user pool.", f)
+	}
+	return nil
+}
+
+// SetUserSettings implements api.Service: what there was before SetUserMFAPreference, for SMS alone.
+func (s *Service) SetUserSettings(ctx context.Context, call *pipeline.Call, in *api.SetUserSettingsInput) (*api.SetUserSettingsOutput, error) {
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	err = b.change(func(_ *store.Records, u *user) error { return b.pool.setOptions(u, in.MFAOptions, false) })
+	if err != nil {
+		return nil, err
+	}
+	return &api.SetUserSettingsOutput{}, nil
+}
+
+// AdminSetUserSettings implements api.Service.
+func (s *Service) AdminSetUserSettings(ctx context.Context, call *pipeline.Call, in *api.AdminSetUserSettingsInput) (*api.AdminSetUserSettingsOutput, error) {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+		return c.pool.setOptions(u, in.MFAOptions, true)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.AdminSetUserSettingsOutput{}, nil
+}
+
+// setOptions turns SMS on, or off for an empty list.
+func (p *pool) setOptions(u *user, options []api.MFAOptionType, admin bool) error {
+	for _, o := range options {
+		if opt.Value(o.AttributeName) != "phone_number" || o.DeliveryMedium != api.DeliveryMediumTypeSms {
+			return invalid("Invalid MFA options: only SMS to phone_number can be set.")
+		}
+	}
+	return p.prefer(u, []preference{{factor: factorSMS, on: new(len(options) > 0)}}, admin)
+}
+
+// describe is what GetUser and AdminGetUser show of a user's factors.
+func (m *userMFA) describe() (list []string, preferred *string, options []api.MFAOptionType) {
+	if m.on(factorSMS) {
+		options = []api.MFAOptionType{{DeliveryMedium: api.DeliveryMediumTypeSms, AttributeName: new("phone_number")}}
+	}
+	return texts(m.On), opt.Present(string(m.Preferred)), options
+}

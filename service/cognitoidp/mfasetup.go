@@ -1,0 +1,194 @@
+package cognitoidp
+
+import (
+	"context"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/totp"
+)
+
+// What a session of MFA_SETUP has come to: asked for, an app given its secret, the app verified. Each is of a kind of its
+// own, so that none does for another.
+const (
+	setupAsked      = api.ChallengeNameTypeMfaSetup
+	setupAssociated = api.ChallengeNameTypeMfaSetup + "/associated"
+	setupVerified   = api.ChallengeNameTypeMfaSetup + "/verified"
+)
+
+// askSetup asks a user without a second factor to set one up, in a pool that requires one.
+func (a *attempt) askSetup(v *arrival) (*outcome, error) {
+	var can []factor
+	for _, f := range factors {
+		if a.pool.MFA.has(f) {
+			can = append(can, f)
+		}
+	}
+	text, err := list(can)
+	if err != nil {
+		return nil, err
+	}
+	return a.ask(setupAsked, v.passage, nil, map[string]string{"MFAS_CAN_SETUP": text, "USER_ID_FOR_SRP": v.Name})
+}
+
+// resumeSetup finds the sign-in that a session of MFA_SETUP is of. AssociateSoftwareToken and VerifySoftwareToken name
+// neither pool nor app client: the session says both, in front of what is sealed for them.
+func (s *Service) resumeSetup(ctx context.Context, call *pipeline.Call, text *string) (*attempt, error) {
+	if text == nil {
+		return nil, invalid("Either AccessToken or Session must be given.")
+	}
+	id, ch, _, ok := unwrapSession(*text)
+	if !ok {
+		return nil, badSession()
+	}
+	c, app, err := s.clientOf(ctx, call, &id)
+	if err != nil {
+		return nil, err
+	}
+	return &attempt{scoped: c, app: app, channel: ch}, nil
+}
+
+// settingUp loads the user of a session of MFA_SETUP, who must still be without a second factor: a session that somebody
+// kept must not add theirs to the user's own.
+func (a *attempt) settingUp(rec *store.Records, s *session) (*user, error) {
+	u, err := a.tried(rec, s)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil || len(a.pool.secondFactors(u)) > 0 {
+		return nil, badSession()
+	}
+	return u, standing(u)
+}
+
+// associate gives the user of the session a secret.
+func (a *attempt) associate(text *string) (*api.AssociateSoftwareTokenOutput, error) {
+	if err := a.tokensServed(); err != nil {
+		return nil, err
+	}
+	s, err := a.sessionFrom(setupAsked, text)
+	if err != nil {
+		return nil, err
+	}
+	err = a.update(func(rec *store.Records) error {
+		if _, err := a.settingUp(rec, s); err != nil {
+			return err
+		}
+		return a.use(rec, s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	secret := totp.NewSecret()
+	next, err := a.moveSetup(setupAssociated, s.passage, secret)
+	if err != nil {
+		return nil, err
+	}
+	return &api.AssociateSoftwareTokenOutput{SecretCode: new(totp.Encode(secret)), Session: next}, nil
+}
+
+func (a *attempt) moveSetup(kind api.ChallengeNameType, p passage, state []byte) (*string, error) {
+	o, err := a.ask(kind, p, state, nil)
+	if err != nil {
+		return nil, err
+	}
+	return o.session, nil
+}
+
+// verifyAssociated puts the secret of a session in use when the code is of it.
+func (a *attempt) verifyAssociated(text *string, code, name string) (*api.VerifySoftwareTokenOutput, error) {
+	if err := a.tokensServed(); err != nil {
+		return nil, err
+	}
+	s, err := a.sessionFrom(setupAssociated, text)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := a.sealToken(s.Sub, s.State)
+	if err != nil {
+		return nil, err
+	}
+	var refused error
+	err = a.update(func(rec *store.Records) error {
+		refused = nil
+		before, err := a.settingUp(rec, s)
+		if err != nil {
+			return err
+		}
+		step, ok := totp.Check(s.State, code, a.call.Now, 0)
+		if !ok {
+			refused = tokenMismatch()
+			return a.failed(rec, codesOf(s.Who))
+		}
+		if err := a.use(rec, s); err != nil {
+			return err
+		}
+		u := before.clone()
+		u.MFA.Token, u.Modified = true, a.call.Now
+		u.MFA = u.MFA.with(factorTOTP, true)
+		if err := a.pool.save(rec, before, u, false); err != nil {
+			return err
+		}
+		return store.Save(rec, tokenKey(a.pool.ID, u.Sub), &softwareToken{Sealed: sealed, Step: step, Name: name})
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	next, err := a.moveSetup(setupVerified, s.passage, nil)
+	return &api.VerifySoftwareTokenOutput{Status: api.VerifySoftwareTokenResponseTypeSuccess, Session: next}, err
+}
+
+// respondSetup answers MFA_SETUP: with the session of an app that was verified, or with an address that codes are to go
+// to.
+func (a *attempt) respondSetup(session *string) (*outcome, error) {
+	if a.params["EMAIL"] != "" {
+		return a.setupByMail(session)
+	}
+	s, _, err := a.resume(setupVerified, session)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.settleCode(s, []string{string(factorTOTP), stepSecond}, func(_ *store.Records, u *user) (bool, error) {
+		return u.MFA.on(factorTOTP), nil // VerifySoftwareToken made the session for a right code
+	}, nil)
+	return a.onward(v, err)
+}
+
+// setupByMail sends a code to the address that a user without any gives. The address becomes the user's when the code
+// comes back.
+func (a *attempt) setupByMail(session *string) (*outcome, error) {
+	s, _, err := a.resume(setupAsked, session)
+	if err != nil {
+		return nil, err
+	}
+	if !a.pool.MFA.has(factorEmail) {
+		return nil, api.NewMFAMethodNotFoundException("The MFA method %s is not available.", factorEmail)
+	}
+	state := sent{To: a.params["EMAIL"], Set: addressOf(factorEmail)}
+	v := &arrival{passage: s.passage}
+	err = a.update(func(rec *store.Records) (err error) {
+		if v.user, err = a.settingUp(rec, s); err != nil {
+			return err
+		}
+		if err := a.setUp(v.user.clone(), &state); err != nil {
+			return err
+		}
+		return a.use(rec, s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.askSent(v, factorEmail, destination{state.Set, state.To}, state)
+}
+
+// setUp gives the user the address of a factor, as far as the app client may write it.
+func (a *attempt) setUp(u *user, t *sent) error {
+	if len(a.pool.secondFactors(u)) > 0 {
+		return badSession()
+	}
+	return a.pool.set(u, writer{client: a.app}, []api.AttributeType{{Name: &t.Set, Value: &t.To}})
+}
