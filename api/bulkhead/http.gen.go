@@ -8,6 +8,16 @@ import (
 )
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *CheckTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.NextToken = rest.Query(r, "nextToken").StringPtr()
+	v.Of = CheckedKind(rest.Query(r, "of").S)
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *CheckTenantsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *CreateTenantInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
 
 // EncodeHTTP writes what of v is not in the body.

@@ -44,6 +44,36 @@ func (v *AuditEvent) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CheckTenantsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CheckTenantsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Findings != nil {
+		b = jsoncodec.AppendKey(b, "Findings")
+		b = appendFindingListJSON(b, v.Findings)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -107,6 +137,32 @@ func (v *DeleteTenantOutput) AppendJSON(b []byte) []byte {
 	if v.Tenant != nil {
 		b = jsoncodec.AppendKey(b, "Tenant")
 		b = v.Tenant.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *Finding) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Code != nil {
+		b = jsoncodec.AppendKey(b, "Code")
+		b = jsoncodec.AppendString(b, *v.Code)
+	}
+	if v.Problem != nil {
+		b = jsoncodec.AppendKey(b, "Problem")
+		b = jsoncodec.AppendString(b, *v.Problem)
+	}
+	if v.Remedy != nil {
+		b = jsoncodec.AppendKey(b, "Remedy")
+		b = jsoncodec.AppendString(b, *v.Remedy)
+	}
+	if v.Resource != nil {
+		b = jsoncodec.AppendKey(b, "Resource")
+		b = jsoncodec.AppendString(b, *v.Resource)
+	}
+	if v.Severity != "" {
+		b = jsoncodec.AppendKey(b, "Severity")
+		b = jsoncodec.AppendString(b, string(v.Severity))
 	}
 	return append(b, '}')
 }
@@ -493,6 +549,17 @@ func appendAnchorListJSON(b []byte, v []string) []byte {
 }
 
 func appendAuditEventListJSON(b []byte, v []AuditEvent) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendFindingListJSON(b []byte, v []Finding) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

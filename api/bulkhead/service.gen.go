@@ -15,6 +15,7 @@ import (
 
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
+	CheckTenants(context.Context, *pipeline.Call, *CheckTenantsInput) (*CheckTenantsOutput, error)
 	CreateTenant(context.Context, *pipeline.Call, *CreateTenantInput) (*CreateTenantOutput, error)
 	DeleteTenant(context.Context, *pipeline.Call, *DeleteTenantInput) (*DeleteTenantOutput, error)
 	GetAuditAnchors(context.Context, *pipeline.Call, *GetAuditAnchorsInput) (*GetAuditAnchorsOutput, error)
@@ -29,6 +30,7 @@ type Service interface {
 
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
+	CheckTenants(*authz.Scope, *CheckTenantsInput) authz.Requirement
 	CreateTenant(*authz.Scope, *CreateTenantInput) authz.Requirement
 	DeleteTenant(*authz.Scope, *DeleteTenantInput) authz.Requirement
 	GetAuditAnchors(*authz.Scope, *GetAuditAnchorsInput) authz.Requirement
@@ -44,6 +46,8 @@ type Requirements interface {
 // Operations binds each operation to its requirement and its implementation.
 func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CheckTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenant-check"},
+			restjson.Decode[CheckTenantsInput], r.CheckTenants, s.CheckTenants, restjson.Encode[CheckTenantsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTenant", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/tenants", Status: 201},
 			restjson.Decode[CreateTenantInput], r.CreateTenant, s.CreateTenant, restjson.Encode[CreateTenantOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTenant", Kind: pipeline.Management, Write: true, Method: "DELETE", Path: "/-/api/v1/tenants/{Id}"},

@@ -8,6 +8,24 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 )
 
+// CheckedKind is an enum of the model; "" is absent.
+type CheckedKind string
+
+// The values of CheckedKind.
+const (
+	CheckedKindUserPools     CheckedKind = "user-pools"
+	CheckedKindIdentityPools CheckedKind = "identity-pools"
+)
+
+// FindingSeverity is an enum of the model; "" is absent.
+type FindingSeverity string
+
+// The values of FindingSeverity.
+const (
+	FindingSeverityError   FindingSeverity = "ERROR"
+	FindingSeverityWarning FindingSeverity = "WARNING"
+)
+
 // TenantStatus is an enum of the model; "" is absent.
 type TenantStatus string
 
@@ -39,6 +57,18 @@ type AuditEvent struct {
 	Username *string
 }
 
+// CheckTenantsInput is a structure of the model.
+type CheckTenantsInput struct {
+	NextToken *string
+	Of        CheckedKind
+}
+
+// CheckTenantsOutput is a structure of the model.
+type CheckTenantsOutput struct {
+	Findings  []Finding
+	NextToken *string
+}
+
 // CreateTenantInput is a structure of the model.
 type CreateTenantInput struct {
 	Id               *string
@@ -63,6 +93,15 @@ type DeleteTenantInput struct {
 // DeleteTenantOutput is a structure of the model.
 type DeleteTenantOutput struct {
 	Tenant *Tenant
+}
+
+// Finding is a structure of the model.
+type Finding struct {
+	Code     *string
+	Problem  *string
+	Remedy   *string
+	Resource *string
+	Severity FindingSeverity
 }
 
 // GetAuditAnchorsInput is a structure of the model.

@@ -7,6 +7,16 @@ import (
 )
 
 // Validate checks v against the constraints of the model.
+func (v *CheckTenantsInput) Validate(c *constraint.Checker) {
+	if v.NextToken != nil {
+		checkNextToken(c, "nextToken", *v.NextToken)
+	}
+	if v.Of != "" {
+		checkCheckedKind(c, "of", v.Of)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateTenantInput) Validate(c *constraint.Checker) {
 	if c.Required("id", v.Id != nil) {
 		checkTenantId(c, "id", *v.Id)
@@ -120,6 +130,15 @@ func checkAddress(c *constraint.Checker, at string, v string) {
 
 func checkAnchor(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 256)
+}
+
+func checkCheckedKind(c *constraint.Checker, at string, v CheckedKind) {
+	switch v {
+	case CheckedKindUserPools,
+		CheckedKindIdentityPools:
+	default:
+		c.Enum(at, string(v), "user-pools, identity-pools")
+	}
 }
 
 func checkKeyAliasTemplate(c *constraint.Checker, at string, v string) {

@@ -15,11 +15,13 @@ import (
 )
 
 // UserPools is what the user pools have beyond the API of AWS: the files that import jobs read and what became of their
-// lines.
+// lines, and the settings that let tenants cross.
 type UserPools interface {
 	UploadAllowed(ctx context.Context, pool, job, token string, now time.Time) (cognitoidp.Pool, error)
 	Upload(ctx context.Context, pool, job, token string, file []byte, now time.Time) error
 	ImportFailures(ctx context.Context, account, region, pool, job string, page *paging.Page) ([]cognitoidp.ImportFailure, bool, error)
+	CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]cognitoidp.Finding, error)
+	MayWrite(ctx context.Context, provider, claim string) (client string, err error)
 }
 
 // openByURL is why an upload needs no permission.

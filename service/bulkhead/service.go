@@ -30,12 +30,14 @@ type Service struct {
 	mail Mailbox
 	// pools has the user pools' files and logs of imports.
 	pools UserPools
+	// identities has the identity pools.
+	identities IdentityPools
 }
 
 // New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
 // the audit log, since it is that of all accounts.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools) *Service {
-	return &Service{db, keys, ids, log, main, mail, pools}
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools, identities IdentityPools) *Service {
+	return &Service{db, keys, ids, log, main, mail, pools, identities}
 }
 
 // Operations are the service's operations for the pipeline.

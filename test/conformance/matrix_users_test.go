@@ -8,6 +8,7 @@ const (
 
 // userRows are the operations of user pools beyond those of cognitoRows: resource servers, client secrets, imports, risk.
 var userRows = []row{
+	{op: "bulkhead.CheckTenants", in: `{}`},
 	{op: "bulkhead.ListUserImportFailures", in: `{"UserPoolId":"$POOL","JobId":"import-none"}`},
 	{op: "bulkhead.UploadUserImport", in: `{"UserPoolId":"$POOL","JobId":"import-none","Token":"none"}`},
 	{

@@ -1,0 +1,233 @@
+package cognitoidp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/paging"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// The severities of findings: an error lets a user choose the tenant or read what is sent to another; a warning takes a
+// second mistake to do harm.
+const (
+	SeverityError   = "ERROR"
+	SeverityWarning = "WARNING"
+)
+
+// Finding is a setting that lets tenants cross, or makes it easier.
+type Finding struct {
+	// Severity is SeverityError or SeverityWarning.
+	Severity string
+	// Code names the kind of finding; it does not change.
+	Code string
+	// Resource is an ARN, or that of a user pool and "/client/<id>".
+	Resource string
+	// Problem says what is wrong, Remedy what to do.
+	Problem, Remedy string
+}
+
+// tenantNames are custom attributes whose names say that they hold a user's tenant.
+var tenantNames = regexp.MustCompile(`(?i)^custom:(tenant|org|organi[sz]ation|customer|workspace|company)s?[-_.]?(id|name|key)?$`)
+
+// CheckTenants returns the findings in a page of the user pools of an account and region. Who may call it is for the
+// caller to have authorized.
+func (s *Service) CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]Finding, error) {
+	var out []Finding
+	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		out = nil
+		rec, err := tx.Records(account, region)
+		if err != nil {
+			return err
+		}
+		pools, err := paging.Records[pool](page, rec, store.K("pool"), nil)
+		if err != nil {
+			return err
+		}
+		for _, p := range pools {
+			apps, err := p.apps(rec)
+			if err != nil {
+				return err
+			}
+			out = append(out, check(p, apps)...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// apps are the app clients of the pool.
+func (p *pool) apps(rec *store.Records) ([]*client, error) {
+	var apps []*client
+	err := store.Each(rec, inPool(p.ID, "client"), nil, func(_ store.Key, app *client) bool {
+		apps = append(apps, app)
+		return true
+	})
+	return apps, err
+}
+
+// MayWrite names an app client through which users write the attribute that a claim of the provider's tokens comes from; ""
+// if there is none. The provider is a user pool as identity pools name it, with or without ":<client>" at its end.
+func (s *Service) MayWrite(ctx context.Context, provider, claim string) (string, error) {
+	name, only, _ := strings.Cut(provider, ":")
+	p, err := s.poolOfIssuer(ctx, name)
+	if err != nil || p == nil {
+		return "", err
+	}
+	i := indexOf(p.Schema, claim)
+	if i < 0 {
+		return "", nil
+	}
+	by := ""
+	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(p.Account, p.Region)
+		if err != nil {
+			return err
+		}
+		apps, err := p.apps(rec)
+		for _, app := range apps {
+			if (only == "" || only == app.ID) && p.usersWrite(app, &p.Schema[i]) {
+				by = app.ID
+			}
+		}
+		return err
+	})
+	return by, err
+}
+
+// usersWrite reports whether users can come to hold a value of their own choice in the attribute: by a change or, where it
+// never changes, at their own sign-up.
+func (p *pool) usersWrite(app *client, a *attribute) bool {
+	if a.Name == "sub" || !p.mayWrite(writer{client: app}, a) {
+		return false
+	}
+	return a.Mutable || !p.Settings.AdminOnly
+}
+
+// check is the findings in one pool.
+func check(p *pool, apps []*client) []Finding {
+	c := &checker{pool: p}
+	c.attributes(apps)
+	for _, app := range apps {
+		c.client(app)
+	}
+	slices.SortStableFunc(c.found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code))
+	})
+	return c.found
+}
+
+type checker struct {
+	pool  *pool
+	found []Finding
+}
+
+func (c *checker) add(severity, code, resource, problem, remedy string) {
+	c.found = append(c.found, Finding{severity, code, resource, problem, remedy})
+}
+
+func (c *checker) clientARN(app *client) string {
+	return arn.ARN{
+		Partition: arn.Partition, Service: serviceName, Region: c.pool.Region, Account: c.pool.Account,
+		Resource: "userpool/" + c.pool.ID + "/client/" + app.ID,
+	}.String()
+}
+
+// attributes looks at what decides the tenant.
+func (c *checker) attributes(apps []*client) {
+	p := c.pool
+	for _, name := range p.declared() {
+		i := indexOf(p.Schema, name)
+		switch {
+		case i < 0:
+			c.add(SeverityError, "TENANT_ATTRIBUTE_MISSING", p.arn(), "The tenant attribute "+name+" is not in the schema.",
+				"Add the attribute, or name another in the tags of the pool.")
+		case verifiedFlag(name) != "":
+			c.add(SeverityWarning, "TENANT_FROM_ADDRESS", p.arn(), "A session tag comes from "+name+", which users change once they show that an address is theirs.",
+				"Take session tags from an immutable custom attribute.")
+		case p.Schema[i].Mutable:
+			c.add(SeverityWarning, "TENANT_ATTRIBUTE_MUTABLE", p.arn(), "The tenant attribute "+name+" is mutable: only the tags of the pool keep it from its users.",
+				"Declare it with Mutable false in a new pool, unless administrators move users between tenants.")
+		}
+	}
+	for i := range p.Schema {
+		if a := &p.Schema[i]; tenantNames.MatchString(a.Name) && !p.guarded(a.Name) {
+			c.undeclared(a, apps)
+		}
+	}
+}
+
+// declared are the attributes that decide the tenant, by the tags of the pool.
+func (p *pool) declared() []string {
+	names := splitTag(p.Tags[TenantAttributeTag])
+	for _, t := range p.sessionTags() {
+		if t.Attribute != "sub" {
+			names = append(names, t.Attribute)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// undeclared looks at an attribute that by its name decides the tenant, and that no tag keeps from users.
+func (c *checker) undeclared(a *attribute, apps []*client) {
+	for _, app := range apps {
+		if !c.pool.usersWrite(app, a) {
+			continue
+		}
+		how := "at sign-up"
+		if a.Mutable {
+			how = "at any time"
+		}
+		c.add(SeverityError, "TENANT_ATTRIBUTE_WRITABLE", c.clientARN(app), fmt.Sprintf("Users choose %s by themselves %s.", a.Name, how),
+			fmt.Sprintf("Tag the pool with %s = %s, and give the client WriteAttributes without it.", TenantAttributeTag, a.Name))
+	}
+}
+
+// client looks at an app client.
+func (c *checker) client(app *client) {
+	at := c.clientARN(app)
+	c.permissions(app, at)
+	if !app.HideUsers {
+		c.add(SeverityWarning, "USER_EXISTENCE_SHOWN", at, "Answers tell which users exist.", "Set PreventUserExistenceErrors to ENABLED.")
+	}
+	if app.NoRevocation {
+		c.add(SeverityWarning, "NO_REVOCATION", at, "Tokens of one sign-in cannot be revoked.", "Set EnableTokenRevocation to true.")
+	}
+	if slices.Contains(app.OAuthFlows, api.OAuthFlowTypeImplicit) {
+		c.add(SeverityWarning, "IMPLICIT_FLOW", at, "The implicit flow puts tokens into URLs, which browsers and logs keep.", "Allow the flow code alone, with PKCE.")
+	}
+	for _, list := range [][]string{app.CallbackURLs, app.LogoutURLs} {
+		for _, text := range list {
+			if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !loopback(u.Hostname()) {
+				c.add(SeverityError, "INSECURE_REDIRECT", at, "Codes and tokens go to "+text+" unprotected.", "Use https.")
+			}
+		}
+	}
+}
+
+// permissions looks at what an app client lets users write where the pool has a tenant attribute.
+func (c *checker) permissions(app *client, at string) {
+	guarded := slices.DeleteFunc(c.pool.declared(), func(name string) bool { return !c.pool.guarded(name) })
+	if len(guarded) == 0 {
+		return
+	}
+	if len(app.Write) == 0 {
+		c.add(SeverityWarning, "WRITE_ATTRIBUTES_UNSET", at, "The client lists no WriteAttributes, so users may write every attribute but those that the tags of the pool guard.",
+			"List the attributes that users may write.")
+	}
+	for _, name := range guarded {
+		if slices.Contains(app.Write, name) {
+			c.add(SeverityError, "TENANT_ATTRIBUTE_IN_WRITE_ATTRIBUTES", at, "The client lists "+name+" among WriteAttributes; only the tags of the pool keep it from users.",
+				"Take it out of WriteAttributes.")
+		}
+	}
+}
