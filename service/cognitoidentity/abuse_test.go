@@ -3,11 +3,15 @@ package cognitoidentity
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
+	iamapi "github.com/bulkhead/bulkhead/api/iam"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
@@ -233,4 +237,58 @@ func FuzzMatches(f *testing.F) {
 			t.Fatal(how, value, claim)
 		}
 	})
+}
+
+// A role that trusts identity pools without saying which is still not for the pools of another account.
+func TestPoolsOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const foreign = "999988887777"
+	out, err := as(w, foreign, w.req().CreateIdentityPool, w.CreateIdentityPool, &api.CreateIdentityPoolInput{
+		IdentityPoolName: new("p"), AllowUnauthenticatedIdentities: new(true), AllowClassicFlow: new(true),
+	}, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := w.pool(nil)
+	role := func(name, condition string) string {
+		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"cognito-identity.amazonaws.com"},` +
+			`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{` + condition + `}}]}`
+		call := &pipeline.Call{Grant: authztest.Home(t, "iam", account, ""), Caller: authztest.Root(account), Account: account, Now: now}
+		r, err := w.iam.CreateRole(t.Context(), call, &iamapi.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *r.Role.Arn
+	}
+	aud := func(pool string) string {
+		return `"StringEquals":{"cognito-identity.amazonaws.com:aud":"` + pool + `"}`
+	}
+	const amr = `"ForAnyValue:StringLike":{"cognito-identity.amazonaws.com:amr":"unauthenticated"}`
+	for name, c := range map[string]struct {
+		condition     string
+		own, stranger bool
+	}{
+		"none": {"", true, false}, "amr": {amr, true, false}, "aud": {aud(*out.IdentityPoolId), false, false},
+		"both": {aud(*out.IdentityPoolId) + "," + amr, false, true}, "mine": {aud(own) + "," + amr, true, false},
+	} {
+		arn := role(name, c.condition)
+		for pool, want := range map[string]bool{own: c.own, *out.IdentityPoolId: c.stranger} {
+			token, err := send[gotID](w, "GetOpenIdToken", object{"IdentityId": w.id(pool, nil)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			form := url.Values{
+				"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {arn}, "RoleSessionName": {"guest"},
+				"WebIdentityToken": {token.Token},
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			rec := httptest.NewRecorder()
+			w.handler.ServeHTTP(rec, r)
+			if got := rec.Code == http.StatusOK; got != want {
+				t.Errorf("%s, own pool %t: %d %.200s", name, pool == own, rec.Code, rec.Body)
+			}
+		}
+	}
 }

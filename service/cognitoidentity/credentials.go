@@ -126,13 +126,15 @@ func (b *bearer) strangers(logins []login) error {
 
 // tokenClaims are the claims of an identity pool's token.
 type tokenClaims struct {
-	Issuer   string     `json:"iss"`
-	Subject  string     `json:"sub"`
-	Audience string     `json:"aud"`
-	AMR      []string   `json:"amr"`
-	Issued   int64      `json:"iat"`
-	Expires  int64      `json:"exp"`
-	Tags     *tagsClaim `json:"https://aws.amazon.com/tags,omitempty"`
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience string   `json:"aud"`
+	AMR      []string `json:"amr"`
+	Issued   int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	// Pool is the ARN of the identity pool: STS goes by its account.
+	Pool string     `json:"https://cognito-identity.amazonaws.com/identity-pool-arn"`
+	Tags *tagsClaim `json:"https://aws.amazon.com/tags,omitempty"`
 }
 
 // tagsClaim carries session tags ("Pass session tags using AssumeRoleWithWebIdentity", IAM User Guide). None of them is
@@ -157,7 +159,7 @@ func (b *bearer) token() (string, error) {
 func (c *scoped) issue(id string, amr []string, tags map[string]string, life time.Duration) (string, error) {
 	claims := tokenClaims{
 		Issuer: Issuer, Subject: id, Audience: c.pool.ID, AMR: amr, Issued: c.call.Now.Unix(),
-		Expires: c.call.Now.Add(life).Unix(),
+		Expires: c.call.Now.Add(life).Unix(), Pool: c.pool.arn(),
 	}
 	if len(tags) > 0 {
 		claims.Tags = &tagsClaim{Principal: make(map[string][]string, len(tags))}

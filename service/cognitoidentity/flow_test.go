@@ -147,7 +147,8 @@ func TestBasicFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"iss":"https://cognito-identity.amazonaws.com","sub":"` + id + `","aud":"` + pool + `","amr":["authenticated","` +
-		users + `","` + users + `:CognitoSignIn:alice"],"iat":1767323045,"exp":1767323645,"https://aws.amazon.com/tags":` +
+		users + `","` + users + `:CognitoSignIn:alice"],"iat":1767323045,"exp":1767323645,` +
+		`"https://cognito-identity.amazonaws.com/identity-pool-arn":"` + poolARN(account, region, pool) + `","https://aws.amazon.com/tags":` +
 		`{"principal_tags":{"client":["client1"],"org":["acme"],"username":["alice"]}}}`
 	if string(token.Claims) != want {
 		t.Errorf("got  %s\nwant %s", token.Claims, want)

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/sts"
+	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/identity"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
@@ -86,7 +89,35 @@ func (s *Service) verify(ctx context.Context, in *api.AssumeRoleWithWebIdentityI
 		return nil, api.NewInvalidIdentityTokenException("Incorrect token audience")
 	}
 	id.audience = client
+	if id.provider == identityPools && !id.expected() {
+		return nil, fault.New(fault.AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	}
 	return id, nil
+}
+
+// poolClaim is the ARN of the identity pool that a token is of.
+const poolClaim = "https://cognito-identity.amazonaws.com/identity-pool-arn"
+
+// expected reports whether the role may be meant for the identity pool: it is of the pool's account, or its trust policy
+// says which pools and identities of other accounts it is for. Without that any account could make a pool that the role
+// lets in ("Trust policies for IAM roles in Basic (Classic) authentication", Amazon Cognito Developer Guide).
+func (id *webIdentity) expected() bool {
+	var name string
+	if raw := id.claims.Raw[poolClaim]; len(raw) > 0 && json.Unmarshal(raw, &name) != nil {
+		return false
+	}
+	a, ok := arn.Parse(name)
+	switch {
+	case id.role == nil || ok && a.Account == id.role.Account:
+		return true
+	case id.role.Trust.Policy == nil:
+		return false
+	}
+	keys := id.role.Trust.Policy.ContextKeys()
+	has := func(key string) bool {
+		return slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, identityPools+key) })
+	}
+	return has(":aud") && has(":amr")
 }
 
 // provider sets the identity's provider and returns the audiences it is registered for.
