@@ -326,6 +326,36 @@ func (v *AdminDeleteUserOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AdminDisableProviderForUserInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "User":
+			v.User, err = jsoncodec.StructPtr[ProviderUserIdentifierType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminDisableProviderForUserOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AdminDisableUserInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -578,6 +608,38 @@ func (v *AdminInitiateAuthOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "Session")
 		b = jsoncodec.AppendString(b, *v.Session)
 	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminLinkProviderForUserInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "DestinationUser":
+			v.DestinationUser, err = jsoncodec.StructPtr[ProviderUserIdentifierType](d)
+		case "SourceUser":
+			v.SourceUser, err = jsoncodec.StructPtr[ProviderUserIdentifierType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminLinkProviderForUserOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
 	return append(b, '}')
 }
 
@@ -1502,6 +1564,48 @@ func (v *CreateGroupOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateIdentityProviderInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AttributeMapping":
+			v.AttributeMapping, err = decodeAttributeMappingTypeJSON(d)
+		case "IdpIdentifiers":
+			v.IdpIdentifiers, err = decodeIdpIdentifiersListTypeJSON(d)
+		case "ProviderDetails":
+			v.ProviderDetails, err = decodeProviderDetailsTypeJSON(d)
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "ProviderType":
+			v.ProviderType, err = jsoncodec.Enum[IdentityProviderTypeType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateIdentityProviderOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityProvider != nil {
+		b = jsoncodec.AppendKey(b, "IdentityProvider")
+		b = v.IdentityProvider.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1838,6 +1942,36 @@ func (v *DeleteGroupOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteIdentityProviderInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteIdentityProviderOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2042,6 +2176,40 @@ func (v *DeleteWebAuthnCredentialInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *DeleteWebAuthnCredentialOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeIdentityProviderInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeIdentityProviderOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityProvider != nil {
+		b = jsoncodec.AppendKey(b, "IdentityProvider")
+		b = v.IdentityProvider.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -2562,6 +2730,72 @@ func (v *GetGroupOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetIdentityProviderByIdentifierInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "IdpIdentifier":
+			v.IdpIdentifier, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetIdentityProviderByIdentifierOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityProvider != nil {
+		b = jsoncodec.AppendKey(b, "IdentityProvider")
+		b = v.IdentityProvider.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetSigningCertificateInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetSigningCertificateOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Certificate != nil {
+		b = jsoncodec.AppendKey(b, "Certificate")
+		b = jsoncodec.AppendString(b, *v.Certificate)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *GetTokensFromRefreshTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2863,6 +3097,44 @@ func (v *HttpHeader) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *IdentityProviderType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AttributeMapping != nil {
+		b = jsoncodec.AppendKey(b, "AttributeMapping")
+		b = appendAttributeMappingTypeJSON(b, v.AttributeMapping)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.IdpIdentifiers != nil {
+		b = jsoncodec.AppendKey(b, "IdpIdentifiers")
+		b = appendIdpIdentifiersListTypeJSON(b, v.IdpIdentifiers)
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.ProviderDetails != nil {
+		b = jsoncodec.AppendKey(b, "ProviderDetails")
+		b = appendProviderDetailsTypeJSON(b, v.ProviderDetails)
+	}
+	if v.ProviderName != nil {
+		b = jsoncodec.AppendKey(b, "ProviderName")
+		b = jsoncodec.AppendString(b, *v.ProviderName)
+	}
+	if v.ProviderType != "" {
+		b = jsoncodec.AppendKey(b, "ProviderType")
+		b = jsoncodec.AppendString(b, string(v.ProviderType))
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *InboundFederationLambdaType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -3162,6 +3434,46 @@ func (v *ListGroupsOutput) AppendJSON(b []byte) []byte {
 	if v.NextToken != nil {
 		b = jsoncodec.AppendKey(b, "NextToken")
 		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListIdentityProvidersInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListIdentityProvidersOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	if v.Providers != nil {
+		b = jsoncodec.AppendKey(b, "Providers")
+		b = appendProvidersListTypeJSON(b, v.Providers)
 	}
 	return append(b, '}')
 }
@@ -3760,6 +4072,54 @@ func (v *PreTokenGenerationVersionConfigType) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendString(b, string(v.LambdaVersion))
 	}
 	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ProviderDescription) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.ProviderName != nil {
+		b = jsoncodec.AppendKey(b, "ProviderName")
+		b = jsoncodec.AppendString(b, *v.ProviderName)
+	}
+	if v.ProviderType != "" {
+		b = jsoncodec.AppendKey(b, "ProviderType")
+		b = jsoncodec.AppendString(b, string(v.ProviderType))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ProviderUserIdentifierType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ProviderAttributeName":
+			v.ProviderAttributeName, err = d.StringPtr()
+		case "ProviderAttributeValue":
+			v.ProviderAttributeValue, err = d.StringPtr()
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // DecodeJSON reads v.
@@ -4784,6 +5144,46 @@ func (v *UpdateGroupOutput) AppendJSON(b []byte) []byte {
 	if v.Group != nil {
 		b = jsoncodec.AppendKey(b, "Group")
 		b = v.Group.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateIdentityProviderInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AttributeMapping":
+			v.AttributeMapping, err = decodeAttributeMappingTypeJSON(d)
+		case "IdpIdentifiers":
+			v.IdpIdentifiers, err = decodeIdpIdentifiersListTypeJSON(d)
+		case "ProviderDetails":
+			v.ProviderDetails, err = decodeProviderDetailsTypeJSON(d)
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateIdentityProviderOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IdentityProvider != nil {
+		b = jsoncodec.AppendKey(b, "IdentityProvider")
+		b = v.IdentityProvider.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -5839,6 +6239,20 @@ func appendAttributeListTypeJSON(b []byte, v []AttributeType) []byte {
 	return append(b, ']')
 }
 
+func decodeAttributeMappingTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
+	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
+}
+
+func appendAttributeMappingTypeJSON(b []byte, v map[string]string) []byte {
+	b = append(b, '{')
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		e := v[key]
+		b = jsoncodec.AppendMapKey(b, key)
+		b = jsoncodec.AppendString(b, e)
+	}
+	return append(b, '}')
+}
+
 func decodeAttributeNameListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
 	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
 }
@@ -6003,6 +6417,21 @@ func decodeHttpHeaderListJSON(d *jsoncodec.Decoder) ([]HttpHeader, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[HttpHeader])
 }
 
+func decodeIdpIdentifiersListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendIdpIdentifiersListTypeJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func appendListOfStringTypesJSON(b []byte, v []string) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -6055,6 +6484,31 @@ func appendOAuthFlowsTypeJSON(b []byte, v []OAuthFlowType) []byte {
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, string(v[i]))
+	}
+	return append(b, ']')
+}
+
+func decodeProviderDetailsTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
+	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
+}
+
+func appendProviderDetailsTypeJSON(b []byte, v map[string]string) []byte {
+	b = append(b, '{')
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		e := v[key]
+		b = jsoncodec.AppendMapKey(b, key)
+		b = jsoncodec.AppendString(b, e)
+	}
+	return append(b, '}')
+}
+
+func appendProvidersListTypeJSON(b []byte, v []ProviderDescription) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }

@@ -23,12 +23,14 @@ type Service interface {
 	AdminCreateUser(context.Context, *pipeline.Call, *AdminCreateUserInput) (*AdminCreateUserOutput, error)
 	AdminDeleteUser(context.Context, *pipeline.Call, *AdminDeleteUserInput) (*AdminDeleteUserOutput, error)
 	AdminDeleteUserAttributes(context.Context, *pipeline.Call, *AdminDeleteUserAttributesInput) (*AdminDeleteUserAttributesOutput, error)
+	AdminDisableProviderForUser(context.Context, *pipeline.Call, *AdminDisableProviderForUserInput) (*AdminDisableProviderForUserOutput, error)
 	AdminDisableUser(context.Context, *pipeline.Call, *AdminDisableUserInput) (*AdminDisableUserOutput, error)
 	AdminEnableUser(context.Context, *pipeline.Call, *AdminEnableUserInput) (*AdminEnableUserOutput, error)
 	AdminForgetDevice(context.Context, *pipeline.Call, *AdminForgetDeviceInput) (*AdminForgetDeviceOutput, error)
 	AdminGetDevice(context.Context, *pipeline.Call, *AdminGetDeviceInput) (*AdminGetDeviceOutput, error)
 	AdminGetUser(context.Context, *pipeline.Call, *AdminGetUserInput) (*AdminGetUserOutput, error)
 	AdminInitiateAuth(context.Context, *pipeline.Call, *AdminInitiateAuthInput) (*AdminInitiateAuthOutput, error)
+	AdminLinkProviderForUser(context.Context, *pipeline.Call, *AdminLinkProviderForUserInput) (*AdminLinkProviderForUserOutput, error)
 	AdminListDevices(context.Context, *pipeline.Call, *AdminListDevicesInput) (*AdminListDevicesOutput, error)
 	AdminListGroupsForUser(context.Context, *pipeline.Call, *AdminListGroupsForUserInput) (*AdminListGroupsForUserOutput, error)
 	AdminRemoveUserFromGroup(context.Context, *pipeline.Call, *AdminRemoveUserFromGroupInput) (*AdminRemoveUserFromGroupOutput, error)
@@ -47,11 +49,13 @@ type Service interface {
 	ConfirmForgotPassword(context.Context, *pipeline.Call, *ConfirmForgotPasswordInput) (*ConfirmForgotPasswordOutput, error)
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	CreateGroup(context.Context, *pipeline.Call, *CreateGroupInput) (*CreateGroupOutput, error)
+	CreateIdentityProvider(context.Context, *pipeline.Call, *CreateIdentityProviderInput) (*CreateIdentityProviderOutput, error)
 	CreateResourceServer(context.Context, *pipeline.Call, *CreateResourceServerInput) (*CreateResourceServerOutput, error)
 	CreateUserImportJob(context.Context, *pipeline.Call, *CreateUserImportJobInput) (*CreateUserImportJobOutput, error)
 	CreateUserPool(context.Context, *pipeline.Call, *CreateUserPoolInput) (*CreateUserPoolOutput, error)
 	CreateUserPoolClient(context.Context, *pipeline.Call, *CreateUserPoolClientInput) (*CreateUserPoolClientOutput, error)
 	DeleteGroup(context.Context, *pipeline.Call, *DeleteGroupInput) (*DeleteGroupOutput, error)
+	DeleteIdentityProvider(context.Context, *pipeline.Call, *DeleteIdentityProviderInput) (*DeleteIdentityProviderOutput, error)
 	DeleteResourceServer(context.Context, *pipeline.Call, *DeleteResourceServerInput) (*DeleteResourceServerOutput, error)
 	DeleteUser(context.Context, *pipeline.Call, *DeleteUserInput) (*DeleteUserOutput, error)
 	DeleteUserAttributes(context.Context, *pipeline.Call, *DeleteUserAttributesInput) (*DeleteUserAttributesOutput, error)
@@ -59,6 +63,7 @@ type Service interface {
 	DeleteUserPoolClient(context.Context, *pipeline.Call, *DeleteUserPoolClientInput) (*DeleteUserPoolClientOutput, error)
 	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
 	DeleteWebAuthnCredential(context.Context, *pipeline.Call, *DeleteWebAuthnCredentialInput) (*DeleteWebAuthnCredentialOutput, error)
+	DescribeIdentityProvider(context.Context, *pipeline.Call, *DescribeIdentityProviderInput) (*DescribeIdentityProviderOutput, error)
 	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
 	DescribeUserImportJob(context.Context, *pipeline.Call, *DescribeUserImportJobInput) (*DescribeUserImportJobOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
@@ -68,6 +73,8 @@ type Service interface {
 	GetCSVHeader(context.Context, *pipeline.Call, *GetCSVHeaderInput) (*GetCSVHeaderOutput, error)
 	GetDevice(context.Context, *pipeline.Call, *GetDeviceInput) (*GetDeviceOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
+	GetIdentityProviderByIdentifier(context.Context, *pipeline.Call, *GetIdentityProviderByIdentifierInput) (*GetIdentityProviderByIdentifierOutput, error)
+	GetSigningCertificate(context.Context, *pipeline.Call, *GetSigningCertificateInput) (*GetSigningCertificateOutput, error)
 	GetTokensFromRefreshToken(context.Context, *pipeline.Call, *GetTokensFromRefreshTokenInput) (*GetTokensFromRefreshTokenOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
 	GetUserAttributeVerificationCode(context.Context, *pipeline.Call, *GetUserAttributeVerificationCodeInput) (*GetUserAttributeVerificationCodeOutput, error)
@@ -77,6 +84,7 @@ type Service interface {
 	InitiateAuth(context.Context, *pipeline.Call, *InitiateAuthInput) (*InitiateAuthOutput, error)
 	ListDevices(context.Context, *pipeline.Call, *ListDevicesInput) (*ListDevicesOutput, error)
 	ListGroups(context.Context, *pipeline.Call, *ListGroupsInput) (*ListGroupsOutput, error)
+	ListIdentityProviders(context.Context, *pipeline.Call, *ListIdentityProvidersInput) (*ListIdentityProvidersOutput, error)
 	ListResourceServers(context.Context, *pipeline.Call, *ListResourceServersInput) (*ListResourceServersOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListUserImportJobs(context.Context, *pipeline.Call, *ListUserImportJobsInput) (*ListUserImportJobsOutput, error)
@@ -100,6 +108,7 @@ type Service interface {
 	UntagResource(context.Context, *pipeline.Call, *UntagResourceInput) (*UntagResourceOutput, error)
 	UpdateDeviceStatus(context.Context, *pipeline.Call, *UpdateDeviceStatusInput) (*UpdateDeviceStatusOutput, error)
 	UpdateGroup(context.Context, *pipeline.Call, *UpdateGroupInput) (*UpdateGroupOutput, error)
+	UpdateIdentityProvider(context.Context, *pipeline.Call, *UpdateIdentityProviderInput) (*UpdateIdentityProviderOutput, error)
 	UpdateResourceServer(context.Context, *pipeline.Call, *UpdateResourceServerInput) (*UpdateResourceServerOutput, error)
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
 	UpdateUserPool(context.Context, *pipeline.Call, *UpdateUserPoolInput) (*UpdateUserPoolOutput, error)
@@ -117,12 +126,14 @@ type Requirements interface {
 	AdminCreateUser(*authz.Scope, *AdminCreateUserInput) authz.Requirement
 	AdminDeleteUser(*authz.Scope, *AdminDeleteUserInput) authz.Requirement
 	AdminDeleteUserAttributes(*authz.Scope, *AdminDeleteUserAttributesInput) authz.Requirement
+	AdminDisableProviderForUser(*authz.Scope, *AdminDisableProviderForUserInput) authz.Requirement
 	AdminDisableUser(*authz.Scope, *AdminDisableUserInput) authz.Requirement
 	AdminEnableUser(*authz.Scope, *AdminEnableUserInput) authz.Requirement
 	AdminForgetDevice(*authz.Scope, *AdminForgetDeviceInput) authz.Requirement
 	AdminGetDevice(*authz.Scope, *AdminGetDeviceInput) authz.Requirement
 	AdminGetUser(*authz.Scope, *AdminGetUserInput) authz.Requirement
 	AdminInitiateAuth(*authz.Scope, *AdminInitiateAuthInput) authz.Requirement
+	AdminLinkProviderForUser(*authz.Scope, *AdminLinkProviderForUserInput) authz.Requirement
 	AdminListDevices(*authz.Scope, *AdminListDevicesInput) authz.Requirement
 	AdminListGroupsForUser(*authz.Scope, *AdminListGroupsForUserInput) authz.Requirement
 	AdminRemoveUserFromGroup(*authz.Scope, *AdminRemoveUserFromGroupInput) authz.Requirement
@@ -141,11 +152,13 @@ type Requirements interface {
 	ConfirmForgotPassword(*authz.Scope, *ConfirmForgotPasswordInput) authz.Requirement
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	CreateGroup(*authz.Scope, *CreateGroupInput) authz.Requirement
+	CreateIdentityProvider(*authz.Scope, *CreateIdentityProviderInput) authz.Requirement
 	CreateResourceServer(*authz.Scope, *CreateResourceServerInput) authz.Requirement
 	CreateUserImportJob(*authz.Scope, *CreateUserImportJobInput) authz.Requirement
 	CreateUserPool(*authz.Scope, *CreateUserPoolInput) authz.Requirement
 	CreateUserPoolClient(*authz.Scope, *CreateUserPoolClientInput) authz.Requirement
 	DeleteGroup(*authz.Scope, *DeleteGroupInput) authz.Requirement
+	DeleteIdentityProvider(*authz.Scope, *DeleteIdentityProviderInput) authz.Requirement
 	DeleteResourceServer(*authz.Scope, *DeleteResourceServerInput) authz.Requirement
 	DeleteUser(*authz.Scope, *DeleteUserInput) authz.Requirement
 	DeleteUserAttributes(*authz.Scope, *DeleteUserAttributesInput) authz.Requirement
@@ -153,6 +166,7 @@ type Requirements interface {
 	DeleteUserPoolClient(*authz.Scope, *DeleteUserPoolClientInput) authz.Requirement
 	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
 	DeleteWebAuthnCredential(*authz.Scope, *DeleteWebAuthnCredentialInput) authz.Requirement
+	DescribeIdentityProvider(*authz.Scope, *DescribeIdentityProviderInput) authz.Requirement
 	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
 	DescribeUserImportJob(*authz.Scope, *DescribeUserImportJobInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
@@ -162,6 +176,8 @@ type Requirements interface {
 	GetCSVHeader(*authz.Scope, *GetCSVHeaderInput) authz.Requirement
 	GetDevice(*authz.Scope, *GetDeviceInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
+	GetIdentityProviderByIdentifier(*authz.Scope, *GetIdentityProviderByIdentifierInput) authz.Requirement
+	GetSigningCertificate(*authz.Scope, *GetSigningCertificateInput) authz.Requirement
 	GetTokensFromRefreshToken(*authz.Scope, *GetTokensFromRefreshTokenInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
 	GetUserAttributeVerificationCode(*authz.Scope, *GetUserAttributeVerificationCodeInput) authz.Requirement
@@ -171,6 +187,7 @@ type Requirements interface {
 	InitiateAuth(*authz.Scope, *InitiateAuthInput) authz.Requirement
 	ListDevices(*authz.Scope, *ListDevicesInput) authz.Requirement
 	ListGroups(*authz.Scope, *ListGroupsInput) authz.Requirement
+	ListIdentityProviders(*authz.Scope, *ListIdentityProvidersInput) authz.Requirement
 	ListResourceServers(*authz.Scope, *ListResourceServersInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
 	ListUserImportJobs(*authz.Scope, *ListUserImportJobsInput) authz.Requirement
@@ -194,6 +211,7 @@ type Requirements interface {
 	UntagResource(*authz.Scope, *UntagResourceInput) authz.Requirement
 	UpdateDeviceStatus(*authz.Scope, *UpdateDeviceStatusInput) authz.Requirement
 	UpdateGroup(*authz.Scope, *UpdateGroupInput) authz.Requirement
+	UpdateIdentityProvider(*authz.Scope, *UpdateIdentityProviderInput) authz.Requirement
 	UpdateResourceServer(*authz.Scope, *UpdateResourceServerInput) authz.Requirement
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
 	UpdateUserPool(*authz.Scope, *UpdateUserPoolInput) authz.Requirement
@@ -219,6 +237,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminDeleteUserInput], r.AdminDeleteUser, s.AdminDeleteUser, awsjson.Encode[AdminDeleteUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminDeleteUserAttributes", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminDeleteUserAttributesInput], r.AdminDeleteUserAttributes, s.AdminDeleteUserAttributes, awsjson.Encode[AdminDeleteUserAttributesOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminDisableProviderForUser", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminDisableProviderForUserInput], r.AdminDisableProviderForUser, s.AdminDisableProviderForUser, awsjson.Encode[AdminDisableProviderForUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminDisableUser", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminDisableUserInput], r.AdminDisableUser, s.AdminDisableUser, awsjson.Encode[AdminDisableUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminEnableUser", Kind: pipeline.Management, Write: true},
@@ -231,6 +251,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminGetUserInput], r.AdminGetUser, s.AdminGetUser, awsjson.Encode[AdminGetUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminInitiateAuth", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminInitiateAuthInput], r.AdminInitiateAuth, s.AdminInitiateAuth, awsjson.Encode[AdminInitiateAuthOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminLinkProviderForUser", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminLinkProviderForUserInput], r.AdminLinkProviderForUser, s.AdminLinkProviderForUser, awsjson.Encode[AdminLinkProviderForUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListDevices", Kind: pipeline.Management},
 			awsjson.Decode[AdminListDevicesInput], r.AdminListDevices, s.AdminListDevices, awsjson.Encode[AdminListDevicesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListGroupsForUser", Kind: pipeline.Management},
@@ -267,6 +289,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ConfirmSignUpInput], r.ConfirmSignUp, s.ConfirmSignUp, awsjson.Encode[ConfirmSignUpOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateGroupInput], r.CreateGroup, s.CreateGroup, awsjson.Encode[CreateGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateIdentityProvider", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateIdentityProviderInput], r.CreateIdentityProvider, s.CreateIdentityProvider, awsjson.Encode[CreateIdentityProviderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateResourceServerInput], r.CreateResourceServer, s.CreateResourceServer, awsjson.Encode[CreateResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserImportJob", Kind: pipeline.Management, Write: true},
@@ -277,6 +301,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[CreateUserPoolClientInput], r.CreateUserPoolClient, s.CreateUserPoolClient, awsjson.Encode[CreateUserPoolClientOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteGroupInput], r.DeleteGroup, s.DeleteGroup, awsjson.Encode[DeleteGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteIdentityProvider", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteIdentityProviderInput], r.DeleteIdentityProvider, s.DeleteIdentityProvider, awsjson.Encode[DeleteIdentityProviderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteResourceServerInput], r.DeleteResourceServer, s.DeleteResourceServer, awsjson.Encode[DeleteResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUser", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -291,6 +317,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DeleteUserPoolClientSecretInput], r.DeleteUserPoolClientSecret, s.DeleteUserPoolClientSecret, awsjson.Encode[DeleteUserPoolClientSecretOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteWebAuthnCredential", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[DeleteWebAuthnCredentialInput], r.DeleteWebAuthnCredential, s.DeleteWebAuthnCredential, awsjson.Encode[DeleteWebAuthnCredentialOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeIdentityProvider", Kind: pipeline.Management},
+			awsjson.Decode[DescribeIdentityProviderInput], r.DescribeIdentityProvider, s.DescribeIdentityProvider, awsjson.Encode[DescribeIdentityProviderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
 			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserImportJob", Kind: pipeline.Management},
@@ -309,6 +337,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetDeviceInput], r.GetDevice, s.GetDevice, awsjson.Encode[GetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetGroup", Kind: pipeline.Management},
 			awsjson.Decode[GetGroupInput], r.GetGroup, s.GetGroup, awsjson.Encode[GetGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetIdentityProviderByIdentifier", Kind: pipeline.Management},
+			awsjson.Decode[GetIdentityProviderByIdentifierInput], r.GetIdentityProviderByIdentifier, s.GetIdentityProviderByIdentifier, awsjson.Encode[GetIdentityProviderByIdentifierOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetSigningCertificate", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[GetSigningCertificateInput], r.GetSigningCertificate, s.GetSigningCertificate, awsjson.Encode[GetSigningCertificateOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTokensFromRefreshToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetTokensFromRefreshTokenInput], r.GetTokensFromRefreshToken, s.GetTokensFromRefreshToken, awsjson.Encode[GetTokensFromRefreshTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management, Unsigned: true},
@@ -327,6 +359,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ListDevicesInput], r.ListDevices, s.ListDevices, awsjson.Encode[ListDevicesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListGroups", Kind: pipeline.Management},
 			awsjson.Decode[ListGroupsInput], r.ListGroups, s.ListGroups, awsjson.Encode[ListGroupsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListIdentityProviders", Kind: pipeline.Management},
+			awsjson.Decode[ListIdentityProvidersInput], r.ListIdentityProviders, s.ListIdentityProviders, awsjson.Encode[ListIdentityProvidersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListResourceServers", Kind: pipeline.Management},
 			awsjson.Decode[ListResourceServersInput], r.ListResourceServers, s.ListResourceServers, awsjson.Encode[ListResourceServersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsForResource", Kind: pipeline.Management},
@@ -373,6 +407,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UpdateDeviceStatusInput], r.UpdateDeviceStatus, s.UpdateDeviceStatus, awsjson.Encode[UpdateDeviceStatusOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateGroupInput], r.UpdateGroup, s.UpdateGroup, awsjson.Encode[UpdateGroupOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateIdentityProvider", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateIdentityProviderInput], r.UpdateIdentityProvider, s.UpdateIdentityProvider, awsjson.Encode[UpdateIdentityProviderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateResourceServerInput], r.UpdateResourceServer, s.UpdateResourceServer, awsjson.Encode[UpdateResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserAttributes", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -403,6 +439,7 @@ var API = &protocol.Service{
 		"CodeMismatchException":                    {Code: "CodeMismatchException", Status: 400},
 		"ConcurrentModificationException":          {Code: "ConcurrentModificationException", Status: 400},
 		"DeviceKeyExistsException":                 {Code: "DeviceKeyExistsException", Status: 400},
+		"DuplicateProviderException":               {Code: "DuplicateProviderException", Status: 400},
 		"EnableSoftwareTokenMFAException":          {Code: "EnableSoftwareTokenMFAException", Status: 400},
 		"ExpiredCodeException":                     {Code: "ExpiredCodeException", Status: 400},
 		"FeatureUnavailableInTierException":        {Code: "FeatureUnavailableInTierException", Status: 400},
@@ -433,6 +470,7 @@ var API = &protocol.Service{
 		"TooManyRequestsException":                 {Code: "TooManyRequestsException", Status: 400},
 		"UnauthorizedException":                    {Code: "UnauthorizedException", Status: 400},
 		"UnexpectedLambdaException":                {Code: "UnexpectedLambdaException", Status: 400},
+		"UnsupportedIdentityProviderException":     {Code: "UnsupportedIdentityProviderException", Status: 400},
 		"UnsupportedOperationException":            {Code: "UnsupportedOperationException", Status: 400},
 		"UnsupportedTokenTypeException":            {Code: "UnsupportedTokenTypeException", Status: 400},
 		"UnsupportedUserStateException":            {Code: "UnsupportedUserStateException", Status: 400},
@@ -456,35 +494,26 @@ var API = &protocol.Service{
 		fault.Validation: {Code: "InvalidParameterException", Status: 0},
 	},
 	Unsupported: []string{
-		"AdminDisableProviderForUser",
-		"AdminLinkProviderForUser",
 		"AdminListUserAuthEvents",
 		"AdminUpdateAuthEventFeedback",
-		"CreateIdentityProvider",
 		"CreateManagedLoginBranding",
 		"CreateTerms",
 		"CreateUserPoolDomain",
-		"DeleteIdentityProvider",
 		"DeleteManagedLoginBranding",
 		"DeleteTerms",
 		"DeleteUserPoolDomain",
-		"DescribeIdentityProvider",
 		"DescribeManagedLoginBranding",
 		"DescribeManagedLoginBrandingByClient",
 		"DescribeRiskConfiguration",
 		"DescribeTerms",
 		"DescribeUserPoolDomain",
-		"GetIdentityProviderByIdentifier",
 		"GetLogDeliveryConfiguration",
-		"GetSigningCertificate",
 		"GetUICustomization",
-		"ListIdentityProviders",
 		"ListTerms",
 		"SetLogDeliveryConfiguration",
 		"SetRiskConfiguration",
 		"SetUICustomization",
 		"UpdateAuthEventFeedback",
-		"UpdateIdentityProvider",
 		"UpdateManagedLoginBranding",
 		"UpdateTerms",
 		"UpdateUserPoolDomain",

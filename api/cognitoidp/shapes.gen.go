@@ -184,6 +184,19 @@ const (
 	FeatureTypeDisabled FeatureType = "DISABLED"
 )
 
+// IdentityProviderTypeType is an enum of the model; "" is absent.
+type IdentityProviderTypeType string
+
+// The values of IdentityProviderTypeType.
+const (
+	IdentityProviderTypeTypeSaml            IdentityProviderTypeType = "SAML"
+	IdentityProviderTypeTypeFacebook        IdentityProviderTypeType = "Facebook"
+	IdentityProviderTypeTypeGoogle          IdentityProviderTypeType = "Google"
+	IdentityProviderTypeTypeLoginWithAmazon IdentityProviderTypeType = "LoginWithAmazon"
+	IdentityProviderTypeTypeSignInWithApple IdentityProviderTypeType = "SignInWithApple"
+	IdentityProviderTypeTypeOidc            IdentityProviderTypeType = "OIDC"
+)
+
 // InboundFederationLambdaVersionType is an enum of the model; "" is absent.
 type InboundFederationLambdaVersionType string
 
@@ -450,6 +463,16 @@ type AdminDeleteUserInput struct {
 type AdminDeleteUserOutput struct {
 }
 
+// AdminDisableProviderForUserInput is a structure of the model.
+type AdminDisableProviderForUserInput struct {
+	User       *ProviderUserIdentifierType
+	UserPoolId *string
+}
+
+// AdminDisableProviderForUserOutput is a structure of the model.
+type AdminDisableProviderForUserOutput struct {
+}
+
 // AdminDisableUserInput is a structure of the model.
 type AdminDisableUserInput struct {
 	UserPoolId *string
@@ -531,6 +554,17 @@ type AdminInitiateAuthOutput struct {
 	ChallengeName        ChallengeNameType
 	ChallengeParameters  map[string]string
 	Session              *string
+}
+
+// AdminLinkProviderForUserInput is a structure of the model.
+type AdminLinkProviderForUserInput struct {
+	DestinationUser *ProviderUserIdentifierType
+	SourceUser      *ProviderUserIdentifierType
+	UserPoolId      *string
+}
+
+// AdminLinkProviderForUserOutput is a structure of the model.
+type AdminLinkProviderForUserOutput struct {
 }
 
 // AdminListDevicesInput is a structure of the model.
@@ -826,6 +860,21 @@ type CreateGroupOutput struct {
 	Group *GroupType
 }
 
+// CreateIdentityProviderInput is a structure of the model.
+type CreateIdentityProviderInput struct {
+	AttributeMapping map[string]string
+	IdpIdentifiers   []string
+	ProviderDetails  map[string]string
+	ProviderName     *string
+	ProviderType     IdentityProviderTypeType
+	UserPoolId       *string
+}
+
+// CreateIdentityProviderOutput is a structure of the model.
+type CreateIdentityProviderOutput struct {
+	IdentityProvider *IdentityProviderType
+}
+
 // CreateResourceServerInput is a structure of the model.
 type CreateResourceServerInput struct {
 	Identifier *string
@@ -939,6 +988,16 @@ type DeleteGroupInput struct {
 type DeleteGroupOutput struct {
 }
 
+// DeleteIdentityProviderInput is a structure of the model.
+type DeleteIdentityProviderInput struct {
+	ProviderName *string
+	UserPoolId   *string
+}
+
+// DeleteIdentityProviderOutput is a structure of the model.
+type DeleteIdentityProviderOutput struct {
+}
+
 // DeleteResourceServerInput is a structure of the model.
 type DeleteResourceServerInput struct {
 	Identifier *string
@@ -1006,6 +1065,17 @@ type DeleteWebAuthnCredentialInput struct {
 
 // DeleteWebAuthnCredentialOutput is a structure of the model.
 type DeleteWebAuthnCredentialOutput struct {
+}
+
+// DescribeIdentityProviderInput is a structure of the model.
+type DescribeIdentityProviderInput struct {
+	ProviderName *string
+	UserPoolId   *string
+}
+
+// DescribeIdentityProviderOutput is a structure of the model.
+type DescribeIdentityProviderOutput struct {
+	IdentityProvider *IdentityProviderType
 }
 
 // DescribeResourceServerInput is a structure of the model.
@@ -1151,6 +1221,27 @@ type GetGroupOutput struct {
 	Group *GroupType
 }
 
+// GetIdentityProviderByIdentifierInput is a structure of the model.
+type GetIdentityProviderByIdentifierInput struct {
+	IdpIdentifier *string
+	UserPoolId    *string
+}
+
+// GetIdentityProviderByIdentifierOutput is a structure of the model.
+type GetIdentityProviderByIdentifierOutput struct {
+	IdentityProvider *IdentityProviderType
+}
+
+// GetSigningCertificateInput is a structure of the model.
+type GetSigningCertificateInput struct {
+	UserPoolId *string
+}
+
+// GetSigningCertificateOutput is a structure of the model.
+type GetSigningCertificateOutput struct {
+	Certificate *string
+}
+
 // GetTokensFromRefreshTokenInput is a structure of the model.
 type GetTokensFromRefreshTokenInput struct {
 	ClientId       *string
@@ -1244,6 +1335,18 @@ type HttpHeader struct {
 	HeaderValue *string
 }
 
+// IdentityProviderType is a structure of the model.
+type IdentityProviderType struct {
+	AttributeMapping map[string]string
+	CreationDate     *time.Time
+	IdpIdentifiers   []string
+	LastModifiedDate *time.Time
+	ProviderDetails  map[string]string
+	ProviderName     *string
+	ProviderType     IdentityProviderTypeType
+	UserPoolId       *string
+}
+
 // InboundFederationLambdaType is a structure of the model.
 type InboundFederationLambdaType struct {
 	LambdaArn     *string
@@ -1318,6 +1421,19 @@ type ListGroupsInput struct {
 type ListGroupsOutput struct {
 	Groups    []GroupType
 	NextToken *string
+}
+
+// ListIdentityProvidersInput is a structure of the model.
+type ListIdentityProvidersInput struct {
+	MaxResults *int32
+	NextToken  *string
+	UserPoolId *string
+}
+
+// ListIdentityProvidersOutput is a structure of the model.
+type ListIdentityProvidersOutput struct {
+	NextToken *string
+	Providers []ProviderDescription
 }
 
 // ListResourceServersInput is a structure of the model.
@@ -1476,6 +1592,21 @@ type PasswordPolicyType struct {
 type PreTokenGenerationVersionConfigType struct {
 	LambdaArn     *string
 	LambdaVersion PreTokenGenerationLambdaVersionType
+}
+
+// ProviderDescription is a structure of the model.
+type ProviderDescription struct {
+	CreationDate     *time.Time
+	LastModifiedDate *time.Time
+	ProviderName     *string
+	ProviderType     IdentityProviderTypeType
+}
+
+// ProviderUserIdentifierType is a structure of the model.
+type ProviderUserIdentifierType struct {
+	ProviderAttributeName  *string
+	ProviderAttributeValue *string
+	ProviderName           *string
 }
 
 // RecoveryOptionType is a structure of the model.
@@ -1746,6 +1877,20 @@ type UpdateGroupInput struct {
 // UpdateGroupOutput is a structure of the model.
 type UpdateGroupOutput struct {
 	Group *GroupType
+}
+
+// UpdateIdentityProviderInput is a structure of the model.
+type UpdateIdentityProviderInput struct {
+	AttributeMapping map[string]string
+	IdpIdentifiers   []string
+	ProviderDetails  map[string]string
+	ProviderName     *string
+	UserPoolId       *string
+}
+
+// UpdateIdentityProviderOutput is a structure of the model.
+type UpdateIdentityProviderOutput struct {
+	IdentityProvider *IdentityProviderType
 }
 
 // UpdateResourceServerInput is a structure of the model.
@@ -2062,6 +2207,11 @@ func NewDeviceKeyExistsException(format string, args ...any) *fault.Error {
 	return fault.Of("DeviceKeyExistsException", format, args...)
 }
 
+// NewDuplicateProviderException makes the error of the model.
+func NewDuplicateProviderException(format string, args ...any) *fault.Error {
+	return fault.Of("DuplicateProviderException", format, args...)
+}
+
 // NewEnableSoftwareTokenMFAException makes the error of the model.
 func NewEnableSoftwareTokenMFAException(format string, args ...any) *fault.Error {
 	return fault.Of("EnableSoftwareTokenMFAException", format, args...)
@@ -2217,6 +2367,11 @@ func NewUnauthorizedException(format string, args ...any) *fault.Error {
 // NewUnexpectedLambdaException makes the error of the model.
 func NewUnexpectedLambdaException(format string, args ...any) *fault.Error {
 	return fault.Of("UnexpectedLambdaException", format, args...)
+}
+
+// NewUnsupportedIdentityProviderException makes the error of the model.
+func NewUnsupportedIdentityProviderException(format string, args ...any) *fault.Error {
+	return fault.Of("UnsupportedIdentityProviderException", format, args...)
 }
 
 // NewUnsupportedOperationException makes the error of the model.

@@ -126,6 +126,18 @@ func (v *AdminDeleteUserInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AdminDisableProviderForUserInput) Validate(c *constraint.Checker) {
+	if c.Required("user", v.User != nil) {
+		c.Enter("user")
+		v.User.Validate(c)
+		c.Leave()
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkStringType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminDisableUserInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -210,6 +222,23 @@ func (v *AdminInitiateAuthInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AdminLinkProviderForUserInput) Validate(c *constraint.Checker) {
+	if c.Required("destinationUser", v.DestinationUser != nil) {
+		c.Enter("destinationUser")
+		v.DestinationUser.Validate(c)
+		c.Leave()
+	}
+	if c.Required("sourceUser", v.SourceUser != nil) {
+		c.Enter("sourceUser")
+		v.SourceUser.Validate(c)
+		c.Leave()
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkStringType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -573,6 +602,28 @@ func (v *CreateGroupInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateIdentityProviderInput) Validate(c *constraint.Checker) {
+	if v.AttributeMapping != nil {
+		checkAttributeMappingType(c, "attributeMapping", v.AttributeMapping)
+	}
+	if v.IdpIdentifiers != nil {
+		checkIdpIdentifiersListType(c, "idpIdentifiers", v.IdpIdentifiers)
+	}
+	if c.Required("providerDetails", v.ProviderDetails != nil) {
+		checkProviderDetailsType(c, "providerDetails", v.ProviderDetails)
+	}
+	if c.Required("providerName", v.ProviderName != nil) {
+		checkProviderNameTypeV2(c, "providerName", *v.ProviderName)
+	}
+	if c.Required("providerType", v.ProviderType != "") {
+		checkIdentityProviderTypeType(c, "providerType", v.ProviderType)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -795,6 +846,16 @@ func (v *DeleteGroupInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteIdentityProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("providerName", v.ProviderName != nil) {
+		checkProviderNameType(c, "providerName", *v.ProviderName)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -858,6 +919,16 @@ func (v *DeleteWebAuthnCredentialInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("credentialId", v.CredentialId != nil) {
 		checkStringType(c, "credentialId", *v.CredentialId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeIdentityProviderInput) Validate(c *constraint.Checker) {
+	if c.Required("providerName", v.ProviderName != nil) {
+		checkProviderNameType(c, "providerName", *v.ProviderName)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1003,6 +1074,23 @@ func (v *GetGroupInput) Validate(c *constraint.Checker) {
 	if c.Required("groupName", v.GroupName != nil) {
 		checkGroupNameType(c, "groupName", *v.GroupName)
 	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetIdentityProviderByIdentifierInput) Validate(c *constraint.Checker) {
+	if c.Required("idpIdentifier", v.IdpIdentifier != nil) {
+		checkIdpIdentifierType(c, "idpIdentifier", *v.IdpIdentifier)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetSigningCertificateInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
@@ -1201,6 +1289,19 @@ func (v *ListGroupsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ListIdentityProvidersInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkListProvidersLimitType(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkPaginationKeyType(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ListResourceServersInput) Validate(c *constraint.Checker) {
 	if v.MaxResults != nil {
 		checkListResourceServersLimitType(c, "maxResults", *v.MaxResults)
@@ -1370,6 +1471,19 @@ func (v *PreTokenGenerationVersionConfigType) Validate(c *constraint.Checker) {
 	}
 	if c.Required("lambdaVersion", v.LambdaVersion != "") {
 		checkPreTokenGenerationLambdaVersionType(c, "lambdaVersion", v.LambdaVersion)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ProviderUserIdentifierType) Validate(c *constraint.Checker) {
+	if v.ProviderAttributeName != nil {
+		checkStringType(c, "providerAttributeName", *v.ProviderAttributeName)
+	}
+	if v.ProviderAttributeValue != nil {
+		checkStringType(c, "providerAttributeValue", *v.ProviderAttributeValue)
+	}
+	if v.ProviderName != nil {
+		checkProviderNameType(c, "providerName", *v.ProviderName)
 	}
 }
 
@@ -1708,6 +1822,25 @@ func (v *UpdateGroupInput) Validate(c *constraint.Checker) {
 	}
 	if v.RoleArn != nil {
 		checkArnType(c, "roleArn", *v.RoleArn)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateIdentityProviderInput) Validate(c *constraint.Checker) {
+	if v.AttributeMapping != nil {
+		checkAttributeMappingType(c, "attributeMapping", v.AttributeMapping)
+	}
+	if v.IdpIdentifiers != nil {
+		checkIdpIdentifiersListType(c, "idpIdentifiers", v.IdpIdentifiers)
+	}
+	if v.ProviderDetails != nil {
+		checkProviderDetailsType(c, "providerDetails", v.ProviderDetails)
+	}
+	if c.Required("providerName", v.ProviderName != nil) {
+		checkProviderNameType(c, "providerName", *v.ProviderName)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -2070,6 +2203,10 @@ func checkAttributeDataType(c *constraint.Checker, at string, v AttributeDataTyp
 	}
 }
 
+func checkAttributeMappingKeyType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 32)
+}
+
 var patternAttributeNameType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+`)
 
 func checkAttributeNameType(c *constraint.Checker, at string, v string) {
@@ -2357,12 +2494,37 @@ func checkIdTokenValidityType(c *constraint.Checker, at string, v int32) {
 	constraint.Max(c, at, v, 86400)
 }
 
+func checkIdentityProviderTypeType(c *constraint.Checker, at string, v IdentityProviderTypeType) {
+	switch v {
+	case IdentityProviderTypeTypeSaml,
+		IdentityProviderTypeTypeFacebook,
+		IdentityProviderTypeTypeGoogle,
+		IdentityProviderTypeTypeLoginWithAmazon,
+		IdentityProviderTypeTypeSignInWithApple,
+		IdentityProviderTypeTypeOidc:
+	default:
+		c.Enum(at, string(v), "SAML, Facebook, Google, LoginWithAmazon, SignInWithApple, OIDC")
+	}
+}
+
+var patternIdpIdentifierType = constraint.NewPattern(`[\w\s+=.@-]+`, `[\w\s+=.@-]+`)
+
+func checkIdpIdentifierType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 40)
+	c.Matches(at, v, patternIdpIdentifierType)
+}
+
 func checkInboundFederationLambdaVersionType(c *constraint.Checker, at string, v InboundFederationLambdaVersionType) {
 	switch v {
 	case InboundFederationLambdaVersionTypeV10:
 	default:
 		c.Enum(at, string(v), "V1_0")
 	}
+}
+
+func checkListProvidersLimitType(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 0)
+	constraint.Max(c, at, v, 60)
 }
 
 func checkListResourceServersLimitType(c *constraint.Checker, at string, v int32) {
@@ -2460,6 +2622,13 @@ var patternProviderNameType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\
 func checkProviderNameType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 32)
 	c.Matches(at, v, patternProviderNameType)
+}
+
+var patternProviderNameTypeV2 = constraint.NewPattern(`[^_\p{Z}][\p{L}\p{M}\p{S}\p{N}\p{P}][^_\p{Z}]+`, `[^_\p{Z}][\p{L}\p{M}\p{S}\p{N}\p{P}][^_\p{Z}]+`)
+
+func checkProviderNameTypeV2(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 32)
+	c.Matches(at, v, patternProviderNameTypeV2)
 }
 
 func checkQueryLimit(c *constraint.Checker, at string, v int32) {
@@ -2756,6 +2925,19 @@ func checkAttributeListType(c *constraint.Checker, at string, v []AttributeType)
 	c.Leave()
 }
 
+func checkAttributeMappingType(c *constraint.Checker, at string, v map[string]string) {
+	c.Each()
+	for key := range v {
+		checkAttributeMappingKeyType(c, at, key)
+	}
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 32, Member must have length greater than or equal to 1]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkStringType(c, at, e)
+	}
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
+}
+
 func checkAttributeNameListType(c *constraint.Checker, at string, v []string) {
 	c.Each()
 	for i := range v {
@@ -2869,6 +3051,15 @@ func checkHttpHeaderList(c *constraint.Checker, at string, v []HttpHeader) {
 	c.Leave()
 }
 
+func checkIdpIdentifiersListType(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 50, "[]")
+	c.Each()
+	for i := range v {
+		checkIdpIdentifierType(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w\s+=.@-]+]`, func() string { return constraint.Strings(v) })
+}
+
 func checkLogoutURLsListType(c *constraint.Checker, at string, v []string) {
 	c.Size(at, len(v), 0, 100, "[]")
 	c.Each()
@@ -2895,6 +3086,19 @@ func checkOAuthFlowsType(c *constraint.Checker, at string, v []OAuthFlowType) {
 		checkOAuthFlowType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [code, implicit, client_credentials]]`, func() string { return constraint.Strings(v) })
+}
+
+func checkProviderDetailsType(c *constraint.Checker, at string, v map[string]string) {
+	c.Each()
+	for key := range v {
+		checkStringType(c, at, key)
+	}
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkStringType(c, at, e)
+	}
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
 }
 
 func checkRecoveryMechanismsType(c *constraint.Checker, at string, v []RecoveryOptionType) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/bulkhead"
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
@@ -20,6 +21,7 @@ import (
 
 // services makes every service the server has.
 func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
+	reach := outside.New(outside.Options{AllowPrivate: a.config.AllowPrivateIssuers, AllowHTTP: a.config.AllowPrivateIssuers})
 	tokens := webtoken.New(webtoken.Options{AllowPrivate: a.config.AllowPrivateIssuers, AllowHTTP: a.config.AllowPrivateIssuers, Own: a.ownKeys})
 	orgs := organizations.New(organizations.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
 	if err := orgs.Resume(ctx); err != nil {
@@ -39,7 +41,10 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	pools, err := cognitoidp.New(cognitoidp.Config{DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker, Log: a.log})
+	pools, err := cognitoidp.New(cognitoidp.Config{
+		DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker, Log: a.log,
+		Outside: reach, OutsideTokens: tokens,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,12 @@ const (
 	ImportUpload
 	// ImportFile seals files of users until they are imported.
 	ImportFile
+	// ProviderSecret seals what a user pool is known by at identity providers: client secrets and private keys.
+	ProviderSecret
+	// PoolSAMLKey wraps the private keys by which a user pool signs SAML requests and opens SAML responses.
+	PoolSAMLKey
+	// FederationState seals the state of a sign-in that is at an identity provider.
+	FederationState
 	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
 	Cursor
 )
@@ -98,6 +104,9 @@ var purposes = [...]struct {
 	SAMLKey:              {"saml-key", perAccount},
 	ImportUpload:         {"import-upload", perAccount},
 	ImportFile:           {"import-file", perAccount},
+	ProviderSecret:       {"provider-secret", perAccount},
+	PoolSAMLKey:          {"pool-saml-key", perAccount},
+	FederationState:      {"federation-state", perAccount},
 	Cursor:               {"cursor", serverWide},
 }
 

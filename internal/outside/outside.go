@@ -134,6 +134,9 @@ func (c *Client) CheckURL(s string, query bool) error {
 	return nil
 }
 
+// Secure reports whether places must be https.
+func (c *Client) Secure() bool { return !c.allowHTTP }
+
 // Get reads a document. An answer that is not 200 is an error.
 func (c *Client) Get(ctx context.Context, u, accept string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)

@@ -177,6 +177,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 	}
 	err = c.change(&known.Sub, func(rec *store.Records, u *user) error {
 		c.pool.setPassword(u, verifier)
+		u.NoPassword = false
 		u.Status = api.UserStatusTypeConfirmed
 		if !opt.Value(in.Permanent) {
 			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()

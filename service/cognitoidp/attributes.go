@@ -235,5 +235,8 @@ func attributesOf(u *user, app *client) []api.AttributeType {
 			out = append(out, api.AttributeType{Name: new(name), Value: new(u.Attributes[name])})
 		}
 	}
+	if text := u.identitiesText(); text != "" && (app == nil || mayRead(app, attributeIdentities)) {
+		out = append(out, api.AttributeType{Name: new(attributeIdentities), Value: &text})
+	}
 	return out
 }

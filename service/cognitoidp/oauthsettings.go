@@ -119,8 +119,3 @@ func (c *scoped) checkProviders(rec *store.Records, names []string) error {
 	}
 	return nil
 }
-
-// providerExists reports whether users can come to the pool by a provider.
-func (c *scoped) providerExists(_ *store.Records, name string) (bool, error) {
-	return name == localProvider, nil
-}

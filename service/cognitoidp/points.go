@@ -73,7 +73,7 @@ func (a *attempt) again(v *arrival) error {
 		if u == nil || u.Epoch != v.user.Epoch || !slices.Equal(u.Verifier, v.user.Verifier) {
 			return badCredentials()
 		}
-		if err := standing(u); err != nil {
+		if err := v.admits(u); err != nil {
 			return err
 		}
 		v.user = u
@@ -93,3 +93,11 @@ func (v *arrival) tokenSource() string {
 		return sourceAuthentication
 	}
 }
+
+// inboundFederation is called with what a provider says of a guest, before anything comes of it. It may change the
+// claims; whose the guest is, it may not.
+func (a *attempt) inboundFederation(*guest) error { return nil }
+
+// beforeExternalSignUp is called before a profile is made for a guest, with the attributes it is to have. An error
+// refuses the sign-in.
+func (a *attempt) beforeExternalSignUp(*guest, map[string]string) error { return nil }

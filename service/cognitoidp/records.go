@@ -18,6 +18,11 @@ import (
 //	in / <pool id> / import / <job id>                 importJob
 //	in / <pool id> / import-part / <job id> / <n>      sealed piece of its file
 //	in / <pool id> / import-log / <job id> / <line>    importFailure
+//	in / <pool id> / provider / <name>                 provider
+//	in / <pool id> / provider-name / <name, lower case>  identifier
+//	in / <pool id> / provider-identifier / <text>      identifier
+//	in / <pool id> / identity / <provider> / <attribute> / <hash of the value>   bond
+//	in / <pool id> / saml / <use>                      samlPair
 //	in / <pool id> / resource-server / <identifier>    resourceServer
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref
@@ -144,6 +149,12 @@ type user struct {
 	Pending map[string]string
 	// Verifier is sealed. Nil means that no password is set.
 	Verifier []byte
+	// Provider is the identity provider that the profile was made for, or "". Identities are the accounts at providers
+	// that the user signs in by.
+	Provider   string     `json:",omitempty"`
+	Identities []identity `json:",omitempty"`
+	// NoPassword is true when an administrator took the password (AdminDisableProviderForUser): no code sets another.
+	NoPassword bool `json:",omitempty"`
 	// History are the verifiers of earlier passwords, sealed, the last one first; as many as the pool's policy asks for.
 	History [][]byte
 	// TemporaryUntil is when a temporary password ends; zero for one that the user chose.

@@ -183,7 +183,7 @@ func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error)
 		return nil, refreshTokenRevoked()
 	case u.Status == api.UserStatusTypeResetRequired:
 		return nil, resetRequired()
-	case u.Status != api.UserStatusTypeConfirmed:
+	case u.Status != api.UserStatusTypeConfirmed && u.Status != api.UserStatusTypeExternalProvider:
 		return nil, badRefreshToken()
 	}
 	revoked, err := c.revoked(rec, t.Origin)

@@ -24,9 +24,12 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/federation/oidc"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -48,6 +51,10 @@ type Config struct {
 	Functions functions.Invoker
 	// Log gets what goes wrong after an answer. Nil discards it.
 	Log *slog.Logger
+	// Outside reaches the identity providers that pools name, and OutsideTokens verifies their ID tokens. Nil reaches
+	// public addresses by https only.
+	Outside       *outside.Client
+	OutsideTokens *webtoken.Verifier
 }
 
 // Service implements the operations.
@@ -61,16 +68,22 @@ type Service struct {
 	log       *slog.Logger
 	// background holds a place for each quiet message that waits for a function.
 	background chan struct{}
-	places     *store.Cache[string, place]
-	pools      *store.Cache[string, *pool]
-	clients    *store.Cache[string, *client]
-	signers    signers
-	making     singleflight.Group
-	oneMakes   sync.Mutex
-	newKey     func() (*rsa.PrivateKey, error)
-	work       *gate
-	imports    *importer
-	engine     *engine
+
+	outside       *outside.Client
+	outsideTokens *webtoken.Verifier
+	relying       *oidc.RelyingParty
+	metadatas     metadataCache
+
+	places   *store.Cache[string, place]
+	pools    *store.Cache[string, *pool]
+	clients  *store.Cache[string, *client]
+	signers  signers
+	making   singleflight.Group
+	oneMakes sync.Mutex
+	newKey   func() (*rsa.PrivateKey, error)
+	work     *gate
+	imports  *importer
+	engine   *engine
 }
 
 // Sizes of caches, in entries: some 2 kB each for pools.
@@ -100,6 +113,9 @@ func New(c Config) (*Service, error) {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if err := s.reach(c.Outside, c.OutsideTokens); err != nil {
+		return nil, err
 	}
 	if s.functions == nil {
 		s.functions = functions.None{}

@@ -300,7 +300,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 
 // forgot makes the code by which a user sets a new password.
 func (c *scoped) forgot(rec *store.Records, u *user) (to destination, plain string, err error) {
-	if u.Status == api.UserStatusTypeForceChangePassword {
+	if u.Status == api.UserStatusTypeForceChangePassword || u.Status == api.UserStatusTypeExternalProvider || u.NoPassword {
 		return to, "", api.NewNotAuthorizedException("User password cannot be reset in the current state.")
 	}
 	if to, err = c.pool.recoveryDestination(u); err != nil {

@@ -79,6 +79,9 @@ func (c *scoped) idClaims(app *client, u *user, in signIn, m membership) map[str
 			claims[name] = claimValue(name, value)
 		}
 	}
+	if list := u.identityClaims(); list != nil {
+		claims[attributeIdentities] = list
+	}
 	if t := c.pool.tagsClaim(u); t != nil {
 		claims[tagsClaim] = t
 	}

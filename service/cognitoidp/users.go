@@ -49,8 +49,8 @@ func (p *pool) nameKey(name string) store.Key {
 // ("Customizing sign-in attributes", Amazon Cognito Developer Guide).
 func (p *pool) aliasesOf(u *user) map[alias]bool {
 	out := map[alias]bool{}
-	if u == nil {
-		return out
+	if u == nil || u.federated() {
+		return out // who comes from a provider is found by the provider's word alone
 	}
 	for _, name := range p.UsernameAttributes {
 		if v := u.Attributes[name]; v != "" {
@@ -184,6 +184,9 @@ func (p *pool) remove(rec *store.Records, u *user) error {
 	for a := range p.aliasesOf(u) {
 		keys = append(keys, p.aliasKey(a))
 	}
+	if err := p.removeBonds(rec, u); err != nil {
+		return err
+	}
 	groups, err := p.groupNames(rec, u.Sub)
 	if err != nil {
 		return err
@@ -310,6 +313,9 @@ func (c *scoped) create(rec *store.Records, u *user, force bool) error {
 	}
 	if c.pool.gone(rec) {
 		return poolNotFound(c.pool.ID)
+	}
+	if err := c.squats(rec, u); err != nil {
+		return err
 	}
 	return c.pool.save(rec, nil, u, force)
 }

@@ -128,6 +128,60 @@ var cognitoRows = []row{
 		in:     `{"UserPoolId":"$POOL","ClientId":"$NEW","ClientName":"m-$N"}`,
 		before: []string{`cognito-idp.CreateUserPoolClient {"UserPoolId":"$POOL","ClientName":"n-$N"}`},
 	},
+	{
+		op: "cognito-idp.CreateIdentityProvider",
+		in: `{"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+	},
+	{
+		op: "cognito-idp.DescribeIdentityProvider",
+		in: `{"UserPoolId":"$POOL","ProviderName":"P$N"}`,
+		before: []string{
+			`cognito-idp.CreateIdentityProvider {"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+		},
+	},
+	{
+		op: "cognito-idp.UpdateIdentityProvider",
+		in: `{"UserPoolId":"$POOL","ProviderName":"P$N"}`,
+		before: []string{
+			`cognito-idp.CreateIdentityProvider {"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+		},
+	},
+	{
+		op: "cognito-idp.DeleteIdentityProvider",
+		in: `{"UserPoolId":"$POOL","ProviderName":"P$N"}`,
+		before: []string{
+			`cognito-idp.CreateIdentityProvider {"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+		},
+	},
+	{
+		op: "cognito-idp.ListIdentityProviders",
+		in: `{"UserPoolId":"$POOL"}`,
+	},
+	{
+		op: "cognito-idp.GetIdentityProviderByIdentifier",
+		in: `{"UserPoolId":"$POOL","IdpIdentifier":"i-$N"}`,
+		before: []string{
+			`cognito-idp.CreateIdentityProvider {"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+		},
+	},
+	{
+		op: "cognito-idp.AdminLinkProviderForUser",
+		in: `{"UserPoolId":"$POOL","DestinationUser":{"ProviderName":"Cognito","ProviderAttributeValue":"$PERSON"},"SourceUser":{"ProviderName":"P$N","ProviderAttributeName":"Cognito_Subject","ProviderAttributeValue":"s"}}`,
+		before: []string{
+			`cognito-idp.CreateIdentityProvider {"UserPoolId":"$POOL","ProviderName":"P$N","ProviderType":"OIDC","IdpIdentifiers":["i-$N"],"ProviderDetails":{"client_id":"c","client_secret":"s","authorize_scopes":"openid","attributes_request_method":"GET","oidc_issuer":"https://idp.example.com","authorize_url":"https://idp.example.com/a","token_url":"https://idp.example.com/t","attributes_url":"https://idp.example.com/u","jwks_uri":"https://idp.example.com/k"}}`,
+		},
+	},
+	{
+		op: "cognito-idp.AdminDisableProviderForUser",
+		in: `{"UserPoolId":"$POOL","User":{"ProviderName":"Cognito","ProviderAttributeName":"Cognito_Subject","ProviderAttributeValue":"n-$N"}}`,
+		before: []string{
+			`cognito-idp.AdminCreateUser {"UserPoolId":"$POOL","Username":"n-$N","MessageAction":"SUPPRESS"}`,
+		},
+	},
+	{
+		op: "cognito-idp.GetSigningCertificate",
+		in: `{"UserPoolId":"$POOL"}`,
+	},
 	{op: "cognito-identity.CreateIdentityPool", in: `{"IdentityPoolName":"n-$N","AllowUnauthenticatedIdentities":false}`},
 	{
 		op:     "cognito-identity.DeleteIdentities",

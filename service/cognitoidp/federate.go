@@ -1,0 +1,387 @@
+package cognitoidp
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/federation/saml"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// cognitoProvider is what linking operations call the pool's own users, and cognitoSubject the identifier that a provider
+// knows its user by.
+const (
+	cognitoProvider = "Cognito"
+	cognitoSubject  = "Cognito_Subject"
+)
+
+// stepFederated is what has been passed by who comes from a provider.
+const stepFederated = "FEDERATED"
+
+// identity is an account at a provider by which a user signs in.
+type identity struct {
+	// UserID is the value, Attribute what it is of: the subject, or a mapped attribute until the first sign-in.
+	UserID, Attribute string
+	Provider          string
+	Type              api.IdentityProviderTypeType
+	Issuer            string
+	// Primary is true of the identity that the profile was made for.
+	Primary bool
+	Created time.Time
+}
+
+// bond says whose an identity is.
+type bond struct {
+	Sub string
+	// Tenants are what the provider's users were of when it was made: attribute to value. A provider of another tenant,
+	// though of the same name, does not vouch for it.
+	Tenants map[string]string
+	// Linked is true of a link that an administrator made; its user's attributes are not the provider's to set.
+	Linked bool
+	// Disabled refuses the identity.
+	Disabled bool
+}
+
+// bondKey is where the bond of an identity is. The value is hashed, for it can be of any length.
+func bondKey(pool, provider, attribute, value string) store.Key {
+	sum := sha256.Sum256([]byte(value))
+	return inPool(pool, "identity", provider, attribute, base64.RawURLEncoding.EncodeToString(sum[:]))
+}
+
+func (i *identity) key(pool string) store.Key {
+	return bondKey(pool, i.Provider, i.Attribute, i.UserID)
+}
+
+// guest is who comes from a provider, with what the provider says of them. All of it was checked to be the provider's.
+type guest struct {
+	from   *provider
+	issuer string
+	id     string
+	claims map[string]string
+	// session is the SAML session, for logout; nil for others.
+	session *saml.Assertion
+}
+
+// refusedGuest is a sign-in that the provider vouches for and the pool does not take.
+func refusedGuest(format string, args ...any) error {
+	return api.NewNotAuthorizedException(format, args...)
+}
+
+// subject is the guest's id as bonds have it. SAML's names are as the pool compares names ("SAML case sensitivity");
+// the subjects of others are to the letter, or two of a provider's users could be one.
+func (p *pool) subject(v *guest) string {
+	if v.from.Type == api.IdentityProviderTypeTypeSaml {
+		return p.fold(v.id)
+	}
+	return v.id
+}
+
+// username is that of a profile made for the guest.
+func (p *pool) username(v *guest) string { return p.fold(v.from.Name + "_" + v.id) }
+
+// welcome signs in a guest: the user that the identity is bound to, or else a new one. Nothing else that the provider
+// says, an e-mail address least of all, makes the guest somebody who is there.
+func (a *attempt) welcome(v *guest) (*outcome, error) {
+	if !slices.Contains(a.app.IdentityProviders, v.from.Name) {
+		return nil, invalid("The provider %s is not supported for the client.", v.from.Name)
+	}
+	if err := a.pool.checkMapping(v.from); err != nil {
+		return nil, err
+	}
+	if err := a.inboundFederation(v); err != nil {
+		return nil, err
+	}
+	attrs := v.mapped()
+	found, err := a.recognized(v, attrs)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		if err := a.beforeExternalSignUp(v, attrs); err != nil {
+			return nil, err
+		}
+	}
+	var in *arrival
+	err = a.update(func(rec *store.Records) (err error) {
+		in, err = a.enter(rec, v, attrs)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.finish(in)
+}
+
+// mapped are the attributes that the guest's claims become.
+func (v *guest) mapped() map[string]string {
+	out := map[string]string{}
+	for to, claim := range v.from.claimed() {
+		if value := v.claims[claim]; value != "" {
+			out[to] = value
+		}
+	}
+	return out
+}
+
+// recognized reports whether the guest was here before or is expected.
+func (a *attempt) recognized(v *guest, attrs map[string]string) (found bool, err error) {
+	err = a.view(func(rec *store.Records) error {
+		_, b, err := a.bondOf(rec, v, attrs)
+		found = b != nil
+		return err
+	})
+	return found, err
+}
+
+// bondOf finds the bond of a guest: by the subject, or by a mapped attribute that an administrator linked.
+func (a *attempt) bondOf(rec *store.Records, v *guest, attrs map[string]string) (store.Key, *bond, error) {
+	k := bondKey(a.pool.ID, v.from.Name, cognitoSubject, a.pool.subject(v))
+	b, err := store.Load[bond](rec, k)
+	if err != nil || b != nil {
+		return k, b, err
+	}
+	for _, to := range sortedKeys(attrs) {
+		if flag := verifiedFlag(to); flag != "" && strings.EqualFold(v.claims[flag], textFalse) {
+			continue // the provider itself does not know whose address that is
+		}
+		k := bondKey(a.pool.ID, v.from.Name, to, a.pool.normal(to, attrs[to]))
+		if b, err := store.Load[bond](rec, k); err != nil || b != nil {
+			return k, b, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// enter finds or makes the guest's user.
+func (a *attempt) enter(rec *store.Records, v *guest, attrs map[string]string) (*arrival, error) {
+	k, b, err := a.bondOf(rec, v, attrs)
+	if err != nil {
+		return nil, err
+	}
+	var u *user
+	if b == nil {
+		u, err = a.makeGuest(rec, v, attrs)
+	} else {
+		u, err = a.meetGuest(rec, v, attrs, k, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := standingGuest(u); err != nil {
+		return nil, err
+	}
+	m, err := a.membershipOf(rec, u)
+	if err != nil {
+		return nil, err
+	}
+	return &arrival{passage: passage{Sub: u.Sub, Name: u.Username, Who: u.Sub, Epoch: u.Epoch, Passed: []string{stepFederated}}, user: u, groups: m}, nil
+}
+
+// standingGuest says why a user may not sign in by a provider. The state of a password does not matter to it.
+func standingGuest(u *user) error {
+	switch {
+	case u.Disabled:
+		return userDisabled()
+	case u.Status == api.UserStatusTypeUnconfirmed:
+		return api.NewUserNotConfirmedException("User is not confirmed.")
+	}
+	return nil
+}
+
+// admits says why a user may not sign in, by the way that the user came.
+func (v *arrival) admits(u *user) error {
+	if v.passed(stepFederated) {
+		return standingGuest(u)
+	}
+	return standing(u)
+}
+
+// makeGuest makes the profile of a guest who is here for the first time. Its tenant is what the operator said of the
+// provider, and nothing else.
+func (a *attempt) makeGuest(rec *store.Records, v *guest, attrs map[string]string) (*user, error) {
+	tenants := v.from.tenants()
+	u := &user{
+		Sub: newUUID(), Username: a.pool.username(v), Created: a.call.Now, Modified: a.call.Now, Attributes: maps.Clone(tenants),
+		Status: api.UserStatusTypeExternalProvider, Provider: v.from.Name,
+		Identities: []identity{v.identity(a.pool, a.call.Now, true)},
+	}
+	if err := a.pool.setMapped(u, attrs, true); err != nil {
+		return nil, err
+	}
+	if err := a.pool.requireMapped(u); err != nil {
+		return nil, err
+	}
+	if err := a.create(rec, u, false); err != nil {
+		return nil, err
+	}
+	if err := store.Save(rec, u.Identities[0].key(a.pool.ID), &bond{Sub: u.Sub, Tenants: tenants}); err != nil {
+		return nil, err
+	}
+	return u, a.joinProvider(rec, u, v.from)
+}
+
+func (v *guest) identity(p *pool, now time.Time, primary bool) identity {
+	return identity{
+		UserID: p.subject(v), Attribute: cognitoSubject, Provider: v.from.Name, Type: v.from.Type, Issuer: v.issuer, Primary: primary, Created: now,
+	}
+}
+
+// joinProvider puts a user into the provider's group ("Adding groups to a user pool").
+func (c *scoped) joinProvider(rec *store.Records, u *user, from *provider) error {
+	name := c.pool.ID + "_" + from.Name
+	g, err := store.Load[group](rec, groupKey(c.pool.ID, name))
+	if err != nil {
+		return err
+	}
+	if g == nil {
+		about := "Autogenerated group for users who sign in using " + from.Name
+		g = &group{Name: name, Description: &about, Created: c.call.Now, Modified: c.call.Now}
+		if err := store.Save(rec, groupKey(c.pool.ID, name), g); err != nil {
+			return err
+		}
+	}
+	if err := store.Save(rec, inPool(c.pool.ID, "member", name, u.Sub), &ref{u.Sub}); err != nil {
+		return err
+	}
+	return store.Save(rec, inPool(c.pool.ID, "groups", u.Sub, name), &ref{u.Sub})
+}
+
+// meetGuest finds the user that a guest's identity is bound to, and takes over what the provider says unless the bond
+// is a link, whose user has attributes of its own.
+func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]string, k store.Key, b *bond) (*user, error) {
+	before, err := store.Load[user](rec, userKey(a.pool.ID, b.Sub))
+	if err != nil {
+		return nil, err
+	}
+	if before == nil || b.Disabled {
+		return nil, refusedGuest("User is disabled for the provider %s.", v.from.Name)
+	}
+	u := before.clone()
+	if err := a.settleTenant(u, v.from, b); err != nil {
+		return nil, err
+	}
+	if err := a.rebind(rec, u, v, k, b); err != nil {
+		return nil, err
+	}
+	if !b.Linked {
+		if err := a.pool.setMapped(u, attrs, false); err != nil {
+			return nil, err
+		}
+	}
+	if maps.Equal(u.Attributes, before.Attributes) && slices.Equal(u.Identities, before.Identities) {
+		return u, nil
+	}
+	u.Modified = a.call.Now
+	return u, a.pool.save(rec, before, u, false)
+}
+
+// settleTenant holds the user to the provider's tenant. A user who came before the operator said whose the provider is
+// becomes that tenant's, unless the user is somebody's already.
+func (a *attempt) settleTenant(u *user, from *provider, b *bond) error {
+	tenants := from.tenants()
+	if len(b.Tenants) > 0 && !maps.Equal(b.Tenants, tenants) {
+		return otherTenant(from)
+	}
+	for name, value := range tenants {
+		switch {
+		case u.Attributes[name] == value:
+		case u.Attributes[name] == "" && len(b.Tenants) == 0 && !b.Linked:
+			u.put(name, value)
+		default:
+			return otherTenant(from)
+		}
+	}
+	return nil
+}
+
+func otherTenant(from *provider) error {
+	return refusedGuest("The user is of another tenant than the provider %s.", from.Name)
+}
+
+// rebind keeps the bond under the guest's subject and with the provider's tenant.
+func (a *attempt) rebind(rec *store.Records, u *user, v *guest, k store.Key, b *bond) error {
+	now := v.identity(a.pool, a.call.Now, false)
+	to := now.key(a.pool.ID)
+	moved := string(k) != string(to)
+	if !moved && len(b.Tenants) == len(v.from.tenants()) {
+		return nil
+	}
+	b.Tenants = v.from.tenants()
+	if moved {
+		if err := rec.Delete(k); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(u.Identities, func(i identity) bool { return string(i.key(a.pool.ID)) == string(k) })
+		if i >= 0 {
+			now.Created, now.Primary = u.Identities[i].Created, u.Identities[i].Primary
+			u.Identities[i] = now
+		}
+	}
+	return store.Save(rec, to, b)
+}
+
+// setMapped sets what a provider says. All is checked before any of it is set.
+func (p *pool) setMapped(u *user, attrs map[string]string, creating bool) error {
+	w := writer{admin: true, creating: creating}
+	for _, name := range sortedKeys(attrs) {
+		if i := indexOf(p.Schema, name); i >= 0 && !p.Schema[i].Mutable && u.Attributes[name] == p.normal(name, attrs[name]) {
+			continue
+		}
+		if err := p.checkMapped(w, name, attrs[name]); err != nil {
+			return err
+		}
+	}
+	for name, value := range attrs {
+		value = p.normal(name, value)
+		changed := u.Attributes[name] != value
+		u.put(name, value)
+		delete(u.Pending, name)
+		if flag := verifiedFlag(name); flag != "" && changed && attrs[flag] == "" {
+			u.put(flag, textFalse)
+		}
+	}
+	return nil
+}
+
+func (p *pool) checkMapped(w writer, name, value string) error {
+	i := indexOf(p.Schema, name)
+	if i < 0 || name == "sub" {
+		return p.schemaError(w, name, "Attribute does not exist in the schema.")
+	}
+	if !p.Schema[i].Mutable && !w.creating {
+		return invalid("user.%s: Attribute cannot be updated.\n", name)
+	}
+	if wrong := p.Schema[i].check(value); wrong != "" {
+		return p.schemaError(w, name, wrong)
+	}
+	return nil
+}
+
+// requireMapped checks that the provider said what the pool requires.
+func (p *pool) requireMapped(u *user) error {
+	var missing []string
+	for i := range p.Schema {
+		if a := &p.Schema[i]; a.Required && a.Name != "sub" && u.Attributes[a.Name] == "" {
+			missing = append(missing, a.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return invalid("attributes required: [%s]", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// identityClaim is the identities attribute and claim, as Cognito writes them.
+type identityClaim struct {
+	DateCreated  string  `json:"dateCreated"`
+	UserID       string  `json:"userId"`
+	ProviderName string  `json:"providerName"`
+	ProviderType string  `json:"providerType"`
+	Issuer       *string `json:"issuer"`
+	Primary      string  `json:"primary"`
+}

@@ -1,0 +1,90 @@
+package cognitoidp
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+)
+
+// TenantMapping is what the operator maps a tenant attribute to: not a claim of the provider, but the tenant whose
+// provider it is ("custom:tenant_id": "bulkhead:tenant=acme"). See ADR 0008.
+const TenantMapping = "bulkhead:tenant="
+
+// mappedUsername is the key of AttributeMapping for the subject, which is what it always is.
+const mappedUsername = "username"
+
+// subjects are the claims that name the user at a provider.
+var subjects = map[api.IdentityProviderTypeType]string{
+	api.IdentityProviderTypeTypeOidc: "sub", api.IdentityProviderTypeTypeGoogle: "sub", api.IdentityProviderTypeTypeSignInWithApple: "sub",
+	api.IdentityProviderTypeTypeFacebook: "id", api.IdentityProviderTypeTypeLoginWithAmazon: "user_id",
+}
+
+// claimed is the part of the mapping that takes what the provider says: attribute to claim.
+func (p *provider) claimed() map[string]string {
+	out := maps.Clone(p.Mapping)
+	maps.DeleteFunc(out, func(to, from string) bool { return to == mappedUsername || strings.HasPrefix(from, TenantMapping) })
+	return out
+}
+
+// tenants is the part of the mapping that the operator said: attribute to value.
+func (p *provider) tenants() map[string]string {
+	out := map[string]string{}
+	for to, from := range p.Mapping {
+		if value, ok := strings.CutPrefix(from, TenantMapping); ok {
+			out[to] = value
+		}
+	}
+	return out
+}
+
+// checkMapping refuses a mapping that could make somebody of another tenant out of a provider's user, at the time it is
+// set and again at each sign-in: the pool's tags may have changed since.
+func (p *pool) checkMapping(from *provider) error {
+	for _, to := range sortedKeys(from.Mapping) {
+		claim := from.Mapping[to]
+		if to == mappedUsername && claim != "" && claim == subjects[from.Type] {
+			continue
+		}
+		i := indexOf(p.Schema, to)
+		if i < 0 || to == "sub" {
+			return invalid("Attribute mapping: %s is not an attribute of the user pool that can be mapped.", to)
+		}
+		if value, operator := strings.CutPrefix(claim, TenantMapping); operator {
+			if err := p.checkTenantMapping(&p.Schema[i], value); err != nil {
+				return err
+			}
+			continue
+		}
+		switch {
+		case claim == "":
+			return invalid("Attribute mapping: %s is mapped to nothing.", to)
+		case p.guarded(to):
+			return invalid("Attribute mapping: %s says what tenant a user is of, which a provider cannot say. "+
+				"Map it to %s<tenant> to make all users of the provider that tenant's.", to, TenantMapping)
+		case p.vouches(to):
+			return invalid("Attribute mapping: %s is what %s goes by, which a provider cannot say.", to, SessionTagsTag)
+		case p.Schema[i].DeveloperOnly:
+			return invalid("Attribute mapping: %s is for administrators only.", to)
+		}
+	}
+	return nil
+}
+
+// checkTenantMapping checks a value that the operator sets: only on attributes that nobody else sets.
+func (p *pool) checkTenantMapping(a *attribute, value string) error {
+	if !p.guarded(a.Name) {
+		return invalid("Attribute mapping: %s is not named by %s or %s, so users could change it.", a.Name, TenantAttributeTag, SessionTagsTag)
+	}
+	if wrong := a.check(value); value == "" || wrong != "" {
+		return invalid("Attribute mapping: %s cannot be %s.", a.Name, value)
+	}
+	return nil
+}
+
+// vouches reports whether an attribute says that an address is verified which becomes a session tag: by it a tenant's
+// provider would choose whom its users pass for.
+func (p *pool) vouches(name string) bool {
+	return slices.ContainsFunc(p.sessionTags(), func(t sessionTag) bool { return verifiedFlag(t.Attribute) == name && name != "" })
+}
