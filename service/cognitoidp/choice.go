@@ -46,6 +46,7 @@ func firstFactors() map[api.ChallengeNameType]firstFactor {
 		api.ChallengeNameTypePassword:    {api.AuthFactorTypePassword, hasPassword, always, (*attempt).choosePassword},
 		api.ChallengeNameTypePasswordSrp: {api.AuthFactorTypePassword, hasPassword, always, (*attempt).chooseSRP},
 		api.ChallengeNameTypeEmailOtp:    {api.AuthFactorTypeEmailOtp, verified("email"), never, code(api.ChallengeNameTypeEmailOtp)},
+		api.ChallengeNameTypeWebAuthn:    passkeyFactor(),
 		api.ChallengeNameTypeSmsOtp:      {api.AuthFactorTypeSmsOtp, verified("phone_number"), never, code(api.ChallengeNameTypeSmsOtp)},
 	}
 }

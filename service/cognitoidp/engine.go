@@ -58,6 +58,7 @@ func newEngine() *engine {
 	}
 	for _, table := range []map[api.ChallengeNameType]responder{
 		srpResponders(), choiceResponders(), newPasswordResponders(), mfaResponders(), deviceResponders(), customResponders(),
+		passkeyResponders(),
 	} {
 		maps.Copy(e.responders, table)
 	}

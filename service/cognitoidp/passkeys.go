@@ -106,15 +106,14 @@ func (s *passkeySettings) describe() *api.WebAuthnConfigurationType {
 
 // party is the pool as the relying party of its users' keys.
 func (c *scoped) party() (passkey.Party, error) {
-	set := c.pool.Passkeys
-	if set == nil {
+	if !c.pool.Settings.begins(api.AuthFactorTypeWebAuthn) {
 		return passkey.Party{}, api.NewWebAuthnNotEnabledException("Passkeys are not enabled for this user pool.")
 	}
-	p := passkey.Party{ID: set.Party, Timeout: passkeyLife, VerifyUser: set.VerifyUser || set.MultiFactor}
-	if p.ID == "" {
-		return p, api.NewWebAuthnConfigurationMissingException("The user pool has neither a relying party id nor a domain.")
+	set := c.pool.Passkeys
+	if set == nil || set.Party == "" {
+		return passkey.Party{}, api.NewWebAuthnConfigurationMissingException("The user pool has no relying party id.")
 	}
-	return p, nil
+	return passkey.Party{ID: set.Party, Timeout: passkeyLife, VerifyUser: set.VerifyUser || set.MultiFactor}, nil
 }
 
 // passkeysOf loads a user's keys for a relying party.
@@ -224,10 +223,7 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeli
 	if err != nil {
 		return nil, err
 	}
-	err = b.update(func(rec *store.Records) error {
-		if _, err := b.user(rec); err != nil {
-			return err
-		}
+	err = b.change(func(rec *store.Records, u *user) error {
 		fresh, err := b.spend(rec, spentSession, fmt.Sprintf("%x", r.id), r.expires)
 		if err == nil && !fresh {
 			err = challengeNotFound()
@@ -235,6 +231,7 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeli
 		if err != nil {
 			return err
 		}
+		u.count(party.ID, 1)
 		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: call.Now})
 	})
 	if err != nil {
@@ -356,7 +353,7 @@ func (k *passkeyRecord) describe() api.WebAuthnCredentialDescription {
 
 // DeleteWebAuthnCredential implements api.Service.
 func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.Call, in *api.DeleteWebAuthnCredentialInput) (*api.DeleteWebAuthnCredentialOutput, error) {
-	o, err := s.selfOwner(ctx, call, in.AccessToken)
+	b, err := s.bearerOf(ctx, call, in.AccessToken)
 	if err != nil {
 		return nil, err
 	}
@@ -364,18 +361,17 @@ func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.C
 	if err != nil {
 		return nil, invalid("CredentialId is not base64url.")
 	}
-	err = o.update(func(rec *store.Records) error {
-		u, err := o.load(rec)
+	err = b.change(func(rec *store.Records, u *user) error {
+		k := passkeyKey(b.pool.ID, u.Sub, id)
+		known, err := store.Load[passkeyRecord](rec, k)
 		if err != nil {
 			return err
 		}
-		k := passkeyKey(o.pool.ID, u.Sub, id)
-		if _, found, err := rec.Get(k); err != nil {
-			return err
-		} else if !found {
+		if known == nil {
 			return api.NewResourceNotFoundException("The credential does not exist.")
 		}
-		return errors.Join(rec.Delete(k), rec.Delete(passkeyOwnerKey(o.pool.ID, passkeyName(id))))
+		u.count(known.Party, -1)
+		return errors.Join(rec.Delete(k), rec.Delete(passkeyOwnerKey(b.pool.ID, passkeyName(id))))
 	})
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func (w *world) setPasskeys(set *passkeySettings) {
 		c, err := w.s.in(ctx, call, in.UserPoolId)
 		if err == nil {
 			err = c.changePool(func(p *pool) error {
-				p.Passkeys = set
+				p.Passkeys, p.Settings.FirstFactors = set, []string{"PASSWORD", "WEB_AUTHN"}
 				return nil
 			})
 		}
@@ -159,6 +159,9 @@ func TestPasskeySettings(t *testing.T) {
 	token := *w.tokens(w.app, "ana").AccessToken
 	_, err := w.startPasskey(token)
 	want(t, "without passkeys", err, "WebAuthnNotEnabledException", "")
+	w.setPasskeys(nil)
+	_, err = w.startPasskey(token)
+	want(t, "without settings", err, "WebAuthnConfigurationMissingException", "")
 	w.setPasskeys(&passkeySettings{})
 	_, err = w.startPasskey(token)
 	want(t, "without a relying party", err, "WebAuthnConfigurationMissingException", "")

@@ -165,6 +165,8 @@ type user struct {
 	SignedOut time.Time
 	// MFA is what the user has turned on.
 	MFA userMFA
+	// Passkeys counts the user's keys by relying party.
+	Passkeys map[string]int
 }
 
 // group is a group of users.

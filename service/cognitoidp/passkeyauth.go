@@ -1,0 +1,192 @@
+package cognitoidp
+
+import (
+	"errors"
+	"maps"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/passkey"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// Names of a passkey's parameters.
+const (
+	paramRequestOptions = "CREDENTIAL_REQUEST_OPTIONS"
+	paramCredential     = "CREDENTIAL"
+)
+
+// factorPasskey is the step that a passkey passes.
+const factorPasskey = string(api.ChallengeNameTypeWebAuthn)
+
+// passkeyFactor is the first factor WEB_AUTHN. Where the pool says so, a key that verified its user is two factors.
+func passkeyFactor() firstFactor {
+	return firstFactor{
+		allowed: api.AuthFactorTypeWebAuthn,
+		usable:  func(p *pool, u *user) bool { return p.Passkeys != nil && u.Passkeys[p.Passkeys.Party] > 0 },
+		strong:  func(p *pool, _ *user) bool { return p.Passkeys != nil && p.Passkeys.MultiFactor },
+		begin:   (*attempt).choosePasskey,
+	}
+}
+
+func passkeyResponders() map[api.ChallengeNameType]responder {
+	return map[api.ChallengeNameType]responder{api.ChallengeNameTypeWebAuthn: (*attempt).verifyPasskey}
+}
+
+// count keeps the number of the user's keys for a relying party, which says whether a key can be chosen to sign in with.
+// Users are shared with cached copies, so the map is never changed in place.
+func (u *user) count(party string, by int) {
+	next := maps.Clone(u.Passkeys)
+	if next == nil {
+		next = map[string]int{}
+	}
+	if next[party] += by; next[party] <= 0 {
+		delete(next, party)
+	}
+	u.Passkeys = next
+}
+
+// choosePasskey asks for a signature by one of the user's keys.
+func (a *attempt) choosePasskey(t *candidate, used *session) (*outcome, error) {
+	p, err := a.passageOrNew(t, used)
+	if err != nil {
+		return nil, err
+	}
+	if t.user == nil {
+		return nil, badSession() // nobody is offered this choice
+	}
+	if err := standing(t.user); err != nil {
+		return nil, err
+	}
+	party, err := a.party()
+	if err != nil {
+		return nil, err
+	}
+	var keys []passkey.Key
+	err = a.view(func(rec *store.Records) (err error) {
+		keys, err = a.pool.passkeysOf(rec, t.user.Sub, party.ID)
+		return err
+	})
+	if err == nil {
+		err = a.spendNow(used)
+	}
+	if err != nil {
+		return nil, err
+	}
+	challenge, err := passkey.NewChallenge()
+	if err != nil {
+		return nil, fault.Wrap(err, "make a challenge")
+	}
+	options, err := party.Request(challenge, keys)
+	if err != nil {
+		return nil, fault.Wrap(err, "make options")
+	}
+	return a.ask(api.ChallengeNameTypeWebAuthn, p, challenge, map[string]string{paramRequestOptions: string(options)})
+}
+
+// verifyPasskey answers WEB_AUTHN. Whatever comes of it, the challenge is spent: it is checked once.
+func (a *attempt) verifyPasskey(session *string) (*outcome, error) {
+	s, t, err := a.resume(api.ChallengeNameTypeWebAuthn, session)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.param(paramCredential)
+	if err != nil {
+		return nil, err
+	}
+	if t.user == nil {
+		return nil, badSession()
+	}
+	answer, err := passkey.ParseAssertion([]byte(text))
+	if err != nil {
+		return nil, passkeyFault(err)
+	}
+	used, verified, refused, err := a.checkPasskey(t.user, s, answer)
+	if err != nil {
+		return nil, err
+	}
+	v := &arrival{passage: s.pass(factorPasskey)}
+	if verified && a.pool.Passkeys.MultiFactor {
+		v.passage = v.pass(stepSecond)
+	}
+	if refused == nil {
+		refused, err = a.admitPasskey(s, used, v)
+	} else {
+		err = a.spendNow(s)
+	}
+	if err == nil {
+		err = refused
+	}
+	return a.onward(v, err)
+}
+
+// checkPasskey checks a signature by one of the user's keys. refused says what the caller is told of one that does not hold;
+// err is for what went wrong here.
+func (a *attempt) checkPasskey(u *user, s *session, answer *passkey.Assertion) (used *passkey.Key, verified bool, refused, err error) {
+	party, err := a.party()
+	if err != nil {
+		return nil, false, nil, err
+	}
+	var keys []passkey.Key
+	err = a.view(func(rec *store.Records) (err error) {
+		keys, err = a.pool.passkeysOf(rec, u.Sub, party.ID)
+		return err
+	})
+	if err != nil {
+		return nil, false, nil, err
+	}
+	leave, err := a.work.enter(a.ctx)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	defer leave()
+	used, verified, err = party.Verify(passkeyUser(u), s.State, answer, keys)
+	for _, told := range []error{passkey.ErrChallenge, passkey.ErrOrigin, passkey.ErrParty, passkey.ErrRefused, passkey.ErrMalformed} {
+		if errors.Is(err, told) {
+			return nil, false, badPasskey(), nil
+		}
+	}
+	return used, verified, nil, internal(err, "check a passkey")
+}
+
+// badPasskey refuses a signature. It does not say what was wrong: the operations that answer challenges have no faults of
+// passkeys in their model.
+func badPasskey() *fault.Error { return api.NewNotAuthorizedException("Invalid passkey.") }
+
+// admitPasskey spends the session, moves the key's counter on and loads its user. Of two answers at once by one counter the
+// second is refused, as it would have been after the first.
+func (a *attempt) admitPasskey(s *session, used *passkey.Key, v *arrival) (refused, err error) {
+	err = a.update(func(rec *store.Records) (err error) {
+		refused = nil
+		if err := a.use(rec, s); err != nil {
+			return err
+		}
+		if err := a.guard(rec, s.Who); err != nil {
+			return err
+		}
+		if v.user, err = store.Load[user](rec, userKey(a.pool.ID, s.Sub)); err != nil {
+			return err
+		}
+		if !s.holdsFor(v.user) {
+			return badSession()
+		}
+		k := passkeyKey(a.pool.ID, s.Sub, used.ID)
+		known, err := store.Load[passkeyRecord](rec, k)
+		if err != nil {
+			return err
+		}
+		if known == nil || used.Counter != 0 && used.Counter <= known.Counter {
+			refused = badPasskey()
+			return nil
+		}
+		if _, err := a.knownDevice(rec, v); err != nil {
+			return err
+		}
+		known.Counter, known.Used = used.Counter, a.call.Now
+		if v.groups, err = a.membershipOf(rec, v.user); err != nil {
+			return err
+		}
+		return store.Save(rec, k, known)
+	})
+	return refused, err
+}
