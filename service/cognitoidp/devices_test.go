@@ -404,3 +404,44 @@ func TestDeviceGroupsDiffer(t *testing.T) {
 		t.Error("two users share a group")
 	}
 }
+
+// TestDeviceInPlaceOfMFA holds which devices are asked instead of a second factor, and that no other gets past it.
+func TestDeviceInPlaceOfMFA(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		set        api.DeviceConfigurationType
+		remembered bool
+		first      api.ChallengeNameType
+	}{
+		"remembered, and the pool trusts such":   {always, true, "DEVICE_SRP_AUTH"},
+		"tracked only":                           {always, false, "SOFTWARE_TOKEN_MFA"},
+		"remembered, and the pool trusts no one": {api.DeviceConfigurationType{}, true, "SOFTWARE_TOKEN_MFA"},
+	} {
+		w := tracked(t, tc.set)
+		r := w.tokens(w.app, "ana")
+		g, _ := w.confirmDevice(r, saltOf(plainSalt))
+		if !tc.remembered {
+			must(do(w, w.r.UpdateDeviceStatus, w.s.UpdateDeviceStatus, &api.UpdateDeviceStatusInput{AccessToken: r.AccessToken, DeviceKey: &g.key, DeviceRememberedStatus: "not_remembered"}))(t)
+		}
+		must(w.setMFA(&api.SetUserPoolMfaConfigInput{MfaConfiguration: "OPTIONAL", SoftwareTokenMfaConfiguration: &api.SoftwareTokenMfaConfigType{Enabled: new(true)}}))(t)
+		out := must(w.associate(r.AccessToken, nil))(t)
+		must(w.verifyApp(r.AccessToken, nil, w.totp(out.SecretCode)))(t)
+		if err := w.prefer(*r.AccessToken, api.SetUserMFAPreferenceInput{SoftwareTokenMfaSettings: &api.SoftwareTokenMfaSettingsType{Enabled: new(true)}}); err != nil {
+			t.Fatal(err)
+		}
+		asked := must(w.signInOn(g.key))(t)
+		if asked.ChallengeName != tc.first {
+			t.Errorf("%s: challenge %s, want %s", name, asked.ChallengeName, tc.first)
+			continue
+		}
+		if tc.first == "DEVICE_SRP_AUTH" {
+			if _, err := g.signIn(w); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			plain := must(w.signIn(w.app, "ana", password))(t)
+			if plain.ChallengeName != "SOFTWARE_TOKEN_MFA" {
+				t.Errorf("%s: without the device, challenge %q", name, plain.ChallengeName)
+			}
+		}
+	}
+}
