@@ -192,6 +192,8 @@ func (w *world) signUp(name, email string) (*api.SignUpOutput, error) {
 
 var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
 
+var eightDigits = regexp.MustCompile(`\b[0-9]{8}\b`)
+
 // code reads the last code sent to an address.
 func (w *world) code(to string) string {
 	w.t.Helper()
