@@ -57,8 +57,12 @@ start() {
   AWS_ACCESS_KEY_ID=AKIA$(random A-Z2-7 16)
   AWS_SECRET_ACCESS_KEY=$(random A-Za-z0-9 40)
   port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  BULKHEAD_TEST_FUNCTIONS_PORT=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  export BULKHEAD_TEST_FUNCTIONS_PORT
   # The store goes by environment, since its URL may hold a password.
   BULKHEAD_STORE=$url BULKHEAD_ROOT_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID BULKHEAD_ROOT_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY \
+    BULKHEAD_FUNCTIONS_ENDPOINT=http://127.0.0.1:$BULKHEAD_TEST_FUNCTIONS_PORT \
+    BULKHEAD_FUNCTIONS_ACCESS_KEY_ID=functions BULKHEAD_FUNCTIONS_SECRET_ACCESS_KEY=functions \
     bin/bulkhead serve --listen "127.0.0.1:$port" --data "$work/$store" --allow-private-issuers >"$work/$store.log" 2>&1 &
   server=$!
   export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_ENDPOINT_URL=http://127.0.0.1:$port
