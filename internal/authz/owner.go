@@ -165,6 +165,24 @@ func (r *OwnerRule) Owns(id tenant.ID, leading string) bool {
 	return false
 }
 
+// TenantOf returns the tenant that a row with the leading key belongs to; false if it is no tenant's.
+func (r *OwnerRule) TenantOf(ids *tenant.Language, leading string) (tenant.ID, bool) {
+	for _, p := range r.owned {
+		rest, ok := strings.CutPrefix(leading, p.before)
+		if !ok {
+			continue
+		}
+		end := strings.IndexFunc(rest, func(c rune) bool { return !ids.Contains(c) })
+		if end < 0 {
+			end = len(rest)
+		}
+		if id, ok := ids.ID(rest[:end]); ok && p.after.match(rest[end:]) {
+			return id, true
+		}
+	}
+	return tenant.ID{}, false
+}
+
 // Shared reports whether every tenant may read a row with the leading key.
 func (r *OwnerRule) Shared(leading string) bool {
 	for _, p := range r.shared {

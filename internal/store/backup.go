@@ -85,8 +85,8 @@ func (tx *Tx) SystemUndo(table, backup string, part int, after, to uint64, limit
 		old bool
 	}
 	var step []undo
-	err = r.readHeads(part, after+1, to, true, func(n uint64, pk []byte, h *item.ChangeHead) (bool, error) {
-		row := r.key(item.RowKey{PK: pk, SK: h.SK})
+	err = r.readHeads(part, after+1, to, true, func(n uint64, pk hash, h *item.ChangeHead) (bool, error) {
+		row := r.placeOf(pk, h.SK)
 		step = append(step, undo{n, append(backupPrefix(backup), row[1+hashSize:]...), h.Old})
 		return len(step) < limit, nil
 	})
@@ -126,14 +126,21 @@ func (tx *Tx) SystemSince(table string, part int, at time.Time) (after, last uin
 	return first - 1, last, err
 }
 
-// SystemRestore writes up to limit rows of a backup from a place on into a table, with its indexes.
-func (tx *Tx) SystemRestore(backup, table string, t *item.Table, from []byte, limit int) (Copied, error) {
-	r, err := tx.systemRows(table)
+// SystemRestore writes up to limit rows of a backup from a place on into a table, with its indexes. Rows are opened as the source
+// sealed them and sealed as the table's; those whose key cannot be used are left out.
+func (tx *Tx) SystemRestore(source Source, table string, seal *Sealing, t *item.Table, from []byte, limit int) (Copied, error) {
+	to, err := tx.systemRows(table)
 	if err != nil {
 		return Copied{}, err
 	}
-	return tx.copyRows(backupPrefix(backup), from, limit, func(_, value []byte) error {
-		_, text, err := openRow(value)
+	to.seal = seal
+	src := &rows{tx: tx, table: hashOf([]byte(source.Table)), seal: source.Seal, system: true}
+	return tx.copyRows(backupPrefix(source.Rows), from, limit, func(suffix, value []byte) error {
+		place := append(append([]byte{spaceRows}, src.table[:]...), suffix...)
+		_, text, _, err := src.decodeRow(place, value)
+		if err == errSkipped { //nolint:errorlint // never wrapped
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -141,8 +148,14 @@ func (tx *Tx) SystemRestore(backup, table string, t *item.Table, from []byte, li
 		if err != nil {
 			return err
 		}
-		return t.Restore(r, m)
+		return t.Restore(to, m)
 	})
+}
+
+// Source is a backup with the table that it was made of: its id, and how its rows are sealed.
+type Source struct {
+	Rows, Table string
+	Seal        *Sealing
 }
 
 // SystemDropBackup removes up to limit rows of a backup and reports whether there may be more.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -32,8 +33,8 @@ const (
 var errChanges = errors.New("store: the log of changes is damaged")
 
 // partOf is the part of a partition key.
-func partOf(pk []byte) int {
-	h := hashOf(pk)
+func (r *rows) partOf(pk []byte) int {
+	h := r.seal.hashPK(pk)
 	return int(h[0]) * ChangeParts >> 8
 }
 
@@ -68,23 +69,31 @@ func (r *rows) setLast(part int, number uint64) error {
 // Log implements item.ChangeLog.
 func (r *rows) Log(c *item.Change) error {
 	return r.write(c.Key.PK, func(w kv.Tx) error {
-		part := partOf(c.Key.PK)
+		part := r.partOf(c.Key.PK)
 		n, err := r.last(part)
 		if err != nil {
 			return err
 		}
 		n++
 		c.At, c.By = r.now, r.by
+		place := r.key(c.Key)
 		head := c.Head()
-		pieces := [...]struct {
-			piece byte
-			value []byte
-		}{{changeHead, head.Encode()}, {changeOld, stored(c.Old)}, {changeNew, stored(c.New)}}
-		for _, p := range pieces {
-			if p.value == nil {
+		if err := w.Set(r.changeKey(part, n, changeHead), encodeHead(place[1+hashSize:1+2*hashSize], &head)); err != nil {
+			return err
+		}
+		for i, m := range []item.Map{c.Old, c.New} {
+			piece := [...]byte{changeOld, changeNew}[i]
+			if m.IsZero() {
 				continue
 			}
-			if err := w.Set(r.changeKey(part, n, p.piece), sealRow(c.Key.PK, p.value)); err != nil {
+			b, err := r.encodeRow(place, c.Key.PK, m.Stored())
+			if err == errSkipped { //nolint:errorlint // never wrapped
+				return nil // the transaction runs again
+			}
+			if err != nil {
+				return err
+			}
+			if err := w.Set(r.changeKey(part, n, piece), b); err != nil {
 				return err
 			}
 		}
@@ -92,21 +101,25 @@ func (r *rows) Log(c *item.Change) error {
 	})
 }
 
-// stored is an item as a row is stored; nil if there is none.
-func stored(m item.Map) []byte {
-	if m.IsZero() {
-		return nil
+// encodeHead is the head of a change with the hash of its partition key: the key itself is in its items.
+func encodeHead(pk []byte, h *item.ChangeHead) []byte { return append(bytes.Clone(pk), h.Encode()...) }
+
+func decodeHead(b []byte) (pk hash, h item.ChangeHead, err error) {
+	if len(b) < hashSize {
+		return pk, h, errChanges
 	}
-	return m.Stored()
+	copy(pk[:], b)
+	h, err = item.DecodeChangeHead(b[hashSize:])
+	return pk, h, err
 }
 
 // Changes reads what is kept of the changes of one table, as far as the grant's checks on it go: under a guard only those
 // of the tenant's rows.
 type Changes struct{ rows *rows }
 
-// Changes opens the log of the table with the id.
-func (tx *Tx) Changes(id string) (*Changes, error) {
-	rs, err := tx.Rows(id, time.Time{})
+// Changes opens the log of the table with the id, whose rows are sealed as seal says; nil if they are not.
+func (tx *Tx) Changes(id string, seal *Sealing) (*Changes, error) {
+	rs, err := tx.Rows(id, seal, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +155,9 @@ func (r *rows) madeAt(part int, from, end uint64) (n uint64, made time.Time, ok 
 	rng := kv.Range{Start: r.changeKey(part, from, changeHead), End: r.changeKey(part, end, changeHead), Limit: 1}
 	var bad error
 	err = r.tx.r.Scan(rng, func(k, b []byte) bool {
-		var head []byte
-		if _, head, bad = openRow(b); bad == nil {
-			var h item.ChangeHead
-			h, bad = item.DecodeChangeHead(head)
-			made = h.At
-		}
+		var h item.ChangeHead
+		_, h, bad = decodeHead(b)
+		made = h.At
 		n, ok = numberOf(prefix, k), true
 		return false
 	})
@@ -163,30 +173,36 @@ func (c *Changes) Read(part int, from, to uint64, yield func(number uint64, ch *
 	return c.rows.readChanges(part, from, to, yield)
 }
 
-// readChanges reads heads, and the items of each.
+// readChanges reads heads, and the items of each. Those whose key cannot be used are left out.
 func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.Change) bool) error {
-	return r.readHeads(part, from, to, false, func(n uint64, pk []byte, h *item.ChangeHead) (bool, error) {
-		ok, err := r.check(pk, false)
-		if err != nil || !ok {
-			return true, err
-		}
-		c := item.Change{Key: item.RowKey{PK: pk, SK: h.SK}, At: h.At, By: h.By}
-		if h.Old {
-			if c.Old, err = r.itemOf(part, n, changeOld); err != nil {
-				return false, err
+	return r.readHeads(part, from, to, false, func(n uint64, pk hash, h *item.ChangeHead) (bool, error) {
+		c := item.Change{Key: item.RowKey{SK: h.SK}, At: h.At, By: h.By}
+		place := r.placeOf(pk, h.SK)
+		for _, p := range []struct {
+			there bool
+			piece byte
+			to    *item.Map
+		}{{h.Old, changeOld, &c.Old}, {h.New, changeNew, &c.New}} {
+			if !p.there {
+				continue
 			}
-		}
-		if h.New {
-			if c.New, err = r.itemOf(part, n, changeNew); err != nil {
-				return false, err
+			shown, err := r.itemOf(part, n, p.piece, place, &c.Key, p.to)
+			if err != nil || !shown {
+				return true, err
 			}
 		}
 		return yield(n, &c), nil
 	})
 }
 
+// placeOf is the kv key of a row.
+func (r *rows) placeOf(pk hash, sk []byte) []byte {
+	k := append(append(make([]byte, 0, 1+2*hashSize+len(sk)), spaceRows), r.table[:]...)
+	return append(append(k, pk[:]...), sk...)
+}
+
 // readHeads yields the heads of a part with numbers in [from, to], whoever's they are, until yield returns false or an error.
-func (r *rows) readHeads(part int, from, to uint64, reverse bool, yield func(uint64, []byte, *item.ChangeHead) (bool, error)) error {
+func (r *rows) readHeads(part int, from, to uint64, reverse bool, yield func(uint64, hash, *item.ChangeHead) (bool, error)) error {
 	if from > to {
 		return nil
 	}
@@ -197,13 +213,10 @@ func (r *rows) readHeads(part int, from, to uint64, reverse bool, yield func(uin
 		if k[len(k)-1] != changeHead {
 			return true
 		}
-		pk, text, err := openRow(b)
 		more := false
+		pk, h, err := decodeHead(b)
 		if err == nil {
-			var h item.ChangeHead
-			if h, err = item.DecodeChangeHead(text); err == nil {
-				more, err = yield(numberOf(prefix, k), pk, &h)
-			}
+			more, err = yield(numberOf(prefix, k), pk, &h)
 		}
 		bad = err
 		return more && err == nil
@@ -223,16 +236,26 @@ func (r *rows) piece(part int, n uint64, piece byte) ([]byte, error) {
 	return b, err
 }
 
-func (r *rows) itemOf(part int, n uint64, piece byte) (item.Map, error) {
+// itemOf reads the old or the new item of a change, and the partition key with it. It is not shown if the rule hides it or its
+// key cannot be used.
+func (r *rows) itemOf(part int, n uint64, piece byte, place []byte, k *item.RowKey, to *item.Map) (shown bool, err error) {
 	b, err := r.piece(part, n, piece)
 	if err != nil {
-		return item.Map{}, err
+		return false, err
 	}
-	_, value, err := openRow(b)
+	pk, value, _, err := r.decodeRow(place, b)
+	if err == errSkipped { //nolint:errorlint // never wrapped
+		return false, nil
+	}
 	if err != nil {
-		return item.Map{}, err
+		return false, err
 	}
-	return item.Load(value)
+	if shown, err = r.check(pk, false); err != nil || !shown {
+		return false, err
+	}
+	k.PK = pk
+	*to, err = item.Load(value)
+	return true, err
 }
 
 // Mark uses up one number of each part of the log of a table that the grant names, or that the system maintains, so that
@@ -263,7 +286,7 @@ func (tx *Tx) SystemTrim(table string, part, limit int, before time.Time) (more 
 		return false, err
 	}
 	var drop []uint64
-	err = r.readHeads(part, 0, 1<<63, false, func(n uint64, _ []byte, h *item.ChangeHead) (bool, error) {
+	err = r.readHeads(part, 0, 1<<63, false, func(n uint64, _ hash, h *item.ChangeHead) (bool, error) {
 		if len(drop) == limit || !h.At.Before(before) {
 			return false, nil
 		}

@@ -22,14 +22,14 @@ func (r *rows) index(id string) *index {
 func (r *rows) Index(id string) item.IndexReader { return r.index(id) }
 
 func (x *index) partition(pk []byte) []byte {
-	h := hashOf(pk)
+	h := x.rows.seal.hashPK(pk)
 	return append(x.prefix[:len(x.prefix):len(x.prefix)], h[:]...)
 }
 
 // key is hash of the index's partition key, sort key, hash of the base key.
 func (x *index) key(pos item.IndexPos) []byte {
 	k := appendOrdered(x.partition(pos.Key.PK), pos.Key.SK)
-	base := hashOf(append(appendOrdered(nil, pos.Base.PK), pos.Base.SK...))
+	base := x.rows.seal.hashPK(append(appendOrdered(nil, pos.Base.PK), pos.Base.SK...))
 	return append(k, base[:]...)
 }
 

@@ -68,15 +68,15 @@ func (tx *Tx) SystemDropLog(table string, limit int) (more bool, err error) {
 
 // SystemBackfill is for package system only: it adds rows of a table to a new index, whoever's they are, as
 // item.Table.Backfill does.
-func (tx *Tx) SystemBackfill(table string, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {
+func (tx *Tx) SystemBackfill(table string, seal *Sealing, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {
 	if tx.access.system == "" || tx.w == nil {
 		return nil, notGranted("backfilling an index of " + table)
 	}
-	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), system: true}, x, after, limit)
+	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), seal: seal, system: true}, x, after, limit)
 }
 
 // SystemCount is for package system only: it counts up to limit rows of a table, or entries of one of its indexes if
-// index is not "", from a place on, and the bytes that they take. It returns the place to go on from, nil at the end.
+// index is not "", from a place on, and the bytes that they take in the store. It returns the place to go on from, nil at the end.
 func (tx *Tx) SystemCount(table, index string, after []byte, limit int) (n, size int64, next []byte, err error) {
 	if tx.access.system == "" {
 		return 0, 0, nil, notGranted("counting the rows of " + table)
@@ -91,39 +91,30 @@ func (tx *Tx) SystemCount(table, index string, after []byte, limit int) (n, size
 	if after != nil {
 		rng.Start = append(append(bytes.Clone(prefix), after...), 0)
 	}
-	var bad error
 	err = tx.r.Scan(rng, func(k, b []byte) bool {
-		_, value, err := openRow(b)
-		if err != nil {
-			bad = err
-			return false
-		}
-		n, size = n+1, size+int64(len(value))
+		n, size = n+1, size+int64(len(b))
 		if n == int64(limit) {
 			next = bytes.Clone(k[len(prefix):])
 		}
 		return n < int64(limit)
 	})
-	if err == nil {
-		err = bad
-	}
 	return n, size, next, err
 }
 
 // SystemExpired is for package system only: it looks for rows of a table that have expired, as item.Table.ExpiredKeys does.
-func (tx *Tx) SystemExpired(table string, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
+func (tx *Tx) SystemExpired(table string, seal *Sealing, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
 	if tx.access.system == "" {
 		return nil, nil, notGranted("looking through the rows of " + table)
 	}
-	return t.ExpiredKeys(&rows{tx: tx, table: hashOf([]byte(table)), system: true}, attr, now, after, limit)
+	return t.ExpiredKeys(&rows{tx: tx, table: hashOf([]byte(table)), seal: seal, system: true}, attr, now, after, limit)
 }
 
 // SystemExpire is for package system only: it removes the row with the key if it has expired, whoever's it is.
-func (tx *Tx) SystemExpire(table string, t *item.Table, key item.Map, attr string, now time.Time) error {
+func (tx *Tx) SystemExpire(table string, seal *Sealing, t *item.Table, key item.Map, attr string, now time.Time) error {
 	r, err := tx.systemRows(table)
 	if err != nil {
 		return err
 	}
-	r.now, r.by = now, item.ByExpiry
+	r.seal, r.now, r.by = seal, now, item.ByExpiry
 	return t.Expire(r, key, attr, now)
 }

@@ -22,7 +22,7 @@ func TestMaintenanceIsForTheSystem(t *testing.T) {
 		"drop":  func(tx *store.Tx) error { _, err := system.Drop(tx, table, "", 10); return err },
 		"count": func(tx *store.Tx) error { _, _, _, err := system.Count(tx, table, "", nil, 10); return err },
 		"backfill": func(tx *store.Tx) error {
-			_, err := system.Backfill(tx, table, schema, &item.Index{ID: "i"}, nil, 10)
+			_, err := system.Backfill(tx, table, nil, schema, &item.Index{ID: "i"}, nil, 10)
 			return err
 		},
 	} {

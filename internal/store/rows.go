@@ -32,13 +32,14 @@ func hashOf(b []byte) (h hash) {
 }
 
 // Rows is the view of the rows of the table with the id, as far as the grant's checks on it go: only their partition
-// keys, and under a guard only the tenant's rows. now is the time of what it changes.
-func (tx *Tx) Rows(id string, now time.Time) (item.Rows, error) {
+// keys, and under a guard only the tenant's rows. seal is how they are sealed, nil if they are not; now is the time of what it
+// changes.
+func (tx *Tx) Rows(id string, seal *Sealing, now time.Time) (item.Rows, error) {
 	rule, ok := tx.access.grant.RowRule(id)
 	if tx.access.system != "" || !ok {
 		return nil, notGranted("rows of " + id)
 	}
-	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id)), now: now}, nil
+	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id)), seal: seal, now: now}, nil
 }
 
 // rows implements item.Rows under a RowRule.
@@ -48,6 +49,9 @@ type rows struct {
 	table hash
 	// system is true for maintenance that touches all rows and shows none (maintain.go).
 	system bool
+	// seal is how the rows are sealed, nil if they are not; held is the data key that was used last.
+	seal *Sealing
+	held *DataKey
 	// now and by go with the changes that are kept.
 	now time.Time
 	by  item.Cause
@@ -83,7 +87,7 @@ func leadingText(pk []byte) string {
 }
 
 func (r *rows) partition(pk []byte) []byte {
-	h := hashOf(pk)
+	h := r.seal.hashPK(pk)
 	k := make([]byte, 0, 1+2*hashSize+64)
 	k = append(append(k, spaceRows), r.table[:]...)
 	return append(k, h[:]...)
@@ -96,12 +100,18 @@ func (r *rows) Get(k item.RowKey) ([]byte, bool, error) {
 	if ok, err := r.check(k.PK, false); err != nil || !ok {
 		return nil, false, err
 	}
-	b, ok, err := r.tx.r.Get(r.key(k))
+	place := r.key(k)
+	b, ok, err := r.tx.r.Get(place)
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	pk, value, err := openRow(b)
-	if err != nil {
+	pk, value, unusable, err := r.decodeRow(place, b)
+	switch {
+	case unusable != nil:
+		return nil, false, unusable
+	case err == errSkipped: //nolint:errorlint // never wrapped
+		return nil, false, nil // the transaction runs again
+	case err != nil:
 		return nil, false, err
 	}
 	if string(pk) != string(k.PK) {
@@ -155,11 +165,20 @@ func segment(prefix []byte, s item.Segment) kv.Range {
 	return kv.Range{Start: at(s.Index), End: at(s.Index + 1)}
 }
 
-// scan yields what the rule permits of a range. Each row is checked by its own partition key, whichever way it is found.
+// scan yields what the rule permits of a range. Each row is checked by its own partition key, whichever way it is found. A row
+// whose key cannot be used is an error in the partition that was asked for, and left out of what goes through many tenants' rows:
+// one tenant's key must not stop the others' work.
 func (r *rows) scan(rng kv.Range, want []byte, yield func([]byte) bool) error {
 	var bad error
-	err := r.tx.r.Scan(rng, func(_, b []byte) bool {
-		pk, value, err := openRow(b)
+	err := r.tx.r.Scan(rng, func(place, b []byte) bool {
+		pk, value, unusable, err := r.decodeRow(place, b)
+		if unusable != nil && want != nil {
+			bad = unusable
+			return false
+		}
+		if err == errSkipped { //nolint:errorlint // never wrapped
+			return true
+		}
 		if err == nil && want != nil && string(pk) != string(want) {
 			err = errCollision
 		}
@@ -181,7 +200,7 @@ func (r *rows) scan(rng kv.Range, want []byte, yield func([]byte) bool) error {
 
 // Put implements item.Rows.
 func (r *rows) Put(k item.RowKey, value []byte) error {
-	return r.write(k.PK, func(w kv.Tx) error { return w.Set(r.key(k), sealRow(k.PK, value)) })
+	return r.write(k.PK, func(w kv.Tx) error { return r.set(w, r.key(k), k.PK, value) })
 }
 
 // Delete implements item.Rows.
@@ -192,7 +211,7 @@ func (r *rows) Delete(k item.RowKey) error {
 // PutIndex implements item.Rows.
 func (r *rows) PutIndex(id string, pos item.IndexPos, value []byte) error {
 	return r.write(pos.Base.PK, func(w kv.Tx) error {
-		return w.Set(r.index(id).key(pos), sealRow(pos.Base.PK, value))
+		return r.set(w, r.index(id).key(pos), pos.Base.PK, value)
 	})
 }
 
@@ -211,6 +230,18 @@ func (r *rows) write(pk []byte, do func(kv.Tx) error) error {
 	return do(r.tx.w)
 }
 
+// set stores a row or an entry. One whose key is still to be fetched is not stored, and the transaction runs again.
+func (r *rows) set(w kv.Tx, place, pk, value []byte) error {
+	b, err := r.encodeRow(place, pk, value)
+	if err == errSkipped { //nolint:errorlint // never wrapped
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.Set(place, b)
+}
+
 func sealRow(pk, value []byte) []byte {
 	b := make([]byte, 0, 1+binary.MaxVarintLen16+len(pk)+len(value))
 	b = append(b, rowV1)
@@ -222,10 +253,14 @@ func openRow(b []byte) (pk, value []byte, err error) {
 	if len(b) == 0 || b[0] != rowV1 {
 		return nil, nil, fmt.Errorf("store: a row has an unknown format; was it written by a newer version?")
 	}
-	n, m := binary.Uvarint(b[1:])
-	if m <= 0 || n > uint64(len(b)-1-m) {
+	return cutRow(b[1:])
+}
+
+func cutRow(b []byte) (pk, value []byte, err error) {
+	n, m := binary.Uvarint(b)
+	if m <= 0 || n > uint64(len(b)-m) {
 		return nil, nil, fmt.Errorf("store: a row is cut short")
 	}
-	b = b[1+m:]
+	b = b[m:]
 	return b[:n:n], b[n:], nil
 }

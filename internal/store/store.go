@@ -20,6 +20,7 @@ var ErrNotGranted = errors.New("store: the grant does not cover this view")
 type DB struct {
 	kv     kv.DB
 	epochs *epochs
+	keys   DataKeys
 }
 
 // New returns a DB over a backend. Close it before the backend.
@@ -48,16 +49,27 @@ func (db *DB) Update(ctx context.Context, g authz.Grant, fn func(*Tx) error) err
 }
 
 func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
-	return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
-		return fn(&Tx{access: a, r: r, epochs: db.epochs})
-	}))
+	return db.fetching(ctx, func(wants *[]KeyWant) error {
+		return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
+			*wants = nil
+			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.keys, wants: wants})
+		}))
+	})
 }
 
 func (db *DB) update(ctx context.Context, a access, fn func(*Tx) error) error {
+	return db.fetching(ctx, func(wants *[]KeyWant) error { return db.updateOnce(ctx, a, wants, fn) })
+}
+
+func (db *DB) updateOnce(ctx context.Context, a access, wants *[]KeyWant, fn func(*Tx) error) error {
 	var changed []epochKey
 	err := db.kv.Update(ctx, func(w kv.Tx) error {
-		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs}
+		*wants = nil
+		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.keys, wants: wants}
 		err := fn(tx)
+		if len(*wants) > 0 {
+			err = errWantKeys // whatever came of it: rows that were left out may matter
+		}
 		if err == nil {
 			err = db.epochs.mark(w, tx.changed)
 		}
@@ -117,6 +129,9 @@ type Tx struct {
 	w       kv.Tx
 	changed []epochKey
 	epochs  *epochs
+	// keys are the data keys of sealed tables, and wants those that the transaction lacks.
+	keys  DataKeys
+	wants *[]KeyWant
 }
 
 // Home is the view of the records where the grant's first resource is.

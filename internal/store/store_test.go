@@ -155,7 +155,7 @@ func fill(t *testing.T, db *store.DB) {
 	t.Helper()
 	g := rowsGrant(t, nil, "", &authz.Rows{All: true, Write: true})
 	err := db.Update(context.Background(), g, func(tx *store.Tx) error {
-		rows, err := tx.Rows(table, time.Time{})
+		rows, err := tx.Rows(table, nil, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ func fill(t *testing.T, db *store.DB) {
 func scan(db *store.DB, g authz.Grant, index bool) (got []string, err error) {
 	err = db.View(context.Background(), g, func(tx *store.Tx) error {
 		got = nil
-		rows, err := tx.Rows(table, time.Time{})
+		rows, err := tx.Rows(table, nil, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func TestViewRefusesRowsTheRequestDidNotName(t *testing.T) {
 	fill(t, db)
 	g := rowsGrant(t, nil, "", &authz.Rows{Leading: []string{"acme#1"}, Write: true})
 	err := db.Update(context.Background(), g, func(tx *store.Tx) error {
-		rows, err := tx.Rows(table, time.Time{})
+		rows, err := tx.Rows(table, nil, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ func TestViewRefusesRowsTheRequestDidNotName(t *testing.T) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		if _, err := tx.Rows("table-2", time.Time{}); !errors.Is(err, store.ErrNotGranted) {
+		if _, err := tx.Rows("table-2", nil, time.Time{}); !errors.Is(err, store.ErrNotGranted) {
 			return fmt.Errorf("other table: %w", err)
 		}
 		return nil
@@ -274,7 +274,7 @@ func TestIndexOrder(t *testing.T) {
 	}
 	var forward, backward [][]byte
 	err := db.Update(context.Background(), g, func(tx *store.Tx) error {
-		rows, err := tx.Rows(table, time.Time{})
+		rows, err := tx.Rows(table, nil, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -315,7 +315,7 @@ func TestSegments(t *testing.T) {
 	g := rowsGrant(t, nil, "", &authz.Rows{All: true, Write: true})
 	seen := map[string]int{}
 	err := db.Update(context.Background(), g, func(tx *store.Tx) error {
-		rows, err := tx.Rows(table, time.Time{})
+		rows, err := tx.Rows(table, nil, time.Time{})
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,11 @@ func (s *Service) restore(tx *store.Tx, j *job) (more bool, err error) {
 		return false, err
 	}
 	if t != nil && t.ID == j.Table {
-		c, err := system.Restore(tx, how.Rows, t.ID, &t.schema, how.From, copyChunk)
+		source, err := s.sourceOf(tx, j)
+		if err != nil {
+			return false, err
+		}
+		c, err := system.Restore(tx, source, t.ID, t.sealing, &t.schema, how.From, copyChunk)
 		if err != nil {
 			return false, err
 		}
@@ -140,6 +144,20 @@ func (s *Service) restore(tx *store.Tx, j *job) (more bool, err error) {
 		}
 	}
 	return false, s.endRestore(tx, j)
+}
+
+// sourceOf is the backup that a job restores.
+func (s *Service) sourceOf(tx *store.Tx, j *job) (source store.Source, err error) {
+	b, err := loadBackup(tx, j.place(), j.Backup.ID)
+	if err == nil && b == nil {
+		err = errNoBackup
+	}
+	if err != nil {
+		return source, err
+	}
+	source.Rows, source.Table = b.Rows, b.Source.ID
+	source.Seal, err = s.sealing(&b.Source, j.Account, j.Region)
+	return source, err
 }
 
 // endRestore lets go of the backup, and removes one that was made only to be restored.

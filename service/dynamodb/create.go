@@ -77,6 +77,9 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 	if err := s.setTags(r, fromTags(in.Tags)); err != nil {
 		return nil, err
 	}
+	if err := s.seal(r, at.account); err != nil {
+		return nil, err
+	}
 	if in.ResourcePolicy != nil {
 		if err := r.setPolicy(at, *in.ResourcePolicy); err != nil {
 			return nil, err

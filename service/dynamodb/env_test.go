@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -36,6 +37,8 @@ type env struct {
 	r   *requirements
 	ids *tenant.Language
 	now time.Time
+	// keys are those of tenants.
+	keys *testKeys
 	// between runs after a decision and before its execution, once.
 	between func()
 }
@@ -47,8 +50,10 @@ func newEnv(t testing.TB) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler)})
-	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0)}
+	ring := keyringtest.New(t, 1)
+	keys := &testKeys{db: db, state: map[string]string{}, version: map[string]int{}}
+	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler), Keyring: ring, Keys: keys})
+	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys}
 }
 
 // caller is who calls, with which identity policies.

@@ -17,7 +17,7 @@ func rows(tx *store.Tx, c *pipeline.Call, t *table) (item.Rows, error) {
 	if _, ok := c.Grant.RowRule(t.ID); !ok || t.busy() != nil {
 		return nil, errNoTable
 	}
-	return tx.Rows(t.ID, c.Now)
+	return tx.Rows(t.ID, t.sealing, c.Now)
 }
 
 // GetItem reads a row by its key.

@@ -185,7 +185,7 @@ func (s *Service) fill(tx *store.Tx, j *job) (more bool, err error) {
 		if t.Indexes[i].ID != j.Index {
 			continue
 		}
-		j.After, err = system.Backfill(tx, j.Table, &t.schema, &t.schema.Indexes[i], j.After, fillChunk)
+		j.After, err = system.Backfill(tx, j.Table, t.sealing, &t.schema, &t.schema.Indexes[i], j.After, fillChunk)
 		if err != nil || j.After != nil {
 			return true, err
 		}

@@ -95,6 +95,9 @@ func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overr
 	if err := rec.limitOnDemand(o.onDemand); err != nil {
 		return nil, err
 	}
+	if err := s.seal(rec, to.account); err != nil {
+		return nil, err
+	}
 	return rec, rec.keepIndexes(source, o)
 }
 

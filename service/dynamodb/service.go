@@ -15,6 +15,8 @@
 //   - A tenant sees of the stream of a guarded table only the changes of its own and of shared rows. Backups and restores keep the
 //     owner rule: a restored table has the source's bulkhead: tags, though AWS restores no tags.
 //   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
+//   - The rows of a table with the tag bulkhead:seal-key are sealed, each tenant's under its own KMS key. While that key cannot be
+//     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.
 //   - Encryption of tables under KMS keys of the caller's choice and global tables are refused, never accepted in silence.
 package dynamodb
 
@@ -24,6 +26,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
@@ -41,6 +44,9 @@ type Config struct {
 	// Tenants is the language of tenant ids, which says what owner patterns are safe.
 	Tenants *tenant.Language
 	Log     *slog.Logger
+	// Keyring and Keys keep the data keys of tables whose rows are sealed.
+	Keyring *keyring.Keyring
+	Keys    KeyService
 }
 
 // Service executes DynamoDB's operations.
@@ -48,6 +54,7 @@ type Service struct {
 	db        *store.DB
 	ids       *tenant.Language
 	log       *slog.Logger
+	ring      *keyring.Keyring
 	tables    *store.Cache[place, *table]
 	wake      chan struct{}
 	uncounted uncounted
@@ -60,8 +67,9 @@ var (
 
 // New returns the service. Run does its background work.
 func New(c Config) *Service {
+	c.DB.UseDataKeys(newDataKeys(c.DB, c.Keyring, c.Keys))
 	return &Service{
-		db: c.DB, ids: c.Tenants, log: c.Log, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
+		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
 		wake: make(chan struct{}, 1),
 	}
 }

@@ -171,7 +171,7 @@ func (s *Streams) GetShardIterator(ctx context.Context, c *pipeline.Call, in *ap
 		if !ok {
 			return api.NewResourceNotFoundException("Requested resource not found: Shard does not exist")
 		}
-		changes, err := tx.Changes(st.Table)
+		changes, err := s.changes(tx, at, st)
 		if err != nil {
 			return err
 		}
@@ -183,6 +183,23 @@ func (s *Streams) GetShardIterator(ctx context.Context, c *pipeline.Call, in *ap
 		return nil
 	})
 	return out, err
+}
+
+// changes opens the changes that a stream shows.
+func (s *Streams) changes(tx *store.Tx, at place, st *stream) (*store.Changes, error) {
+	was := &record{ID: st.Table, Name: st.Name, Tags: st.Tags, Sealed: st.Sealed}
+	t, err := s.current(tx, at)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil && t.ID == st.Table {
+		was = &t.record
+	}
+	seal, err := s.sealing(was, at.account, at.region)
+	if err != nil {
+		return nil, err
+	}
+	return tx.Changes(st.Table, seal)
 }
 
 // position is the number that an iterator begins with.
@@ -245,7 +262,7 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 		if !ok {
 			return api.NewResourceNotFoundException("Invalid ShardId in ShardIterator")
 		}
-		changes, err := tx.Changes(st.Table)
+		changes, err := s.changes(tx, at, st)
 		if err != nil {
 			return err
 		}

@@ -25,8 +25,9 @@ type stream struct {
 	// Table is the id of the table, Name its name.
 	Table, Name string
 	Keys        []string
-	// Tags are the table's when the stream ended: they hold its owner rule.
+	// Tags and Sealed are the table's when the stream ended: they hold its owner rule, and how its rows are sealed.
 	Tags    []authn.Tag `json:",omitempty"`
+	Sealed  *sealed     `json:",omitempty"`
 	Created time.Time
 	// Ended is when it was disabled; zero while it is enabled.
 	Ended time.Time
@@ -218,7 +219,7 @@ func (r *record) endStream(tx *store.Tx, at place, now time.Time) error {
 		return err
 	}
 	st.roll(now.UTC(), marks, false)
-	st.Tags = r.Tags
+	st.Tags, st.Sealed = r.Tags, r.Sealed
 	r.Stream = &streamOf{r.Stream.Label, r.Stream.View, false}
 	return store.Save(recs, k, st)
 }

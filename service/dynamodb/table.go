@@ -46,6 +46,9 @@ type record struct {
 	Backing  int       `json:",omitempty"`
 	Restored *restored `json:",omitempty"`
 
+	// Sealed says how the rows are sealed, nil if they are not.
+	Sealed *sealed `json:",omitempty"`
+
 	Tags []authn.Tag
 	// Policy is the resource-based policy, "" for none.
 	Policy, PolicyRevision string
@@ -81,6 +84,8 @@ type table struct {
 	raw    []byte // the record's bytes
 	at     place
 	schema item.Table
+	// sealing is how the rows are sealed; nil if they are not.
+	sealing *store.Sealing
 	// res is the table as a resource, for requirements.
 	res authz.Resource
 }
@@ -141,6 +146,9 @@ func (s *Service) compile(rec *record, at place, raw []byte) (*table, error) {
 		return nil, fmt.Errorf("dynamodb: owner tags of table %s: %w", at.arn(), err)
 	}
 	t := &table{record: *rec, raw: raw, at: at, schema: rec.schema(at.arn())}
+	if t.sealing, err = s.sealing(rec, at.account, at.region); err != nil {
+		return nil, err
+	}
 	t.res = authz.Resource{
 		ARN: at.arn(), Account: at.account, Region: at.region, ID: rec.ID, Tags: rec.Tags, Owner: owner,
 	}

@@ -92,8 +92,15 @@ func (s *Service) changeTags(ctx context.Context, c *pipeline.Call, resource str
 	}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
-		if err := s.setTags(&rec, change(t.Tags)); err != nil {
+		tags := change(t.Tags)
+		if err := keepSealed(&rec, tags); err != nil {
 			return err
+		}
+		if err := s.setTags(&rec, tags); err != nil {
+			return err
+		}
+		if _, err := s.sealing(&rec, at.account, at.region); err != nil {
+			return invalid(wrong+"the rows of the table are sealed, and need the tag %s", authz.OwnerKeyTag)
 		}
 		return save(tx, at, &rec)
 	})

@@ -146,7 +146,7 @@ func (s *Service) expireRows(ctx context.Context, id string, e *expiring, now ti
 				t = nil
 				return err
 			}
-			found, e.After, err = system.Expired(tx, id, &t.schema, t.TTL.Attribute, now, e.After, chunk)
+			found, e.After, err = system.Expired(tx, id, t.sealing, &t.schema, t.TTL.Attribute, now, e.After, chunk)
 			return err
 		})
 		if err != nil || t == nil {
@@ -173,7 +173,7 @@ func (s *Service) expireRow(ctx context.Context, id string, at place, key item.M
 		if err != nil || t == nil || t.ID != id || !t.TTL.Enabled {
 			return err
 		}
-		return system.Expire(tx, id, &t.schema, key, t.TTL.Attribute, now)
+		return system.Expire(tx, id, t.sealing, &t.schema, key, t.TTL.Attribute, now)
 	})
 }
 

@@ -25,8 +25,8 @@ func Undo(tx *store.Tx, table, backup string, part int, after, to uint64, limit 
 }
 
 // Restore writes up to limit rows of a backup from a place on into a table, with its indexes, in a transaction of Update.
-func Restore(tx *store.Tx, backup, table string, t *item.Table, from []byte, limit int) (store.Copied, error) {
-	return tx.SystemRestore(backup, table, t, from, limit)
+func Restore(tx *store.Tx, source store.Source, table string, seal *store.Sealing, t *item.Table, from []byte, limit int) (store.Copied, error) {
+	return tx.SystemRestore(source, table, seal, t, from, limit)
 }
 
 // DropBackup removes up to limit rows of a backup, in a transaction of Update, and reports whether there may be more.

@@ -15,8 +15,8 @@ func Drop(tx *store.Tx, table, index string, limit int) (more bool, err error) {
 
 // Backfill adds up to limit rows of a table after the row `after` to a new index, in a transaction of Update. It returns
 // the last row it has seen, nil when it has seen all.
-func Backfill(tx *store.Tx, table string, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {
-	return tx.SystemBackfill(table, t, x, after, limit)
+func Backfill(tx *store.Tx, table string, seal *store.Sealing, t *item.Table, x *item.Index, after *item.RowKey, limit int) (*item.RowKey, error) {
+	return tx.SystemBackfill(table, seal, t, x, after, limit)
 }
 
 // Count counts up to limit rows of a table, or entries of one of its indexes if index is not "", from a place on, and the
@@ -33,11 +33,11 @@ func Trim(tx *store.Tx, table string, part, limit int, before time.Time) (more b
 
 // Expired looks at up to limit rows of a table after the row `after` for those that have expired. It returns their keys, and
 // the last row it has seen, nil when it has seen all.
-func Expired(tx *store.Tx, table string, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
-	return tx.SystemExpired(table, t, attr, now, after, limit)
+func Expired(tx *store.Tx, table string, seal *store.Sealing, t *item.Table, attr string, now time.Time, after *item.RowKey, limit int) ([]item.Map, *item.RowKey, error) {
+	return tx.SystemExpired(table, seal, t, attr, now, after, limit)
 }
 
 // Expire removes the row with the key, in a transaction of Update, if it still is one that has expired.
-func Expire(tx *store.Tx, table string, t *item.Table, key item.Map, attr string, now time.Time) error {
-	return tx.SystemExpire(table, t, key, attr, now)
+func Expire(tx *store.Tx, table string, seal *store.Sealing, t *item.Table, key item.Map, attr string, now time.Time) error {
+	return tx.SystemExpire(table, seal, t, key, attr, now)
 }

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+)
+
+// Sealing says how the rows of a table are sealed, each under the data key of its tenant (AES-256-GCM, with the row's place as
+// associated data). Partition keys, of the table and of its indexes, are stored as keyed hashes only; sort keys, of which the
+// store needs the order, stay readable.
+type Sealing struct {
+	// Table is the id of the table, Account and Region are where its records are.
+	Table, Account, Region string
+	// Owner returns the tenant that a row with the leading key belongs to; "" for rows that are no tenant's.
+	Owner func(leading string) string
+	// Alias returns the name of the key that encrypts the data key of a tenant.
+	Alias func(tenant string) string
+	macs  sync.Pool
+}
+
+// NewSealing returns the sealing of a table. hashKey is the key of its partition keys' hashes.
+func NewSealing(table, account, region string, hashKey []byte, owner, alias func(string) string) *Sealing {
+	s := &Sealing{Table: table, Account: account, Region: region, Owner: owner, Alias: alias}
+	s.macs.New = func() any { return hmac.New(sha256.New, hashKey) }
+	return s
+}
+
+// hashPK is the hash that stands for a partition key.
+func (s *Sealing) hashPK(pk []byte) (h hash) {
+	if s == nil {
+		return hashOf(pk)
+	}
+	mac := s.macs.Get().(interface {
+		Reset()
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+	})
+	defer s.macs.Put(mac)
+	mac.Reset()
+	mac.Write(pk) //nolint:errcheck // a hash never fails (package hash)
+	var sum [sha256.Size]byte
+	copy(h[:], mac.Sum(sum[:0]))
+	return h
+}
+
+// KeyID names a data key.
+type KeyID [16]byte
+
+// DataKey is a tenant's data key in use. It is safe for concurrent use.
+type DataKey struct {
+	// ID names it in what it has sealed.
+	ID KeyID
+	// Unusable says why the key cannot be used now; nil if it can. Ending is true if it is destroyed or going to be: work in the
+	// background does not wait for it.
+	Unusable error
+	Ending   bool
+
+	aead cipher.AEAD
+	mu   sync.Mutex
+	// nonce is 8 random bytes, drawn each time that the key is loaded, and 4 that count ("NIST SP 800-38D", section 8.2.1):
+	// no two processes and no two messages share one.
+	nonce [12]byte
+}
+
+// NewDataKey returns a data key that seals with AES-256-GCM.
+func NewDataKey(id KeyID, aead cipher.AEAD) *DataKey {
+	k := &DataKey{ID: id, aead: aead}
+	rand.Read(k.nonce[:8]) // never fails (crypto/rand)
+	return k
+}
+
+func (k *DataKey) next() [12]byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := binary.BigEndian.Uint32(k.nonce[8:])
+	if n == math.MaxUint32 {
+		rand.Read(k.nonce[:8])
+	}
+	binary.BigEndian.PutUint32(k.nonce[8:], n+1)
+	return k.nonce
+}
+
+// KeyWant is a data key that a transaction has asked for and that was not at hand: by its id, or of a tenant of the table, for
+// whom it is made if there is none.
+type KeyWant struct {
+	Sealing *Sealing
+	ID      KeyID
+	Tenant  string
+	Make    bool
+}
+
+// DataKeys finds data keys. A transaction that wants one that is not at hand is rolled back, the key is fetched, and it runs
+// again.
+type DataKeys interface {
+	// ByID returns a data key that is at hand and known to be up to date; nil if it has to be fetched.
+	ByID(s *Sealing, id KeyID) *DataKey
+	// ByTenant returns the data key under which a tenant's rows are sealed now; nil if it has to be fetched or made.
+	ByTenant(s *Sealing, tenant string) *DataKey
+	// Fetch gets data keys, so that ByID and ByTenant return them. One that cannot be used is returned with its reason.
+	Fetch(ctx context.Context, wants []KeyWant) error
+}
+
+// UseDataKeys sets where data keys are found, before the first table with sealed rows is opened.
+func (db *DB) UseDataKeys(k DataKeys) { db.keys = k }
+
+// maxFetches is how often a transaction runs again for keys that it finds it needs.
+const maxFetches = 64
+
+// errWantKeys rolls a transaction back that wants keys.
+var errWantKeys = errors.New("store: data keys are to be fetched")
+
+// fetching runs a transaction until it has all the keys it wants.
+func (db *DB) fetching(ctx context.Context, run func(wants *[]KeyWant) error) error {
+	for range maxFetches {
+		var wants []KeyWant
+		if err := run(&wants); len(wants) == 0 {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := db.keys.Fetch(ctx, wants); err != nil {
+			return err
+		}
+	}
+	return fault.Wrap(errors.New("store: data keys change too fast"), "fetch data keys")
+}
+
+// rowV2 is the first byte of a sealed row, index entry or item of a change: the id of the data key, the nonce, and sealed what a
+// rowV1 holds after its first byte.
+const rowV2 = 2
+
+const sealedHead = 1 + len(KeyID{}) + 12
+
+// errSkipped is a row that cannot be shown: its key is still to be fetched, or cannot be used.
+var errSkipped = errors.New("store: a row that cannot be opened")
+
+// encodeRow returns what is stored of a row. place is the kv key of the row or index entry, to which it is bound.
+func (r *rows) encodeRow(place, pk, value []byte) ([]byte, error) {
+	if r.seal == nil {
+		return sealRow(pk, value), nil
+	}
+	tenant := r.seal.Owner(leadingText(pk))
+	k := r.tx.keys.ByTenant(r.seal, tenant)
+	switch {
+	case k == nil:
+		r.tx.want(KeyWant{Sealing: r.seal, Tenant: tenant, Make: true})
+		return nil, errSkipped
+	case k.Unusable != nil:
+		return nil, k.Unusable
+	}
+	nonce := k.next()
+	plain := sealRow(pk, value)[1:]
+	b := make([]byte, 0, sealedHead+len(plain)+k.aead.Overhead())
+	b = append(append(append(b, rowV2), k.ID[:]...), nonce[:]...)
+	return k.aead.Seal(b, nonce[:], plain, place), nil
+}
+
+// decodeRow reads what is stored at a place. errSkipped is a row to be left out for now; unusable is the reason if its key
+// cannot be used.
+func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error) {
+	if r.seal == nil {
+		pk, value, err = openRow(b)
+		return pk, value, nil, err
+	}
+	if len(b) < sealedHead || b[0] != rowV2 {
+		return nil, nil, nil, fmt.Errorf("store: a row of a sealed table is not sealed")
+	}
+	id := KeyID(b[1 : 1+len(KeyID{})])
+	k := r.held
+	if k == nil || k.ID != id {
+		if k = r.tx.keys.ByID(r.seal, id); k == nil {
+			r.tx.want(KeyWant{Sealing: r.seal, ID: id})
+			return nil, nil, nil, errSkipped
+		}
+		r.held = k
+	}
+	if k.Unusable != nil {
+		if r.system && !k.Ending {
+			return nil, nil, nil, k.Unusable // what is made of all rows must not lack those of a key that is disabled
+		}
+		return nil, nil, k.Unusable, errSkipped
+	}
+	plain, err := k.aead.Open(nil, b[sealedHead-12:sealedHead], b[sealedHead:], place)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("store: a sealed row does not open at its place: %w", err)
+	}
+	pk, value, err = cutRow(plain)
+	return pk, value, nil, err
+}
+
+func (tx *Tx) want(w KeyWant) {
+	for _, have := range *tx.wants {
+		if have.Sealing == w.Sealing && have.ID == w.ID && have.Tenant == w.Tenant {
+			return
+		}
+	}
+	*tx.wants = append(*tx.wants, w)
+}
