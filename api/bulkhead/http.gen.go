@@ -18,10 +18,22 @@ func (v *CheckTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 func (v *CheckTenantsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *CreateMailboxLinkInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *CreateMailboxLinkOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *CreateTenantInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *CreateTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *CreateTenantRouteInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *CreateTenantRouteOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
 func (v *DeleteTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
@@ -37,6 +49,15 @@ func (v *DeleteTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 func (v *DeleteTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *DeleteTenantRouteInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.TenantId = rest.Label(r, "TenantId").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *DeleteTenantRouteOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *GetAuditAnchorsInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
 
 // EncodeHTTP writes what of v is not in the body.
@@ -50,6 +71,15 @@ func (v *GetTenantInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *GetTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *GetTenantRouteInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.TenantId = rest.Label(r, "TenantId").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *GetTenantRouteOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
 func (v *ListAuditEventsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
@@ -75,6 +105,35 @@ func (v *ListMessagesInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *ListMessagesOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *ListTenantNamesInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	var err error
+	if v.MaxResults, err = rest.Query(r, "maxResults").Int32Ptr(); err != nil {
+		return nil, err
+	}
+	v.NextToken = rest.Query(r, "nextToken").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ListTenantNamesOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *ListTenantRoutesInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.Code = rest.Query(r, "code").StringPtr()
+	v.EmailDomain = rest.Query(r, "emailDomain").StringPtr()
+	var err error
+	if v.MaxResults, err = rest.Query(r, "maxResults").Int32Ptr(); err != nil {
+		return nil, err
+	}
+	v.NextToken = rest.Query(r, "nextToken").StringPtr()
+	v.Subdomain = rest.Query(r, "subdomain").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ListTenantRoutesOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
 func (v *ListTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
@@ -103,6 +162,33 @@ func (v *ListUserImportFailuresInput) DecodeHTTP(r *protocol.Request) (rest.Body
 
 // EncodeHTTP writes what of v is not in the body.
 func (v *ListUserImportFailuresOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *OpenMailboxInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *OpenMailboxOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *ReadMailboxInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ReadMailboxOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *ResolveTenantInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *ResolveTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
+func (v *UpdateTenantRouteInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.TenantId = rest.Label(r, "TenantId").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *UpdateTenantRouteOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
 func (v *UploadUserImportInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {

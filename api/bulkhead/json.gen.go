@@ -74,6 +74,36 @@ func (v *CheckTenantsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateMailboxLinkInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateMailboxLinkOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExpiresAt != nil {
+		b = jsoncodec.AppendKey(b, "ExpiresAt")
+		b = jsoncodec.AppendTime(b, *v.ExpiresAt)
+	}
+	if v.Path != nil {
+		b = jsoncodec.AppendKey(b, "Path")
+		b = jsoncodec.AppendString(b, *v.Path)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -116,6 +146,54 @@ func (v *CreateTenantOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateTenantRouteInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Codes":
+			v.Codes, err = decodeTenantCodeListJSON(d)
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		case "EmailDomains":
+			v.EmailDomains, err = decodeEmailDomainListJSON(d)
+		case "ListedName":
+			v.ListedName, err = d.StringPtr()
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "Subdomains":
+			v.Subdomains, err = decodeSubdomainListJSON(d)
+		case "TenantId":
+			v.TenantId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateTenantRouteOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TenantRoute != nil {
+		b = jsoncodec.AppendKey(b, "TenantRoute")
+		b = v.TenantRoute.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -138,6 +216,28 @@ func (v *DeleteTenantOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "Tenant")
 		b = v.Tenant.AppendJSON(b)
 	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DeleteTenantRouteInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteTenantRouteOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
 	return append(b, '}')
 }
 
@@ -220,6 +320,32 @@ func (v *GetTenantOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetTenantRouteInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetTenantRouteOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TenantRoute != nil {
+		b = jsoncodec.AppendKey(b, "TenantRoute")
+		b = v.TenantRoute.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListAuditEventsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -267,6 +393,66 @@ func (v *ListMessagesOutput) AppendJSON(b []byte) []byte {
 	if v.Messages != nil {
 		b = jsoncodec.AppendKey(b, "Messages")
 		b = appendMessageListJSON(b, v.Messages)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListTenantNamesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListTenantNamesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Names != nil {
+		b = jsoncodec.AppendKey(b, "Names")
+		b = appendTenantNameListJSON(b, v.Names)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListTenantRoutesInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListTenantRoutesOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	if v.TenantRoutes != nil {
+		b = jsoncodec.AppendKey(b, "TenantRoutes")
+		b = appendTenantRouteListJSON(b, v.TenantRoutes)
 	}
 	return append(b, '}')
 }
@@ -331,12 +517,52 @@ func (v *ListUserImportFailuresOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *OpenMailboxInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Ticket":
+			v.Ticket, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *OpenMailboxOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExpiresAt != nil {
+		b = jsoncodec.AppendKey(b, "ExpiresAt")
+		b = jsoncodec.AppendTime(b, *v.ExpiresAt)
+	}
+	if v.Session != nil {
+		b = jsoncodec.AppendKey(b, "Session")
+		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *PoolMessage) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	if v.Body != nil {
 		b = jsoncodec.AppendKey(b, "Body")
 		b = jsoncodec.AppendString(b, *v.Body)
+	}
+	if v.Code != nil {
+		b = jsoncodec.AppendKey(b, "Code")
+		b = jsoncodec.AppendString(b, *v.Code)
 	}
 	if v.Medium != nil {
 		b = jsoncodec.AppendKey(b, "Medium")
@@ -361,6 +587,80 @@ func (v *PoolMessage) AppendJSON(b []byte) []byte {
 	if v.Username != nil {
 		b = jsoncodec.AppendKey(b, "Username")
 		b = jsoncodec.AppendString(b, *v.Username)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ReadMailboxInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Session":
+			v.Session, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ReadMailboxOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Messages != nil {
+		b = jsoncodec.AppendKey(b, "Messages")
+		b = appendMessageListJSON(b, v.Messages)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ResolveTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Code":
+			v.Code, err = d.StringPtr()
+		case "EmailAddress":
+			v.EmailAddress, err = d.StringPtr()
+		case "ListedName":
+			v.ListedName, err = d.StringPtr()
+		case "Subdomain":
+			v.Subdomain, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ResolveTenantOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExpiresAt != nil {
+		b = jsoncodec.AppendKey(b, "ExpiresAt")
+		b = jsoncodec.AppendTime(b, *v.ExpiresAt)
+	}
+	if v.Route != nil {
+		b = jsoncodec.AppendKey(b, "Route")
+		b = jsoncodec.AppendString(b, *v.Route)
 	}
 	return append(b, '}')
 }
@@ -433,6 +733,102 @@ func (v *Tenant) AppendJSON(b []byte) []byte {
 	if v.UserPoolId != nil {
 		b = jsoncodec.AppendKey(b, "UserPoolId")
 		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *TenantRoute) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.Codes != nil {
+		b = jsoncodec.AppendKey(b, "Codes")
+		b = appendTenantCodeListJSON(b, v.Codes)
+	}
+	if v.CreatedAt != nil {
+		b = jsoncodec.AppendKey(b, "CreatedAt")
+		b = jsoncodec.AppendTime(b, *v.CreatedAt)
+	}
+	if v.Domain != nil {
+		b = jsoncodec.AppendKey(b, "Domain")
+		b = jsoncodec.AppendString(b, *v.Domain)
+	}
+	if v.EmailDomains != nil {
+		b = jsoncodec.AppendKey(b, "EmailDomains")
+		b = appendEmailDomainListJSON(b, v.EmailDomains)
+	}
+	if v.ListedName != nil {
+		b = jsoncodec.AppendKey(b, "ListedName")
+		b = jsoncodec.AppendString(b, *v.ListedName)
+	}
+	if v.ModifiedAt != nil {
+		b = jsoncodec.AppendKey(b, "ModifiedAt")
+		b = jsoncodec.AppendTime(b, *v.ModifiedAt)
+	}
+	if v.ProviderName != nil {
+		b = jsoncodec.AppendKey(b, "ProviderName")
+		b = jsoncodec.AppendString(b, *v.ProviderName)
+	}
+	if v.Subdomains != nil {
+		b = jsoncodec.AppendKey(b, "Subdomains")
+		b = appendSubdomainListJSON(b, v.Subdomains)
+	}
+	if v.TenantId != nil {
+		b = jsoncodec.AppendKey(b, "TenantId")
+		b = jsoncodec.AppendString(b, *v.TenantId)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateTenantRouteInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Codes":
+			v.Codes, err = decodeTenantCodeListJSON(d)
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		case "EmailDomains":
+			v.EmailDomains, err = decodeEmailDomainListJSON(d)
+		case "ListedName":
+			v.ListedName, err = d.StringPtr()
+		case "ProviderName":
+			v.ProviderName, err = d.StringPtr()
+		case "Subdomains":
+			v.Subdomains, err = decodeSubdomainListJSON(d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateTenantRouteOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.TenantRoute != nil {
+		b = jsoncodec.AppendKey(b, "TenantRoute")
+		b = v.TenantRoute.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -559,6 +955,21 @@ func appendAuditEventListJSON(b []byte, v []AuditEvent) []byte {
 	return append(b, ']')
 }
 
+func decodeEmailDomainListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendEmailDomainListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func appendFindingListJSON(b []byte, v []Finding) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -603,6 +1014,21 @@ func appendStringListJSON(b []byte, v []string) []byte {
 	return append(b, ']')
 }
 
+func decodeSubdomainListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendSubdomainListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func decodeTagMapJSON(d *jsoncodec.Decoder) (map[string]string, error) {
 	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
 }
@@ -617,7 +1043,44 @@ func appendTagMapJSON(b []byte, v map[string]string) []byte {
 	return append(b, '}')
 }
 
+func decodeTenantCodeListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendTenantCodeListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func appendTenantListJSON(b []byte, v []Tenant) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendTenantNameListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func appendTenantRouteListJSON(b []byte, v []TenantRoute) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

@@ -16,14 +16,24 @@ import (
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
 	CheckTenants(context.Context, *pipeline.Call, *CheckTenantsInput) (*CheckTenantsOutput, error)
+	CreateMailboxLink(context.Context, *pipeline.Call, *CreateMailboxLinkInput) (*CreateMailboxLinkOutput, error)
 	CreateTenant(context.Context, *pipeline.Call, *CreateTenantInput) (*CreateTenantOutput, error)
+	CreateTenantRoute(context.Context, *pipeline.Call, *CreateTenantRouteInput) (*CreateTenantRouteOutput, error)
 	DeleteTenant(context.Context, *pipeline.Call, *DeleteTenantInput) (*DeleteTenantOutput, error)
+	DeleteTenantRoute(context.Context, *pipeline.Call, *DeleteTenantRouteInput) (*DeleteTenantRouteOutput, error)
 	GetAuditAnchors(context.Context, *pipeline.Call, *GetAuditAnchorsInput) (*GetAuditAnchorsOutput, error)
 	GetTenant(context.Context, *pipeline.Call, *GetTenantInput) (*GetTenantOutput, error)
+	GetTenantRoute(context.Context, *pipeline.Call, *GetTenantRouteInput) (*GetTenantRouteOutput, error)
 	ListAuditEvents(context.Context, *pipeline.Call, *ListAuditEventsInput) (*ListAuditEventsOutput, error)
 	ListMessages(context.Context, *pipeline.Call, *ListMessagesInput) (*ListMessagesOutput, error)
+	ListTenantNames(context.Context, *pipeline.Call, *ListTenantNamesInput) (*ListTenantNamesOutput, error)
+	ListTenantRoutes(context.Context, *pipeline.Call, *ListTenantRoutesInput) (*ListTenantRoutesOutput, error)
 	ListTenants(context.Context, *pipeline.Call, *ListTenantsInput) (*ListTenantsOutput, error)
 	ListUserImportFailures(context.Context, *pipeline.Call, *ListUserImportFailuresInput) (*ListUserImportFailuresOutput, error)
+	OpenMailbox(context.Context, *pipeline.Call, *OpenMailboxInput) (*OpenMailboxOutput, error)
+	ReadMailbox(context.Context, *pipeline.Call, *ReadMailboxInput) (*ReadMailboxOutput, error)
+	ResolveTenant(context.Context, *pipeline.Call, *ResolveTenantInput) (*ResolveTenantOutput, error)
+	UpdateTenantRoute(context.Context, *pipeline.Call, *UpdateTenantRouteInput) (*UpdateTenantRouteOutput, error)
 	UploadUserImport(context.Context, *pipeline.Call, *UploadUserImportInput) (*UploadUserImportOutput, error)
 	VerifyAudit(context.Context, *pipeline.Call, *VerifyAuditInput) (*VerifyAuditOutput, error)
 }
@@ -31,14 +41,24 @@ type Service interface {
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
 	CheckTenants(*authz.Scope, *CheckTenantsInput) authz.Requirement
+	CreateMailboxLink(*authz.Scope, *CreateMailboxLinkInput) authz.Requirement
 	CreateTenant(*authz.Scope, *CreateTenantInput) authz.Requirement
+	CreateTenantRoute(*authz.Scope, *CreateTenantRouteInput) authz.Requirement
 	DeleteTenant(*authz.Scope, *DeleteTenantInput) authz.Requirement
+	DeleteTenantRoute(*authz.Scope, *DeleteTenantRouteInput) authz.Requirement
 	GetAuditAnchors(*authz.Scope, *GetAuditAnchorsInput) authz.Requirement
 	GetTenant(*authz.Scope, *GetTenantInput) authz.Requirement
+	GetTenantRoute(*authz.Scope, *GetTenantRouteInput) authz.Requirement
 	ListAuditEvents(*authz.Scope, *ListAuditEventsInput) authz.Requirement
 	ListMessages(*authz.Scope, *ListMessagesInput) authz.Requirement
+	ListTenantNames(*authz.Scope, *ListTenantNamesInput) authz.Requirement
+	ListTenantRoutes(*authz.Scope, *ListTenantRoutesInput) authz.Requirement
 	ListTenants(*authz.Scope, *ListTenantsInput) authz.Requirement
 	ListUserImportFailures(*authz.Scope, *ListUserImportFailuresInput) authz.Requirement
+	OpenMailbox(*authz.Scope, *OpenMailboxInput) authz.Requirement
+	ReadMailbox(*authz.Scope, *ReadMailboxInput) authz.Requirement
+	ResolveTenant(*authz.Scope, *ResolveTenantInput) authz.Requirement
+	UpdateTenantRoute(*authz.Scope, *UpdateTenantRouteInput) authz.Requirement
 	UploadUserImport(*authz.Scope, *UploadUserImportInput) authz.Requirement
 	VerifyAudit(*authz.Scope, *VerifyAuditInput) authz.Requirement
 }
@@ -48,22 +68,42 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CheckTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenant-check"},
 			restjson.Decode[CheckTenantsInput], r.CheckTenants, s.CheckTenants, restjson.Encode[CheckTenantsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateMailboxLink", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/mailbox/links", Status: 201},
+			restjson.Decode[CreateMailboxLinkInput], r.CreateMailboxLink, s.CreateMailboxLink, restjson.Encode[CreateMailboxLinkOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTenant", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/tenants", Status: 201},
 			restjson.Decode[CreateTenantInput], r.CreateTenant, s.CreateTenant, restjson.Encode[CreateTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTenantRoute", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/tenant-routes", Status: 201},
+			restjson.Decode[CreateTenantRouteInput], r.CreateTenantRoute, s.CreateTenantRoute, restjson.Encode[CreateTenantRouteOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTenant", Kind: pipeline.Management, Write: true, Method: "DELETE", Path: "/-/api/v1/tenants/{Id}"},
 			restjson.Decode[DeleteTenantInput], r.DeleteTenant, s.DeleteTenant, restjson.Encode[DeleteTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTenantRoute", Kind: pipeline.Management, Write: true, Method: "DELETE", Path: "/-/api/v1/tenant-routes/{TenantId}"},
+			restjson.Decode[DeleteTenantRouteInput], r.DeleteTenantRoute, s.DeleteTenantRoute, restjson.Encode[DeleteTenantRouteOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetAuditAnchors", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/audit/anchors"},
 			restjson.Decode[GetAuditAnchorsInput], r.GetAuditAnchors, s.GetAuditAnchors, restjson.Encode[GetAuditAnchorsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTenant", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants/{Id}"},
 			restjson.Decode[GetTenantInput], r.GetTenant, s.GetTenant, restjson.Encode[GetTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTenantRoute", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenant-routes/{TenantId}"},
+			restjson.Decode[GetTenantRouteInput], r.GetTenantRoute, s.GetTenantRoute, restjson.Encode[GetTenantRouteOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListAuditEvents", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/audit/events"},
 			restjson.Decode[ListAuditEventsInput], r.ListAuditEvents, s.ListAuditEvents, restjson.Encode[ListAuditEventsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListMessages", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/messages"},
 			restjson.Decode[ListMessagesInput], r.ListMessages, s.ListMessages, restjson.Encode[ListMessagesOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenantNames", Kind: pipeline.Data, Unsigned: true, Method: "GET", Path: "/-/api/v1/tenant-names"},
+			restjson.Decode[ListTenantNamesInput], r.ListTenantNames, s.ListTenantNames, restjson.Encode[ListTenantNamesOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenantRoutes", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenant-routes"},
+			restjson.Decode[ListTenantRoutesInput], r.ListTenantRoutes, s.ListTenantRoutes, restjson.Encode[ListTenantRoutesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenants"},
 			restjson.Decode[ListTenantsInput], r.ListTenants, s.ListTenants, restjson.Encode[ListTenantsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserImportFailures", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/user-imports/{UserPoolId}/{JobId}/failures"},
 			restjson.Decode[ListUserImportFailuresInput], r.ListUserImportFailures, s.ListUserImportFailures, restjson.Encode[ListUserImportFailuresOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "OpenMailbox", Kind: pipeline.Management, Write: true, Unsigned: true, Method: "POST", Path: "/-/api/v1/mailbox/sessions", Status: 201},
+			restjson.Decode[OpenMailboxInput], r.OpenMailbox, s.OpenMailbox, restjson.Encode[OpenMailboxOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ReadMailbox", Kind: pipeline.Management, Unsigned: true, Method: "POST", Path: "/-/api/v1/mailbox/messages"},
+			restjson.Decode[ReadMailboxInput], r.ReadMailbox, s.ReadMailbox, restjson.Encode[ReadMailboxOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ResolveTenant", Kind: pipeline.Data, Unsigned: true, Method: "POST", Path: "/-/api/v1/resolve-tenant"},
+			restjson.Decode[ResolveTenantInput], r.ResolveTenant, s.ResolveTenant, restjson.Encode[ResolveTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTenantRoute", Kind: pipeline.Management, Write: true, Method: "PUT", Path: "/-/api/v1/tenant-routes/{TenantId}"},
+			restjson.Decode[UpdateTenantRouteInput], r.UpdateTenantRoute, s.UpdateTenantRoute, restjson.Encode[UpdateTenantRouteOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UploadUserImport", Kind: pipeline.Management, Write: true, Unsigned: true, Method: "PUT", Path: "/-/api/v1/user-imports/{UserPoolId}/{JobId}"},
 			restjson.Decode[UploadUserImportInput], r.UploadUserImport, s.UploadUserImport, restjson.Encode[UploadUserImportOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyAudit", Kind: pipeline.Management, Method: "POST", Path: "/-/api/v1/audit/verify"},
@@ -79,13 +119,19 @@ var API = &protocol.Service{
 	APIVersion:  "2026-11-01",
 	Protocol:    restjson.Protocol,
 	Errors: map[string]protocol.WireError{
-		"ConcurrentModificationException": {Code: "ConcurrentModificationException", Status: 409},
-		"InvalidAnchorException":          {Code: "InvalidAnchorException", Status: 400},
-		"InvalidTenantIdException":        {Code: "InvalidTenantIdException", Status: 400},
-		"InvalidUploadException":          {Code: "InvalidUploadException", Status: 403},
-		"TenantAlreadyExistsException":    {Code: "TenantAlreadyExistsException", Status: 409},
-		"TenantNotFoundException":         {Code: "TenantNotFoundException", Status: 404},
-		"UserImportNotFoundException":     {Code: "UserImportNotFoundException", Status: 404},
+		"ConcurrentModificationException":   {Code: "ConcurrentModificationException", Status: 409},
+		"InvalidAnchorException":            {Code: "InvalidAnchorException", Status: 400},
+		"InvalidMailboxLinkException":       {Code: "InvalidMailboxLinkException", Status: 403},
+		"InvalidTenantIdException":          {Code: "InvalidTenantIdException", Status: 400},
+		"InvalidTenantRouteException":       {Code: "InvalidTenantRouteException", Status: 400},
+		"InvalidUploadException":            {Code: "InvalidUploadException", Status: 403},
+		"RouteKeyInUseException":            {Code: "RouteKeyInUseException", Status: 409},
+		"TenantAlreadyExistsException":      {Code: "TenantAlreadyExistsException", Status: 409},
+		"TenantNotFoundException":           {Code: "TenantNotFoundException", Status: 404},
+		"TenantRouteAlreadyExistsException": {Code: "TenantRouteAlreadyExistsException", Status: 409},
+		"TenantRouteNotFoundException":      {Code: "TenantRouteNotFoundException", Status: 404},
+		"TooManyRequestsException":          {Code: "TooManyRequestsException", Status: 429},
+		"UserImportNotFoundException":       {Code: "UserImportNotFoundException", Status: 404},
 	},
 	Unsupported: []string{},
 }

@@ -69,6 +69,16 @@ type CheckTenantsOutput struct {
 	NextToken *string
 }
 
+// CreateMailboxLinkInput is a structure of the model.
+type CreateMailboxLinkInput struct {
+}
+
+// CreateMailboxLinkOutput is a structure of the model.
+type CreateMailboxLinkOutput struct {
+	ExpiresAt *time.Time
+	Path      *string
+}
+
 // CreateTenantInput is a structure of the model.
 type CreateTenantInput struct {
 	Id               *string
@@ -84,6 +94,24 @@ type CreateTenantOutput struct {
 	Tenant *Tenant
 }
 
+// CreateTenantRouteInput is a structure of the model.
+type CreateTenantRouteInput struct {
+	ClientId     *string
+	Codes        []string
+	Domain       *string
+	EmailDomains []string
+	ListedName   *string
+	ProviderName *string
+	Subdomains   []string
+	TenantId     *string
+	UserPoolId   *string
+}
+
+// CreateTenantRouteOutput is a structure of the model.
+type CreateTenantRouteOutput struct {
+	TenantRoute *TenantRoute
+}
+
 // DeleteTenantInput is a structure of the model.
 type DeleteTenantInput struct {
 	Id                  *string
@@ -93,6 +121,15 @@ type DeleteTenantInput struct {
 // DeleteTenantOutput is a structure of the model.
 type DeleteTenantOutput struct {
 	Tenant *Tenant
+}
+
+// DeleteTenantRouteInput is a structure of the model.
+type DeleteTenantRouteInput struct {
+	TenantId *string
+}
+
+// DeleteTenantRouteOutput is a structure of the model.
+type DeleteTenantRouteOutput struct {
 }
 
 // Finding is a structure of the model.
@@ -123,6 +160,16 @@ type GetTenantOutput struct {
 	Tenant *Tenant
 }
 
+// GetTenantRouteInput is a structure of the model.
+type GetTenantRouteInput struct {
+	TenantId *string
+}
+
+// GetTenantRouteOutput is a structure of the model.
+type GetTenantRouteOutput struct {
+	TenantRoute *TenantRoute
+}
+
 // ListAuditEventsInput is a structure of the model.
 type ListAuditEventsInput struct {
 	MaxResults *int32
@@ -143,6 +190,33 @@ type ListMessagesInput struct {
 // ListMessagesOutput is a structure of the model.
 type ListMessagesOutput struct {
 	Messages []PoolMessage
+}
+
+// ListTenantNamesInput is a structure of the model.
+type ListTenantNamesInput struct {
+	MaxResults *int32
+	NextToken  *string
+}
+
+// ListTenantNamesOutput is a structure of the model.
+type ListTenantNamesOutput struct {
+	Names     []string
+	NextToken *string
+}
+
+// ListTenantRoutesInput is a structure of the model.
+type ListTenantRoutesInput struct {
+	Code        *string
+	EmailDomain *string
+	MaxResults  *int32
+	NextToken   *string
+	Subdomain   *string
+}
+
+// ListTenantRoutesOutput is a structure of the model.
+type ListTenantRoutesOutput struct {
+	NextToken    *string
+	TenantRoutes []TenantRoute
 }
 
 // ListTenantsInput is a structure of the model.
@@ -171,15 +245,51 @@ type ListUserImportFailuresOutput struct {
 	NextToken *string
 }
 
+// OpenMailboxInput is a structure of the model.
+type OpenMailboxInput struct {
+	Ticket *string
+}
+
+// OpenMailboxOutput is a structure of the model.
+type OpenMailboxOutput struct {
+	ExpiresAt *time.Time
+	Session   *string
+}
+
 // PoolMessage is a structure of the model.
 type PoolMessage struct {
 	Body       *string
+	Code       *string
 	Medium     *string
 	Subject    *string
 	Time       *time.Time
 	To         *string
 	UserPoolId *string
 	Username   *string
+}
+
+// ReadMailboxInput is a structure of the model.
+type ReadMailboxInput struct {
+	Session *string
+}
+
+// ReadMailboxOutput is a structure of the model.
+type ReadMailboxOutput struct {
+	Messages []PoolMessage
+}
+
+// ResolveTenantInput is a structure of the model.
+type ResolveTenantInput struct {
+	Code         *string
+	EmailAddress *string
+	ListedName   *string
+	Subdomain    *string
+}
+
+// ResolveTenantOutput is a structure of the model.
+type ResolveTenantOutput struct {
+	ExpiresAt *time.Time
+	Route     *string
 }
 
 // Step is a structure of the model.
@@ -203,6 +313,39 @@ type Tenant struct {
 	Tags       map[string]string
 	Tier       Tier
 	UserPoolId *string
+}
+
+// TenantRoute is a structure of the model.
+type TenantRoute struct {
+	ClientId     *string
+	Codes        []string
+	CreatedAt    *time.Time
+	Domain       *string
+	EmailDomains []string
+	ListedName   *string
+	ModifiedAt   *time.Time
+	ProviderName *string
+	Subdomains   []string
+	TenantId     *string
+	UserPoolId   *string
+}
+
+// UpdateTenantRouteInput is a structure of the model.
+type UpdateTenantRouteInput struct {
+	ClientId     *string
+	Codes        []string
+	Domain       *string
+	EmailDomains []string
+	ListedName   *string
+	ProviderName *string
+	Subdomains   []string
+	TenantId     *string
+	UserPoolId   *string
+}
+
+// UpdateTenantRouteOutput is a structure of the model.
+type UpdateTenantRouteOutput struct {
+	TenantRoute *TenantRoute
 }
 
 // UploadUserImportInput is a structure of the model.
@@ -250,14 +393,29 @@ func NewInvalidAnchorException(format string, args ...any) *fault.Error {
 	return fault.Of("InvalidAnchorException", format, args...)
 }
 
+// NewInvalidMailboxLinkException makes the error of the model.
+func NewInvalidMailboxLinkException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidMailboxLinkException", format, args...)
+}
+
 // NewInvalidTenantIdException makes the error of the model.
 func NewInvalidTenantIdException(format string, args ...any) *fault.Error {
 	return fault.Of("InvalidTenantIdException", format, args...)
 }
 
+// NewInvalidTenantRouteException makes the error of the model.
+func NewInvalidTenantRouteException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidTenantRouteException", format, args...)
+}
+
 // NewInvalidUploadException makes the error of the model.
 func NewInvalidUploadException(format string, args ...any) *fault.Error {
 	return fault.Of("InvalidUploadException", format, args...)
+}
+
+// NewRouteKeyInUseException makes the error of the model.
+func NewRouteKeyInUseException(format string, args ...any) *fault.Error {
+	return fault.Of("RouteKeyInUseException", format, args...)
 }
 
 // NewTenantAlreadyExistsException makes the error of the model.
@@ -268,6 +426,21 @@ func NewTenantAlreadyExistsException(format string, args ...any) *fault.Error {
 // NewTenantNotFoundException makes the error of the model.
 func NewTenantNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("TenantNotFoundException", format, args...)
+}
+
+// NewTenantRouteAlreadyExistsException makes the error of the model.
+func NewTenantRouteAlreadyExistsException(format string, args ...any) *fault.Error {
+	return fault.Of("TenantRouteAlreadyExistsException", format, args...)
+}
+
+// NewTenantRouteNotFoundException makes the error of the model.
+func NewTenantRouteNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("TenantRouteNotFoundException", format, args...)
+}
+
+// NewTooManyRequestsException makes the error of the model.
+func NewTooManyRequestsException(format string, args ...any) *fault.Error {
+	return fault.Of("TooManyRequestsException", format, args...)
 }
 
 // NewUserImportNotFoundException makes the error of the model.

@@ -17,6 +17,10 @@ func (v *CheckTenantsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateMailboxLinkInput) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateTenantInput) Validate(c *constraint.Checker) {
 	if c.Required("id", v.Id != nil) {
 		checkTenantId(c, "id", *v.Id)
@@ -39,12 +43,50 @@ func (v *CreateTenantInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateTenantRouteInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if v.Codes != nil {
+		checkTenantCodeList(c, "codes", v.Codes)
+	}
+	if v.Domain != nil {
+		checkSignInDomain(c, "domain", *v.Domain)
+	}
+	if v.EmailDomains != nil {
+		checkEmailDomainList(c, "emailDomains", v.EmailDomains)
+	}
+	if v.ListedName != nil {
+		checkListedName(c, "listedName", *v.ListedName)
+	}
+	if v.ProviderName != nil {
+		checkProviderName(c, "providerName", *v.ProviderName)
+	}
+	if v.Subdomains != nil {
+		checkSubdomainList(c, "subdomains", v.Subdomains)
+	}
+	if c.Required("tenantId", v.TenantId != nil) {
+		checkTenantId(c, "tenantId", *v.TenantId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolId(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteTenantInput) Validate(c *constraint.Checker) {
 	if c.Required("id", v.Id != nil) {
 		checkTenantId(c, "id", *v.Id)
 	}
 	if v.PendingWindowInDays != nil {
 		checkPendingWindowInDays(c, "pendingWindowInDays", *v.PendingWindowInDays)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DeleteTenantRouteInput) Validate(c *constraint.Checker) {
+	if c.Required("tenantId", v.TenantId != nil) {
+		checkTenantId(c, "tenantId", *v.TenantId)
 	}
 }
 
@@ -56,6 +98,13 @@ func (v *GetAuditAnchorsInput) Validate(c *constraint.Checker) {
 func (v *GetTenantInput) Validate(c *constraint.Checker) {
 	if c.Required("id", v.Id != nil) {
 		checkTenantId(c, "id", *v.Id)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetTenantRouteInput) Validate(c *constraint.Checker) {
+	if c.Required("tenantId", v.TenantId != nil) {
+		checkTenantId(c, "tenantId", *v.TenantId)
 	}
 }
 
@@ -73,6 +122,35 @@ func (v *ListAuditEventsInput) Validate(c *constraint.Checker) {
 func (v *ListMessagesInput) Validate(c *constraint.Checker) {
 	if v.To != nil {
 		checkAddress(c, "to", *v.To)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListTenantNamesInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkMaxResults(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkNextToken(c, "nextToken", *v.NextToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListTenantRoutesInput) Validate(c *constraint.Checker) {
+	if v.Code != nil {
+		checkTenantCode(c, "code", *v.Code)
+	}
+	if v.EmailDomain != nil {
+		checkEmailDomain(c, "emailDomain", *v.EmailDomain)
+	}
+	if v.MaxResults != nil {
+		checkMaxResults(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkNextToken(c, "nextToken", *v.NextToken)
+	}
+	if v.Subdomain != nil {
+		checkSubdomain(c, "subdomain", *v.Subdomain)
 	}
 }
 
@@ -96,6 +174,67 @@ func (v *ListUserImportFailuresInput) Validate(c *constraint.Checker) {
 	}
 	if v.NextToken != nil {
 		checkNextToken(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolId(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *OpenMailboxInput) Validate(c *constraint.Checker) {
+	if c.Required("ticket", v.Ticket != nil) {
+		checkToken(c, "ticket", *v.Ticket)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ReadMailboxInput) Validate(c *constraint.Checker) {
+	if c.Required("session", v.Session != nil) {
+		checkToken(c, "session", *v.Session)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ResolveTenantInput) Validate(c *constraint.Checker) {
+	if v.Code != nil {
+		checkTenantCode(c, "code", *v.Code)
+	}
+	if v.EmailAddress != nil {
+		checkEmailAddress(c, "emailAddress", *v.EmailAddress)
+	}
+	if v.ListedName != nil {
+		checkListedName(c, "listedName", *v.ListedName)
+	}
+	if v.Subdomain != nil {
+		checkSubdomain(c, "subdomain", *v.Subdomain)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateTenantRouteInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if v.Codes != nil {
+		checkTenantCodeList(c, "codes", v.Codes)
+	}
+	if v.Domain != nil {
+		checkSignInDomain(c, "domain", *v.Domain)
+	}
+	if v.EmailDomains != nil {
+		checkEmailDomainList(c, "emailDomains", v.EmailDomains)
+	}
+	if v.ListedName != nil {
+		checkListedName(c, "listedName", *v.ListedName)
+	}
+	if v.ProviderName != nil {
+		checkProviderName(c, "providerName", *v.ProviderName)
+	}
+	if v.Subdomains != nil {
+		checkSubdomainList(c, "subdomains", v.Subdomains)
+	}
+	if c.Required("tenantId", v.TenantId != nil) {
+		checkTenantId(c, "tenantId", *v.TenantId)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolId(c, "userPoolId", *v.UserPoolId)
@@ -141,8 +280,29 @@ func checkCheckedKind(c *constraint.Checker, at string, v CheckedKind) {
 	}
 }
 
+var patternClientId = constraint.NewPattern(`[\w+]+`, `[\w+]+`)
+
+func checkClientId(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 128)
+	c.Matches(at, v, patternClientId)
+}
+
+func checkEmailAddress(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 3, 320)
+}
+
+func checkEmailDomain(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 253)
+}
+
 func checkKeyAliasTemplate(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 256)
+}
+
+func checkListedName(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 128)
 }
 
 func checkMaxResults(c *constraint.Checker, at string, v int32) {
@@ -159,6 +319,24 @@ func checkPendingWindowInDays(c *constraint.Checker, at string, v int32) {
 	constraint.Max(c, at, v, 30)
 }
 
+func checkProviderName(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 32)
+}
+
+var patternSignInDomain = constraint.NewPattern(`[A-Za-z0-9.:-]+`, `[A-Za-z0-9.:-]+`)
+
+func checkSignInDomain(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 253)
+	c.Matches(at, v, patternSignInDomain)
+}
+
+var patternSubdomain = constraint.NewPattern(`[a-z0-9]([a-z0-9-]*[a-z0-9])?`, `[a-z0-9]([a-z0-9-]*[a-z0-9])?`)
+
+func checkSubdomain(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 63)
+	c.Matches(at, v, patternSubdomain)
+}
+
 var patternTagKey = constraint.NewPattern(`[\p{L}\p{Z}\p{N}_.:/=+\-@]+`, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
 
 func checkTagKey(c *constraint.Checker, at string, v string) {
@@ -171,6 +349,15 @@ var patternTagValue = constraint.NewPattern(`[\p{L}\p{Z}\p{N}_.:/=+\-@]*`, `[\p{
 func checkTagValue(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 0, 256)
 	c.Matches(at, v, patternTagValue)
+}
+
+var patternTenantCode = constraint.NewPattern(`[A-Za-z0-9-]+`, `[A-Za-z0-9-]+`)
+
+func checkTenantCode(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 4, 64)
+	c.Matches(at, v, patternTenantCode)
 }
 
 func checkTenantId(c *constraint.Checker, at string, v string) {
@@ -189,6 +376,12 @@ func checkTier(c *constraint.Checker, at string, v Tier) {
 	default:
 		c.Enum(at, string(v), "POOL, SILO, MIXED")
 	}
+}
+
+func checkToken(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 1, 4096)
 }
 
 func checkUploadToken(c *constraint.Checker, at string, v string) {
@@ -220,6 +413,24 @@ func checkAnchorList(c *constraint.Checker, at string, v []string) {
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
 }
 
+func checkEmailDomainList(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 100, "[]")
+	c.Each()
+	for i := range v {
+		checkEmailDomain(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 253, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
+}
+
+func checkSubdomainList(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 100, "[]")
+	c.Each()
+	for i := range v {
+		checkSubdomain(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 63, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [a-z0-9]([a-z0-9-]*[a-z0-9])?]`, func() string { return constraint.Strings(v) })
+}
+
 func checkTagMap(c *constraint.Checker, at string, v map[string]string) {
 	c.Size(at, len(v), 0, 50, "{}")
 	c.Each()
@@ -232,4 +443,13 @@ func checkTagMap(c *constraint.Checker, at string, v map[string]string) {
 		checkTagValue(c, at, e)
 	}
 	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]*]`, nil)
+}
+
+func checkTenantCodeList(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 100, "[]")
+	c.Each()
+	for i := range v {
+		checkTenantCode(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 64, Member must have length greater than or equal to 4, Member must satisfy regular expression pattern: [A-Za-z0-9-]+]`, nil)
 }

@@ -85,7 +85,7 @@ func runDemo(cmd *cobra.Command, c app.Config, keep, asJSON bool) (err error) {
 	}
 	if keep {
 		fmt.Fprintf(os.Stderr, "\nThe server is up. Reach it with\n\n  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_SHARED_CREDENTIALS_FILE=%s\n\n"+
-			"and stop it with Ctrl-C.\n", o.Endpoint, c.Region, app.RootCredentialsFile(c.Data)) // for people
+			"read the codes that it sends with 'bulkhead mail --url', and stop it with Ctrl-C.\n", o.Endpoint, c.Region, app.RootCredentialsFile(c.Data)) // for people
 		<-ctx.Done()
 	}
 	return nil

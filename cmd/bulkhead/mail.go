@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"github.com/bulkhead/bulkhead/internal/client"
@@ -24,13 +26,17 @@ type messageView struct {
 func newMail() *cobra.Command {
 	r := &remote{}
 	var to string
+	var link bool
 	cmd := &cobra.Command{
 		Use: "mail", Short: "Read the codes and invitations that user pools sent, on a server that keeps them", Args: cobra.NoArgs,
-		Example: "  bulkhead mail --to ana@example.com",
+		Example: "  bulkhead mail --to ana@example.com\n  bulkhead mail --url",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := r.config(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if link {
+				return r.mailLink(cmd, cfg)
 			}
 			path := "/-/api/v1/messages"
 			if to != "" {
@@ -52,6 +58,20 @@ func newMail() *cobra.Command {
 		},
 	}
 	r.flags(cmd)
+	cmd.Flags().BoolVar(&link, "url", false, "print a link to the page of the mailbox: it opens once, within a minute")
 	cmd.Flags().StringVar(&to, "to", "", "only messages to this address")
 	return cmd
+}
+
+// mailLink asks for a link to the mailbox's page and prints it.
+func (r *remote) mailLink(cmd *cobra.Command, cfg aws.Config) error {
+	var out struct{ Path string }
+	if err := client.Do(cmd.Context(), cfg, http.MethodPost, "/-/api/v1/mailbox/links", map[string]any{}, &out); err != nil {
+		return err
+	}
+	link := map[string]string{"Url": strings.TrimSuffix(r.endpoint, "/") + out.Path}
+	return r.print(cmd.OutOrStdout(), link, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, link["Url"])
+		return err
+	})
 }

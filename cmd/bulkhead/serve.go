@@ -59,6 +59,9 @@ func serve(ctx context.Context, c app.Config) (err error) {
 		scheme = "https"
 	}
 	c.Logger.Info("serving", "endpoint", fmt.Sprintf("%s://%s", scheme, l.Addr()), "store", storeKind(c.Store))
+	if c.KeepsMail() {
+		c.Logger.Info("codes and invitations stay in the server; 'bulkhead mail --url' gives a link to read them")
+	}
 	return a.Serve(ctx, l)
 }
 

@@ -47,7 +47,7 @@ func newTenant() *cobra.Command {
 		Args: cobra.NoArgs, RunE: showHelp,
 	}
 	r.flags(cmd)
-	cmd.AddCommand(newTenantCreate(r), newTenantList(r), newTenantShow(r), newTenantDelete(r), newTenantCheck(r))
+	cmd.AddCommand(newTenantCreate(r), newTenantList(r), newTenantShow(r), newTenantDelete(r), newTenantCheck(r), newTenantRoute(r))
 	return cmd
 }
 

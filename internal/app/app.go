@@ -26,6 +26,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/bulkhead"
+	"github.com/bulkhead/bulkhead/service/bulkhead/mailpage"
 	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/login"
@@ -250,6 +252,12 @@ func (a *App) openAPI(ctx context.Context) error {
 	if a.config.OpsListen == "" {
 		a.mux.Handle("GET /-/metrics", localOnly(a.metrics.handler()))
 	}
+	mail, err := mailpage.New(api, a.log)
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("GET "+bulkhead.MailPath, mail)
+	a.mux.Handle("GET "+bulkhead.MailPath+"/", mail)
 	a.mux.Handle("GET /{pool}/.well-known/", a.pools.Handler())
 	return nil
 }

@@ -159,3 +159,8 @@ func (c *Config) validateDelivery() error {
 	_, _, err := c.senders()
 	return err
 }
+
+// KeepsMail reports whether mail or SMS stays in the server's mailbox.
+func (m *MailSettings) KeepsMail() bool {
+	return m.Mail == byMailbox || m.Mail == "" || m.SMS == byMailbox || m.SMS == ""
+}

@@ -49,7 +49,7 @@ var importers = []struct {
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
 		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
-		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "service/bulkhead/mailpage",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},

@@ -33,6 +33,8 @@ type Message struct {
 	// Body is the text; HTML is the same with names and codes escaped, for what the pool wrote as HTML. Empty for SMS.
 	Body string
 	HTML string `json:",omitempty"`
+	// Code is the code or the password that the body holds. It is secret too.
+	Code string `json:",omitempty"`
 	// From and ReplyTo are what the pool asks for, in the form "Name <a@example.com>" or "a@example.com"; empty for the
 	// server's. See SMTP.From.
 	From    string `json:",omitempty"`

@@ -66,6 +66,10 @@ const (
 	FederationState
 	// Cursor authenticates positions that the server hands to its own operator. Server-wide.
 	Cursor
+	// MailboxLink seals the single-use links to the page of the local mailbox, and the sessions that they open.
+	MailboxLink
+	// TenantRoute seals where a sign-in was routed, and derives what stands for a tenant that there is not.
+	TenantRoute
 )
 
 // reach says whether the keys of a purpose are per account.
@@ -108,6 +112,8 @@ var purposes = [...]struct {
 	PoolSAMLKey:          {"pool-saml-key", perAccount},
 	FederationState:      {"federation-state", perAccount},
 	Cursor:               {"cursor", serverWide},
+	MailboxLink:          {"mailbox-link", perAccount},
+	TenantRoute:          {"tenant-route", perAccount},
 }
 
 // String returns the label of the purpose.

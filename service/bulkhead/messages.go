@@ -27,13 +27,17 @@ func (s *Service) ListMessages(ctx context.Context, c *pipeline.Call, in *api.Li
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListMessagesOutput{Messages: []api.PoolMessage{}}
+	return &api.ListMessagesOutput{Messages: shown(found)}, nil
+}
+
+func shown(found []cognitoidp.Message) []api.PoolMessage {
+	out := []api.PoolMessage{}
 	for i := range found {
 		m := &found[i]
-		out.Messages = append(out.Messages, api.PoolMessage{
+		out = append(out, api.PoolMessage{
 			Time: &m.Time, UserPoolId: &m.Pool, Medium: &m.Medium, To: &m.To, Username: &m.Username,
-			Subject: opt.Present(m.Subject), Body: &m.Body,
+			Subject: opt.Present(m.Subject), Body: &m.Body, Code: opt.Present(m.Code),
 		})
 	}
-	return out, nil
+	return out
 }

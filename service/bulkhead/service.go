@@ -1,17 +1,17 @@
 // Package bulkhead implements Bulkhead's own API: the registry of tenants, their onboarding and off-boarding, the audit
-// log of the whole server, and the messages that user pools leave on a server without mail.
+// log of the whole server, the messages that user pools leave on a server without mail, and the routes by which users find
+// their tenant's sign-in.
 package bulkhead
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/bulkhead"
 	"github.com/bulkhead/bulkhead/internal/audit"
 	"github.com/bulkhead/bulkhead/internal/authz"
-	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/limit"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -32,12 +32,14 @@ type Service struct {
 	pools UserPools
 	// identities has the identity pools.
 	identities IdentityPools
+	// asked limits what clients without credentials may ask, by their address.
+	asked *limit.Limiter
 }
 
 // New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
 // the audit log, since it is that of all accounts.
 func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools, identities IdentityPools) *Service {
-	return &Service{db, keys, ids, log, main, mail, pools, identities}
+	return &Service{db, keys, ids, log, main, mail, pools, identities, limit.New(askedEvery, askedBurst)}
 }
 
 // Operations are the service's operations for the pipeline.
@@ -140,14 +142,7 @@ const pageSize = 100
 
 // ListTenants lists the tenants of the account and region in order of their ids.
 func (s *Service) ListTenants(ctx context.Context, c *pipeline.Call, in *api.ListTenantsInput) (*api.ListTenantsOutput, error) {
-	size := pageSize
-	if in.MaxResults != nil {
-		size = int(*in.MaxResults)
-	}
-	page, err := paging.List{Keys: s.keys, Account: c.Account, Region: c.Region, Operation: "bulkhead:ListTenants"}.Page(in.NextToken, size)
-	if errors.Is(err, paging.ErrToken) {
-		err = fault.New(fault.Validation, "The NextToken is not one of this list.").With(err)
-	}
+	page, err := s.page(c, "bulkhead:ListTenants", in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package bulkhead
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +133,9 @@ func (s *Service) DeleteTenant(ctx context.Context, c *pipeline.Call, in *api.De
 		return nil, err
 	}
 	out := &api.DeleteTenantOutput{Tenant: rec.show()}
-	return out, s.update(ctx, c, func(home *store.Records) error { return home.Delete(tenantKey(rec.ID)) })
+	return out, s.update(ctx, c, func(home *store.Records) error {
+		return errors.Join(dropRoute(home, rec.ID), home.Delete(tenantKey(rec.ID)))
+	})
 }
 
 // claim takes the tenant for this request, as choose says from what is there. Two requests never work on one tenant.

@@ -162,7 +162,7 @@ func (c *scoped) message(u *user, d destination, t template, secret string) Mess
 	}
 	m := Message{
 		Account: c.pool.Account, Region: c.pool.Region, Pool: c.pool.ID, Medium: string(d.medium()), To: d.address,
-		Username: u.Username, Subject: t.subject, Body: fill(t.body, secret, shown), Time: c.call.Now,
+		Username: u.Username, Subject: t.subject, Body: fill(t.body, secret, shown), Code: secret, Time: c.call.Now,
 	}
 	if m.Medium == delivery.Email {
 		m.HTML = fill(t.body, html.EscapeString(secret), html.EscapeString(shown))

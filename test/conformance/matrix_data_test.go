@@ -11,6 +11,7 @@ const (
 	ownIdentity = "it tells the caller who it is"
 	byToken     = "whoever holds the user's token is the user"
 	byPassword  = "whoever knows the user's password is the user"
+	byRouting   = "answers nobody what is a tenant's"
 	byApp       = "the app client lets anybody do it"
 )
 
@@ -147,12 +148,30 @@ var dataRows = []row{
 	{op: "sts.GetCallerIdentity", in: `{}`, shared: ownIdentity},
 	{op: "sts.GetFederationToken", in: `{"Name":"$TENANT"}`},
 	{op: "sts.GetSessionToken", in: `{}`},
+	{op: "bulkhead.CreateMailboxLink", in: `{}`},
 	{op: "bulkhead.CreateTenant", in: `{"Id":"$TENANT-$N"}`},
+	{op: "bulkhead.CreateTenantRoute", in: `{"TenantId":"r-$N","UserPoolId":"$POOL","ClientId":"$APP"}`, before: []string{`bulkhead.CreateTenant {"Id":"r-$N"}`}},
 	{op: "bulkhead.DeleteTenant", in: `{"Id":"n-$N"}`, before: []string{`bulkhead.CreateTenant {"Id":"n-$N"}`}},
+	{op: "bulkhead.DeleteTenantRoute", in: `{"TenantId":"d-$N"}`, before: routeOf("d")},
 	{op: "bulkhead.GetAuditAnchors", in: `{}`},
 	{op: "bulkhead.GetTenant", in: `{"Id":"$TENANT"}`},
+	{op: "bulkhead.GetTenantRoute", in: `{"TenantId":"g-$N"}`, before: routeOf("g")},
 	{op: "bulkhead.ListAuditEvents", in: `{}`},
 	{op: "bulkhead.ListMessages", in: `{}`},
+	{op: "bulkhead.ListTenantNames", in: `{}`, shared: byRouting},
+	{op: "bulkhead.ListTenantRoutes", in: `{}`},
 	{op: "bulkhead.ListTenants", in: `{}`},
+	{op: "bulkhead.OpenMailbox", in: `{"Ticket":"none"}`},
+	{op: "bulkhead.ReadMailbox", in: `{"Session":"none"}`},
+	{op: "bulkhead.ResolveTenant", in: `{"Subdomain":"$TENANT"}`, shared: byRouting},
+	{op: "bulkhead.UpdateTenantRoute", in: `{"TenantId":"u-$N","UserPoolId":"$POOL","ClientId":"$APP"}`, before: routeOf("u")},
 	{op: "bulkhead.VerifyAudit", in: `{}`},
+}
+
+// routeOf makes a tenant with a route, for a row of the operation that a letter stands for.
+func routeOf(letter string) []string {
+	return []string{
+		`bulkhead.CreateTenant {"Id":"` + letter + `-$N"}`,
+		`bulkhead.CreateTenantRoute {"TenantId":"` + letter + `-$N","UserPoolId":"$POOL","ClientId":"$APP"}`,
+	}
 }

@@ -254,7 +254,7 @@ func (w *world) request(m *model, name, input string) (*http.Request, []byte) {
 		for k, v := range in {
 			path = strings.ReplaceAll(path, "{"+k+"}", url.PathEscape(fmt.Sprint(v)))
 		}
-		if method != http.MethodPost {
+		if method != http.MethodPost && method != http.MethodPut {
 			body = nil
 		}
 	}
