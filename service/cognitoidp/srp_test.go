@@ -131,6 +131,9 @@ func TestSRPAttacks(t *testing.T) {
 	w.member("bob")
 	for name, a := range map[string]string{
 		"A = 0": "0", "A = N": rfc5054.Text(16), "A = 2N": new(big.Int).Lsh(rfc5054, 1).Text(16), "not hexadecimal": "xyz", "negative": "-5",
+		"zeros": strings.Repeat("0", 768), "A = N after zeros": "00" + rfc5054.Text(16), "N + 1": new(big.Int).Add(rfc5054, big.NewInt(1)).Text(16),
+		"oversized": strings.Repeat("f", 769), "very oversized": strings.Repeat("1", 8000), "prefixed": "0x5", "signed": "+5", "spaced": " 5",
+		"with underscores": "5_5", "another alphabet": "\uff15", "a line": "5\n",
 	} {
 		_, err := w.initiate(w.app, "USER_SRP_AUTH", map[string]string{"USERNAME": "ana", "SRP_A": a})
 		want(t, name, err, "InvalidParameterException", "Invalid SRP_A.")
@@ -139,15 +142,25 @@ func TestSRPAttacks(t *testing.T) {
 		change        func(map[string]string)
 		code, message string
 	}{
-		"another name":      {func(m map[string]string) { m["USERNAME"] = "bob" }, "NotAuthorizedException", "Invalid session for the user."},
-		"nobody":            {func(m map[string]string) { m["USERNAME"] = "carl" }, "NotAuthorizedException", "Invalid session for the user."},
-		"made up session":   {func(m map[string]string) { m["PASSWORD_CLAIM_SECRET_BLOCK"] = "AAAA" }, "NotAuthorizedException", "Invalid session for the user."},
-		"not base64":        {func(m map[string]string) { m["PASSWORD_CLAIM_SIGNATURE"] = "!" }, "InvalidParameterException", ""},
-		"another time":      {func(m map[string]string) { m["TIMESTAMP"] = "Sun Nov 8 09:05:03 UTC 2026" }, "NotAuthorizedException", "Incorrect username or password."},
-		"no time":           {func(m map[string]string) { m["TIMESTAMP"] = "now" }, "InvalidParameterException", ""},
-		"missing signature": {func(m map[string]string) { delete(m, "PASSWORD_CLAIM_SIGNATURE") }, "InvalidParameterException", "Missing required parameter PASSWORD_CLAIM_SIGNATURE"},
-		"missing name":      {func(m map[string]string) { delete(m, "USERNAME") }, "InvalidParameterException", "Missing required parameter USERNAME"},
-		"huge name":         {func(m map[string]string) { m["USERNAME"] = strings.Repeat("a", 9000) }, "InvalidParameterException", ""},
+		"another name":         {func(m map[string]string) { m["USERNAME"] = "bob" }, "NotAuthorizedException", "Invalid session for the user."},
+		"nobody":               {func(m map[string]string) { m["USERNAME"] = "carl" }, "NotAuthorizedException", "Invalid session for the user."},
+		"made up session":      {func(m map[string]string) { m["PASSWORD_CLAIM_SECRET_BLOCK"] = "AAAA" }, "NotAuthorizedException", "Invalid session for the user."},
+		"not base64":           {func(m map[string]string) { m["PASSWORD_CLAIM_SIGNATURE"] = "!" }, "InvalidParameterException", ""},
+		"another time":         {func(m map[string]string) { m["TIMESTAMP"] = "Sun Nov 8 09:05:03 UTC 2026" }, "NotAuthorizedException", "Incorrect username or password."},
+		"no time":              {func(m map[string]string) { m["TIMESTAMP"] = "now" }, "InvalidParameterException", ""},
+		"missing signature":    {func(m map[string]string) { delete(m, "PASSWORD_CLAIM_SIGNATURE") }, "InvalidParameterException", "Missing required parameter PASSWORD_CLAIM_SIGNATURE"},
+		"a time without words": {func(m map[string]string) { m["TIMESTAMP"] = "2026-11-07T09:05:03Z" }, "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english."},
+		"a time elsewhere":     {func(m map[string]string) { m["TIMESTAMP"] = "Sat Nov 7 09:05:03 CET 2026" }, "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english."},
+		"a signature cut off": {func(m map[string]string) {
+			m["PASSWORD_CLAIM_SIGNATURE"] = m["PASSWORD_CLAIM_SIGNATURE"][:40]
+		}, "NotAuthorizedException", "Incorrect username or password."},
+		"a block with a bit changed": {func(m map[string]string) {
+			b, _ := base64.StdEncoding.DecodeString(m["PASSWORD_CLAIM_SECRET_BLOCK"])
+			b[len(b)/2] ^= 1
+			m["PASSWORD_CLAIM_SECRET_BLOCK"] = base64.StdEncoding.EncodeToString(b)
+		}, "NotAuthorizedException", "Invalid session for the user."},
+		"missing name": {func(m map[string]string) { delete(m, "USERNAME") }, "InvalidParameterException", "Missing required parameter USERNAME"},
+		"huge name":    {func(m map[string]string) { m["USERNAME"] = strings.Repeat("a", 9000) }, "InvalidParameterException", ""},
 	} {
 		c := must(newSRP(w, w.app).begin("ana"))(t)
 		m := c.responses(password)
@@ -165,4 +178,43 @@ func TestSRPAttacks(t *testing.T) {
 	must(do(w, w.r.AdminUserGlobalSignOut, w.s.AdminUserGlobalSignOut, &api.AdminUserGlobalSignOutInput{UserPoolId: &w.pool, Username: new("ana")}))(t)
 	_, err = c.answer(password)
 	want(t, "signed out meanwhile", err, "NotAuthorizedException", "Invalid session for the user.")
+}
+
+// TestSRPBlocksAreOfOnePlace holds that a block answers its own pool, user and challenge, and one B one claim.
+func TestSRPBlocksAreOfOnePlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.member("ana")
+	w.member("bob")
+	elsewhere := *w
+	elsewhere.pool = *must(do(w, w.r.CreateUserPool, w.s.CreateUserPool, &api.CreateUserPoolInput{PoolName: new("other")}))(t).UserPool.Id
+	elsewhere.app = elsewhere.newClient(nil)
+	elsewhere.member("ana")
+	const refused, session = "NotAuthorizedException", "Invalid session for the user."
+
+	c := must(newSRP(w, w.app).begin("ana"))(t)
+	mine := c.responses(password)
+	_, err := do(w, w.r.RespondToAuthChallenge, w.s.RespondToAuthChallenge, &api.RespondToAuthChallengeInput{
+		ClientId: &elsewhere.app, ChallengeName: "PASSWORD_VERIFIER", ChallengeResponses: mine,
+	})
+	want(t, "another pool's block", err, refused, session)
+	bobs := must(newSRP(w, w.app).begin("bob"))(t).responses(password)
+	mixed := map[string]string{}
+	for k, v := range mine {
+		mixed[k] = v
+	}
+	mixed["PASSWORD_CLAIM_SECRET_BLOCK"] = bobs["PASSWORD_CLAIM_SECRET_BLOCK"]
+	_, err = c.send(w.app, mixed)
+	want(t, "another user's block", err, refused, session)
+	again := must(newSRP(w, w.app).begin("ana"))(t)
+	crossed := again.responses(password)
+	crossed["PASSWORD_CLAIM_SECRET_BLOCK"] = mine["PASSWORD_CLAIM_SECRET_BLOCK"]
+	_, err = again.send(w.app, crossed)
+	want(t, "the block of another B", err, refused, "Incorrect username or password.")
+	_, err = c.send(w.app, mine)
+	want(t, "that B once more", err, refused, session)
+	must(again.answer(password))(t)
+	if first, second := c.out.ChallengeParameters["SRP_B"], again.out.ChallengeParameters["SRP_B"]; first == second {
+		t.Error("one B twice")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -330,12 +331,30 @@ type bearer struct {
 	claims *claims
 }
 
-// bearerOf opens the pool of an access token and its app client.
+// verifySelf is verifyAccess for the operations by which users manage themselves: a token that an OAuth 2 client was given
+// for less is not good for them.
+func (s *Service) verifySelf(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
+	p, claims, err := s.verifyAccess(ctx, compact, now)
+	if err == nil && !slices.Contains(strings.Fields(claims.Scope), scopeSelf) {
+		err = api.NewNotAuthorizedException("Access Token does not have required scopes")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, claims, nil
+}
+
+// bearerOf opens the pool of an access token, by which its user manages itself, and its app client.
 func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *string) (*bearer, error) {
-	p, claims, err := s.verifyAccess(ctx, opt.Value(token), call.Now)
+	p, claims, err := s.verifySelf(ctx, opt.Value(token), call.Now)
 	if err != nil {
 		return nil, err
 	}
+	return s.bearerWith(ctx, call, p, claims)
+}
+
+// bearerWith opens the pool and the app client of an access token that was verified.
+func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *pool, claims *claims) (*bearer, error) {
 	c, err := s.in(ctx, call, &p.ID)
 	if err != nil {
 		return nil, err

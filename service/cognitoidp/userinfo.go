@@ -32,7 +32,7 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	if !slices.Contains(scopes, scopeOpenID) {
 		return nil, oauthError(ErrInsufficientScope, "The access token lacks the scope openid.")
 	}
-	b, err := o.s.bearerOf(ctx, call, in.AccessToken)
+	b, err := o.s.bearerWith(ctx, call, p, claims)
 	if fault.Is(err, "ResourceNotFoundException") {
 		return nil, invalidToken()
 	}
