@@ -114,6 +114,9 @@ func (a *attempt) welcome(v *guest) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.entered(in, found); err != nil {
+		return nil, err
+	}
 	return a.finish(in)
 }
 

@@ -1,14 +1,14 @@
 package cognitoidp
 
+import api "github.com/bulkhead/bulkhead/api/cognitoidp"
+
 // sourceInbound is the inbound federation trigger's only source.
 const sourceInbound = "InboundFederation_ExternalProvider"
 
 // inboundAttributes are what an identity provider said of a user, before the attribute mapping.
 type inboundAttributes struct {
-	TokenResponse map[string]any `json:"tokenResponse,omitempty"` // OIDC and social providers
-	IDToken       map[string]any `json:"idToken,omitempty"`
-	UserInfo      map[string]any `json:"userInfo,omitempty"`
-	SAMLResponse  map[string]any `json:"samlResponse,omitempty"`
+	IDToken      map[string]string `json:"idToken,omitempty"`      // OIDC and social providers
+	SAMLResponse map[string]string `json:"samlResponse,omitempty"` // SAML
 }
 
 type inboundRequest struct {
@@ -17,21 +17,52 @@ type inboundRequest struct {
 	Attributes   inboundAttributes `json:"attributes"`
 }
 
-// inboundFederation lets the inbound federation trigger change what an identity provider said ("Inbound federation Lambda
-// trigger"). It returns the attributes to be mapped, under the provider's names: only those that the function returned,
-// or nil if it returned none, for all as they are. name is the user's username, "" for one who is not there yet. What is
-// returned is mapped and checked as the provider's own word is, and trusted no more: a pool's tenant attribute is not to
-// come from it either.
-func (c *scoped) inboundFederation(client, name, provider, kind string, said inboundAttributes) (map[string]string, error) {
-	if c.pool.function(triggerInbound) == "" {
-		return nil, nil
+// inboundFederation lets the inbound federation trigger change what a provider says of a guest, before the attribute
+// mapping ("Inbound federation Lambda trigger"): what the function returns takes the place of all claims, under the
+// provider's names; nothing returned leaves them as they are. The claims of an OpenID Connect provider are those of its ID
+// token and its userInfo endpoint, joined. What comes of it is mapped and checked as the provider's own word is, and
+// trusted no more: whose the guest is, and of which tenant, the function does not say.
+func (a *attempt) inboundFederation(v *guest) error {
+	if a.pool.function(triggerInbound) == "" {
+		return nil
+	}
+	req := inboundRequest{ProviderName: v.from.Name, ProviderType: string(v.from.Type)}
+	if v.from.Type == api.IdentityProviderTypeTypeSaml {
+		req.Attributes.SAMLResponse = v.claims
+	} else {
+		req.Attributes.IDToken = v.claims
 	}
 	var out struct {
 		Map map[string]string `json:"userAttributesToMap"`
 	}
-	err := c.invoke(occasion{trigger: triggerInbound, source: sourceInbound, client: client, name: name}, inboundRequest{provider, kind, said}, &out)
-	if err != nil || len(out.Map) == 0 {
-		return nil, err
+	err := a.invoke(occasion{trigger: triggerInbound, source: sourceInbound, client: a.app.ID, name: a.pool.username(v)}, req, &out)
+	if err == nil && len(out.Map) > 0 {
+		v.claims = out.Map
 	}
-	return out.Map, nil
+	return err
+}
+
+// beforeExternalSignUp asks the pre sign-up trigger before a profile is made for a guest, with the attributes it is to
+// have. An error refuses the sign-in. The function may link the guest to a user who is there instead.
+func (a *attempt) beforeExternalSignUp(v *guest, attrs map[string]string) error {
+	u := &user{Username: a.pool.username(v), Attributes: attrs, Status: api.UserStatusTypeExternalProvider}
+	return a.beforeSignUp(signingUp{source: sourceExternal, client: a.app.ID}, u)
+}
+
+// entered calls the triggers of a guest who has come in: post confirmation for whom a profile was just made, as on AWS,
+// and pre authentication for others. The user is read again after either.
+func (a *attempt) entered(v *arrival, found bool) error {
+	t, call := triggerPreAuthentication, func() error {
+		return a.beforeAuthentication(&candidate{user: v.user, name: v.user.Username, who: v.user.Sub})
+	}
+	if !found && v.user.Status == api.UserStatusTypeExternalProvider {
+		t, call = triggerPostConfirmation, func() error { return a.confirmed(sourceConfirmSignUp, a.app.ID, v.user, nil) }
+	}
+	if a.pool.function(t) == "" {
+		return nil
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	return a.again(v)
 }

@@ -1,6 +1,7 @@
 package cognitoidp
 
 import (
+	"regexp"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -116,8 +117,11 @@ func settlePreToken(l *api.LambdaConfigType, tier api.UserPoolTierType) error {
 	return nil
 }
 
+// functionName is how Lambda names functions, with a version or alias (FunctionName of "Invoke", AWS Lambda API Reference).
+// It goes into the path of a request.
+var functionName = regexp.MustCompile(`^function:[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9_-]{1,128})?$`)
+
 func isFunctionARN(name string) bool {
 	a, ok := arn.Parse(name)
-	return ok && a.Service == "lambda" && a.Account != "" && a.Region != "" && strings.HasPrefix(a.Resource, "function:") &&
-		len(a.Resource) > len("function:")
+	return ok && a.Service == "lambda" && a.Account != "" && a.Region != "" && functionName.MatchString(a.Resource)
 }

@@ -93,11 +93,3 @@ func (v *arrival) tokenSource() string {
 		return sourceAuthentication
 	}
 }
-
-// inboundFederation is called with what a provider says of a guest, before anything comes of it. It may change the
-// claims; whose the guest is, it may not.
-func (a *attempt) inboundFederation(*guest) error { return nil }
-
-// beforeExternalSignUp is called before a profile is made for a guest, with the attributes it is to have. An error
-// refuses the sign-in.
-func (a *attempt) beforeExternalSignUp(*guest, map[string]string) error { return nil }

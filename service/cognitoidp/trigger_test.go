@@ -181,6 +181,7 @@ func TestLambdaConfig(t *testing.T) {
 		"all":                    {allTriggers(), "", ""},
 		"a version or an alias":  {&api.LambdaConfigType{PreSignUp: new(functionPrefix + "f:live")}, "", ""},
 		"no function":            {&api.LambdaConfigType{PreSignUp: new("arn:aws:sqs:us-east-1:" + testAccount + ":queue")}, "", "InvalidParameterException"},
+		"a path":                 {&api.LambdaConfigType{PreSignUp: new(functionPrefix + "../../x")}, "", "InvalidParameterException"},
 		"no name":                {&api.LambdaConfigType{PreSignUp: new(functionPrefix)}, "", "InvalidParameterException"},
 		"both the same":          {&api.LambdaConfigType{PreTokenGeneration: fn("a"), PreTokenGenerationConfig: v2(fn("a"))}, "", ""},
 		"both, and not the same": {&api.LambdaConfigType{PreTokenGeneration: fn("a"), PreTokenGenerationConfig: v2(fn("b"))}, "", "InvalidParameterException"},
