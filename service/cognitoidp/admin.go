@@ -214,6 +214,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 			return err
 		}
 		c.pool.setPassword(u, nil)
+		c.signOut(u)
 		u.Status, reset = api.UserStatusTypeResetRequired, u
 		return nil
 	})

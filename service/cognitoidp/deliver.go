@@ -84,6 +84,11 @@ func (p *pool) recoveryDestination(u *user) (destination, error) {
 				order = append(order, "phone_number")
 			}
 		}
+		// Where a user's codes to sign in with go, none goes to set a password with: one mailbox would be both factors
+		// ("SMS and email message MFA", Amazon Cognito Developer Guide). A pool without this setting is AWS's legacy.
+		for _, f := range p.secondFactors(u) {
+			order = slices.DeleteFunc(order, func(a string) bool { return a == addressOf(f) })
+		}
 	}
 	for _, a := range order {
 		if v := u.Attributes[a]; v != "" && u.Attributes[verifiedFlag(a)] == "true" {

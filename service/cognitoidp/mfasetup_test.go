@@ -173,3 +173,37 @@ func TestMFAConfig(t *testing.T) {
 	_, err = w.associate(w.tokens(w.app, "ana").AccessToken, nil)
 	want(t, "an app in a pool without", err, "SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool.")
 }
+
+// TestRecoveryIsNotTheSecondFactor holds that no mailbox is both factors, and that setting a password by a code ends the
+// sign-ins before it.
+func TestRecoveryIsNotTheSecondFactor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(in *api.CreateUserPoolInput) {
+		in.EmailConfiguration = &api.EmailConfigurationType{EmailSendingAccount: "DEVELOPER"}
+		in.AccountRecoverySetting = &api.AccountRecoverySettingType{RecoveryMechanisms: []api.RecoveryOptionType{
+			{Name: "verified_email", Priority: new(int32(1))}, {Name: "verified_phone_number", Priority: new(int32(2))},
+		}}
+	})
+	must(w.setMFA(&api.SetUserPoolMfaConfigInput{MfaConfiguration: "OPTIONAL", EmailMfaConfiguration: &api.EmailMfaConfigType{}}))(t)
+	w.member("ana", "email", "ana@example.com", "email_verified", "true", "phone_number", "+15550100", "phone_number_verified", "true")
+	forgot := func() string {
+		t.Helper()
+		out := must(do(w, w.r.ForgotPassword, w.s.ForgotPassword, &api.ForgotPasswordInput{ClientId: &w.app, Username: new("ana")}))(t)
+		return *out.CodeDeliveryDetails.AttributeName
+	}
+	if got := forgot(); got != "email" {
+		t.Errorf("to %s", got)
+	}
+	tok := w.tokens(w.app, "ana")
+	if err := w.prefer(*tok.AccessToken, api.SetUserMFAPreferenceInput{EmailMfaSettings: &api.EmailMfaSettingsType{Enabled: new(true)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := forgot(); got != "phone_number" {
+		t.Errorf("to %s, where the second factor goes", got)
+	}
+	must(do(w, w.r.ConfirmForgotPassword, w.s.ConfirmForgotPassword, &api.ConfirmForgotPasswordInput{
+		ClientId: &w.app, Username: new("ana"), ConfirmationCode: new(w.code("+15550100")), Password: new(otherWord),
+	}))(t)
+	_, err := w.refresh(w.app, *tok.RefreshToken)
+	want(t, "a sign-in before the reset", err, "NotAuthorizedException", "Refresh Token has been revoked")
+}

@@ -375,6 +375,7 @@ func (c *scoped) resetPassword(known *user, given string, verifier []byte) (u *u
 		}
 		u = before.clone()
 		c.pool.setPassword(u, verifier)
+		c.signOut(u) // who forgot a password may have lost it to somebody who signed in
 		u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
 		u.put(verifiedFlag(target), "true")
 		if err := c.forget(rec, u.Sub); err != nil {
