@@ -1,5 +1,5 @@
 // What the suites share. The clients find the server by AWS_ENDPOINT_URL alone.
-import { randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import assert from "node:assert/strict";
 import { IAMClient, CreateUserCommand, PutUserPolicyCommand, CreateAccessKeyCommand, CreateRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
@@ -43,4 +43,23 @@ export async function refused(promise, name) {
     assert.equal(e.name, name, `${e.name}: ${e.message}`);
     return true;
   });
+}
+
+const sha256 = (text) => createHash("sha256").update(text).digest("hex");
+const hmac = (key, text) => createHmac("sha256", key).update(text).digest();
+
+// messages are what the server's own mailbox holds for an address, by its API (Signature Version 4 of a GET without a body).
+export async function messages(to) {
+  const url = new URL(`/-/api/v1/messages?to=${encodeURIComponent(to)}`, endpoint);
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  const scope = `${time.slice(0, 8)}/${region}/bulkhead/aws4_request`;
+  const canonical = ["GET", url.pathname, url.search.slice(1), `host:${url.host}`, `x-amz-date:${time}`, "", "host;x-amz-date", sha256("")].join("\n");
+  const key = [time.slice(0, 8), region, "bulkhead", "aws4_request"].reduce(hmac, `AWS4${process.env.AWS_SECRET_ACCESS_KEY}`);
+  const signature = hmac(key, ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n")).toString("hex");
+  const answer = await fetch(url, { headers: {
+    "x-amz-date": time,
+    authorization: `AWS4-HMAC-SHA256 Credential=${process.env.AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`,
+  } });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return (await answer.json()).Messages;
 }
