@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -9,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -241,4 +244,37 @@ func BenchmarkTokenCheck(b *testing.B) {
 	b.Run("again", func(b *testing.B) {
 		compare(b, "token check, seen before", loop("webtoken", check(verifier(len(tokens)))), []side{raw}, []aim{{}})
 	})
+}
+
+// BenchmarkClientCredentials makes access tokens of machines by POST /oauth2/token, beside one signature.
+func BenchmarkClientCredentials(b *testing.B) {
+	w := open(b)
+	var pool struct{ UserPool struct{ ID string } }
+	w.cognito(b, "CreateUserPool", map[string]any{"PoolName": "machines"}, &pool)
+	id := pool.UserPool.ID
+	w.cognito(b, "CreateResourceServer", map[string]any{
+		"UserPoolId": id, "Identifier": "orders", "Name": "orders", "Scopes": []map[string]string{{"ScopeName": "read", "ScopeDescription": "read"}},
+	}, nil)
+	var client struct {
+		UserPoolClient struct{ ClientID, ClientSecret string }
+	}
+	w.cognito(b, "CreateUserPoolClient", map[string]any{
+		"UserPoolId": id, "ClientName": "machine", "GenerateSecret": true, "AllowedOAuthFlowsUserPoolClient": true,
+		"AllowedOAuthFlows": []string{"client_credentials"}, "AllowedOAuthScopes": []string{"orders/read"},
+	}, &client)
+	r, err := http.NewRequest(http.MethodPost, "http://"+w.addr+"/"+id+"/oauth2/token", strings.NewReader("grant_type=client_credentials&scope=orders%2Fread"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(client.UserPoolClient.ClientID, client.UserPoolClient.ClientSecret)
+	var raw bytes.Buffer
+	if err := r.Write(&raw); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := w.client.do(job{Name: "machine", Requests: [][]byte{raw.Bytes()}}); err != nil {
+		b.Fatal(err)
+	}
+	compare(b, "client_credentials token", byCPU(w.client.load("bulkhead", "machine", w.addr, 2)),
+		[]side{loop("an RS256 signature", func() error { return signRaw(1) })}, []aim{atLeast(0.8, "signing")})
 }
