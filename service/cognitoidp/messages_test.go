@@ -63,6 +63,7 @@ func TestCustomSenders(t *testing.T) {
 	if w.mail("ada@example.com") != "" || w.mail("+15550100") != "" {
 		t.Error("sent by the server as well")
 	}
+	l.goldenOf(w, "CustomEmailSender_SignUp", "CustomEmailSender_SignUp", func(e map[string]any) { e["request"].(map[string]any)["code"] = "(encrypted)" })
 	l.refuse("CustomEmailSender_SignUp", "provider down")
 	_, err = w.signUp("carl", "carl@example.com")
 	want(t, "the sender fails", err, "UserLambdaValidationException", "CustomEmailSender failed with error provider down.")
@@ -124,5 +125,34 @@ func TestSenderKeysAreTheCallers(t *testing.T) {
 	_, err = do(w, w.r.CreateUserPool, w.s.CreateUserPool, &api.CreateUserPoolInput{PoolName: new("p"), LambdaConfig: senders()})
 	if !errors.Is(err, denied) {
 		t.Error(err)
+	}
+}
+
+// The other sources of messages are those of the operations that send them.
+func TestSourcesOfMessages(t *testing.T) {
+	t.Parallel()
+	w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(triggerCustomMessage)})
+	w.member("ada", "email", "ada@example.com", "email_verified", "true")
+	tokens := w.tokens(w.app, "ada")
+	must(do(w, w.r.UpdateUserAttributes, w.s.UpdateUserAttributes, &api.UpdateUserAttributesInput{
+		AccessToken: tokens.AccessToken, UserAttributes: attrs("email", "new@example.com"), ClientMetadata: map[string]string{"a": "b"},
+	}))(t)
+	l.golden(w, "CustomMessage_UpdateUserAttribute", "CustomMessage_UpdateUserAttribute")
+	must(do(w, w.r.GetUserAttributeVerificationCode, w.s.GetUserAttributeVerificationCode, &api.GetUserAttributeVerificationCodeInput{
+		AccessToken: tokens.AccessToken, AttributeName: new("email"),
+	}))(t)
+	l.golden(w, "CustomMessage_VerifyUserAttribute", "CustomMessage_VerifyUserAttribute")
+	c := &scoped{Service: w.s, ctx: t.Context(), pool: must(w.s.factsOf(t.Context(), w.pool))(t)}
+	u := &user{Username: "ada", Sub: "s", Attributes: map[string]string{"phone_number": "+15550100"}}
+	out, err := c.customized(notice{event: noticeAuthentication, client: w.app}, u, destination{"phone_number", "+15550100"}, template{body: "Code {####}"})
+	if err != nil || out.body != "Code {####}" {
+		t.Errorf("%+v %v", out, err)
+	}
+	l.last(t, "CustomMessage_Authentication")
+	must(do(w, w.r.AdminUpdateUserAttributes, w.s.AdminUpdateUserAttributes, &api.AdminUpdateUserAttributesInput{
+		UserPoolId: &w.pool, Username: new("ada"), UserAttributes: attrs("email", "third@example.com"),
+	}))(t)
+	if e := l.last(t, "CustomMessage_UpdateUserAttribute"); e["callerContext"].(map[string]any)["clientId"] != noClient {
+		t.Errorf("%v", e)
 	}
 }

@@ -140,7 +140,15 @@ var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 // golden compares the last event of a source with testdata/events/<name>.json.
 func (l *lambdas) golden(w *world, source, name string) {
 	w.t.Helper()
-	text, err := json.MarshalIndent(l.last(w.t, source), "", "  ")
+	l.goldenOf(w, source, name, func(map[string]any) {})
+}
+
+// goldenOf is golden with what differs from run to run hidden first.
+func (l *lambdas) goldenOf(w *world, source, name string, hide func(event map[string]any)) {
+	w.t.Helper()
+	e := l.last(w.t, source)
+	hide(e)
+	text, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		w.t.Fatal(err)
 	}
