@@ -220,3 +220,33 @@ func BenchmarkMatches(b *testing.B) {
 		}
 	}
 }
+
+func TestClientVerifier(t *testing.T) {
+	t.Parallel()
+	two, edge := []byte{2}, new(big.Int).Sub(groupN, big.NewInt(1)).Bytes()
+	for name, tc := range map[string]struct {
+		salt, v []byte
+		want    string // the salt in hexadecimal, "" if refused
+	}{
+		"plain":              {bytes.Repeat([]byte{0x11}, 16), two, strings.Repeat("11", 16)},
+		"kept positive":      {append([]byte{0}, bytes.Repeat([]byte{0xff}, 16)...), two, strings.Repeat("ff", 16)},
+		"short":              {[]byte{7}, two, strings.Repeat("00", 15) + "07"},
+		"no salt":            {nil, two, ""},
+		"a salt of zeros":    {make([]byte, 16), two, ""},
+		"a salt too long":    {bytes.Repeat([]byte{1}, 17), two, ""},
+		"0":                  {[]byte{1}, nil, ""},
+		"1":                  {[]byte{1}, []byte{1}, ""},
+		"N - 1":              {[]byte{1}, edge, ""},
+		"N":                  {[]byte{1}, groupN.Bytes(), ""},
+		"longer than N":      {[]byte{1}, append(make([]byte, elementSize), 2, 2), ""},
+		"N - 2 after a zero": {[]byte{1}, append([]byte{0}, new(big.Int).Sub(groupN, big.NewInt(2)).Bytes()...), strings.Repeat("00", 15) + "01"},
+	} {
+		v, err := ClientVerifier(tc.salt, tc.v)
+		switch {
+		case tc.want == "" && !errors.Is(err, ErrEncoding):
+			t.Errorf("%s: %v", name, err)
+		case tc.want != "" && (err != nil || v.Salt() != tc.want):
+			t.Errorf("%s: %v, %v", name, v.Salt(), err)
+		}
+	}
+}
