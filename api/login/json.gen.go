@@ -10,6 +10,64 @@ import (
 )
 
 // DecodeJSON reads v.
+func (v *ArriveInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Base":
+			v.Base, err = d.StringPtr()
+		case "Code":
+			v.Code, err = d.StringPtr()
+		case "Error":
+			v.Error, err = d.StringPtr()
+		case "ErrorDescription":
+			v.ErrorDescription, err = d.StringPtr()
+		case "Issuer":
+			v.Issuer, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		case "SamlResponse":
+			v.SamlResponse, err = d.StringPtr()
+		case "Sealed":
+			v.Sealed, err = d.StringPtr()
+		case "State":
+			v.State, err = d.StringPtr()
+		case "User":
+			v.User, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ArriveOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Farewell != nil {
+		b = jsoncodec.AppendKey(b, "Farewell")
+		b = jsoncodec.AppendString(b, *v.Farewell)
+	}
+	if v.Location != nil {
+		b = jsoncodec.AppendKey(b, "Location")
+		b = jsoncodec.AppendString(b, *v.Location)
+	}
+	if v.Session != nil {
+		b = jsoncodec.AppendKey(b, "Session")
+		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AuthorizationRequest) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -147,6 +205,104 @@ func (v *ConfirmSignUpOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *DepartInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Base":
+			v.Base, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		case "Request":
+			v.Request, err = jsoncodec.StructPtr[AuthorizationRequest](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DepartOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Field != nil {
+		b = jsoncodec.AppendKey(b, "Field")
+		b = jsoncodec.AppendString(b, *v.Field)
+	}
+	if v.Location != nil {
+		b = jsoncodec.AppendKey(b, "Location")
+		b = jsoncodec.AppendString(b, *v.Location)
+	}
+	if v.RelayState != nil {
+		b = jsoncodec.AppendKey(b, "RelayState")
+		b = jsoncodec.AppendString(b, *v.RelayState)
+	}
+	if v.Sealed != nil {
+		b = jsoncodec.AppendKey(b, "Sealed")
+		b = jsoncodec.AppendString(b, *v.Sealed)
+	}
+	if v.State != nil {
+		b = jsoncodec.AppendKey(b, "State")
+		b = jsoncodec.AppendString(b, *v.State)
+	}
+	if v.Value != nil {
+		b = jsoncodec.AppendKey(b, "Value")
+		b = jsoncodec.AppendString(b, *v.Value)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *EndDepartureInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Base":
+			v.Base, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		case "RawQuery":
+			v.RawQuery, err = d.StringPtr()
+		case "SamlResponse":
+			v.SamlResponse, err = d.StringPtr()
+		case "Sealed":
+			v.Sealed, err = d.StringPtr()
+		case "State":
+			v.State, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *EndDepartureOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Location != nil {
+		b = jsoncodec.AppendKey(b, "Location")
+		b = jsoncodec.AppendString(b, *v.Location)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *Field) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -242,6 +398,10 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "ClientName")
 		b = jsoncodec.AppendString(b, *v.ClientName)
 	}
+	if v.LocalUsers != nil {
+		b = jsoncodec.AppendKey(b, "LocalUsers")
+		b = jsoncodec.AppendBool(b, *v.LocalUsers)
+	}
 	if v.Managed != nil {
 		b = jsoncodec.AppendKey(b, "Managed")
 		b = jsoncodec.AppendBool(b, *v.Managed)
@@ -249,6 +409,10 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 	if v.PoolName != nil {
 		b = jsoncodec.AppendKey(b, "PoolName")
 		b = jsoncodec.AppendString(b, *v.PoolName)
+	}
+	if v.Providers != nil {
+		b = jsoncodec.AppendKey(b, "Providers")
+		b = appendProviderChoiceListJSON(b, v.Providers)
 	}
 	if v.Recovery != nil {
 		b = jsoncodec.AppendKey(b, "Recovery")
@@ -280,8 +444,12 @@ func (v *LogoutInput) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 		switch key {
+		case "Base":
+			v.Base, err = d.StringPtr()
 		case "ClientId":
 			v.ClientId, err = d.StringPtr()
+		case "Farewell":
+			v.Farewell, err = d.StringPtr()
 		case "LogoutUri":
 			v.LogoutUri, err = d.StringPtr()
 		case "PoolId":
@@ -300,9 +468,43 @@ func (v *LogoutInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *LogoutOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	if v.Field != nil {
+		b = jsoncodec.AppendKey(b, "Field")
+		b = jsoncodec.AppendString(b, *v.Field)
+	}
 	if v.Location != nil {
 		b = jsoncodec.AppendKey(b, "Location")
 		b = jsoncodec.AppendString(b, *v.Location)
+	}
+	if v.RelayState != nil {
+		b = jsoncodec.AppendKey(b, "RelayState")
+		b = jsoncodec.AppendString(b, *v.RelayState)
+	}
+	if v.Sealed != nil {
+		b = jsoncodec.AppendKey(b, "Sealed")
+		b = jsoncodec.AppendString(b, *v.Sealed)
+	}
+	if v.State != nil {
+		b = jsoncodec.AppendKey(b, "State")
+		b = jsoncodec.AppendString(b, *v.State)
+	}
+	if v.Value != nil {
+		b = jsoncodec.AppendKey(b, "Value")
+		b = jsoncodec.AppendString(b, *v.Value)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ProviderChoice) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Name != nil {
+		b = jsoncodec.AppendKey(b, "Name")
+		b = jsoncodec.AppendString(b, *v.Name)
+	}
+	if v.Type != nil {
+		b = jsoncodec.AppendKey(b, "Type")
+		b = jsoncodec.AppendString(b, *v.Type)
 	}
 	return append(b, '}')
 }
@@ -624,6 +826,17 @@ func (v *UserInfoOutput) AppendJSON(b []byte) []byte {
 }
 
 func appendFieldListJSON(b []byte, v []Field) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendProviderChoiceListJSON(b []byte, v []ProviderChoice) []byte {
 	b = append(b, '[')
 	for i := range v {
 		if i > 0 {

@@ -15,8 +15,11 @@ import (
 
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
+	Arrive(context.Context, *pipeline.Call, *ArriveInput) (*ArriveOutput, error)
 	Authorize(context.Context, *pipeline.Call, *AuthorizeInput) (*AuthorizeOutput, error)
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
+	Depart(context.Context, *pipeline.Call, *DepartInput) (*DepartOutput, error)
+	EndDeparture(context.Context, *pipeline.Call, *EndDepartureInput) (*EndDepartureOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
 	GetPage(context.Context, *pipeline.Call, *GetPageInput) (*GetPageOutput, error)
 	Logout(context.Context, *pipeline.Call, *LogoutInput) (*LogoutOutput, error)
@@ -31,8 +34,11 @@ type Service interface {
 
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
+	Arrive(*authz.Scope, *ArriveInput) authz.Requirement
 	Authorize(*authz.Scope, *AuthorizeInput) authz.Requirement
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
+	Depart(*authz.Scope, *DepartInput) authz.Requirement
+	EndDeparture(*authz.Scope, *EndDepartureInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
 	GetPage(*authz.Scope, *GetPageInput) authz.Requirement
 	Logout(*authz.Scope, *LogoutInput) authz.Requirement
@@ -48,10 +54,16 @@ type Requirements interface {
 // Operations binds each operation to its requirement and its implementation.
 func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Arrive", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "IdpResponse_POST"},
+			awsjson.Decode[ArriveInput], r.Arrive, s.Arrive, awsjson.Encode[ArriveOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Authorize", Kind: pipeline.Data, Unsigned: true, Event: "OAuth2_Authorize_GET"},
 			awsjson.Decode[AuthorizeInput], r.Authorize, s.Authorize, awsjson.Encode[AuthorizeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmSignUp", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Confirm_POST"},
 			awsjson.Decode[ConfirmSignUpInput], r.ConfirmSignUp, s.ConfirmSignUp, awsjson.Encode[ConfirmSignUpOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Depart", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "OAuth2_Authorize_IdP_GET"},
+			awsjson.Decode[DepartInput], r.Depart, s.Depart, awsjson.Encode[DepartOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "EndDeparture", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "SAML2Logout_POST"},
+			awsjson.Decode[EndDepartureInput], r.EndDeparture, s.EndDeparture, awsjson.Encode[EndDepartureOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "ForgotPassword_POST"},
 			awsjson.Decode[ForgotPasswordInput], r.ForgotPassword, s.ForgotPassword, awsjson.Encode[ForgotPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetPage", Kind: pipeline.Data, Unsigned: true, Event: "Login_GET"},

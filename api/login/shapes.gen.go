@@ -2,6 +2,27 @@
 
 package login
 
+// ArriveInput is a structure of the model.
+type ArriveInput struct {
+	Base             *string
+	Code             *string
+	Error            *string
+	ErrorDescription *string
+	Issuer           *string
+	PoolId           *string
+	SamlResponse     *string
+	Sealed           *string
+	State            *string
+	User             *string
+}
+
+// ArriveOutput is a structure of the model.
+type ArriveOutput struct {
+	Farewell *string
+	Location *string
+	Session  *string
+}
+
 // AuthorizationRequest is a structure of the model.
 type AuthorizationRequest struct {
 	ClientId            *string
@@ -50,6 +71,38 @@ type ConfirmSignUpInput struct {
 type ConfirmSignUpOutput struct {
 }
 
+// DepartInput is a structure of the model.
+type DepartInput struct {
+	Base    *string
+	PoolId  *string
+	Request *AuthorizationRequest
+}
+
+// DepartOutput is a structure of the model.
+type DepartOutput struct {
+	Field      *string
+	Location   *string
+	RelayState *string
+	Sealed     *string
+	State      *string
+	Value      *string
+}
+
+// EndDepartureInput is a structure of the model.
+type EndDepartureInput struct {
+	Base         *string
+	PoolId       *string
+	RawQuery     *string
+	SamlResponse *string
+	Sealed       *string
+	State        *string
+}
+
+// EndDepartureOutput is a structure of the model.
+type EndDepartureOutput struct {
+	Location *string
+}
+
 // Field is a structure of the model.
 type Field struct {
 	Name     *string
@@ -81,8 +134,10 @@ type GetPageInput struct {
 type GetPageOutput struct {
 	Attributes     []Field
 	ClientName     *string
+	LocalUsers     *bool
 	Managed        *bool
 	PoolName       *string
+	Providers      []ProviderChoice
 	Recovery       *bool
 	Redirect       *string
 	SignUp         *bool
@@ -91,7 +146,9 @@ type GetPageOutput struct {
 
 // LogoutInput is a structure of the model.
 type LogoutInput struct {
+	Base      *string
 	ClientId  *string
+	Farewell  *string
 	LogoutUri *string
 	PoolId    *string
 	Session   *string
@@ -99,7 +156,18 @@ type LogoutInput struct {
 
 // LogoutOutput is a structure of the model.
 type LogoutOutput struct {
-	Location *string
+	Field      *string
+	Location   *string
+	RelayState *string
+	Sealed     *string
+	State      *string
+	Value      *string
+}
+
+// ProviderChoice is a structure of the model.
+type ProviderChoice struct {
+	Name *string
+	Type *string
 }
 
 // ResendCodeInput is a structure of the model.

@@ -7,6 +7,40 @@ import (
 )
 
 // Validate checks v against the constraints of the model.
+func (v *ArriveInput) Validate(c *constraint.Checker) {
+	if c.Required("base", v.Base != nil) {
+		checkUriText(c, "base", *v.Base)
+	}
+	if v.Code != nil {
+		checkProviderMessage(c, "code", *v.Code)
+	}
+	if v.Error != nil {
+		checkText(c, "error", *v.Error)
+	}
+	if v.ErrorDescription != nil {
+		checkLongText(c, "errorDescription", *v.ErrorDescription)
+	}
+	if v.Issuer != nil {
+		checkText(c, "issuer", *v.Issuer)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
+	}
+	if v.SamlResponse != nil {
+		checkProviderMessage(c, "samlResponse", *v.SamlResponse)
+	}
+	if v.Sealed != nil {
+		checkProviderMessage(c, "sealed", *v.Sealed)
+	}
+	if v.State != nil {
+		checkLongText(c, "state", *v.State)
+	}
+	if v.User != nil {
+		checkProviderMessage(c, "user", *v.User)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AuthorizationRequest) Validate(c *constraint.Checker) {
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientId(c, "clientId", *v.ClientId)
@@ -92,6 +126,43 @@ func (v *ConfirmSignUpInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DepartInput) Validate(c *constraint.Checker) {
+	if c.Required("base", v.Base != nil) {
+		checkUriText(c, "base", *v.Base)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
+	}
+	if c.Required("request", v.Request != nil) {
+		c.Enter("request")
+		v.Request.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *EndDepartureInput) Validate(c *constraint.Checker) {
+	if c.Required("base", v.Base != nil) {
+		checkUriText(c, "base", *v.Base)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
+	}
+	if v.RawQuery != nil {
+		checkProviderMessage(c, "rawQuery", *v.RawQuery)
+	}
+	if v.SamlResponse != nil {
+		checkProviderMessage(c, "samlResponse", *v.SamlResponse)
+	}
+	if v.Sealed != nil {
+		checkProviderMessage(c, "sealed", *v.Sealed)
+	}
+	if v.State != nil {
+		checkLongText(c, "state", *v.State)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ForgotPasswordInput) Validate(c *constraint.Checker) {
 	if c.Required("poolId", v.PoolId != nil) {
 		checkPoolId(c, "poolId", *v.PoolId)
@@ -123,8 +194,14 @@ func (v *GetPageInput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *LogoutInput) Validate(c *constraint.Checker) {
+	if v.Base != nil {
+		checkUriText(c, "base", *v.Base)
+	}
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if v.Farewell != nil {
+		checkSecret(c, "farewell", *v.Farewell)
 	}
 	if v.LogoutUri != nil {
 		checkUriText(c, "logoutUri", *v.LogoutUri)
@@ -288,6 +365,12 @@ func checkLongText(c *constraint.Checker, at string, v string) {
 
 func checkPoolId(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 55)
+}
+
+func checkProviderMessage(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 0, 400000)
 }
 
 func checkSecret(c *constraint.Checker, at string, v string) {

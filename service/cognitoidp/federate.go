@@ -196,6 +196,15 @@ func standingGuest(u *user) error {
 	return nil
 }
 
+// standingSignedIn says why a user who signed in may not go on. Who has an identity at a provider may have come by it.
+func (u *user) standingSignedIn() error {
+	waits := u.Status == api.UserStatusTypeExternalProvider || u.Status == api.UserStatusTypeForceChangePassword
+	if waits && len(u.Identities) > 0 {
+		return standingGuest(u)
+	}
+	return standing(u)
+}
+
 // admits says why a user may not sign in, by the way that the user came.
 func (v *arrival) admits(u *user) error {
 	if v.passed(stepFederated) {

@@ -64,6 +64,7 @@ type away struct {
 	Expires  time.Time
 	Flow     *oidc.Flow `json:",omitempty"`
 	Request  string     `json:",omitempty"` // the id of the SAML request
+	Logout   bool       `json:",omitempty"`
 	// Resume is what the sign-in pages go on with.
 	Resume []byte
 }
@@ -72,16 +73,10 @@ type away struct {
 type departure struct {
 	// To is a redirect, or with Field a form.
 	To saml.Message
-	// State names the flow, Sealed is for a cookie of the name that stateName makes of it, until Expires.
+	// State names the flow, Sealed is for a cookie that is found by it, until Expires.
 	State   string
 	Sealed  string
 	Expires time.Time
-}
-
-// stateName is a short name for a state, to tell apart the flows of one browser. What is not a state of ours has one too.
-func stateName(state string) string {
-	sum := sha256.Sum256([]byte(state))
-	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // depart begins a sign-in at a provider. base is the pool's domain as the browser sees it, https://host; resume comes back
@@ -223,6 +218,9 @@ func (c *scoped) comeBack(in *returned) (*homecoming, error) {
 	f, err := c.openAway(in.State, in.Sealed, in.Base)
 	if err != nil {
 		return nil, err
+	}
+	if f.Logout {
+		return nil, badState()
 	}
 	if err := c.spendFlow(f); err != nil {
 		return nil, err

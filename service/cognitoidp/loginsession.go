@@ -74,6 +74,9 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 	if f := a.check(); f != nil {
 		return &login.SignInOutput{Location: new(a.refusal(f))}, nil
 	}
+	if err := a.takesLocal(); err != nil {
+		return nil, err
+	}
 	step := &loginStep{Username: opt.Value(in.Username)}
 	if text := opt.Value(in.State); text != "" {
 		var ok bool

@@ -50,6 +50,9 @@ func (o *oauth) page(ctx context.Context, call *pipeline.Call, pool *string, req
 	if f := a.check(); f != nil {
 		return nil, nil, f
 	}
+	if err := a.takesLocal(); err != nil {
+		return nil, nil, err
+	}
 	hash, err := a.secretHash(opt.Value(name))
 	return a, hash, err
 }

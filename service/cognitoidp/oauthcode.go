@@ -127,7 +127,7 @@ func (c *scoped) takeCode(rec *store.Records, i *issuance, a *authCode) (refused
 // signedIn loads a user who signed in; nil if that sign-in is over or the user must not use it.
 func (c *scoped) signedIn(rec *store.Records, sub string, epoch uint32, origin string) (*user, error) {
 	u, err := store.Load[user](rec, userKey(c.pool.ID, sub))
-	if err != nil || u == nil || u.Epoch != epoch || standing(u) != nil {
+	if err != nil || u == nil || u.Epoch != epoch || u.standingSignedIn() != nil {
 		return nil, err
 	}
 	revoked, err := c.revoked(rec, origin)

@@ -112,6 +112,16 @@ func (o *oauth) Logout(ctx context.Context, call *pipeline.Call, in *login.Logou
 			return nil, err
 		}
 	}
+	d, err := c.farewell(app, opt.Value(in.Base), opt.Value(in.Farewell), opt.Value(in.LogoutUri))
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		return &login.LogoutOutput{
+			Location: &d.To.URL, Field: opt.Present(d.To.Field), Value: opt.Present(d.To.Value), RelayState: opt.Present(d.To.RelayState),
+			State: &d.State, Sealed: &d.Sealed,
+		}, nil
+	}
 	return &login.LogoutOutput{Location: in.LogoutUri}, nil
 }
 
@@ -126,9 +136,14 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 		return nil, f
 	}
 	call.Note("page", opt.Value(in.Page))
+	providers, local, err := a.choices()
+	if err != nil {
+		return nil, err
+	}
 	return &login.GetPageOutput{
 		ClientName: new(a.app.Name), PoolName: new(a.pool.Name), SignUp: new(!a.pool.Settings.AdminOnly),
 		Recovery: new(a.pool.recovers()), Attributes: a.signUpFields(), UsernameFields: a.pool.signInNames(), Redirect: &a.redirect,
+		Providers: providers, LocalUsers: &local,
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -160,11 +161,7 @@ func (r *RelyingParty) idToken(ctx context.Context, p *Provider, f *Flow, t *tok
 	if raw, ok := c.Raw["at_hash"]; ok && (json.Unmarshal(raw, &atHash) != nil || !hashMatches(t.ID, t.Access, atHash)) {
 		return nil, errors.New("its at_hash is not that of the access token")
 	}
-	claims := make(map[string]json.RawMessage, len(c.Raw))
-	for name, raw := range c.Raw { // c is shared by a cache
-		claims[name] = raw
-	}
-	return claims, nil
+	return maps.Clone(c.Raw), nil // c is shared by a cache
 }
 
 // hashMatches compares at_hash (OpenID Connect Core 1.0 section 3.1.3.6). The token's signature was checked before.

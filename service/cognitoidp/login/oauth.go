@@ -101,7 +101,7 @@ func (q *request) authorize() {
 		q.errorPage(err)
 	case out.Location != nil:
 		q.redirect(*out.Location)
-	default:
+	case !q.depart(p):
 		q.redirect(q.base + "/login?" + p.carried())
 	}
 }
@@ -247,13 +247,17 @@ func (q *request) logout() {
 	}
 	out, err := run[api.LogoutOutput](q, "Logout", &api.LogoutInput{
 		PoolId: &q.pool.ID, ClientId: p.get("client_id"), LogoutUri: p.get("logout_uri"), Session: q.session(),
+		Farewell: q.cookie(cookieParted), Base: new(q.origin()),
 	})
 	if err != nil {
 		q.errorPage(err)
 		return
 	}
 	q.forget()
+	q.setCookie(cookieParted, "", -1)
 	switch {
+	case out.State != nil:
+		q.send(&api.DepartOutput{Location: out.Location, Field: out.Field, Value: out.Value, RelayState: out.RelayState, State: out.State, Sealed: out.Sealed})
 	case out.Location != nil:
 		q.redirect(*out.Location)
 	case p.get("redirect_uri") != nil:

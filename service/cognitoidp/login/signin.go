@@ -23,6 +23,8 @@ type pageFacts struct {
 	// NameLabel says what users sign in with, NameType and NameComplete how browsers are to treat it.
 	NameLabel, NameType, NameComplete string
 	Fields                            []field
+	Providers                         []choice
+	Local                             bool
 }
 
 // Name is what the pages are headed by.
@@ -49,15 +51,17 @@ func (q *request) prepare(name, title string, p parameters) *view {
 		return nil
 	}
 	q.formTargets(opt.Value(out.Redirect))
+	page := facts(out)
+	page.Providers = q.choices(p, out.Providers)
 	return &view{
 		Name: name, Title: title, Query: template.URL(p.carried()), //nolint:gosec // made by url.Values.Encode
-		Token: q.formToken(q.browser()), Page: facts(out), Form: map[string]string{},
+		Token: q.formToken(q.browser()), Page: page, Form: map[string]string{},
 	}
 }
 
 func facts(out *api.GetPageOutput) *pageFacts {
 	f := &pageFacts{
-		Client: opt.Value(out.ClientName), Pool: opt.Value(out.PoolName), SignUp: opt.Value(out.SignUp), Recovery: opt.Value(out.Recovery),
+		Client: opt.Value(out.ClientName), Pool: opt.Value(out.PoolName), SignUp: opt.Value(out.SignUp), Recovery: opt.Value(out.Recovery), Local: opt.Value(out.LocalUsers),
 		NameLabel: "Username", NameType: "text", NameComplete: "username",
 	}
 	f.name(out.UsernameFields)
