@@ -42,6 +42,126 @@ func (v *AccountRecoverySettingType) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AccountTakeoverActionType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "EventAction":
+			v.EventAction, err = jsoncodec.Enum[AccountTakeoverEventActionType](d)
+		case "Notify":
+			v.Notify, err = d.BoolPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AccountTakeoverActionType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.EventAction != "" {
+		b = jsoncodec.AppendKey(b, "EventAction")
+		b = jsoncodec.AppendString(b, string(v.EventAction))
+	}
+	if v.Notify != nil {
+		b = jsoncodec.AppendKey(b, "Notify")
+		b = jsoncodec.AppendBool(b, *v.Notify)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AccountTakeoverActionsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "HighAction":
+			v.HighAction, err = jsoncodec.StructPtr[AccountTakeoverActionType](d)
+		case "LowAction":
+			v.LowAction, err = jsoncodec.StructPtr[AccountTakeoverActionType](d)
+		case "MediumAction":
+			v.MediumAction, err = jsoncodec.StructPtr[AccountTakeoverActionType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AccountTakeoverActionsType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.HighAction != nil {
+		b = jsoncodec.AppendKey(b, "HighAction")
+		b = v.HighAction.AppendJSON(b)
+	}
+	if v.LowAction != nil {
+		b = jsoncodec.AppendKey(b, "LowAction")
+		b = v.LowAction.AppendJSON(b)
+	}
+	if v.MediumAction != nil {
+		b = jsoncodec.AppendKey(b, "MediumAction")
+		b = v.MediumAction.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AccountTakeoverRiskConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Actions":
+			v.Actions, err = jsoncodec.StructPtr[AccountTakeoverActionsType](d)
+		case "NotifyConfiguration":
+			v.NotifyConfiguration, err = jsoncodec.StructPtr[NotifyConfigurationType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AccountTakeoverRiskConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Actions != nil {
+		b = jsoncodec.AppendKey(b, "Actions")
+		b = v.Actions.AppendJSON(b)
+	}
+	if v.NotifyConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "NotifyConfiguration")
+		b = v.NotifyConfiguration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AddCustomAttributesInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -728,6 +848,48 @@ func (v *AdminListGroupsForUserOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *AdminListUserAuthEventsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminListUserAuthEventsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AuthEvents != nil {
+		b = jsoncodec.AppendKey(b, "AuthEvents")
+		b = appendAuthEventsTypeJSON(b, v.AuthEvents)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AdminRemoveUserFromGroupInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -949,6 +1111,40 @@ func (v *AdminSetUserSettingsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 
 // AppendJSON appends v.
 func (v *AdminSetUserSettingsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *AdminUpdateAuthEventFeedbackInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "EventId":
+			v.EventId, err = d.StringPtr()
+		case "FeedbackValue":
+			v.FeedbackValue, err = jsoncodec.Enum[FeedbackValueType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AdminUpdateAuthEventFeedbackOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	return append(b, '}')
 }
@@ -1238,6 +1434,44 @@ func (v *AttributeType) AppendJSON(b []byte) []byte {
 }
 
 // AppendJSON appends v.
+func (v *AuthEventType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ChallengeResponses != nil {
+		b = jsoncodec.AppendKey(b, "ChallengeResponses")
+		b = appendChallengeResponseListTypeJSON(b, v.ChallengeResponses)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.EventContextData != nil {
+		b = jsoncodec.AppendKey(b, "EventContextData")
+		b = v.EventContextData.AppendJSON(b)
+	}
+	if v.EventFeedback != nil {
+		b = jsoncodec.AppendKey(b, "EventFeedback")
+		b = v.EventFeedback.AppendJSON(b)
+	}
+	if v.EventId != nil {
+		b = jsoncodec.AppendKey(b, "EventId")
+		b = jsoncodec.AppendString(b, *v.EventId)
+	}
+	if v.EventResponse != "" {
+		b = jsoncodec.AppendKey(b, "EventResponse")
+		b = jsoncodec.AppendString(b, string(v.EventResponse))
+	}
+	if v.EventRisk != nil {
+		b = jsoncodec.AppendKey(b, "EventRisk")
+		b = v.EventRisk.AppendJSON(b)
+	}
+	if v.EventType != "" {
+		b = jsoncodec.AppendKey(b, "EventType")
+		b = jsoncodec.AppendString(b, string(v.EventType))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
 func (v *AuthenticationResultType) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	if v.AccessToken != nil {
@@ -1263,6 +1497,20 @@ func (v *AuthenticationResultType) AppendJSON(b []byte) []byte {
 	if v.TokenType != nil {
 		b = jsoncodec.AppendKey(b, "TokenType")
 		b = jsoncodec.AppendString(b, *v.TokenType)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ChallengeResponseType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ChallengeName != "" {
+		b = jsoncodec.AppendKey(b, "ChallengeName")
+		b = jsoncodec.AppendString(b, string(v.ChallengeName))
+	}
+	if v.ChallengeResponse != "" {
+		b = jsoncodec.AppendKey(b, "ChallengeResponse")
+		b = jsoncodec.AppendString(b, string(v.ChallengeResponse))
 	}
 	return append(b, '}')
 }
@@ -1317,6 +1565,38 @@ func (v *ClientSecretDescriptorType) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *CloudWatchLogsConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "LogGroupArn":
+			v.LogGroupArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CloudWatchLogsConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.LogGroupArn != nil {
+		b = jsoncodec.AppendKey(b, "LogGroupArn")
+		b = jsoncodec.AppendString(b, *v.LogGroupArn)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *CodeDeliveryDetailsType) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -1362,6 +1642,76 @@ func (v *CompleteWebAuthnRegistrationInput) DecodeJSON(d *jsoncodec.Decoder) err
 // AppendJSON appends v.
 func (v *CompleteWebAuthnRegistrationOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CompromisedCredentialsActionsType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "EventAction":
+			v.EventAction, err = jsoncodec.Enum[CompromisedCredentialsEventActionType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CompromisedCredentialsActionsType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.EventAction != "" {
+		b = jsoncodec.AppendKey(b, "EventAction")
+		b = jsoncodec.AppendString(b, string(v.EventAction))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CompromisedCredentialsRiskConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Actions":
+			v.Actions, err = jsoncodec.StructPtr[CompromisedCredentialsActionsType](d)
+		case "EventFilter":
+			v.EventFilter, err = decodeEventFiltersTypeJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CompromisedCredentialsRiskConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Actions != nil {
+		b = jsoncodec.AppendKey(b, "Actions")
+		b = v.Actions.AppendJSON(b)
+	}
+	if v.EventFilter != nil {
+		b = jsoncodec.AppendKey(b, "EventFilter")
+		b = appendEventFiltersTypeJSON(b, v.EventFilter)
+	}
 	return append(b, '}')
 }
 
@@ -2248,6 +2598,40 @@ func (v *DescribeResourceServerOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DescribeRiskConfigurationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeRiskConfigurationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.RiskConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "RiskConfiguration")
+		b = v.RiskConfiguration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2553,6 +2937,100 @@ func (v *EmailMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *EventContextDataType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.City != nil {
+		b = jsoncodec.AppendKey(b, "City")
+		b = jsoncodec.AppendString(b, *v.City)
+	}
+	if v.Country != nil {
+		b = jsoncodec.AppendKey(b, "Country")
+		b = jsoncodec.AppendString(b, *v.Country)
+	}
+	if v.DeviceName != nil {
+		b = jsoncodec.AppendKey(b, "DeviceName")
+		b = jsoncodec.AppendString(b, *v.DeviceName)
+	}
+	if v.IpAddress != nil {
+		b = jsoncodec.AppendKey(b, "IpAddress")
+		b = jsoncodec.AppendString(b, *v.IpAddress)
+	}
+	if v.Timezone != nil {
+		b = jsoncodec.AppendKey(b, "Timezone")
+		b = jsoncodec.AppendString(b, *v.Timezone)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *EventFeedbackType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.FeedbackDate != nil {
+		b = jsoncodec.AppendKey(b, "FeedbackDate")
+		b = jsoncodec.AppendTime(b, *v.FeedbackDate)
+	}
+	if v.FeedbackValue != "" {
+		b = jsoncodec.AppendKey(b, "FeedbackValue")
+		b = jsoncodec.AppendString(b, string(v.FeedbackValue))
+	}
+	if v.Provider != nil {
+		b = jsoncodec.AppendKey(b, "Provider")
+		b = jsoncodec.AppendString(b, *v.Provider)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *EventRiskType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CompromisedCredentialsDetected != nil {
+		b = jsoncodec.AppendKey(b, "CompromisedCredentialsDetected")
+		b = jsoncodec.AppendBool(b, *v.CompromisedCredentialsDetected)
+	}
+	if v.RiskDecision != "" {
+		b = jsoncodec.AppendKey(b, "RiskDecision")
+		b = jsoncodec.AppendString(b, string(v.RiskDecision))
+	}
+	if v.RiskLevel != "" {
+		b = jsoncodec.AppendKey(b, "RiskLevel")
+		b = jsoncodec.AppendString(b, string(v.RiskLevel))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *FirehoseConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "StreamArn":
+			v.StreamArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *FirehoseConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.StreamArn != nil {
+		b = jsoncodec.AppendKey(b, "StreamArn")
+		b = jsoncodec.AppendString(b, *v.StreamArn)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *ForgetDeviceInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -2759,6 +3237,38 @@ func (v *GetIdentityProviderByIdentifierOutput) AppendJSON(b []byte) []byte {
 	if v.IdentityProvider != nil {
 		b = jsoncodec.AppendKey(b, "IdentityProvider")
 		b = v.IdentityProvider.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetLogDeliveryConfigurationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetLogDeliveryConfigurationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.LogDeliveryConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "LogDeliveryConfiguration")
+		b = v.LogDeliveryConfiguration.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -3835,6 +4345,76 @@ func (v *ListWebAuthnCredentialsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *LogConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CloudWatchLogsConfiguration":
+			v.CloudWatchLogsConfiguration, err = jsoncodec.StructPtr[CloudWatchLogsConfigurationType](d)
+		case "EventSource":
+			v.EventSource, err = jsoncodec.Enum[EventSourceName](d)
+		case "FirehoseConfiguration":
+			v.FirehoseConfiguration, err = jsoncodec.StructPtr[FirehoseConfigurationType](d)
+		case "LogLevel":
+			v.LogLevel, err = jsoncodec.Enum[LogLevel](d)
+		case "S3Configuration":
+			v.S3Configuration, err = jsoncodec.StructPtr[S3ConfigurationType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *LogConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CloudWatchLogsConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "CloudWatchLogsConfiguration")
+		b = v.CloudWatchLogsConfiguration.AppendJSON(b)
+	}
+	if v.EventSource != "" {
+		b = jsoncodec.AppendKey(b, "EventSource")
+		b = jsoncodec.AppendString(b, string(v.EventSource))
+	}
+	if v.FirehoseConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "FirehoseConfiguration")
+		b = v.FirehoseConfiguration.AppendJSON(b)
+	}
+	if v.LogLevel != "" {
+		b = jsoncodec.AppendKey(b, "LogLevel")
+		b = jsoncodec.AppendString(b, string(v.LogLevel))
+	}
+	if v.S3Configuration != nil {
+		b = jsoncodec.AppendKey(b, "S3Configuration")
+		b = v.S3Configuration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *LogDeliveryConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.LogConfigurations != nil {
+		b = jsoncodec.AppendKey(b, "LogConfigurations")
+		b = appendLogConfigurationListTypeJSON(b, v.LogConfigurations)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *MFAOptionType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -3926,6 +4506,112 @@ func (v *NewDeviceMetadataType) AppendJSON(b []byte) []byte {
 	if v.DeviceKey != nil {
 		b = jsoncodec.AppendKey(b, "DeviceKey")
 		b = jsoncodec.AppendString(b, *v.DeviceKey)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *NotifyConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BlockEmail":
+			v.BlockEmail, err = jsoncodec.StructPtr[NotifyEmailType](d)
+		case "From":
+			v.From, err = d.StringPtr()
+		case "MfaEmail":
+			v.MfaEmail, err = jsoncodec.StructPtr[NotifyEmailType](d)
+		case "NoActionEmail":
+			v.NoActionEmail, err = jsoncodec.StructPtr[NotifyEmailType](d)
+		case "ReplyTo":
+			v.ReplyTo, err = d.StringPtr()
+		case "SourceArn":
+			v.SourceArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *NotifyConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BlockEmail != nil {
+		b = jsoncodec.AppendKey(b, "BlockEmail")
+		b = v.BlockEmail.AppendJSON(b)
+	}
+	if v.From != nil {
+		b = jsoncodec.AppendKey(b, "From")
+		b = jsoncodec.AppendString(b, *v.From)
+	}
+	if v.MfaEmail != nil {
+		b = jsoncodec.AppendKey(b, "MfaEmail")
+		b = v.MfaEmail.AppendJSON(b)
+	}
+	if v.NoActionEmail != nil {
+		b = jsoncodec.AppendKey(b, "NoActionEmail")
+		b = v.NoActionEmail.AppendJSON(b)
+	}
+	if v.ReplyTo != nil {
+		b = jsoncodec.AppendKey(b, "ReplyTo")
+		b = jsoncodec.AppendString(b, *v.ReplyTo)
+	}
+	if v.SourceArn != nil {
+		b = jsoncodec.AppendKey(b, "SourceArn")
+		b = jsoncodec.AppendString(b, *v.SourceArn)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *NotifyEmailType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "HtmlBody":
+			v.HtmlBody, err = d.StringPtr()
+		case "Subject":
+			v.Subject, err = d.StringPtr()
+		case "TextBody":
+			v.TextBody, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *NotifyEmailType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.HtmlBody != nil {
+		b = jsoncodec.AppendKey(b, "HtmlBody")
+		b = jsoncodec.AppendString(b, *v.HtmlBody)
+	}
+	if v.Subject != nil {
+		b = jsoncodec.AppendKey(b, "Subject")
+		b = jsoncodec.AppendString(b, *v.Subject)
+	}
+	if v.TextBody != nil {
+		b = jsoncodec.AppendKey(b, "TextBody")
+		b = jsoncodec.AppendString(b, *v.TextBody)
 	}
 	return append(b, '}')
 }
@@ -4388,6 +5074,106 @@ func (v *RevokeTokenOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendJSON appends v.
+func (v *RiskConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AccountTakeoverRiskConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "AccountTakeoverRiskConfiguration")
+		b = v.AccountTakeoverRiskConfiguration.AppendJSON(b)
+	}
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.CompromisedCredentialsRiskConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "CompromisedCredentialsRiskConfiguration")
+		b = v.CompromisedCredentialsRiskConfiguration.AppendJSON(b)
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.RiskExceptionConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "RiskExceptionConfiguration")
+		b = v.RiskExceptionConfiguration.AppendJSON(b)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *RiskExceptionConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BlockedIPRangeList":
+			v.BlockedIPRangeList, err = decodeBlockedIPRangeListTypeJSON(d)
+		case "SkippedIPRangeList":
+			v.SkippedIPRangeList, err = decodeSkippedIPRangeListTypeJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RiskExceptionConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BlockedIPRangeList != nil {
+		b = jsoncodec.AppendKey(b, "BlockedIPRangeList")
+		b = appendBlockedIPRangeListTypeJSON(b, v.BlockedIPRangeList)
+	}
+	if v.SkippedIPRangeList != nil {
+		b = jsoncodec.AppendKey(b, "SkippedIPRangeList")
+		b = appendSkippedIPRangeListTypeJSON(b, v.SkippedIPRangeList)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *S3ConfigurationType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "BucketArn":
+			v.BucketArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *S3ConfigurationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BucketArn != nil {
+		b = jsoncodec.AppendKey(b, "BucketArn")
+		b = jsoncodec.AppendString(b, *v.BucketArn)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *SMSMfaSettingsType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -4476,6 +5262,80 @@ func (v *SchemaAttributeType) AppendJSON(b []byte) []byte {
 	if v.StringAttributeConstraints != nil {
 		b = jsoncodec.AppendKey(b, "StringAttributeConstraints")
 		b = v.StringAttributeConstraints.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SetLogDeliveryConfigurationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "LogConfigurations":
+			v.LogConfigurations, err = decodeLogConfigurationListTypeJSON(d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetLogDeliveryConfigurationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.LogDeliveryConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "LogDeliveryConfiguration")
+		b = v.LogDeliveryConfiguration.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *SetRiskConfigurationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AccountTakeoverRiskConfiguration":
+			v.AccountTakeoverRiskConfiguration, err = jsoncodec.StructPtr[AccountTakeoverRiskConfigurationType](d)
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "CompromisedCredentialsRiskConfiguration":
+			v.CompromisedCredentialsRiskConfiguration, err = jsoncodec.StructPtr[CompromisedCredentialsRiskConfigurationType](d)
+		case "RiskExceptionConfiguration":
+			v.RiskExceptionConfiguration, err = jsoncodec.StructPtr[RiskExceptionConfigurationType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetRiskConfigurationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.RiskConfiguration != nil {
+		b = jsoncodec.AppendKey(b, "RiskConfiguration")
+		b = v.RiskConfiguration.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -6272,6 +7132,17 @@ func appendAttributesRequireVerificationBeforeUpdateTypeJSON(b []byte, v []Verif
 	return append(b, ']')
 }
 
+func appendAuthEventsTypeJSON(b []byte, v []AuthEventType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func decodeAuthParametersTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
 	return jsoncodec.MapWithoutNulls(d, (*jsoncodec.Decoder).String)
 }
@@ -6283,6 +7154,21 @@ func appendAvailableChallengeListTypeJSON(b []byte, v []ChallengeNameType) []byt
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, string(v[i]))
+	}
+	return append(b, ']')
+}
+
+func decodeBlockedIPRangeListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendBlockedIPRangeListTypeJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
 	}
 	return append(b, ']')
 }
@@ -6310,6 +7196,17 @@ func appendChallengeParametersTypeJSON(b []byte, v map[string]string) []byte {
 		b = jsoncodec.AppendString(b, e)
 	}
 	return append(b, '}')
+}
+
+func appendChallengeResponseListTypeJSON(b []byte, v []ChallengeResponseType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func decodeChallengeResponsesTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
@@ -6387,6 +7284,21 @@ func appendDeviceListTypeJSON(b []byte, v []DeviceType) []byte {
 	return append(b, ']')
 }
 
+func decodeEventFiltersTypeJSON(d *jsoncodec.Decoder) ([]EventFilterType, error) {
+	return jsoncodec.List(d, jsoncodec.EnumElem[EventFilterType])
+}
+
+func appendEventFiltersTypeJSON(b []byte, v []EventFilterType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, string(v[i]))
+	}
+	return append(b, ']')
+}
+
 func decodeExplicitAuthFlowsListTypeJSON(d *jsoncodec.Decoder) ([]ExplicitAuthFlowsType, error) {
 	return jsoncodec.List(d, jsoncodec.EnumElem[ExplicitAuthFlowsType])
 }
@@ -6439,6 +7351,21 @@ func appendListOfStringTypesJSON(b []byte, v []string) []byte {
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func decodeLogConfigurationListTypeJSON(d *jsoncodec.Decoder) ([]LogConfigurationType, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[LogConfigurationType])
+}
+
+func appendLogConfigurationListTypeJSON(b []byte, v []LogConfigurationType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }
@@ -6586,6 +7513,21 @@ func appendScopeListTypeJSON(b []byte, v []string) []byte {
 
 func decodeSearchedAttributeNamesListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
 	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func decodeSkippedIPRangeListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendSkippedIPRangeListTypeJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
 }
 
 func decodeSupportedIdentityProvidersListTypeJSON(d *jsoncodec.Decoder) ([]string, error) {

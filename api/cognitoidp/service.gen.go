@@ -33,12 +33,14 @@ type Service interface {
 	AdminLinkProviderForUser(context.Context, *pipeline.Call, *AdminLinkProviderForUserInput) (*AdminLinkProviderForUserOutput, error)
 	AdminListDevices(context.Context, *pipeline.Call, *AdminListDevicesInput) (*AdminListDevicesOutput, error)
 	AdminListGroupsForUser(context.Context, *pipeline.Call, *AdminListGroupsForUserInput) (*AdminListGroupsForUserOutput, error)
+	AdminListUserAuthEvents(context.Context, *pipeline.Call, *AdminListUserAuthEventsInput) (*AdminListUserAuthEventsOutput, error)
 	AdminRemoveUserFromGroup(context.Context, *pipeline.Call, *AdminRemoveUserFromGroupInput) (*AdminRemoveUserFromGroupOutput, error)
 	AdminResetUserPassword(context.Context, *pipeline.Call, *AdminResetUserPasswordInput) (*AdminResetUserPasswordOutput, error)
 	AdminRespondToAuthChallenge(context.Context, *pipeline.Call, *AdminRespondToAuthChallengeInput) (*AdminRespondToAuthChallengeOutput, error)
 	AdminSetUserMFAPreference(context.Context, *pipeline.Call, *AdminSetUserMFAPreferenceInput) (*AdminSetUserMFAPreferenceOutput, error)
 	AdminSetUserPassword(context.Context, *pipeline.Call, *AdminSetUserPasswordInput) (*AdminSetUserPasswordOutput, error)
 	AdminSetUserSettings(context.Context, *pipeline.Call, *AdminSetUserSettingsInput) (*AdminSetUserSettingsOutput, error)
+	AdminUpdateAuthEventFeedback(context.Context, *pipeline.Call, *AdminUpdateAuthEventFeedbackInput) (*AdminUpdateAuthEventFeedbackOutput, error)
 	AdminUpdateDeviceStatus(context.Context, *pipeline.Call, *AdminUpdateDeviceStatusInput) (*AdminUpdateDeviceStatusOutput, error)
 	AdminUpdateUserAttributes(context.Context, *pipeline.Call, *AdminUpdateUserAttributesInput) (*AdminUpdateUserAttributesOutput, error)
 	AdminUserGlobalSignOut(context.Context, *pipeline.Call, *AdminUserGlobalSignOutInput) (*AdminUserGlobalSignOutOutput, error)
@@ -65,6 +67,7 @@ type Service interface {
 	DeleteWebAuthnCredential(context.Context, *pipeline.Call, *DeleteWebAuthnCredentialInput) (*DeleteWebAuthnCredentialOutput, error)
 	DescribeIdentityProvider(context.Context, *pipeline.Call, *DescribeIdentityProviderInput) (*DescribeIdentityProviderOutput, error)
 	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
+	DescribeRiskConfiguration(context.Context, *pipeline.Call, *DescribeRiskConfigurationInput) (*DescribeRiskConfigurationOutput, error)
 	DescribeUserImportJob(context.Context, *pipeline.Call, *DescribeUserImportJobInput) (*DescribeUserImportJobOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *pipeline.Call, *DescribeUserPoolClientInput) (*DescribeUserPoolClientOutput, error)
@@ -74,6 +77,7 @@ type Service interface {
 	GetDevice(context.Context, *pipeline.Call, *GetDeviceInput) (*GetDeviceOutput, error)
 	GetGroup(context.Context, *pipeline.Call, *GetGroupInput) (*GetGroupOutput, error)
 	GetIdentityProviderByIdentifier(context.Context, *pipeline.Call, *GetIdentityProviderByIdentifierInput) (*GetIdentityProviderByIdentifierOutput, error)
+	GetLogDeliveryConfiguration(context.Context, *pipeline.Call, *GetLogDeliveryConfigurationInput) (*GetLogDeliveryConfigurationOutput, error)
 	GetSigningCertificate(context.Context, *pipeline.Call, *GetSigningCertificateInput) (*GetSigningCertificateOutput, error)
 	GetTokensFromRefreshToken(context.Context, *pipeline.Call, *GetTokensFromRefreshTokenInput) (*GetTokensFromRefreshTokenOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
@@ -97,6 +101,8 @@ type Service interface {
 	ResendConfirmationCode(context.Context, *pipeline.Call, *ResendConfirmationCodeInput) (*ResendConfirmationCodeOutput, error)
 	RespondToAuthChallenge(context.Context, *pipeline.Call, *RespondToAuthChallengeInput) (*RespondToAuthChallengeOutput, error)
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
+	SetLogDeliveryConfiguration(context.Context, *pipeline.Call, *SetLogDeliveryConfigurationInput) (*SetLogDeliveryConfigurationOutput, error)
+	SetRiskConfiguration(context.Context, *pipeline.Call, *SetRiskConfigurationInput) (*SetRiskConfigurationOutput, error)
 	SetUserMFAPreference(context.Context, *pipeline.Call, *SetUserMFAPreferenceInput) (*SetUserMFAPreferenceOutput, error)
 	SetUserPoolMfaConfig(context.Context, *pipeline.Call, *SetUserPoolMfaConfigInput) (*SetUserPoolMfaConfigOutput, error)
 	SetUserSettings(context.Context, *pipeline.Call, *SetUserSettingsInput) (*SetUserSettingsOutput, error)
@@ -136,12 +142,14 @@ type Requirements interface {
 	AdminLinkProviderForUser(*authz.Scope, *AdminLinkProviderForUserInput) authz.Requirement
 	AdminListDevices(*authz.Scope, *AdminListDevicesInput) authz.Requirement
 	AdminListGroupsForUser(*authz.Scope, *AdminListGroupsForUserInput) authz.Requirement
+	AdminListUserAuthEvents(*authz.Scope, *AdminListUserAuthEventsInput) authz.Requirement
 	AdminRemoveUserFromGroup(*authz.Scope, *AdminRemoveUserFromGroupInput) authz.Requirement
 	AdminResetUserPassword(*authz.Scope, *AdminResetUserPasswordInput) authz.Requirement
 	AdminRespondToAuthChallenge(*authz.Scope, *AdminRespondToAuthChallengeInput) authz.Requirement
 	AdminSetUserMFAPreference(*authz.Scope, *AdminSetUserMFAPreferenceInput) authz.Requirement
 	AdminSetUserPassword(*authz.Scope, *AdminSetUserPasswordInput) authz.Requirement
 	AdminSetUserSettings(*authz.Scope, *AdminSetUserSettingsInput) authz.Requirement
+	AdminUpdateAuthEventFeedback(*authz.Scope, *AdminUpdateAuthEventFeedbackInput) authz.Requirement
 	AdminUpdateDeviceStatus(*authz.Scope, *AdminUpdateDeviceStatusInput) authz.Requirement
 	AdminUpdateUserAttributes(*authz.Scope, *AdminUpdateUserAttributesInput) authz.Requirement
 	AdminUserGlobalSignOut(*authz.Scope, *AdminUserGlobalSignOutInput) authz.Requirement
@@ -168,6 +176,7 @@ type Requirements interface {
 	DeleteWebAuthnCredential(*authz.Scope, *DeleteWebAuthnCredentialInput) authz.Requirement
 	DescribeIdentityProvider(*authz.Scope, *DescribeIdentityProviderInput) authz.Requirement
 	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
+	DescribeRiskConfiguration(*authz.Scope, *DescribeRiskConfigurationInput) authz.Requirement
 	DescribeUserImportJob(*authz.Scope, *DescribeUserImportJobInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
 	DescribeUserPoolClient(*authz.Scope, *DescribeUserPoolClientInput) authz.Requirement
@@ -177,6 +186,7 @@ type Requirements interface {
 	GetDevice(*authz.Scope, *GetDeviceInput) authz.Requirement
 	GetGroup(*authz.Scope, *GetGroupInput) authz.Requirement
 	GetIdentityProviderByIdentifier(*authz.Scope, *GetIdentityProviderByIdentifierInput) authz.Requirement
+	GetLogDeliveryConfiguration(*authz.Scope, *GetLogDeliveryConfigurationInput) authz.Requirement
 	GetSigningCertificate(*authz.Scope, *GetSigningCertificateInput) authz.Requirement
 	GetTokensFromRefreshToken(*authz.Scope, *GetTokensFromRefreshTokenInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
@@ -200,6 +210,8 @@ type Requirements interface {
 	ResendConfirmationCode(*authz.Scope, *ResendConfirmationCodeInput) authz.Requirement
 	RespondToAuthChallenge(*authz.Scope, *RespondToAuthChallengeInput) authz.Requirement
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
+	SetLogDeliveryConfiguration(*authz.Scope, *SetLogDeliveryConfigurationInput) authz.Requirement
+	SetRiskConfiguration(*authz.Scope, *SetRiskConfigurationInput) authz.Requirement
 	SetUserMFAPreference(*authz.Scope, *SetUserMFAPreferenceInput) authz.Requirement
 	SetUserPoolMfaConfig(*authz.Scope, *SetUserPoolMfaConfigInput) authz.Requirement
 	SetUserSettings(*authz.Scope, *SetUserSettingsInput) authz.Requirement
@@ -257,6 +269,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminListDevicesInput], r.AdminListDevices, s.AdminListDevices, awsjson.Encode[AdminListDevicesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListGroupsForUser", Kind: pipeline.Management},
 			awsjson.Decode[AdminListGroupsForUserInput], r.AdminListGroupsForUser, s.AdminListGroupsForUser, awsjson.Encode[AdminListGroupsForUserOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminListUserAuthEvents", Kind: pipeline.Management},
+			awsjson.Decode[AdminListUserAuthEventsInput], r.AdminListUserAuthEvents, s.AdminListUserAuthEvents, awsjson.Encode[AdminListUserAuthEventsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminRemoveUserFromGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminRemoveUserFromGroupInput], r.AdminRemoveUserFromGroup, s.AdminRemoveUserFromGroup, awsjson.Encode[AdminRemoveUserFromGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminResetUserPassword", Kind: pipeline.Management, Write: true},
@@ -269,6 +283,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[AdminSetUserPasswordInput], r.AdminSetUserPassword, s.AdminSetUserPassword, awsjson.Encode[AdminSetUserPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminSetUserSettings", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminSetUserSettingsInput], r.AdminSetUserSettings, s.AdminSetUserSettings, awsjson.Encode[AdminSetUserSettingsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateAuthEventFeedback", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[AdminUpdateAuthEventFeedbackInput], r.AdminUpdateAuthEventFeedback, s.AdminUpdateAuthEventFeedback, awsjson.Encode[AdminUpdateAuthEventFeedbackOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateDeviceStatus", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[AdminUpdateDeviceStatusInput], r.AdminUpdateDeviceStatus, s.AdminUpdateDeviceStatus, awsjson.Encode[AdminUpdateDeviceStatusOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "AdminUpdateUserAttributes", Kind: pipeline.Management, Write: true},
@@ -321,6 +337,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DescribeIdentityProviderInput], r.DescribeIdentityProvider, s.DescribeIdentityProvider, awsjson.Encode[DescribeIdentityProviderOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
 			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeRiskConfiguration", Kind: pipeline.Management},
+			awsjson.Decode[DescribeRiskConfigurationInput], r.DescribeRiskConfiguration, s.DescribeRiskConfiguration, awsjson.Encode[DescribeRiskConfigurationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserImportJob", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserImportJobInput], r.DescribeUserImportJob, s.DescribeUserImportJob, awsjson.Encode[DescribeUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPool", Kind: pipeline.Management},
@@ -339,6 +357,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetGroupInput], r.GetGroup, s.GetGroup, awsjson.Encode[GetGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetIdentityProviderByIdentifier", Kind: pipeline.Management},
 			awsjson.Decode[GetIdentityProviderByIdentifierInput], r.GetIdentityProviderByIdentifier, s.GetIdentityProviderByIdentifier, awsjson.Encode[GetIdentityProviderByIdentifierOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetLogDeliveryConfiguration", Kind: pipeline.Management},
+			awsjson.Decode[GetLogDeliveryConfigurationInput], r.GetLogDeliveryConfiguration, s.GetLogDeliveryConfiguration, awsjson.Encode[GetLogDeliveryConfigurationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetSigningCertificate", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[GetSigningCertificateInput], r.GetSigningCertificate, s.GetSigningCertificate, awsjson.Encode[GetSigningCertificateOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTokensFromRefreshToken", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -385,6 +405,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[RespondToAuthChallengeInput], r.RespondToAuthChallenge, s.RespondToAuthChallenge, awsjson.Encode[RespondToAuthChallengeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RevokeToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[RevokeTokenInput], r.RevokeToken, s.RevokeToken, awsjson.Encode[RevokeTokenOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetLogDeliveryConfiguration", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[SetLogDeliveryConfigurationInput], r.SetLogDeliveryConfiguration, s.SetLogDeliveryConfiguration, awsjson.Encode[SetLogDeliveryConfigurationOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetRiskConfiguration", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[SetRiskConfigurationInput], r.SetRiskConfiguration, s.SetRiskConfiguration, awsjson.Encode[SetRiskConfigurationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserMFAPreference", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[SetUserMFAPreferenceInput], r.SetUserMFAPreference, s.SetUserMFAPreference, awsjson.Encode[SetUserMFAPreferenceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserPoolMfaConfig", Kind: pipeline.Management, Write: true},
@@ -478,6 +502,7 @@ var API = &protocol.Service{
 		"UserLambdaValidationException":            {Code: "UserLambdaValidationException", Status: 400},
 		"UserNotConfirmedException":                {Code: "UserNotConfirmedException", Status: 400},
 		"UserNotFoundException":                    {Code: "UserNotFoundException", Status: 400},
+		"UserPoolAddOnNotEnabledException":         {Code: "UserPoolAddOnNotEnabledException", Status: 400},
 		"UserPoolTaggingException":                 {Code: "UserPoolTaggingException", Status: 400},
 		"UsernameExistsException":                  {Code: "UsernameExistsException", Status: 400},
 		"WebAuthnChallengeNotFoundException":       {Code: "WebAuthnChallengeNotFoundException", Status: 400},
@@ -494,8 +519,6 @@ var API = &protocol.Service{
 		fault.Validation: {Code: "InvalidParameterException", Status: 0},
 	},
 	Unsupported: []string{
-		"AdminListUserAuthEvents",
-		"AdminUpdateAuthEventFeedback",
 		"CreateManagedLoginBranding",
 		"CreateTerms",
 		"CreateUserPoolDomain",
@@ -504,14 +527,10 @@ var API = &protocol.Service{
 		"DeleteUserPoolDomain",
 		"DescribeManagedLoginBranding",
 		"DescribeManagedLoginBrandingByClient",
-		"DescribeRiskConfiguration",
 		"DescribeTerms",
 		"DescribeUserPoolDomain",
-		"GetLogDeliveryConfiguration",
 		"GetUICustomization",
 		"ListTerms",
-		"SetLogDeliveryConfiguration",
-		"SetRiskConfiguration",
 		"SetUICustomization",
 		"UpdateAuthEventFeedback",
 		"UpdateManagedLoginBranding",

@@ -9,6 +9,17 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 )
 
+// AccountTakeoverEventActionType is an enum of the model; "" is absent.
+type AccountTakeoverEventActionType string
+
+// The values of AccountTakeoverEventActionType.
+const (
+	AccountTakeoverEventActionTypeBlock           AccountTakeoverEventActionType = "BLOCK"
+	AccountTakeoverEventActionTypeMfaIfConfigured AccountTakeoverEventActionType = "MFA_IF_CONFIGURED"
+	AccountTakeoverEventActionTypeMfaRequired     AccountTakeoverEventActionType = "MFA_REQUIRED"
+	AccountTakeoverEventActionTypeNoAction        AccountTakeoverEventActionType = "NO_ACTION"
+)
+
 // AdvancedSecurityEnabledModeType is an enum of the model; "" is absent.
 type AdvancedSecurityEnabledModeType string
 
@@ -75,6 +86,15 @@ const (
 	AuthFlowTypeUserAuth              AuthFlowType = "USER_AUTH"
 )
 
+// ChallengeName is an enum of the model; "" is absent.
+type ChallengeName string
+
+// The values of ChallengeName.
+const (
+	ChallengeNamePassword ChallengeName = "Password"
+	ChallengeNameMfa      ChallengeName = "Mfa"
+)
+
 // ChallengeNameType is an enum of the model; "" is absent.
 type ChallengeNameType string
 
@@ -96,6 +116,24 @@ const (
 	ChallengeNameTypePassword               ChallengeNameType = "PASSWORD"
 	ChallengeNameTypeWebAuthn               ChallengeNameType = "WEB_AUTHN"
 	ChallengeNameTypePasswordSrp            ChallengeNameType = "PASSWORD_SRP"
+)
+
+// ChallengeResponse is an enum of the model; "" is absent.
+type ChallengeResponse string
+
+// The values of ChallengeResponse.
+const (
+	ChallengeResponseSuccess ChallengeResponse = "Success"
+	ChallengeResponseFailure ChallengeResponse = "Failure"
+)
+
+// CompromisedCredentialsEventActionType is an enum of the model; "" is absent.
+type CompromisedCredentialsEventActionType string
+
+// The values of CompromisedCredentialsEventActionType.
+const (
+	CompromisedCredentialsEventActionTypeBlock    CompromisedCredentialsEventActionType = "BLOCK"
+	CompromisedCredentialsEventActionTypeNoAction CompromisedCredentialsEventActionType = "NO_ACTION"
 )
 
 // CustomEmailSenderLambdaVersionType is an enum of the model; "" is absent.
@@ -159,6 +197,47 @@ const (
 	EmailSendingAccountTypeDeveloper      EmailSendingAccountType = "DEVELOPER"
 )
 
+// EventFilterType is an enum of the model; "" is absent.
+type EventFilterType string
+
+// The values of EventFilterType.
+const (
+	EventFilterTypeSignIn         EventFilterType = "SIGN_IN"
+	EventFilterTypePasswordChange EventFilterType = "PASSWORD_CHANGE"
+	EventFilterTypeSignUp         EventFilterType = "SIGN_UP"
+)
+
+// EventResponseType is an enum of the model; "" is absent.
+type EventResponseType string
+
+// The values of EventResponseType.
+const (
+	EventResponseTypePass       EventResponseType = "Pass"
+	EventResponseTypeFail       EventResponseType = "Fail"
+	EventResponseTypeInProgress EventResponseType = "InProgress"
+)
+
+// EventSourceName is an enum of the model; "" is absent.
+type EventSourceName string
+
+// The values of EventSourceName.
+const (
+	EventSourceNameUserNotification EventSourceName = "userNotification"
+	EventSourceNameUserAuthEvents   EventSourceName = "userAuthEvents"
+)
+
+// EventType is an enum of the model; "" is absent.
+type EventType string
+
+// The values of EventType.
+const (
+	EventTypeSignIn         EventType = "SignIn"
+	EventTypeSignUp         EventType = "SignUp"
+	EventTypeForgotPassword EventType = "ForgotPassword"
+	EventTypePasswordChange EventType = "PasswordChange"
+	EventTypeResendCode     EventType = "ResendCode"
+)
+
 // ExplicitAuthFlowsType is an enum of the model; "" is absent.
 type ExplicitAuthFlowsType string
 
@@ -184,6 +263,15 @@ const (
 	FeatureTypeDisabled FeatureType = "DISABLED"
 )
 
+// FeedbackValueType is an enum of the model; "" is absent.
+type FeedbackValueType string
+
+// The values of FeedbackValueType.
+const (
+	FeedbackValueTypeValid   FeedbackValueType = "Valid"
+	FeedbackValueTypeInvalid FeedbackValueType = "Invalid"
+)
+
 // IdentityProviderTypeType is an enum of the model; "" is absent.
 type IdentityProviderTypeType string
 
@@ -203,6 +291,15 @@ type InboundFederationLambdaVersionType string
 // The values of InboundFederationLambdaVersionType.
 const (
 	InboundFederationLambdaVersionTypeV10 InboundFederationLambdaVersionType = "V1_0"
+)
+
+// LogLevel is an enum of the model; "" is absent.
+type LogLevel string
+
+// The values of LogLevel.
+const (
+	LogLevelError LogLevel = "ERROR"
+	LogLevelInfo  LogLevel = "INFO"
 )
 
 // MessageActionType is an enum of the model; "" is absent.
@@ -251,6 +348,26 @@ const (
 	RecoveryOptionNameTypeVerifiedEmail       RecoveryOptionNameType = "verified_email"
 	RecoveryOptionNameTypeVerifiedPhoneNumber RecoveryOptionNameType = "verified_phone_number"
 	RecoveryOptionNameTypeAdminOnly           RecoveryOptionNameType = "admin_only"
+)
+
+// RiskDecisionType is an enum of the model; "" is absent.
+type RiskDecisionType string
+
+// The values of RiskDecisionType.
+const (
+	RiskDecisionTypeNoRisk          RiskDecisionType = "NoRisk"
+	RiskDecisionTypeAccountTakeover RiskDecisionType = "AccountTakeover"
+	RiskDecisionTypeBlock           RiskDecisionType = "Block"
+)
+
+// RiskLevelType is an enum of the model; "" is absent.
+type RiskLevelType string
+
+// The values of RiskLevelType.
+const (
+	RiskLevelTypeLow    RiskLevelType = "Low"
+	RiskLevelTypeMedium RiskLevelType = "Medium"
+	RiskLevelTypeHigh   RiskLevelType = "High"
 )
 
 // StatusType is an enum of the model; "" is absent.
@@ -371,6 +488,25 @@ const (
 // AccountRecoverySettingType is a structure of the model.
 type AccountRecoverySettingType struct {
 	RecoveryMechanisms []RecoveryOptionType
+}
+
+// AccountTakeoverActionType is a structure of the model.
+type AccountTakeoverActionType struct {
+	EventAction AccountTakeoverEventActionType
+	Notify      *bool
+}
+
+// AccountTakeoverActionsType is a structure of the model.
+type AccountTakeoverActionsType struct {
+	HighAction   *AccountTakeoverActionType
+	LowAction    *AccountTakeoverActionType
+	MediumAction *AccountTakeoverActionType
+}
+
+// AccountTakeoverRiskConfigurationType is a structure of the model.
+type AccountTakeoverRiskConfigurationType struct {
+	Actions             *AccountTakeoverActionsType
+	NotifyConfiguration *NotifyConfigurationType
 }
 
 // AddCustomAttributesInput is a structure of the model.
@@ -595,6 +731,20 @@ type AdminListGroupsForUserOutput struct {
 	NextToken *string
 }
 
+// AdminListUserAuthEventsInput is a structure of the model.
+type AdminListUserAuthEventsInput struct {
+	MaxResults *int32
+	NextToken  *string
+	UserPoolId *string
+	Username   *string
+}
+
+// AdminListUserAuthEventsOutput is a structure of the model.
+type AdminListUserAuthEventsOutput struct {
+	AuthEvents []AuthEventType
+	NextToken  *string
+}
+
 // AdminRemoveUserFromGroupInput is a structure of the model.
 type AdminRemoveUserFromGroupInput struct {
 	GroupName  *string
@@ -674,6 +824,18 @@ type AdminSetUserSettingsInput struct {
 type AdminSetUserSettingsOutput struct {
 }
 
+// AdminUpdateAuthEventFeedbackInput is a structure of the model.
+type AdminUpdateAuthEventFeedbackInput struct {
+	EventId       *string
+	FeedbackValue FeedbackValueType
+	UserPoolId    *string
+	Username      *string
+}
+
+// AdminUpdateAuthEventFeedbackOutput is a structure of the model.
+type AdminUpdateAuthEventFeedbackOutput struct {
+}
+
 // AdminUpdateDeviceStatusInput is a structure of the model.
 type AdminUpdateDeviceStatusInput struct {
 	DeviceKey              *string
@@ -745,6 +907,18 @@ type AttributeType struct {
 	Value *string
 }
 
+// AuthEventType is a structure of the model.
+type AuthEventType struct {
+	ChallengeResponses []ChallengeResponseType
+	CreationDate       *time.Time
+	EventContextData   *EventContextDataType
+	EventFeedback      *EventFeedbackType
+	EventId            *string
+	EventResponse      EventResponseType
+	EventRisk          *EventRiskType
+	EventType          EventType
+}
+
 // AuthenticationResultType is a structure of the model.
 type AuthenticationResultType struct {
 	AccessToken       *string
@@ -753,6 +927,12 @@ type AuthenticationResultType struct {
 	NewDeviceMetadata *NewDeviceMetadataType
 	RefreshToken      *string
 	TokenType         *string
+}
+
+// ChallengeResponseType is a structure of the model.
+type ChallengeResponseType struct {
+	ChallengeName     ChallengeName
+	ChallengeResponse ChallengeResponse
 }
 
 // ChangePasswordInput is a structure of the model.
@@ -773,6 +953,11 @@ type ClientSecretDescriptorType struct {
 	ClientSecretValue      *string
 }
 
+// CloudWatchLogsConfigurationType is a structure of the model.
+type CloudWatchLogsConfigurationType struct {
+	LogGroupArn *string
+}
+
 // CodeDeliveryDetailsType is a structure of the model.
 type CodeDeliveryDetailsType struct {
 	AttributeName  *string
@@ -788,6 +973,17 @@ type CompleteWebAuthnRegistrationInput struct {
 
 // CompleteWebAuthnRegistrationOutput is a structure of the model.
 type CompleteWebAuthnRegistrationOutput struct {
+}
+
+// CompromisedCredentialsActionsType is a structure of the model.
+type CompromisedCredentialsActionsType struct {
+	EventAction CompromisedCredentialsEventActionType
+}
+
+// CompromisedCredentialsRiskConfigurationType is a structure of the model.
+type CompromisedCredentialsRiskConfigurationType struct {
+	Actions     *CompromisedCredentialsActionsType
+	EventFilter []EventFilterType
 }
 
 // ConfirmDeviceInput is a structure of the model.
@@ -1089,6 +1285,17 @@ type DescribeResourceServerOutput struct {
 	ResourceServer *ResourceServerType
 }
 
+// DescribeRiskConfigurationInput is a structure of the model.
+type DescribeRiskConfigurationInput struct {
+	ClientId   *string
+	UserPoolId *string
+}
+
+// DescribeRiskConfigurationOutput is a structure of the model.
+type DescribeRiskConfigurationOutput struct {
+	RiskConfiguration *RiskConfigurationType
+}
+
 // DescribeUserImportJobInput is a structure of the model.
 type DescribeUserImportJobInput struct {
 	JobId      *string
@@ -1163,6 +1370,34 @@ type EmailMfaSettingsType struct {
 	PreferredMfa *bool
 }
 
+// EventContextDataType is a structure of the model.
+type EventContextDataType struct {
+	City       *string
+	Country    *string
+	DeviceName *string
+	IpAddress  *string
+	Timezone   *string
+}
+
+// EventFeedbackType is a structure of the model.
+type EventFeedbackType struct {
+	FeedbackDate  *time.Time
+	FeedbackValue FeedbackValueType
+	Provider      *string
+}
+
+// EventRiskType is a structure of the model.
+type EventRiskType struct {
+	CompromisedCredentialsDetected *bool
+	RiskDecision                   RiskDecisionType
+	RiskLevel                      RiskLevelType
+}
+
+// FirehoseConfigurationType is a structure of the model.
+type FirehoseConfigurationType struct {
+	StreamArn *string
+}
+
 // ForgetDeviceInput is a structure of the model.
 type ForgetDeviceInput struct {
 	AccessToken *string
@@ -1230,6 +1465,16 @@ type GetIdentityProviderByIdentifierInput struct {
 // GetIdentityProviderByIdentifierOutput is a structure of the model.
 type GetIdentityProviderByIdentifierOutput struct {
 	IdentityProvider *IdentityProviderType
+}
+
+// GetLogDeliveryConfigurationInput is a structure of the model.
+type GetLogDeliveryConfigurationInput struct {
+	UserPoolId *string
+}
+
+// GetLogDeliveryConfigurationOutput is a structure of the model.
+type GetLogDeliveryConfigurationOutput struct {
+	LogDeliveryConfiguration *LogDeliveryConfigurationType
 }
 
 // GetSigningCertificateInput is a structure of the model.
@@ -1552,6 +1797,21 @@ type ListWebAuthnCredentialsOutput struct {
 	NextToken   *string
 }
 
+// LogConfigurationType is a structure of the model.
+type LogConfigurationType struct {
+	CloudWatchLogsConfiguration *CloudWatchLogsConfigurationType
+	EventSource                 EventSourceName
+	FirehoseConfiguration       *FirehoseConfigurationType
+	LogLevel                    LogLevel
+	S3Configuration             *S3ConfigurationType
+}
+
+// LogDeliveryConfigurationType is a structure of the model.
+type LogDeliveryConfigurationType struct {
+	LogConfigurations []LogConfigurationType
+	UserPoolId        *string
+}
+
 // MFAOptionType is a structure of the model.
 type MFAOptionType struct {
 	AttributeName  *string
@@ -1569,6 +1829,23 @@ type MessageTemplateType struct {
 type NewDeviceMetadataType struct {
 	DeviceGroupKey *string
 	DeviceKey      *string
+}
+
+// NotifyConfigurationType is a structure of the model.
+type NotifyConfigurationType struct {
+	BlockEmail    *NotifyEmailType
+	From          *string
+	MfaEmail      *NotifyEmailType
+	NoActionEmail *NotifyEmailType
+	ReplyTo       *string
+	SourceArn     *string
+}
+
+// NotifyEmailType is a structure of the model.
+type NotifyEmailType struct {
+	HtmlBody *string
+	Subject  *string
+	TextBody *string
 }
 
 // NumberAttributeConstraintsType is a structure of the model.
@@ -1680,6 +1957,27 @@ type RevokeTokenInput struct {
 type RevokeTokenOutput struct {
 }
 
+// RiskConfigurationType is a structure of the model.
+type RiskConfigurationType struct {
+	AccountTakeoverRiskConfiguration        *AccountTakeoverRiskConfigurationType
+	ClientId                                *string
+	CompromisedCredentialsRiskConfiguration *CompromisedCredentialsRiskConfigurationType
+	LastModifiedDate                        *time.Time
+	RiskExceptionConfiguration              *RiskExceptionConfigurationType
+	UserPoolId                              *string
+}
+
+// RiskExceptionConfigurationType is a structure of the model.
+type RiskExceptionConfigurationType struct {
+	BlockedIPRangeList []string
+	SkippedIPRangeList []string
+}
+
+// S3ConfigurationType is a structure of the model.
+type S3ConfigurationType struct {
+	BucketArn *string
+}
+
 // SMSMfaSettingsType is a structure of the model.
 type SMSMfaSettingsType struct {
 	Enabled      *bool
@@ -1695,6 +1993,31 @@ type SchemaAttributeType struct {
 	NumberAttributeConstraints *NumberAttributeConstraintsType
 	Required                   *bool
 	StringAttributeConstraints *StringAttributeConstraintsType
+}
+
+// SetLogDeliveryConfigurationInput is a structure of the model.
+type SetLogDeliveryConfigurationInput struct {
+	LogConfigurations []LogConfigurationType
+	UserPoolId        *string
+}
+
+// SetLogDeliveryConfigurationOutput is a structure of the model.
+type SetLogDeliveryConfigurationOutput struct {
+	LogDeliveryConfiguration *LogDeliveryConfigurationType
+}
+
+// SetRiskConfigurationInput is a structure of the model.
+type SetRiskConfigurationInput struct {
+	AccountTakeoverRiskConfiguration        *AccountTakeoverRiskConfigurationType
+	ClientId                                *string
+	CompromisedCredentialsRiskConfiguration *CompromisedCredentialsRiskConfigurationType
+	RiskExceptionConfiguration              *RiskExceptionConfigurationType
+	UserPoolId                              *string
+}
+
+// SetRiskConfigurationOutput is a structure of the model.
+type SetRiskConfigurationOutput struct {
+	RiskConfiguration *RiskConfigurationType
 }
 
 // SetUserMFAPreferenceInput is a structure of the model.
@@ -2407,6 +2730,11 @@ func NewUserNotConfirmedException(format string, args ...any) *fault.Error {
 // NewUserNotFoundException makes the error of the model.
 func NewUserNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("UserNotFoundException", format, args...)
+}
+
+// NewUserPoolAddOnNotEnabledException makes the error of the model.
+func NewUserPoolAddOnNotEnabledException(format string, args ...any) *fault.Error {
+	return fault.Of("UserPoolAddOnNotEnabledException", format, args...)
 }
 
 // NewUserPoolTaggingException makes the error of the model.

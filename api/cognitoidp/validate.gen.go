@@ -14,6 +14,47 @@ func (v *AccountRecoverySettingType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AccountTakeoverActionType) Validate(c *constraint.Checker) {
+	if c.Required("eventAction", v.EventAction != "") {
+		checkAccountTakeoverEventActionType(c, "eventAction", v.EventAction)
+	}
+	c.Required("notify", v.Notify != nil)
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AccountTakeoverActionsType) Validate(c *constraint.Checker) {
+	if v.HighAction != nil {
+		c.Enter("highAction")
+		v.HighAction.Validate(c)
+		c.Leave()
+	}
+	if v.LowAction != nil {
+		c.Enter("lowAction")
+		v.LowAction.Validate(c)
+		c.Leave()
+	}
+	if v.MediumAction != nil {
+		c.Enter("mediumAction")
+		v.MediumAction.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AccountTakeoverRiskConfigurationType) Validate(c *constraint.Checker) {
+	if c.Required("actions", v.Actions != nil) {
+		c.Enter("actions")
+		v.Actions.Validate(c)
+		c.Leave()
+	}
+	if v.NotifyConfiguration != nil {
+		c.Enter("notifyConfiguration")
+		v.NotifyConfiguration.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AddCustomAttributesInput) Validate(c *constraint.Checker) {
 	if c.Required("customAttributes", v.CustomAttributes != nil) {
 		checkCustomAttributesListType(c, "customAttributes", v.CustomAttributes)
@@ -275,6 +316,22 @@ func (v *AdminListGroupsForUserInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AdminListUserAuthEventsInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkQueryLimitType(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkPaginationKey(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AdminRemoveUserFromGroupInput) Validate(c *constraint.Checker) {
 	if c.Required("groupName", v.GroupName != nil) {
 		checkGroupNameType(c, "groupName", *v.GroupName)
@@ -359,6 +416,22 @@ func (v *AdminSetUserPasswordInput) Validate(c *constraint.Checker) {
 func (v *AdminSetUserSettingsInput) Validate(c *constraint.Checker) {
 	if c.Required("mFAOptions", v.MFAOptions != nil) {
 		checkMFAOptionListType(c, "mFAOptions", v.MFAOptions)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkUsernameType(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *AdminUpdateAuthEventFeedbackInput) Validate(c *constraint.Checker) {
+	if c.Required("eventId", v.EventId != nil) {
+		checkEventIdType(c, "eventId", *v.EventId)
+	}
+	if c.Required("feedbackValue", v.FeedbackValue != "") {
+		checkFeedbackValueType(c, "feedbackValue", v.FeedbackValue)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -474,11 +547,37 @@ func (v *ChangePasswordInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CloudWatchLogsConfigurationType) Validate(c *constraint.Checker) {
+	if v.LogGroupArn != nil {
+		checkArnType(c, "logGroupArn", *v.LogGroupArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CompleteWebAuthnRegistrationInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
 	}
 	c.Required("credential", v.Credential != nil)
+}
+
+// Validate checks v against the constraints of the model.
+func (v *CompromisedCredentialsActionsType) Validate(c *constraint.Checker) {
+	if c.Required("eventAction", v.EventAction != "") {
+		checkCompromisedCredentialsEventActionType(c, "eventAction", v.EventAction)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *CompromisedCredentialsRiskConfigurationType) Validate(c *constraint.Checker) {
+	if c.Required("actions", v.Actions != nil) {
+		c.Enter("actions")
+		v.Actions.Validate(c)
+		c.Leave()
+	}
+	if v.EventFilter != nil {
+		checkEventFiltersType(c, "eventFilter", v.EventFilter)
+	}
 }
 
 // Validate checks v against the constraints of the model.
@@ -943,6 +1042,16 @@ func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DescribeRiskConfigurationInput) Validate(c *constraint.Checker) {
+	if v.ClientId != nil {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DescribeUserImportJobInput) Validate(c *constraint.Checker) {
 	if c.Required("jobId", v.JobId != nil) {
 		checkUserImportJobIdType(c, "jobId", *v.JobId)
@@ -1017,6 +1126,13 @@ func (v *EmailMfaSettingsType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *FirehoseConfigurationType) Validate(c *constraint.Checker) {
+	if v.StreamArn != nil {
+		checkArnType(c, "streamArn", *v.StreamArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ForgetDeviceInput) Validate(c *constraint.Checker) {
 	if v.AccessToken != nil {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -1084,6 +1200,13 @@ func (v *GetIdentityProviderByIdentifierInput) Validate(c *constraint.Checker) {
 	if c.Required("idpIdentifier", v.IdpIdentifier != nil) {
 		checkIdpIdentifierType(c, "idpIdentifier", *v.IdpIdentifier)
 	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetLogDeliveryConfigurationInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
@@ -1419,6 +1542,31 @@ func (v *ListWebAuthnCredentialsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *LogConfigurationType) Validate(c *constraint.Checker) {
+	if v.CloudWatchLogsConfiguration != nil {
+		c.Enter("cloudWatchLogsConfiguration")
+		v.CloudWatchLogsConfiguration.Validate(c)
+		c.Leave()
+	}
+	if c.Required("eventSource", v.EventSource != "") {
+		checkEventSourceName(c, "eventSource", v.EventSource)
+	}
+	if v.FirehoseConfiguration != nil {
+		c.Enter("firehoseConfiguration")
+		v.FirehoseConfiguration.Validate(c)
+		c.Leave()
+	}
+	if c.Required("logLevel", v.LogLevel != "") {
+		checkLogLevel(c, "logLevel", v.LogLevel)
+	}
+	if v.S3Configuration != nil {
+		c.Enter("s3Configuration")
+		v.S3Configuration.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *MFAOptionType) Validate(c *constraint.Checker) {
 	if v.AttributeName != nil {
 		checkAttributeNameType(c, "attributeName", *v.AttributeName)
@@ -1438,6 +1586,47 @@ func (v *MessageTemplateType) Validate(c *constraint.Checker) {
 	}
 	if v.SMSMessage != nil {
 		checkSmsInviteMessageType(c, "sMSMessage", *v.SMSMessage)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *NotifyConfigurationType) Validate(c *constraint.Checker) {
+	if v.BlockEmail != nil {
+		c.Enter("blockEmail")
+		v.BlockEmail.Validate(c)
+		c.Leave()
+	}
+	if v.From != nil {
+		checkStringType(c, "from", *v.From)
+	}
+	if v.MfaEmail != nil {
+		c.Enter("mfaEmail")
+		v.MfaEmail.Validate(c)
+		c.Leave()
+	}
+	if v.NoActionEmail != nil {
+		c.Enter("noActionEmail")
+		v.NoActionEmail.Validate(c)
+		c.Leave()
+	}
+	if v.ReplyTo != nil {
+		checkStringType(c, "replyTo", *v.ReplyTo)
+	}
+	if c.Required("sourceArn", v.SourceArn != nil) {
+		checkArnType(c, "sourceArn", *v.SourceArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *NotifyEmailType) Validate(c *constraint.Checker) {
+	if v.HtmlBody != nil {
+		checkEmailNotificationBodyType(c, "htmlBody", *v.HtmlBody)
+	}
+	if c.Required("subject", v.Subject != nil) {
+		checkEmailNotificationSubjectType(c, "subject", *v.Subject)
+	}
+	if v.TextBody != nil {
+		checkEmailNotificationBodyType(c, "textBody", *v.TextBody)
 	}
 }
 
@@ -1586,6 +1775,23 @@ func (v *RevokeTokenInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *RiskExceptionConfigurationType) Validate(c *constraint.Checker) {
+	if v.BlockedIPRangeList != nil {
+		checkBlockedIPRangeListType(c, "blockedIPRangeList", v.BlockedIPRangeList)
+	}
+	if v.SkippedIPRangeList != nil {
+		checkSkippedIPRangeListType(c, "skippedIPRangeList", v.SkippedIPRangeList)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *S3ConfigurationType) Validate(c *constraint.Checker) {
+	if v.BucketArn != nil {
+		checkS3ArnType(c, "bucketArn", *v.BucketArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *SMSMfaSettingsType) Validate(c *constraint.Checker) {
 }
 
@@ -1606,6 +1812,41 @@ func (v *SchemaAttributeType) Validate(c *constraint.Checker) {
 		c.Enter("stringAttributeConstraints")
 		v.StringAttributeConstraints.Validate(c)
 		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SetLogDeliveryConfigurationInput) Validate(c *constraint.Checker) {
+	if c.Required("logConfigurations", v.LogConfigurations != nil) {
+		checkLogConfigurationListType(c, "logConfigurations", v.LogConfigurations)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *SetRiskConfigurationInput) Validate(c *constraint.Checker) {
+	if v.AccountTakeoverRiskConfiguration != nil {
+		c.Enter("accountTakeoverRiskConfiguration")
+		v.AccountTakeoverRiskConfiguration.Validate(c)
+		c.Leave()
+	}
+	if v.ClientId != nil {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if v.CompromisedCredentialsRiskConfiguration != nil {
+		c.Enter("compromisedCredentialsRiskConfiguration")
+		v.CompromisedCredentialsRiskConfiguration.Validate(c)
+		c.Leave()
+	}
+	if v.RiskExceptionConfiguration != nil {
+		c.Enter("riskExceptionConfiguration")
+		v.RiskExceptionConfiguration.Validate(c)
+		c.Leave()
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -2151,6 +2392,17 @@ func checkAccessTokenValidityType(c *constraint.Checker, at string, v int32) {
 	constraint.Max(c, at, v, 86400)
 }
 
+func checkAccountTakeoverEventActionType(c *constraint.Checker, at string, v AccountTakeoverEventActionType) {
+	switch v {
+	case AccountTakeoverEventActionTypeBlock,
+		AccountTakeoverEventActionTypeMfaIfConfigured,
+		AccountTakeoverEventActionTypeMfaRequired,
+		AccountTakeoverEventActionTypeNoAction:
+	default:
+		c.Enum(at, string(v), "BLOCK, MFA_IF_CONFIGURED, MFA_REQUIRED, NO_ACTION")
+	}
+}
+
 func checkAdminCreateUserUnusedAccountValidityDaysType(c *constraint.Checker, at string, v int32) {
 	constraint.Min(c, at, v, 0)
 	constraint.Max(c, at, v, 365)
@@ -2307,6 +2559,15 @@ func checkClientSecretType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternClientSecretType)
 }
 
+func checkCompromisedCredentialsEventActionType(c *constraint.Checker, at string, v CompromisedCredentialsEventActionType) {
+	switch v {
+	case CompromisedCredentialsEventActionTypeBlock,
+		CompromisedCredentialsEventActionTypeNoAction:
+	default:
+		c.Enum(at, string(v), "BLOCK, NO_ACTION")
+	}
+}
+
 var patternConfirmationCodeType = constraint.NewPattern(`[\S]+`, `[\S]+`)
 
 func checkConfirmationCodeType(c *constraint.Checker, at string, v string) {
@@ -2414,6 +2675,20 @@ func checkEmailMfaSubjectType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternEmailMfaSubjectType)
 }
 
+var patternEmailNotificationBodyType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]+`)
+
+func checkEmailNotificationBodyType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 6, 20000)
+	c.Matches(at, v, patternEmailNotificationBodyType)
+}
+
+var patternEmailNotificationSubjectType = constraint.NewPattern(`[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`, `[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+`)
+
+func checkEmailNotificationSubjectType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 140)
+	c.Matches(at, v, patternEmailNotificationSubjectType)
+}
+
 func checkEmailSendingAccountType(c *constraint.Checker, at string, v EmailSendingAccountType) {
 	switch v {
 	case EmailSendingAccountTypeCognitoDefault,
@@ -2451,6 +2726,32 @@ func checkEmailVerificationSubjectType(c *constraint.Checker, at string, v strin
 	c.Matches(at, v, patternEmailVerificationSubjectType)
 }
 
+func checkEventFilterType(c *constraint.Checker, at string, v EventFilterType) {
+	switch v {
+	case EventFilterTypeSignIn,
+		EventFilterTypePasswordChange,
+		EventFilterTypeSignUp:
+	default:
+		c.Enum(at, string(v), "SIGN_IN, PASSWORD_CHANGE, SIGN_UP")
+	}
+}
+
+var patternEventIdType = constraint.NewPattern(`[\w+-]+`, `[\w+-]+`)
+
+func checkEventIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 50)
+	c.Matches(at, v, patternEventIdType)
+}
+
+func checkEventSourceName(c *constraint.Checker, at string, v EventSourceName) {
+	switch v {
+	case EventSourceNameUserNotification,
+		EventSourceNameUserAuthEvents:
+	default:
+		c.Enum(at, string(v), "userNotification, userAuthEvents")
+	}
+}
+
 func checkExplicitAuthFlowsType(c *constraint.Checker, at string, v ExplicitAuthFlowsType) {
 	switch v {
 	case ExplicitAuthFlowsTypeAdminNoSrpAuth,
@@ -2473,6 +2774,15 @@ func checkFeatureType(c *constraint.Checker, at string, v FeatureType) {
 		FeatureTypeDisabled:
 	default:
 		c.Enum(at, string(v), "ENABLED, DISABLED")
+	}
+}
+
+func checkFeedbackValueType(c *constraint.Checker, at string, v FeedbackValueType) {
+	switch v {
+	case FeedbackValueTypeValid,
+		FeedbackValueTypeInvalid:
+	default:
+		c.Enum(at, string(v), "Valid, Invalid")
 	}
 }
 
@@ -2530,6 +2840,15 @@ func checkListProvidersLimitType(c *constraint.Checker, at string, v int32) {
 func checkListResourceServersLimitType(c *constraint.Checker, at string, v int32) {
 	constraint.Min(c, at, v, 1)
 	constraint.Max(c, at, v, 50)
+}
+
+func checkLogLevel(c *constraint.Checker, at string, v LogLevel) {
+	switch v {
+	case LogLevelError,
+		LogLevelInfo:
+	default:
+		c.Enum(at, string(v), "ERROR, INFO")
+	}
 }
 
 func checkMessageActionType(c *constraint.Checker, at string, v MessageActionType) {
@@ -2699,6 +3018,13 @@ func checkResourceServerScopeNameType(c *constraint.Checker, at string, v string
 func checkRetryGracePeriodSecondsType(c *constraint.Checker, at string, v int32) {
 	constraint.Min(c, at, v, 0)
 	constraint.Max(c, at, v, 60)
+}
+
+var patternS3ArnType = constraint.NewPattern(`arn:[\w+=/,.@-]+:[\w+=/,.@-]+:::[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`, `arn:[\w+=/,.@-]+:[\w+=/,.@-]+:::[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?`)
+
+func checkS3ArnType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 3, 1024)
+	c.Matches(at, v, patternS3ArnType)
 }
 
 var patternSESConfigurationSet = constraint.NewPattern(`^[a-zA-Z0-9_-]+$`, `^[a-zA-Z0-9_-]+$`)
@@ -2969,6 +3295,15 @@ func checkAuthParametersType(c *constraint.Checker, at string, v map[string]stri
 	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, nil)
 }
 
+func checkBlockedIPRangeListType(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 200, "[]")
+	c.Each()
+	for i := range v {
+		checkStringType(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, func() string { return constraint.Strings(v) })
+}
+
 func checkCallbackURLsListType(c *constraint.Checker, at string, v []string) {
 	c.Size(at, len(v), 0, 100, "[]")
 	c.Each()
@@ -3033,6 +3368,14 @@ func checkDeliveryMediumListType(c *constraint.Checker, at string, v []DeliveryM
 	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [SMS, EMAIL]]`, func() string { return constraint.Strings(v) })
 }
 
+func checkEventFiltersType(c *constraint.Checker, at string, v []EventFilterType) {
+	c.Each()
+	for i := range v {
+		checkEventFilterType(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [SIGN_IN, PASSWORD_CHANGE, SIGN_UP]]`, func() string { return constraint.Strings(v) })
+}
+
 func checkExplicitAuthFlowsListType(c *constraint.Checker, at string, v []ExplicitAuthFlowsType) {
 	c.Each()
 	for i := range v {
@@ -3058,6 +3401,17 @@ func checkIdpIdentifiersListType(c *constraint.Checker, at string, v []string) {
 		checkIdpIdentifierType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w\s+=.@-]+]`, func() string { return constraint.Strings(v) })
+}
+
+func checkLogConfigurationListType(c *constraint.Checker, at string, v []LogConfigurationType) {
+	c.Size(at, len(v), 0, 2, "[]")
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
 }
 
 func checkLogoutURLsListType(c *constraint.Checker, at string, v []string) {
@@ -3149,6 +3503,15 @@ func checkSearchedAttributeNamesListType(c *constraint.Checker, at string, v []s
 		checkAttributeNameType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 32, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+]`, func() string { return constraint.Strings(v) })
+}
+
+func checkSkippedIPRangeListType(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 0, 200, "[]")
+	c.Each()
+	for i := range v {
+		checkStringType(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 131072, Member must have length greater than or equal to 0]`, func() string { return constraint.Strings(v) })
 }
 
 func checkSupportedIdentityProvidersListType(c *constraint.Checker, at string, v []string) {

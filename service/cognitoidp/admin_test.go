@@ -64,7 +64,6 @@ func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, in := range map[string]*api.CreateUserPoolInput{
-		"risk":  {UserPoolAddOns: &api.UserPoolAddOnsType{AdvancedSecurityMode: "ENFORCED"}},
 		"links": {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
 	} {
 		in.PoolName = new("p")

@@ -114,7 +114,7 @@ func (a *attempt) begin(name api.AuthFlowType, session *string) (*outcome, error
 			return nil, err
 		}
 	}
-	return f.begin(a, session)
+	return a.watched(func() (*outcome, error) { return f.begin(a, session) })
 }
 
 // answer takes the answer to a challenge.
@@ -123,7 +123,7 @@ func (a *attempt) answer(challenge api.ChallengeNameType, session *string) (*out
 	if !ok {
 		return nil, notServed("The challenge " + string(challenge))
 	}
-	return r(a, session)
+	return a.watched(func() (*outcome, error) { return r(a, session) })
 }
 
 // next decides what follows a step that was passed. It is the only way to the end of a sign-in.

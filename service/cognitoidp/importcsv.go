@@ -146,6 +146,9 @@ func (c *scoped) imported(r *row) (*user, error) {
 		return nil, err
 	}
 	u.Status = api.UserStatusTypeResetRequired
+	if r.mfa {
+		u.MFA = u.MFA.with(factorSMS, true)
+	}
 	return u, nil
 }
 
@@ -163,8 +166,6 @@ func (p *pool) importable(u *user, r *row) error {
 		return invalid("The User Record does not set any of the auto verified attributes to verified. (Example: email_verified to true).")
 	case r.mfa && u.Attributes["phone_number"] == "":
 		return invalid("The User Record enables MFA without a phone_number.")
-	case r.mfa:
-		return notServed(columnMFA) // never a user with less protection than the file asks for
 	}
 	return nil
 }

@@ -97,3 +97,33 @@ func (r *Requirements) DescribeUserImportJob(s *authz.Scope, in *api.DescribeUse
 func (r *Requirements) ListUserImportJobs(s *authz.Scope, in *api.ListUserImportJobsInput) authz.Requirement {
 	return r.on(s, "ListUserImportJobs", in.UserPoolId, nil)
 }
+
+// SetRiskConfiguration implements api.Requirements.
+func (r *Requirements) SetRiskConfiguration(s *authz.Scope, in *api.SetRiskConfigurationInput) authz.Requirement {
+	return r.on(s, "SetRiskConfiguration", in.UserPoolId, nil)
+}
+
+// DescribeRiskConfiguration implements api.Requirements.
+func (r *Requirements) DescribeRiskConfiguration(s *authz.Scope, in *api.DescribeRiskConfigurationInput) authz.Requirement {
+	return r.on(s, "DescribeRiskConfiguration", in.UserPoolId, nil)
+}
+
+// SetLogDeliveryConfiguration implements api.Requirements.
+func (r *Requirements) SetLogDeliveryConfiguration(s *authz.Scope, in *api.SetLogDeliveryConfigurationInput) authz.Requirement {
+	return r.on(s, "SetLogDeliveryConfiguration", in.UserPoolId, nil)
+}
+
+// GetLogDeliveryConfiguration implements api.Requirements.
+func (r *Requirements) GetLogDeliveryConfiguration(s *authz.Scope, in *api.GetLogDeliveryConfigurationInput) authz.Requirement {
+	return r.on(s, "GetLogDeliveryConfiguration", in.UserPoolId, nil)
+}
+
+// AdminListUserAuthEvents implements api.Requirements.
+func (r *Requirements) AdminListUserAuthEvents(s *authz.Scope, in *api.AdminListUserAuthEventsInput) authz.Requirement {
+	return r.on(s, "AdminListUserAuthEvents", in.UserPoolId, nil)
+}
+
+// AdminUpdateAuthEventFeedback implements api.Requirements.
+func (r *Requirements) AdminUpdateAuthEventFeedback(s *authz.Scope, in *api.AdminUpdateAuthEventFeedbackInput) authz.Requirement {
+	return r.on(s, "AdminUpdateAuthEventFeedback", in.UserPoolId, nil)
+}

@@ -38,14 +38,11 @@ func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 // unserved are the settings that promise what this server does not do yet. They are refused: a pool that asks for
 // protection must not come to be one without.
 type unserved struct {
-	addOns   *api.UserPoolAddOnsType
 	template *api.VerificationMessageTemplateType
 }
 
 func (u unserved) check() error {
 	switch {
-	case u.addOns != nil && u.addOns.AdvancedSecurityMode != "" && u.addOns.AdvancedSecurityMode != api.AdvancedSecurityModeTypeOff:
-		return notServed("AdvancedSecurityMode " + string(u.addOns.AdvancedSecurityMode))
 	case u.template != nil && u.template.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink:
 		return notServed("CONFIRM_WITH_LINK")
 	}
@@ -54,7 +51,7 @@ func (u unserved) check() error {
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}
@@ -110,6 +107,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 	}
 	p.Settings, err = newSettings(&api.UpdateUserPoolInput{
 		AutoVerifiedAttributes: in.AutoVerifiedAttributes, UserAttributeUpdateSettings: in.UserAttributeUpdateSettings,
+		UserPoolAddOns:         in.UserPoolAddOns,
 		AccountRecoverySetting: in.AccountRecoverySetting, AdminCreateUserConfig: in.AdminCreateUserConfig,
 		LambdaConfig: in.LambdaConfig, DeletionProtection: in.DeletionProtection, EmailConfiguration: in.EmailConfiguration,
 		EmailVerificationMessage: in.EmailVerificationMessage, EmailVerificationSubject: in.EmailVerificationSubject,
@@ -169,6 +167,9 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 		err = set.verifyFirst(in)
 	}
 	if err == nil {
+		err = set.setProtection(in.UserPoolAddOns)
+	}
+	if err == nil {
 		err = checkRecovery(in.AccountRecoverySetting)
 	}
 	return set, err
@@ -195,6 +196,9 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 	}
 	if out.VerificationMessageTemplate == nil {
 		out.VerificationMessageTemplate = &api.VerificationMessageTemplateType{DefaultEmailOption: api.DefaultEmailOptionTypeConfirmWithCode}
+	}
+	if set.Protection != "" {
+		out.UserPoolAddOns = &api.UserPoolAddOnsType{AdvancedSecurityMode: set.Protection}
 	}
 	if len(set.VerifyFirst) > 0 {
 		out.UserAttributeUpdateSettings = &api.UserAttributeUpdateSettingsType{
@@ -269,7 +273,7 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	not := unserved{in.UserPoolAddOns, in.VerificationMessageTemplate}
+	not := unserved{in.VerificationMessageTemplate}
 	if err := not.check(); err != nil {
 		return nil, err
 	}

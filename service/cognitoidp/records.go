@@ -23,6 +23,8 @@ import (
 //	in / <pool id> / provider-identifier / <text>      identifier
 //	in / <pool id> / identity / <provider> / <attribute> / <hash of the value>   bond
 //	in / <pool id> / saml / <use>                      samlPair
+//	in / <pool id> / risk / <client id, or "-">        riskSettings
+//	in / <pool id> / auth-event / <sub> / <t> / <id>   authEvent, the latest first
 //	in / <pool id> / resource-server / <identifier>    resourceServer
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref
@@ -92,6 +94,8 @@ type settings struct {
 	Recovery           *api.AccountRecoverySettingType
 	Tier               api.UserPoolTierType
 	FirstFactors       []string // of a sign-in; empty is PASSWORD alone
+	// Protection is the AdvancedSecurityMode; "" is OFF.
+	Protection api.AdvancedSecurityModeType
 	// VerifyFirst are the attributes whose changes wait for verification.
 	VerifyFirst []string
 	// Devices is nil where devices are not tracked.

@@ -34,5 +34,11 @@ var userRows = []row{
 	{op: "cognito-idp.DescribeResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N"}`, before: []string{withServer}},
 	{op: "cognito-idp.ListResourceServers", in: `{"UserPoolId":"$POOL"}`},
 	{op: "cognito-idp.ListUserPoolClientSecrets", in: `{"UserPoolId":"$POOL","ClientId":"$APP"}`},
+	{op: "cognito-idp.AdminListUserAuthEvents", in: `{"UserPoolId":"$POOL","Username":"$PERSON"}`},
+	{op: "cognito-idp.AdminUpdateAuthEventFeedback", in: `{"UserPoolId":"$POOL","Username":"$PERSON","EventId":"none","FeedbackValue":"Valid"}`},
+	{op: "cognito-idp.DescribeRiskConfiguration", in: `{"UserPoolId":"$POOL"}`},
+	{op: "cognito-idp.GetLogDeliveryConfiguration", in: `{"UserPoolId":"$POOL"}`},
+	{op: "cognito-idp.SetLogDeliveryConfiguration", in: `{"UserPoolId":"$POOL","LogConfigurations":[]}`},
+	{op: "cognito-idp.SetRiskConfiguration", in: `{"UserPoolId":"$POOL"}`},
 	{op: "cognito-idp.UpdateResourceServer", in: `{"UserPoolId":"$POOL","Identifier":"n-$N","Name":"m-$N"}`, before: []string{withServer}},
 }
