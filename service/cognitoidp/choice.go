@@ -288,7 +288,10 @@ func (a *attempt) chooseCode(t *candidate, challenge api.ChallengeNameType, used
 		}
 	} else {
 		if err := standing(t.user); err != nil {
-			return nil, err
+			if !a.app.HideUsers {
+				return nil, err
+			}
+			v.user = nil // nothing is sent, and nothing tells
 		}
 		to.address = t.user.Attributes[to.attribute]
 	}

@@ -131,6 +131,23 @@ func TestChoiceOfNobody(t *testing.T) {
 	}
 }
 
+// TestChoiceHidesStanding holds that a client which hides users does not tell by a code whether one is disabled.
+func TestChoiceHidesStanding(t *testing.T) {
+	t.Parallel()
+	w := choosing(t)
+	w.member("ana", "email", "ana@example.com", "email_verified", "true")
+	must(do(w, w.r.AdminDisableUser, w.s.AdminDisableUser, &api.AdminDisableUserInput{UserPoolId: &w.pool, Username: new("ana")}))(t)
+	c := must(w.choose(w.quiet, "USERNAME", "ana", "PREFERRED_CHALLENGE", "EMAIL_OTP"))(t)
+	if c.ChallengeName != "EMAIL_OTP" {
+		t.Errorf("%+v", c)
+	}
+	if mail := must(w.box.List(t.Context(), testAccount, testRegion, "ana@example.com"))(t); len(mail) > 0 {
+		t.Errorf("%d messages to a disabled user", len(mail))
+	}
+	_, err := w.choose(w.app, "USERNAME", "ana", "PREFERRED_CHALLENGE", "EMAIL_OTP")
+	want(t, "a client that tells", err, "NotAuthorizedException", "User is disabled.")
+}
+
 // TestCodesAloneDoNotBypassMFA holds that a user who has a second factor cannot begin with a code.
 func TestCodesAloneDoNotBypassMFA(t *testing.T) {
 	t.Parallel()
