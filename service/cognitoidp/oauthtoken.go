@@ -134,16 +134,20 @@ func (c *scoped) clientCredentials(app *client, requested string) (*login.TokenO
 			return nil, oauthError(ErrInvalidScope, "A scope is not allowed for the client.")
 		}
 	}
+	now, life := c.call.Now, app.lifetime(useAccess)
+	claims := map[string]any{
+		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
+		"iss": c.issuer(c.pool), "jti": newUUID(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+	}
+	if err := c.customize(&issuance{app: app, source: sourceClientCredentials}, nil, claims); err != nil {
+		return nil, err
+	}
 	leave, err := c.work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	now, life := c.call.Now, app.lifetime(useAccess)
-	access, err := c.sign(keyOfAccess, map[string]any{
-		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
-		"iss": c.issuer(c.pool), "jti": newUUID(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
-	})
+	access, err := c.sign(keyOfAccess, claims)
 	if err != nil {
 		return nil, err
 	}

@@ -153,14 +153,21 @@ func TestPreTokenOfMachines(t *testing.T) {
 	t.Parallel()
 	for version, called := range map[api.PreTokenGenerationLambdaVersionType]bool{"V1_0": false, "V2_0": false, "V3_0": true} {
 		w, l := newTokens(t, version)
-		p := must(w.s.factsOf(t.Context(), w.pool))(t)
 		l.answer(sourceClientCredentials, "claimsAndScopeOverrideDetails", object{"accessTokenGeneration": object{
 			"claimsToAddOrOverride": object{"tenant": "acme"}, "scopesToSuppress": []string{"b/c"},
 		}})
-		access := object{"client_id": w.app, "scope": "a/b b/c"}
-		c := &scoped{Service: w.s, ctx: t.Context(), pool: p}
-		i := &issuance{app: &client{ID: w.app}, source: sourceClientCredentials, meta: map[string]string{"a": "b"}}
-		if err := c.customize(i, nil, access); err != nil {
+		app := &client{ID: w.app, Pool: w.pool, Secrets: []clientSecret{{}}, clientSettings: clientSettings{
+			OAuthFlows: []api.OAuthFlowType{"client_credentials"}, OAuthScopes: []string{"a/b", "b/c"},
+		}}
+		var access object
+		err := w.inside(func(c *scoped) error {
+			out, err := c.clientCredentials(app, "")
+			if err == nil {
+				access = decoded(t, *out.AccessToken)
+			}
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got := slices.Contains(l.sources(), sourceClientCredentials); got != called {
