@@ -57,6 +57,7 @@ const (
 // bed is the server with what the benchmarks use in it.
 type bed struct {
 	addr   string
+	data   string // the server's directory
 	client *client
 	closes []func() error
 	// user is the backend's user; tenant a session of the ABAC role for the tenant acme; free one of the role "plain".
@@ -106,6 +107,7 @@ func (w *bed) start() (err error) {
 	if c.Data, err = w.tempDir(); err != nil {
 		return err
 	}
+	w.data = c.Data
 	c.Listen, c.Region, c.Account, c.NodeID = "127.0.0.1:0", region, account, "bench"
 	c.RootAccessKeyID, c.RootSecretAccessKey = rootID, rootKey
 	// as `serve` logs by default, to a place that costs nothing
