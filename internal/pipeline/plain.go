@@ -88,8 +88,7 @@ func (c *Call) observed(ctx context.Context, op *Op, err error) {
 		if f.Class == fault.Internal || f.Class == fault.Unavailable {
 			level = slog.LevelError
 		}
-		c.server.Log.Log(ctx, level, "request failed", "requestId", c.RequestID, "service", o.Service, "operation", op.Name,
-			"class", f.Class.String(), "code", f.Code, "cause", f.Cause)
+		c.server.logFailure(ctx, level, c.RequestID, o.Service, op.Name, f)
 	}
 	if c.server.Observe != nil {
 		c.server.Observe(o)

@@ -209,7 +209,7 @@ func (r *run) fail(resp *protocol.Response, f *fault.Error) string {
 		level = slog.LevelError
 		r.span.SetStatus(codes.Error, f.Class.String())
 	}
-	r.logFailure(level, api.Name, f)
+	r.logFailure(r.ctx, level, r.call.RequestID, api.Name, r.opName(), f)
 	resp.Status, resp.Body = 0, nil
 	api.Protocol.EncodeError(api, resp, f)
 	if f.Code != "" {
@@ -219,9 +219,9 @@ func (r *run) fail(resp *protocol.Response, f *fault.Error) string {
 }
 
 // logFailure logs what is known of a failure.
-func (r *run) logFailure(level slog.Level, service string, f *fault.Error) {
+func (s *Server) logFailure(ctx context.Context, level slog.Level, requestID, service, operation string, f *fault.Error) {
 	attrs := []slog.Attr{
-		slog.String("requestId", r.call.RequestID), slog.String("service", service), slog.String("operation", r.opName()),
+		slog.String("requestId", requestID), slog.String("service", service), slog.String("operation", operation),
 		slog.String("class", f.Class.String()),
 	}
 	if f.Code != "" {
@@ -230,7 +230,7 @@ func (r *run) logFailure(level slog.Level, service string, f *fault.Error) {
 	if f.Cause != nil {
 		attrs = append(attrs, slog.Any("cause", f.Cause))
 	}
-	r.Log.LogAttrs(r.ctx, level, "request failed", attrs...)
+	s.Log.LogAttrs(ctx, level, "request failed", attrs...)
 }
 
 func (r *run) opName() string {
