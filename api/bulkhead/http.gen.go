@@ -182,6 +182,15 @@ func (v *ResolveTenantInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { 
 func (v *ResolveTenantOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *RotateUserPoolKeysInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
+	v.UserPoolId = rest.Label(r, "UserPoolId").StringPtr()
+	return v, nil
+}
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *RotateUserPoolKeysOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *UpdateTenantRouteInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 	v.TenantId = rest.Label(r, "TenantId").StringPtr()
 	return v, nil

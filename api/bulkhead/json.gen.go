@@ -665,6 +665,32 @@ func (v *ResolveTenantOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *RotateUserPoolKeysInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RotateUserPoolKeysOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.KeyIds != nil {
+		b = jsoncodec.AppendKey(b, "KeyIds")
+		b = appendUserPoolKeyIdListJSON(b, v.KeyIds)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *Step) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -1098,6 +1124,17 @@ func appendUserImportFailureListJSON(b []byte, v []UserImportFailure) []byte {
 			b = append(b, ',')
 		}
 		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func appendUserPoolKeyIdListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
 	}
 	return append(b, ']')
 }

@@ -33,6 +33,7 @@ type Service interface {
 	OpenMailbox(context.Context, *pipeline.Call, *OpenMailboxInput) (*OpenMailboxOutput, error)
 	ReadMailbox(context.Context, *pipeline.Call, *ReadMailboxInput) (*ReadMailboxOutput, error)
 	ResolveTenant(context.Context, *pipeline.Call, *ResolveTenantInput) (*ResolveTenantOutput, error)
+	RotateUserPoolKeys(context.Context, *pipeline.Call, *RotateUserPoolKeysInput) (*RotateUserPoolKeysOutput, error)
 	UpdateTenantRoute(context.Context, *pipeline.Call, *UpdateTenantRouteInput) (*UpdateTenantRouteOutput, error)
 	UploadUserImport(context.Context, *pipeline.Call, *UploadUserImportInput) (*UploadUserImportOutput, error)
 	VerifyAudit(context.Context, *pipeline.Call, *VerifyAuditInput) (*VerifyAuditOutput, error)
@@ -58,6 +59,7 @@ type Requirements interface {
 	OpenMailbox(*authz.Scope, *OpenMailboxInput) authz.Requirement
 	ReadMailbox(*authz.Scope, *ReadMailboxInput) authz.Requirement
 	ResolveTenant(*authz.Scope, *ResolveTenantInput) authz.Requirement
+	RotateUserPoolKeys(*authz.Scope, *RotateUserPoolKeysInput) authz.Requirement
 	UpdateTenantRoute(*authz.Scope, *UpdateTenantRouteInput) authz.Requirement
 	UploadUserImport(*authz.Scope, *UploadUserImportInput) authz.Requirement
 	VerifyAudit(*authz.Scope, *VerifyAuditInput) authz.Requirement
@@ -102,6 +104,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			restjson.Decode[ReadMailboxInput], r.ReadMailbox, s.ReadMailbox, restjson.Encode[ReadMailboxOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ResolveTenant", Kind: pipeline.Data, Unsigned: true, Method: "POST", Path: "/-/api/v1/resolve-tenant"},
 			restjson.Decode[ResolveTenantInput], r.ResolveTenant, s.ResolveTenant, restjson.Encode[ResolveTenantOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RotateUserPoolKeys", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/user-pools/{UserPoolId}/rotate-keys"},
+			restjson.Decode[RotateUserPoolKeysInput], r.RotateUserPoolKeys, s.RotateUserPoolKeys, restjson.Encode[RotateUserPoolKeysOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTenantRoute", Kind: pipeline.Management, Write: true, Method: "PUT", Path: "/-/api/v1/tenant-routes/{TenantId}"},
 			restjson.Decode[UpdateTenantRouteInput], r.UpdateTenantRoute, s.UpdateTenantRoute, restjson.Encode[UpdateTenantRouteOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UploadUserImport", Kind: pipeline.Management, Write: true, Unsigned: true, Method: "PUT", Path: "/-/api/v1/user-imports/{UserPoolId}/{JobId}"},

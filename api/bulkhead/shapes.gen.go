@@ -292,6 +292,16 @@ type ResolveTenantOutput struct {
 	Route     *string
 }
 
+// RotateUserPoolKeysInput is a structure of the model.
+type RotateUserPoolKeysInput struct {
+	UserPoolId *string
+}
+
+// RotateUserPoolKeysOutput is a structure of the model.
+type RotateUserPoolKeysOutput struct {
+	KeyIds []string
+}
+
 // Step is a structure of the model.
 type Step struct {
 	Done       *bool

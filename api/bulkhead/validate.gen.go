@@ -211,6 +211,13 @@ func (v *ResolveTenantInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *RotateUserPoolKeysInput) Validate(c *constraint.Checker) {
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolKeysPoolId(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *UpdateTenantRouteInput) Validate(c *constraint.Checker) {
 	if c.Required("clientId", v.ClientId != nil) {
 		checkClientId(c, "clientId", *v.ClientId)
@@ -402,6 +409,10 @@ var patternUserPoolId = constraint.NewPattern(`[\w-]+_[0-9a-zA-Z]+`, `[\w-]+_[0-
 func checkUserPoolId(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 55)
 	c.Matches(at, v, patternUserPoolId)
+}
+
+func checkUserPoolKeysPoolId(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 55)
 }
 
 func checkAnchorList(c *constraint.Checker, at string, v []string) {

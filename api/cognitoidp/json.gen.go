@@ -1358,6 +1358,62 @@ func (v *AnalyticsMetadataType) DecodeJSON(d *jsoncodec.Decoder) error {
 }
 
 // DecodeJSON reads v.
+func (v *AssetType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Bytes":
+			v.Bytes, err = d.BlobOrNil()
+		case "Category":
+			v.Category, err = jsoncodec.Enum[AssetCategoryType](d)
+		case "ColorMode":
+			v.ColorMode, err = jsoncodec.Enum[ColorSchemeModeType](d)
+		case "Extension":
+			v.Extension, err = jsoncodec.Enum[AssetExtensionType](d)
+		case "ResourceId":
+			v.ResourceId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *AssetType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Bytes != nil {
+		b = jsoncodec.AppendKey(b, "Bytes")
+		b = jsoncodec.AppendBlob(b, v.Bytes)
+	}
+	if v.Category != "" {
+		b = jsoncodec.AppendKey(b, "Category")
+		b = jsoncodec.AppendString(b, string(v.Category))
+	}
+	if v.ColorMode != "" {
+		b = jsoncodec.AppendKey(b, "ColorMode")
+		b = jsoncodec.AppendString(b, string(v.ColorMode))
+	}
+	if v.Extension != "" {
+		b = jsoncodec.AppendKey(b, "Extension")
+		b = jsoncodec.AppendString(b, string(v.Extension))
+	}
+	if v.ResourceId != nil {
+		b = jsoncodec.AppendKey(b, "ResourceId")
+		b = jsoncodec.AppendString(b, *v.ResourceId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *AssociateSoftwareTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1956,6 +2012,46 @@ func (v *CreateIdentityProviderOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateManagedLoginBrandingInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Assets":
+			v.Assets, err = decodeAssetListTypeJSON(d)
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Settings":
+			v.Settings, err = d.RawOrNil()
+		case "UseCognitoProvidedValues":
+			v.UseCognitoProvidedValues, err = d.BoolPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateManagedLoginBrandingOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ManagedLoginBranding != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginBranding")
+		b = v.ManagedLoginBranding.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1989,6 +2085,48 @@ func (v *CreateResourceServerOutput) AppendJSON(b []byte) []byte {
 	if v.ResourceServer != nil {
 		b = jsoncodec.AppendKey(b, "ResourceServer")
 		b = v.ResourceServer.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CreateTermsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Enforcement":
+			v.Enforcement, err = jsoncodec.Enum[TermsEnforcementType](d)
+		case "Links":
+			v.Links, err = decodeLinksTypeJSON(d)
+		case "TermsName":
+			v.TermsName, err = d.StringPtr()
+		case "TermsSource":
+			v.TermsSource, err = jsoncodec.Enum[TermsSourceType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateTermsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Terms != nil {
+		b = jsoncodec.AppendKey(b, "Terms")
+		b = v.Terms.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -2108,6 +2246,48 @@ func (v *CreateUserPoolClientOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CreateUserPoolDomainInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CustomDomainConfig":
+			v.CustomDomainConfig, err = jsoncodec.StructPtr[CustomDomainConfigType](d)
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		case "ManagedLoginVersion":
+			v.ManagedLoginVersion, err = d.Int32Ptr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CreateUserPoolDomainOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CloudFrontDomain != nil {
+		b = jsoncodec.AppendKey(b, "CloudFrontDomain")
+		b = jsoncodec.AppendString(b, *v.CloudFrontDomain)
+	}
+	if v.ManagedLoginVersion != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginVersion")
+		b = jsoncodec.AppendInt(b, int64(*v.ManagedLoginVersion))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateUserPoolInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2181,6 +2361,38 @@ func (v *CreateUserPoolOutput) AppendJSON(b []byte) []byte {
 	if v.UserPool != nil {
 		b = jsoncodec.AppendKey(b, "UserPool")
 		b = v.UserPool.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *CustomDomainConfigType) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CertificateArn":
+			v.CertificateArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CustomDomainConfigType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CertificateArn != nil {
+		b = jsoncodec.AppendKey(b, "CertificateArn")
+		b = jsoncodec.AppendString(b, *v.CertificateArn)
 	}
 	return append(b, '}')
 }
@@ -2322,6 +2534,36 @@ func (v *DeleteIdentityProviderOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteManagedLoginBrandingInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ManagedLoginBrandingId":
+			v.ManagedLoginBrandingId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteManagedLoginBrandingOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2347,6 +2589,36 @@ func (v *DeleteResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 
 // AppendJSON appends v.
 func (v *DeleteResourceServerOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DeleteTermsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "TermsId":
+			v.TermsId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteTermsOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	return append(b, '}')
 }
@@ -2472,6 +2744,36 @@ func (v *DeleteUserPoolClientSecretOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DeleteUserPoolDomainInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DeleteUserPoolDomainOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DeleteUserPoolInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2564,6 +2866,78 @@ func (v *DescribeIdentityProviderOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DescribeManagedLoginBrandingByClientInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "ReturnMergedResources":
+			v.ReturnMergedResources, err = d.BoolPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeManagedLoginBrandingByClientOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ManagedLoginBranding != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginBranding")
+		b = v.ManagedLoginBranding.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeManagedLoginBrandingInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ManagedLoginBrandingId":
+			v.ManagedLoginBrandingId, err = d.StringPtr()
+		case "ReturnMergedResources":
+			v.ReturnMergedResources, err = d.BoolPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeManagedLoginBrandingOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ManagedLoginBranding != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginBranding")
+		b = v.ManagedLoginBranding.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2632,6 +3006,40 @@ func (v *DescribeRiskConfigurationOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DescribeTermsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "TermsId":
+			v.TermsId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeTermsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Terms != nil {
+		b = jsoncodec.AppendKey(b, "Terms")
+		b = v.Terms.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeUserImportJobInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -2695,6 +3103,38 @@ func (v *DescribeUserPoolClientOutput) AppendJSON(b []byte) []byte {
 	if v.UserPoolClient != nil {
 		b = jsoncodec.AppendKey(b, "UserPoolClient")
 		b = v.UserPoolClient.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeUserPoolDomainInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeUserPoolDomainOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.DomainDescription != nil {
+		b = jsoncodec.AppendKey(b, "DomainDescription")
+		b = v.DomainDescription.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -2815,6 +3255,48 @@ func (v *DeviceType) AppendJSON(b []byte) []byte {
 	if v.DeviceLastModifiedDate != nil {
 		b = jsoncodec.AppendKey(b, "DeviceLastModifiedDate")
 		b = jsoncodec.AppendTime(b, *v.DeviceLastModifiedDate)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *DomainDescriptionType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AWSAccountId != nil {
+		b = jsoncodec.AppendKey(b, "AWSAccountId")
+		b = jsoncodec.AppendString(b, *v.AWSAccountId)
+	}
+	if v.CloudFrontDistribution != nil {
+		b = jsoncodec.AppendKey(b, "CloudFrontDistribution")
+		b = jsoncodec.AppendString(b, *v.CloudFrontDistribution)
+	}
+	if v.CustomDomainConfig != nil {
+		b = jsoncodec.AppendKey(b, "CustomDomainConfig")
+		b = v.CustomDomainConfig.AppendJSON(b)
+	}
+	if v.Domain != nil {
+		b = jsoncodec.AppendKey(b, "Domain")
+		b = jsoncodec.AppendString(b, *v.Domain)
+	}
+	if v.ManagedLoginVersion != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginVersion")
+		b = jsoncodec.AppendInt(b, int64(*v.ManagedLoginVersion))
+	}
+	if v.S3Bucket != nil {
+		b = jsoncodec.AppendKey(b, "S3Bucket")
+		b = jsoncodec.AppendString(b, *v.S3Bucket)
+	}
+	if v.Status != "" {
+		b = jsoncodec.AppendKey(b, "Status")
+		b = jsoncodec.AppendString(b, string(v.Status))
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	if v.Version != nil {
+		b = jsoncodec.AppendKey(b, "Version")
+		b = jsoncodec.AppendString(b, *v.Version)
 	}
 	return append(b, '}')
 }
@@ -3341,6 +3823,40 @@ func (v *GetTokensFromRefreshTokenOutput) AppendJSON(b []byte) []byte {
 	if v.AuthenticationResult != nil {
 		b = jsoncodec.AppendKey(b, "AuthenticationResult")
 		b = v.AuthenticationResult.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetUICustomizationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetUICustomizationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UICustomization != nil {
+		b = jsoncodec.AppendKey(b, "UICustomization")
+		b = v.UICustomization.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -4061,6 +4577,46 @@ func (v *ListTagsForResourceOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ListTermsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListTermsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	if v.Terms != nil {
+		b = jsoncodec.AppendKey(b, "Terms")
+		b = appendTermsDescriptionListTypeJSON(b, v.Terms)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ListUserImportJobsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -4448,6 +5004,40 @@ func (v *MFAOptionType) AppendJSON(b []byte) []byte {
 	if v.DeliveryMedium != "" {
 		b = jsoncodec.AppendKey(b, "DeliveryMedium")
 		b = jsoncodec.AppendString(b, string(v.DeliveryMedium))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ManagedLoginBrandingType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Assets != nil {
+		b = jsoncodec.AppendKey(b, "Assets")
+		b = appendAssetListTypeJSON(b, v.Assets)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.ManagedLoginBrandingId != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginBrandingId")
+		b = jsoncodec.AppendString(b, *v.ManagedLoginBrandingId)
+	}
+	if v.Settings != nil {
+		b = jsoncodec.AppendKey(b, "Settings")
+		b = append(b, v.Settings...)
+	}
+	if v.UseCognitoProvidedValues != nil {
+		b = jsoncodec.AppendKey(b, "UseCognitoProvidedValues")
+		b = jsoncodec.AppendBool(b, *v.UseCognitoProvidedValues)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
 	}
 	return append(b, '}')
 }
@@ -5341,6 +5931,44 @@ func (v *SetRiskConfigurationOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *SetUICustomizationInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CSS":
+			v.CSS, err = d.StringPtr()
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "ImageFile":
+			v.ImageFile, err = d.BlobOrNil()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *SetUICustomizationOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.UICustomization != nil {
+		b = jsoncodec.AppendKey(b, "UICustomization")
+		b = v.UICustomization.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *SetUserMFAPreferenceInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -5862,6 +6490,74 @@ func (v *TagResourceOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// AppendJSON appends v.
+func (v *TermsDescriptionType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.Enforcement != "" {
+		b = jsoncodec.AppendKey(b, "Enforcement")
+		b = jsoncodec.AppendString(b, string(v.Enforcement))
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.TermsId != nil {
+		b = jsoncodec.AppendKey(b, "TermsId")
+		b = jsoncodec.AppendString(b, *v.TermsId)
+	}
+	if v.TermsName != nil {
+		b = jsoncodec.AppendKey(b, "TermsName")
+		b = jsoncodec.AppendString(b, *v.TermsName)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *TermsType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.Enforcement != "" {
+		b = jsoncodec.AppendKey(b, "Enforcement")
+		b = jsoncodec.AppendString(b, string(v.Enforcement))
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.Links != nil {
+		b = jsoncodec.AppendKey(b, "Links")
+		b = appendLinksTypeJSON(b, v.Links)
+	}
+	if v.TermsId != nil {
+		b = jsoncodec.AppendKey(b, "TermsId")
+		b = jsoncodec.AppendString(b, *v.TermsId)
+	}
+	if v.TermsName != nil {
+		b = jsoncodec.AppendKey(b, "TermsName")
+		b = jsoncodec.AppendString(b, *v.TermsName)
+	}
+	if v.TermsSource != "" {
+		b = jsoncodec.AppendKey(b, "TermsSource")
+		b = jsoncodec.AppendString(b, string(v.TermsSource))
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *TokenValidityUnitsType) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -5902,6 +6598,40 @@ func (v *TokenValidityUnitsType) AppendJSON(b []byte) []byte {
 	if v.RefreshToken != "" {
 		b = jsoncodec.AppendKey(b, "RefreshToken")
 		b = jsoncodec.AppendString(b, string(v.RefreshToken))
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *UICustomizationType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CSS != nil {
+		b = jsoncodec.AppendKey(b, "CSS")
+		b = jsoncodec.AppendString(b, *v.CSS)
+	}
+	if v.CSSVersion != nil {
+		b = jsoncodec.AppendKey(b, "CSSVersion")
+		b = jsoncodec.AppendString(b, *v.CSSVersion)
+	}
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.CreationDate != nil {
+		b = jsoncodec.AppendKey(b, "CreationDate")
+		b = jsoncodec.AppendTime(b, *v.CreationDate)
+	}
+	if v.ImageUrl != nil {
+		b = jsoncodec.AppendKey(b, "ImageUrl")
+		b = jsoncodec.AppendString(b, *v.ImageUrl)
+	}
+	if v.LastModifiedDate != nil {
+		b = jsoncodec.AppendKey(b, "LastModifiedDate")
+		b = jsoncodec.AppendTime(b, *v.LastModifiedDate)
+	}
+	if v.UserPoolId != nil {
+		b = jsoncodec.AppendKey(b, "UserPoolId")
+		b = jsoncodec.AppendString(b, *v.UserPoolId)
 	}
 	return append(b, '}')
 }
@@ -6049,6 +6779,46 @@ func (v *UpdateIdentityProviderOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *UpdateManagedLoginBrandingInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Assets":
+			v.Assets, err = decodeAssetListTypeJSON(d)
+		case "ManagedLoginBrandingId":
+			v.ManagedLoginBrandingId, err = d.StringPtr()
+		case "Settings":
+			v.Settings, err = d.RawOrNil()
+		case "UseCognitoProvidedValues":
+			v.UseCognitoProvidedValues, err = d.BoolPtr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateManagedLoginBrandingOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ManagedLoginBranding != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginBranding")
+		b = v.ManagedLoginBranding.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *UpdateResourceServerInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -6082,6 +6852,48 @@ func (v *UpdateResourceServerOutput) AppendJSON(b []byte) []byte {
 	if v.ResourceServer != nil {
 		b = jsoncodec.AppendKey(b, "ResourceServer")
 		b = v.ResourceServer.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateTermsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Enforcement":
+			v.Enforcement, err = jsoncodec.Enum[TermsEnforcementType](d)
+		case "Links":
+			v.Links, err = decodeLinksTypeJSON(d)
+		case "TermsId":
+			v.TermsId, err = d.StringPtr()
+		case "TermsName":
+			v.TermsName, err = d.StringPtr()
+		case "TermsSource":
+			v.TermsSource, err = jsoncodec.Enum[TermsSourceType](d)
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateTermsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Terms != nil {
+		b = jsoncodec.AppendKey(b, "Terms")
+		b = v.Terms.AppendJSON(b)
 	}
 	return append(b, '}')
 }
@@ -6194,6 +7006,48 @@ func (v *UpdateUserPoolClientOutput) AppendJSON(b []byte) []byte {
 	if v.UserPoolClient != nil {
 		b = jsoncodec.AppendKey(b, "UserPoolClient")
 		b = v.UserPoolClient.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *UpdateUserPoolDomainInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CustomDomainConfig":
+			v.CustomDomainConfig, err = jsoncodec.StructPtr[CustomDomainConfigType](d)
+		case "Domain":
+			v.Domain, err = d.StringPtr()
+		case "ManagedLoginVersion":
+			v.ManagedLoginVersion, err = d.Int32Ptr()
+		case "UserPoolId":
+			v.UserPoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *UpdateUserPoolDomainOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CloudFrontDomain != nil {
+		b = jsoncodec.AppendKey(b, "CloudFrontDomain")
+		b = jsoncodec.AppendString(b, *v.CloudFrontDomain)
+	}
+	if v.ManagedLoginVersion != nil {
+		b = jsoncodec.AppendKey(b, "ManagedLoginVersion")
+		b = jsoncodec.AppendInt(b, int64(*v.ManagedLoginVersion))
 	}
 	return append(b, '}')
 }
@@ -7084,6 +7938,21 @@ func appendAllowedFirstAuthFactorsListTypeJSON(b []byte, v []AuthFactorType) []b
 	return append(b, ']')
 }
 
+func decodeAssetListTypeJSON(d *jsoncodec.Decoder) ([]AssetType, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[AssetType])
+}
+
+func appendAssetListTypeJSON(b []byte, v []AssetType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func decodeAttributeListTypeJSON(d *jsoncodec.Decoder) ([]AttributeType, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[AttributeType])
 }
@@ -7344,6 +8213,20 @@ func appendIdpIdentifiersListTypeJSON(b []byte, v []string) []byte {
 	return append(b, ']')
 }
 
+func decodeLinksTypeJSON(d *jsoncodec.Decoder) (map[string]string, error) {
+	return jsoncodec.Map(d, (*jsoncodec.Decoder).String)
+}
+
+func appendLinksTypeJSON(b []byte, v map[string]string) []byte {
+	b = append(b, '{')
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		e := v[key]
+		b = jsoncodec.AppendMapKey(b, key)
+		b = jsoncodec.AppendString(b, e)
+	}
+	return append(b, '}')
+}
+
 func appendListOfStringTypesJSON(b []byte, v []string) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -7541,6 +8424,17 @@ func appendSupportedIdentityProvidersListTypeJSON(b []byte, v []string) []byte {
 			b = append(b, ',')
 		}
 		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
+func appendTermsDescriptionListTypeJSON(b []byte, v []TermsDescriptionType) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }

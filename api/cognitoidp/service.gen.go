@@ -52,25 +52,35 @@ type Service interface {
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	CreateGroup(context.Context, *pipeline.Call, *CreateGroupInput) (*CreateGroupOutput, error)
 	CreateIdentityProvider(context.Context, *pipeline.Call, *CreateIdentityProviderInput) (*CreateIdentityProviderOutput, error)
+	CreateManagedLoginBranding(context.Context, *pipeline.Call, *CreateManagedLoginBrandingInput) (*CreateManagedLoginBrandingOutput, error)
 	CreateResourceServer(context.Context, *pipeline.Call, *CreateResourceServerInput) (*CreateResourceServerOutput, error)
+	CreateTerms(context.Context, *pipeline.Call, *CreateTermsInput) (*CreateTermsOutput, error)
 	CreateUserImportJob(context.Context, *pipeline.Call, *CreateUserImportJobInput) (*CreateUserImportJobOutput, error)
 	CreateUserPool(context.Context, *pipeline.Call, *CreateUserPoolInput) (*CreateUserPoolOutput, error)
 	CreateUserPoolClient(context.Context, *pipeline.Call, *CreateUserPoolClientInput) (*CreateUserPoolClientOutput, error)
+	CreateUserPoolDomain(context.Context, *pipeline.Call, *CreateUserPoolDomainInput) (*CreateUserPoolDomainOutput, error)
 	DeleteGroup(context.Context, *pipeline.Call, *DeleteGroupInput) (*DeleteGroupOutput, error)
 	DeleteIdentityProvider(context.Context, *pipeline.Call, *DeleteIdentityProviderInput) (*DeleteIdentityProviderOutput, error)
+	DeleteManagedLoginBranding(context.Context, *pipeline.Call, *DeleteManagedLoginBrandingInput) (*DeleteManagedLoginBrandingOutput, error)
 	DeleteResourceServer(context.Context, *pipeline.Call, *DeleteResourceServerInput) (*DeleteResourceServerOutput, error)
+	DeleteTerms(context.Context, *pipeline.Call, *DeleteTermsInput) (*DeleteTermsOutput, error)
 	DeleteUser(context.Context, *pipeline.Call, *DeleteUserInput) (*DeleteUserOutput, error)
 	DeleteUserAttributes(context.Context, *pipeline.Call, *DeleteUserAttributesInput) (*DeleteUserAttributesOutput, error)
 	DeleteUserPool(context.Context, *pipeline.Call, *DeleteUserPoolInput) (*DeleteUserPoolOutput, error)
 	DeleteUserPoolClient(context.Context, *pipeline.Call, *DeleteUserPoolClientInput) (*DeleteUserPoolClientOutput, error)
 	DeleteUserPoolClientSecret(context.Context, *pipeline.Call, *DeleteUserPoolClientSecretInput) (*DeleteUserPoolClientSecretOutput, error)
+	DeleteUserPoolDomain(context.Context, *pipeline.Call, *DeleteUserPoolDomainInput) (*DeleteUserPoolDomainOutput, error)
 	DeleteWebAuthnCredential(context.Context, *pipeline.Call, *DeleteWebAuthnCredentialInput) (*DeleteWebAuthnCredentialOutput, error)
 	DescribeIdentityProvider(context.Context, *pipeline.Call, *DescribeIdentityProviderInput) (*DescribeIdentityProviderOutput, error)
+	DescribeManagedLoginBranding(context.Context, *pipeline.Call, *DescribeManagedLoginBrandingInput) (*DescribeManagedLoginBrandingOutput, error)
+	DescribeManagedLoginBrandingByClient(context.Context, *pipeline.Call, *DescribeManagedLoginBrandingByClientInput) (*DescribeManagedLoginBrandingByClientOutput, error)
 	DescribeResourceServer(context.Context, *pipeline.Call, *DescribeResourceServerInput) (*DescribeResourceServerOutput, error)
 	DescribeRiskConfiguration(context.Context, *pipeline.Call, *DescribeRiskConfigurationInput) (*DescribeRiskConfigurationOutput, error)
+	DescribeTerms(context.Context, *pipeline.Call, *DescribeTermsInput) (*DescribeTermsOutput, error)
 	DescribeUserImportJob(context.Context, *pipeline.Call, *DescribeUserImportJobInput) (*DescribeUserImportJobOutput, error)
 	DescribeUserPool(context.Context, *pipeline.Call, *DescribeUserPoolInput) (*DescribeUserPoolOutput, error)
 	DescribeUserPoolClient(context.Context, *pipeline.Call, *DescribeUserPoolClientInput) (*DescribeUserPoolClientOutput, error)
+	DescribeUserPoolDomain(context.Context, *pipeline.Call, *DescribeUserPoolDomainInput) (*DescribeUserPoolDomainOutput, error)
 	ForgetDevice(context.Context, *pipeline.Call, *ForgetDeviceInput) (*ForgetDeviceOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
 	GetCSVHeader(context.Context, *pipeline.Call, *GetCSVHeaderInput) (*GetCSVHeaderOutput, error)
@@ -80,6 +90,7 @@ type Service interface {
 	GetLogDeliveryConfiguration(context.Context, *pipeline.Call, *GetLogDeliveryConfigurationInput) (*GetLogDeliveryConfigurationOutput, error)
 	GetSigningCertificate(context.Context, *pipeline.Call, *GetSigningCertificateInput) (*GetSigningCertificateOutput, error)
 	GetTokensFromRefreshToken(context.Context, *pipeline.Call, *GetTokensFromRefreshTokenInput) (*GetTokensFromRefreshTokenOutput, error)
+	GetUICustomization(context.Context, *pipeline.Call, *GetUICustomizationInput) (*GetUICustomizationOutput, error)
 	GetUser(context.Context, *pipeline.Call, *GetUserInput) (*GetUserOutput, error)
 	GetUserAttributeVerificationCode(context.Context, *pipeline.Call, *GetUserAttributeVerificationCodeInput) (*GetUserAttributeVerificationCodeOutput, error)
 	GetUserAuthFactors(context.Context, *pipeline.Call, *GetUserAuthFactorsInput) (*GetUserAuthFactorsOutput, error)
@@ -91,6 +102,7 @@ type Service interface {
 	ListIdentityProviders(context.Context, *pipeline.Call, *ListIdentityProvidersInput) (*ListIdentityProvidersOutput, error)
 	ListResourceServers(context.Context, *pipeline.Call, *ListResourceServersInput) (*ListResourceServersOutput, error)
 	ListTagsForResource(context.Context, *pipeline.Call, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	ListTerms(context.Context, *pipeline.Call, *ListTermsInput) (*ListTermsOutput, error)
 	ListUserImportJobs(context.Context, *pipeline.Call, *ListUserImportJobsInput) (*ListUserImportJobsOutput, error)
 	ListUserPoolClientSecrets(context.Context, *pipeline.Call, *ListUserPoolClientSecretsInput) (*ListUserPoolClientSecretsOutput, error)
 	ListUserPoolClients(context.Context, *pipeline.Call, *ListUserPoolClientsInput) (*ListUserPoolClientsOutput, error)
@@ -103,6 +115,7 @@ type Service interface {
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
 	SetLogDeliveryConfiguration(context.Context, *pipeline.Call, *SetLogDeliveryConfigurationInput) (*SetLogDeliveryConfigurationOutput, error)
 	SetRiskConfiguration(context.Context, *pipeline.Call, *SetRiskConfigurationInput) (*SetRiskConfigurationOutput, error)
+	SetUICustomization(context.Context, *pipeline.Call, *SetUICustomizationInput) (*SetUICustomizationOutput, error)
 	SetUserMFAPreference(context.Context, *pipeline.Call, *SetUserMFAPreferenceInput) (*SetUserMFAPreferenceOutput, error)
 	SetUserPoolMfaConfig(context.Context, *pipeline.Call, *SetUserPoolMfaConfigInput) (*SetUserPoolMfaConfigOutput, error)
 	SetUserSettings(context.Context, *pipeline.Call, *SetUserSettingsInput) (*SetUserSettingsOutput, error)
@@ -115,10 +128,13 @@ type Service interface {
 	UpdateDeviceStatus(context.Context, *pipeline.Call, *UpdateDeviceStatusInput) (*UpdateDeviceStatusOutput, error)
 	UpdateGroup(context.Context, *pipeline.Call, *UpdateGroupInput) (*UpdateGroupOutput, error)
 	UpdateIdentityProvider(context.Context, *pipeline.Call, *UpdateIdentityProviderInput) (*UpdateIdentityProviderOutput, error)
+	UpdateManagedLoginBranding(context.Context, *pipeline.Call, *UpdateManagedLoginBrandingInput) (*UpdateManagedLoginBrandingOutput, error)
 	UpdateResourceServer(context.Context, *pipeline.Call, *UpdateResourceServerInput) (*UpdateResourceServerOutput, error)
+	UpdateTerms(context.Context, *pipeline.Call, *UpdateTermsInput) (*UpdateTermsOutput, error)
 	UpdateUserAttributes(context.Context, *pipeline.Call, *UpdateUserAttributesInput) (*UpdateUserAttributesOutput, error)
 	UpdateUserPool(context.Context, *pipeline.Call, *UpdateUserPoolInput) (*UpdateUserPoolOutput, error)
 	UpdateUserPoolClient(context.Context, *pipeline.Call, *UpdateUserPoolClientInput) (*UpdateUserPoolClientOutput, error)
+	UpdateUserPoolDomain(context.Context, *pipeline.Call, *UpdateUserPoolDomainInput) (*UpdateUserPoolDomainOutput, error)
 	VerifySoftwareToken(context.Context, *pipeline.Call, *VerifySoftwareTokenInput) (*VerifySoftwareTokenOutput, error)
 	VerifyUserAttribute(context.Context, *pipeline.Call, *VerifyUserAttributeInput) (*VerifyUserAttributeOutput, error)
 }
@@ -161,25 +177,35 @@ type Requirements interface {
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	CreateGroup(*authz.Scope, *CreateGroupInput) authz.Requirement
 	CreateIdentityProvider(*authz.Scope, *CreateIdentityProviderInput) authz.Requirement
+	CreateManagedLoginBranding(*authz.Scope, *CreateManagedLoginBrandingInput) authz.Requirement
 	CreateResourceServer(*authz.Scope, *CreateResourceServerInput) authz.Requirement
+	CreateTerms(*authz.Scope, *CreateTermsInput) authz.Requirement
 	CreateUserImportJob(*authz.Scope, *CreateUserImportJobInput) authz.Requirement
 	CreateUserPool(*authz.Scope, *CreateUserPoolInput) authz.Requirement
 	CreateUserPoolClient(*authz.Scope, *CreateUserPoolClientInput) authz.Requirement
+	CreateUserPoolDomain(*authz.Scope, *CreateUserPoolDomainInput) authz.Requirement
 	DeleteGroup(*authz.Scope, *DeleteGroupInput) authz.Requirement
 	DeleteIdentityProvider(*authz.Scope, *DeleteIdentityProviderInput) authz.Requirement
+	DeleteManagedLoginBranding(*authz.Scope, *DeleteManagedLoginBrandingInput) authz.Requirement
 	DeleteResourceServer(*authz.Scope, *DeleteResourceServerInput) authz.Requirement
+	DeleteTerms(*authz.Scope, *DeleteTermsInput) authz.Requirement
 	DeleteUser(*authz.Scope, *DeleteUserInput) authz.Requirement
 	DeleteUserAttributes(*authz.Scope, *DeleteUserAttributesInput) authz.Requirement
 	DeleteUserPool(*authz.Scope, *DeleteUserPoolInput) authz.Requirement
 	DeleteUserPoolClient(*authz.Scope, *DeleteUserPoolClientInput) authz.Requirement
 	DeleteUserPoolClientSecret(*authz.Scope, *DeleteUserPoolClientSecretInput) authz.Requirement
+	DeleteUserPoolDomain(*authz.Scope, *DeleteUserPoolDomainInput) authz.Requirement
 	DeleteWebAuthnCredential(*authz.Scope, *DeleteWebAuthnCredentialInput) authz.Requirement
 	DescribeIdentityProvider(*authz.Scope, *DescribeIdentityProviderInput) authz.Requirement
+	DescribeManagedLoginBranding(*authz.Scope, *DescribeManagedLoginBrandingInput) authz.Requirement
+	DescribeManagedLoginBrandingByClient(*authz.Scope, *DescribeManagedLoginBrandingByClientInput) authz.Requirement
 	DescribeResourceServer(*authz.Scope, *DescribeResourceServerInput) authz.Requirement
 	DescribeRiskConfiguration(*authz.Scope, *DescribeRiskConfigurationInput) authz.Requirement
+	DescribeTerms(*authz.Scope, *DescribeTermsInput) authz.Requirement
 	DescribeUserImportJob(*authz.Scope, *DescribeUserImportJobInput) authz.Requirement
 	DescribeUserPool(*authz.Scope, *DescribeUserPoolInput) authz.Requirement
 	DescribeUserPoolClient(*authz.Scope, *DescribeUserPoolClientInput) authz.Requirement
+	DescribeUserPoolDomain(*authz.Scope, *DescribeUserPoolDomainInput) authz.Requirement
 	ForgetDevice(*authz.Scope, *ForgetDeviceInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
 	GetCSVHeader(*authz.Scope, *GetCSVHeaderInput) authz.Requirement
@@ -189,6 +215,7 @@ type Requirements interface {
 	GetLogDeliveryConfiguration(*authz.Scope, *GetLogDeliveryConfigurationInput) authz.Requirement
 	GetSigningCertificate(*authz.Scope, *GetSigningCertificateInput) authz.Requirement
 	GetTokensFromRefreshToken(*authz.Scope, *GetTokensFromRefreshTokenInput) authz.Requirement
+	GetUICustomization(*authz.Scope, *GetUICustomizationInput) authz.Requirement
 	GetUser(*authz.Scope, *GetUserInput) authz.Requirement
 	GetUserAttributeVerificationCode(*authz.Scope, *GetUserAttributeVerificationCodeInput) authz.Requirement
 	GetUserAuthFactors(*authz.Scope, *GetUserAuthFactorsInput) authz.Requirement
@@ -200,6 +227,7 @@ type Requirements interface {
 	ListIdentityProviders(*authz.Scope, *ListIdentityProvidersInput) authz.Requirement
 	ListResourceServers(*authz.Scope, *ListResourceServersInput) authz.Requirement
 	ListTagsForResource(*authz.Scope, *ListTagsForResourceInput) authz.Requirement
+	ListTerms(*authz.Scope, *ListTermsInput) authz.Requirement
 	ListUserImportJobs(*authz.Scope, *ListUserImportJobsInput) authz.Requirement
 	ListUserPoolClientSecrets(*authz.Scope, *ListUserPoolClientSecretsInput) authz.Requirement
 	ListUserPoolClients(*authz.Scope, *ListUserPoolClientsInput) authz.Requirement
@@ -212,6 +240,7 @@ type Requirements interface {
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
 	SetLogDeliveryConfiguration(*authz.Scope, *SetLogDeliveryConfigurationInput) authz.Requirement
 	SetRiskConfiguration(*authz.Scope, *SetRiskConfigurationInput) authz.Requirement
+	SetUICustomization(*authz.Scope, *SetUICustomizationInput) authz.Requirement
 	SetUserMFAPreference(*authz.Scope, *SetUserMFAPreferenceInput) authz.Requirement
 	SetUserPoolMfaConfig(*authz.Scope, *SetUserPoolMfaConfigInput) authz.Requirement
 	SetUserSettings(*authz.Scope, *SetUserSettingsInput) authz.Requirement
@@ -224,10 +253,13 @@ type Requirements interface {
 	UpdateDeviceStatus(*authz.Scope, *UpdateDeviceStatusInput) authz.Requirement
 	UpdateGroup(*authz.Scope, *UpdateGroupInput) authz.Requirement
 	UpdateIdentityProvider(*authz.Scope, *UpdateIdentityProviderInput) authz.Requirement
+	UpdateManagedLoginBranding(*authz.Scope, *UpdateManagedLoginBrandingInput) authz.Requirement
 	UpdateResourceServer(*authz.Scope, *UpdateResourceServerInput) authz.Requirement
+	UpdateTerms(*authz.Scope, *UpdateTermsInput) authz.Requirement
 	UpdateUserAttributes(*authz.Scope, *UpdateUserAttributesInput) authz.Requirement
 	UpdateUserPool(*authz.Scope, *UpdateUserPoolInput) authz.Requirement
 	UpdateUserPoolClient(*authz.Scope, *UpdateUserPoolClientInput) authz.Requirement
+	UpdateUserPoolDomain(*authz.Scope, *UpdateUserPoolDomainInput) authz.Requirement
 	VerifySoftwareToken(*authz.Scope, *VerifySoftwareTokenInput) authz.Requirement
 	VerifyUserAttribute(*authz.Scope, *VerifyUserAttributeInput) authz.Requirement
 }
@@ -307,20 +339,30 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[CreateGroupInput], r.CreateGroup, s.CreateGroup, awsjson.Encode[CreateGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateIdentityProvider", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateIdentityProviderInput], r.CreateIdentityProvider, s.CreateIdentityProvider, awsjson.Encode[CreateIdentityProviderOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateManagedLoginBranding", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateManagedLoginBrandingInput], r.CreateManagedLoginBranding, s.CreateManagedLoginBranding, awsjson.Encode[CreateManagedLoginBrandingOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateResourceServerInput], r.CreateResourceServer, s.CreateResourceServer, awsjson.Encode[CreateResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTerms", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateTermsInput], r.CreateTerms, s.CreateTerms, awsjson.Encode[CreateTermsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserImportJob", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserImportJobInput], r.CreateUserImportJob, s.CreateUserImportJob, awsjson.Encode[CreateUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserPoolInput], r.CreateUserPool, s.CreateUserPool, awsjson.Encode[CreateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[CreateUserPoolClientInput], r.CreateUserPoolClient, s.CreateUserPoolClient, awsjson.Encode[CreateUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateUserPoolDomain", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[CreateUserPoolDomainInput], r.CreateUserPoolDomain, s.CreateUserPoolDomain, awsjson.Encode[CreateUserPoolDomainOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteGroup", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteGroupInput], r.DeleteGroup, s.DeleteGroup, awsjson.Encode[DeleteGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteIdentityProvider", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteIdentityProviderInput], r.DeleteIdentityProvider, s.DeleteIdentityProvider, awsjson.Encode[DeleteIdentityProviderOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteManagedLoginBranding", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteManagedLoginBrandingInput], r.DeleteManagedLoginBranding, s.DeleteManagedLoginBranding, awsjson.Encode[DeleteManagedLoginBrandingOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteResourceServerInput], r.DeleteResourceServer, s.DeleteResourceServer, awsjson.Encode[DeleteResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteTerms", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteTermsInput], r.DeleteTerms, s.DeleteTerms, awsjson.Encode[DeleteTermsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUser", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[DeleteUserInput], r.DeleteUser, s.DeleteUser, awsjson.Encode[DeleteUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserAttributes", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -331,20 +373,30 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DeleteUserPoolClientInput], r.DeleteUserPoolClient, s.DeleteUserPoolClient, awsjson.Encode[DeleteUserPoolClientOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolClientSecret", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[DeleteUserPoolClientSecretInput], r.DeleteUserPoolClientSecret, s.DeleteUserPoolClientSecret, awsjson.Encode[DeleteUserPoolClientSecretOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteUserPoolDomain", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[DeleteUserPoolDomainInput], r.DeleteUserPoolDomain, s.DeleteUserPoolDomain, awsjson.Encode[DeleteUserPoolDomainOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DeleteWebAuthnCredential", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[DeleteWebAuthnCredentialInput], r.DeleteWebAuthnCredential, s.DeleteWebAuthnCredential, awsjson.Encode[DeleteWebAuthnCredentialOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeIdentityProvider", Kind: pipeline.Management},
 			awsjson.Decode[DescribeIdentityProviderInput], r.DescribeIdentityProvider, s.DescribeIdentityProvider, awsjson.Encode[DescribeIdentityProviderOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeManagedLoginBranding", Kind: pipeline.Management},
+			awsjson.Decode[DescribeManagedLoginBrandingInput], r.DescribeManagedLoginBranding, s.DescribeManagedLoginBranding, awsjson.Encode[DescribeManagedLoginBrandingOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeManagedLoginBrandingByClient", Kind: pipeline.Management},
+			awsjson.Decode[DescribeManagedLoginBrandingByClientInput], r.DescribeManagedLoginBrandingByClient, s.DescribeManagedLoginBrandingByClient, awsjson.Encode[DescribeManagedLoginBrandingByClientOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeResourceServer", Kind: pipeline.Management},
 			awsjson.Decode[DescribeResourceServerInput], r.DescribeResourceServer, s.DescribeResourceServer, awsjson.Encode[DescribeResourceServerOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeRiskConfiguration", Kind: pipeline.Management},
 			awsjson.Decode[DescribeRiskConfigurationInput], r.DescribeRiskConfiguration, s.DescribeRiskConfiguration, awsjson.Encode[DescribeRiskConfigurationOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeTerms", Kind: pipeline.Management},
+			awsjson.Decode[DescribeTermsInput], r.DescribeTerms, s.DescribeTerms, awsjson.Encode[DescribeTermsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserImportJob", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserImportJobInput], r.DescribeUserImportJob, s.DescribeUserImportJob, awsjson.Encode[DescribeUserImportJobOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPool", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolInput], r.DescribeUserPool, s.DescribeUserPool, awsjson.Encode[DescribeUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPoolClient", Kind: pipeline.Management},
 			awsjson.Decode[DescribeUserPoolClientInput], r.DescribeUserPoolClient, s.DescribeUserPoolClient, awsjson.Encode[DescribeUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeUserPoolDomain", Kind: pipeline.Management},
+			awsjson.Decode[DescribeUserPoolDomainInput], r.DescribeUserPoolDomain, s.DescribeUserPoolDomain, awsjson.Encode[DescribeUserPoolDomainOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgetDevice", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[ForgetDeviceInput], r.ForgetDevice, s.ForgetDevice, awsjson.Encode[ForgetDeviceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -363,6 +415,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[GetSigningCertificateInput], r.GetSigningCertificate, s.GetSigningCertificate, awsjson.Encode[GetSigningCertificateOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetTokensFromRefreshToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[GetTokensFromRefreshTokenInput], r.GetTokensFromRefreshToken, s.GetTokensFromRefreshToken, awsjson.Encode[GetTokensFromRefreshTokenOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUICustomization", Kind: pipeline.Management},
+			awsjson.Decode[GetUICustomizationInput], r.GetUICustomization, s.GetUICustomization, awsjson.Encode[GetUICustomizationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUser", Kind: pipeline.Management, Unsigned: true},
 			awsjson.Decode[GetUserInput], r.GetUser, s.GetUser, awsjson.Encode[GetUserOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetUserAttributeVerificationCode", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -385,6 +439,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ListResourceServersInput], r.ListResourceServers, s.ListResourceServers, awsjson.Encode[ListResourceServersOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsForResource", Kind: pipeline.Management},
 			awsjson.Decode[ListTagsForResourceInput], r.ListTagsForResource, s.ListTagsForResource, awsjson.Encode[ListTagsForResourceOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTerms", Kind: pipeline.Management},
+			awsjson.Decode[ListTermsInput], r.ListTerms, s.ListTerms, awsjson.Encode[ListTermsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserImportJobs", Kind: pipeline.Management},
 			awsjson.Decode[ListUserImportJobsInput], r.ListUserImportJobs, s.ListUserImportJobs, awsjson.Encode[ListUserImportJobsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListUserPoolClientSecrets", Kind: pipeline.Management},
@@ -409,6 +465,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[SetLogDeliveryConfigurationInput], r.SetLogDeliveryConfiguration, s.SetLogDeliveryConfiguration, awsjson.Encode[SetLogDeliveryConfigurationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetRiskConfiguration", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[SetRiskConfigurationInput], r.SetRiskConfiguration, s.SetRiskConfiguration, awsjson.Encode[SetRiskConfigurationOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUICustomization", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[SetUICustomizationInput], r.SetUICustomization, s.SetUICustomization, awsjson.Encode[SetUICustomizationOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserMFAPreference", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[SetUserMFAPreferenceInput], r.SetUserMFAPreference, s.SetUserMFAPreference, awsjson.Encode[SetUserMFAPreferenceOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SetUserPoolMfaConfig", Kind: pipeline.Management, Write: true},
@@ -433,14 +491,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[UpdateGroupInput], r.UpdateGroup, s.UpdateGroup, awsjson.Encode[UpdateGroupOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateIdentityProvider", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateIdentityProviderInput], r.UpdateIdentityProvider, s.UpdateIdentityProvider, awsjson.Encode[UpdateIdentityProviderOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateManagedLoginBranding", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateManagedLoginBrandingInput], r.UpdateManagedLoginBranding, s.UpdateManagedLoginBranding, awsjson.Encode[UpdateManagedLoginBrandingOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateResourceServer", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateResourceServerInput], r.UpdateResourceServer, s.UpdateResourceServer, awsjson.Encode[UpdateResourceServerOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateTerms", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateTermsInput], r.UpdateTerms, s.UpdateTerms, awsjson.Encode[UpdateTermsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserAttributes", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[UpdateUserAttributesInput], r.UpdateUserAttributes, s.UpdateUserAttributes, awsjson.Encode[UpdateUserAttributesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPool", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateUserPoolInput], r.UpdateUserPool, s.UpdateUserPool, awsjson.Encode[UpdateUserPoolOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPoolClient", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[UpdateUserPoolClientInput], r.UpdateUserPoolClient, s.UpdateUserPoolClient, awsjson.Encode[UpdateUserPoolClientOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "UpdateUserPoolDomain", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[UpdateUserPoolDomainInput], r.UpdateUserPoolDomain, s.UpdateUserPoolDomain, awsjson.Encode[UpdateUserPoolDomainOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifySoftwareToken", Kind: pipeline.Management, Write: true, Unsigned: true},
 			awsjson.Decode[VerifySoftwareTokenInput], r.VerifySoftwareToken, s.VerifySoftwareToken, awsjson.Encode[VerifySoftwareTokenOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "VerifyUserAttribute", Kind: pipeline.Management, Write: true, Unsigned: true},
@@ -481,6 +545,7 @@ var API = &protocol.Service{
 		"InvalidUserPoolConfigurationException":    {Code: "InvalidUserPoolConfigurationException", Status: 400},
 		"LimitExceededException":                   {Code: "LimitExceededException", Status: 400},
 		"MFAMethodNotFoundException":               {Code: "MFAMethodNotFoundException", Status: 400},
+		"ManagedLoginBrandingExistsException":      {Code: "ManagedLoginBrandingExistsException", Status: 400},
 		"NotAuthorizedException":                   {Code: "NotAuthorizedException", Status: 400},
 		"PasswordHistoryPolicyViolationException":  {Code: "PasswordHistoryPolicyViolationException", Status: 400},
 		"PasswordResetRequiredException":           {Code: "PasswordResetRequiredException", Status: 400},
@@ -489,6 +554,7 @@ var API = &protocol.Service{
 		"ResourceNotFoundException":                {Code: "ResourceNotFoundException", Status: 400},
 		"ScopeDoesNotExistException":               {Code: "ScopeDoesNotExistException", Status: 400},
 		"SoftwareTokenMFANotFoundException":        {Code: "SoftwareTokenMFANotFoundException", Status: 400},
+		"TermsExistsException":                     {Code: "TermsExistsException", Status: 400},
 		"TierChangeNotAllowedException":            {Code: "TierChangeNotAllowedException", Status: 400},
 		"TooManyFailedAttemptsException":           {Code: "TooManyFailedAttemptsException", Status: 400},
 		"TooManyRequestsException":                 {Code: "TooManyRequestsException", Status: 400},
@@ -519,22 +585,6 @@ var API = &protocol.Service{
 		fault.Validation: {Code: "InvalidParameterException", Status: 0},
 	},
 	Unsupported: []string{
-		"CreateManagedLoginBranding",
-		"CreateTerms",
-		"CreateUserPoolDomain",
-		"DeleteManagedLoginBranding",
-		"DeleteTerms",
-		"DeleteUserPoolDomain",
-		"DescribeManagedLoginBranding",
-		"DescribeManagedLoginBrandingByClient",
-		"DescribeTerms",
-		"DescribeUserPoolDomain",
-		"GetUICustomization",
-		"ListTerms",
-		"SetUICustomization",
 		"UpdateAuthEventFeedback",
-		"UpdateManagedLoginBranding",
-		"UpdateTerms",
-		"UpdateUserPoolDomain",
 	},
 }

@@ -49,6 +49,40 @@ const (
 	AliasAttributeTypePreferredUsername AliasAttributeType = "preferred_username"
 )
 
+// AssetCategoryType is an enum of the model; "" is absent.
+type AssetCategoryType string
+
+// The values of AssetCategoryType.
+const (
+	AssetCategoryTypeFaviconIco           AssetCategoryType = "FAVICON_ICO"
+	AssetCategoryTypeFaviconSvg           AssetCategoryType = "FAVICON_SVG"
+	AssetCategoryTypeEmailGraphic         AssetCategoryType = "EMAIL_GRAPHIC"
+	AssetCategoryTypeSmsGraphic           AssetCategoryType = "SMS_GRAPHIC"
+	AssetCategoryTypeAuthAppGraphic       AssetCategoryType = "AUTH_APP_GRAPHIC"
+	AssetCategoryTypePasswordGraphic      AssetCategoryType = "PASSWORD_GRAPHIC"
+	AssetCategoryTypePasskeyGraphic       AssetCategoryType = "PASSKEY_GRAPHIC"
+	AssetCategoryTypePageHeaderLogo       AssetCategoryType = "PAGE_HEADER_LOGO"
+	AssetCategoryTypePageHeaderBackground AssetCategoryType = "PAGE_HEADER_BACKGROUND"
+	AssetCategoryTypePageFooterLogo       AssetCategoryType = "PAGE_FOOTER_LOGO"
+	AssetCategoryTypePageFooterBackground AssetCategoryType = "PAGE_FOOTER_BACKGROUND"
+	AssetCategoryTypePageBackground       AssetCategoryType = "PAGE_BACKGROUND"
+	AssetCategoryTypeFormBackground       AssetCategoryType = "FORM_BACKGROUND"
+	AssetCategoryTypeFormLogo             AssetCategoryType = "FORM_LOGO"
+	AssetCategoryTypeIdpButtonIcon        AssetCategoryType = "IDP_BUTTON_ICON"
+)
+
+// AssetExtensionType is an enum of the model; "" is absent.
+type AssetExtensionType string
+
+// The values of AssetExtensionType.
+const (
+	AssetExtensionTypeIco  AssetExtensionType = "ICO"
+	AssetExtensionTypeJpeg AssetExtensionType = "JPEG"
+	AssetExtensionTypePng  AssetExtensionType = "PNG"
+	AssetExtensionTypeSvg  AssetExtensionType = "SVG"
+	AssetExtensionTypeWebp AssetExtensionType = "WEBP"
+)
+
 // AttributeDataType is an enum of the model; "" is absent.
 type AttributeDataType string
 
@@ -127,6 +161,16 @@ const (
 	ChallengeResponseFailure ChallengeResponse = "Failure"
 )
 
+// ColorSchemeModeType is an enum of the model; "" is absent.
+type ColorSchemeModeType string
+
+// The values of ColorSchemeModeType.
+const (
+	ColorSchemeModeTypeLight   ColorSchemeModeType = "LIGHT"
+	ColorSchemeModeTypeDark    ColorSchemeModeType = "DARK"
+	ColorSchemeModeTypeDynamic ColorSchemeModeType = "DYNAMIC"
+)
+
 // CompromisedCredentialsEventActionType is an enum of the model; "" is absent.
 type CompromisedCredentialsEventActionType string
 
@@ -186,6 +230,18 @@ type DeviceRememberedStatusType string
 const (
 	DeviceRememberedStatusTypeRemembered    DeviceRememberedStatusType = "remembered"
 	DeviceRememberedStatusTypeNotRemembered DeviceRememberedStatusType = "not_remembered"
+)
+
+// DomainStatusType is an enum of the model; "" is absent.
+type DomainStatusType string
+
+// The values of DomainStatusType.
+const (
+	DomainStatusTypeCreating DomainStatusType = "CREATING"
+	DomainStatusTypeDeleting DomainStatusType = "DELETING"
+	DomainStatusTypeUpdating DomainStatusType = "UPDATING"
+	DomainStatusTypeActive   DomainStatusType = "ACTIVE"
+	DomainStatusTypeFailed   DomainStatusType = "FAILED"
 )
 
 // EmailSendingAccountType is an enum of the model; "" is absent.
@@ -377,6 +433,22 @@ type StatusType string
 const (
 	StatusTypeEnabled  StatusType = "Enabled"
 	StatusTypeDisabled StatusType = "Disabled"
+)
+
+// TermsEnforcementType is an enum of the model; "" is absent.
+type TermsEnforcementType string
+
+// The values of TermsEnforcementType.
+const (
+	TermsEnforcementTypeNone TermsEnforcementType = "NONE"
+)
+
+// TermsSourceType is an enum of the model; "" is absent.
+type TermsSourceType string
+
+// The values of TermsSourceType.
+const (
+	TermsSourceTypeLink TermsSourceType = "LINK"
 )
 
 // TimeUnitsType is an enum of the model; "" is absent.
@@ -889,6 +961,15 @@ type AnalyticsMetadataType struct {
 	AnalyticsEndpointId *string
 }
 
+// AssetType is a structure of the model.
+type AssetType struct {
+	Bytes      []byte
+	Category   AssetCategoryType
+	ColorMode  ColorSchemeModeType
+	Extension  AssetExtensionType
+	ResourceId *string
+}
+
 // AssociateSoftwareTokenInput is a structure of the model.
 type AssociateSoftwareTokenInput struct {
 	AccessToken *string
@@ -1071,6 +1152,20 @@ type CreateIdentityProviderOutput struct {
 	IdentityProvider *IdentityProviderType
 }
 
+// CreateManagedLoginBrandingInput is a structure of the model.
+type CreateManagedLoginBrandingInput struct {
+	Assets                   []AssetType
+	ClientId                 *string
+	Settings                 json.RawMessage
+	UseCognitoProvidedValues *bool
+	UserPoolId               *string
+}
+
+// CreateManagedLoginBrandingOutput is a structure of the model.
+type CreateManagedLoginBrandingOutput struct {
+	ManagedLoginBranding *ManagedLoginBrandingType
+}
+
 // CreateResourceServerInput is a structure of the model.
 type CreateResourceServerInput struct {
 	Identifier *string
@@ -1082,6 +1177,21 @@ type CreateResourceServerInput struct {
 // CreateResourceServerOutput is a structure of the model.
 type CreateResourceServerOutput struct {
 	ResourceServer *ResourceServerType
+}
+
+// CreateTermsInput is a structure of the model.
+type CreateTermsInput struct {
+	ClientId    *string
+	Enforcement TermsEnforcementType
+	Links       map[string]string
+	TermsName   *string
+	TermsSource TermsSourceType
+	UserPoolId  *string
+}
+
+// CreateTermsOutput is a structure of the model.
+type CreateTermsOutput struct {
+	Terms *TermsType
 }
 
 // CreateUserImportJobInput is a structure of the model.
@@ -1129,6 +1239,20 @@ type CreateUserPoolClientOutput struct {
 	UserPoolClient *UserPoolClientType
 }
 
+// CreateUserPoolDomainInput is a structure of the model.
+type CreateUserPoolDomainInput struct {
+	CustomDomainConfig  *CustomDomainConfigType
+	Domain              *string
+	ManagedLoginVersion *int32
+	UserPoolId          *string
+}
+
+// CreateUserPoolDomainOutput is a structure of the model.
+type CreateUserPoolDomainOutput struct {
+	CloudFrontDomain    *string
+	ManagedLoginVersion *int32
+}
+
 // CreateUserPoolInput is a structure of the model.
 type CreateUserPoolInput struct {
 	AccountRecoverySetting      *AccountRecoverySettingType
@@ -1160,6 +1284,11 @@ type CreateUserPoolInput struct {
 // CreateUserPoolOutput is a structure of the model.
 type CreateUserPoolOutput struct {
 	UserPool *UserPoolType
+}
+
+// CustomDomainConfigType is a structure of the model.
+type CustomDomainConfigType struct {
+	CertificateArn *string
 }
 
 // CustomEmailLambdaVersionConfigType is a structure of the model.
@@ -1194,6 +1323,16 @@ type DeleteIdentityProviderInput struct {
 type DeleteIdentityProviderOutput struct {
 }
 
+// DeleteManagedLoginBrandingInput is a structure of the model.
+type DeleteManagedLoginBrandingInput struct {
+	ManagedLoginBrandingId *string
+	UserPoolId             *string
+}
+
+// DeleteManagedLoginBrandingOutput is a structure of the model.
+type DeleteManagedLoginBrandingOutput struct {
+}
+
 // DeleteResourceServerInput is a structure of the model.
 type DeleteResourceServerInput struct {
 	Identifier *string
@@ -1202,6 +1341,16 @@ type DeleteResourceServerInput struct {
 
 // DeleteResourceServerOutput is a structure of the model.
 type DeleteResourceServerOutput struct {
+}
+
+// DeleteTermsInput is a structure of the model.
+type DeleteTermsInput struct {
+	TermsId    *string
+	UserPoolId *string
+}
+
+// DeleteTermsOutput is a structure of the model.
+type DeleteTermsOutput struct {
 }
 
 // DeleteUserAttributesInput is a structure of the model.
@@ -1244,6 +1393,16 @@ type DeleteUserPoolClientSecretInput struct {
 type DeleteUserPoolClientSecretOutput struct {
 }
 
+// DeleteUserPoolDomainInput is a structure of the model.
+type DeleteUserPoolDomainInput struct {
+	Domain     *string
+	UserPoolId *string
+}
+
+// DeleteUserPoolDomainOutput is a structure of the model.
+type DeleteUserPoolDomainOutput struct {
+}
+
 // DeleteUserPoolInput is a structure of the model.
 type DeleteUserPoolInput struct {
 	UserPoolId *string
@@ -1274,6 +1433,30 @@ type DescribeIdentityProviderOutput struct {
 	IdentityProvider *IdentityProviderType
 }
 
+// DescribeManagedLoginBrandingByClientInput is a structure of the model.
+type DescribeManagedLoginBrandingByClientInput struct {
+	ClientId              *string
+	ReturnMergedResources *bool
+	UserPoolId            *string
+}
+
+// DescribeManagedLoginBrandingByClientOutput is a structure of the model.
+type DescribeManagedLoginBrandingByClientOutput struct {
+	ManagedLoginBranding *ManagedLoginBrandingType
+}
+
+// DescribeManagedLoginBrandingInput is a structure of the model.
+type DescribeManagedLoginBrandingInput struct {
+	ManagedLoginBrandingId *string
+	ReturnMergedResources  *bool
+	UserPoolId             *string
+}
+
+// DescribeManagedLoginBrandingOutput is a structure of the model.
+type DescribeManagedLoginBrandingOutput struct {
+	ManagedLoginBranding *ManagedLoginBrandingType
+}
+
 // DescribeResourceServerInput is a structure of the model.
 type DescribeResourceServerInput struct {
 	Identifier *string
@@ -1296,6 +1479,17 @@ type DescribeRiskConfigurationOutput struct {
 	RiskConfiguration *RiskConfigurationType
 }
 
+// DescribeTermsInput is a structure of the model.
+type DescribeTermsInput struct {
+	TermsId    *string
+	UserPoolId *string
+}
+
+// DescribeTermsOutput is a structure of the model.
+type DescribeTermsOutput struct {
+	Terms *TermsType
+}
+
 // DescribeUserImportJobInput is a structure of the model.
 type DescribeUserImportJobInput struct {
 	JobId      *string
@@ -1316,6 +1510,16 @@ type DescribeUserPoolClientInput struct {
 // DescribeUserPoolClientOutput is a structure of the model.
 type DescribeUserPoolClientOutput struct {
 	UserPoolClient *UserPoolClientType
+}
+
+// DescribeUserPoolDomainInput is a structure of the model.
+type DescribeUserPoolDomainInput struct {
+	Domain *string
+}
+
+// DescribeUserPoolDomainOutput is a structure of the model.
+type DescribeUserPoolDomainOutput struct {
+	DomainDescription *DomainDescriptionType
 }
 
 // DescribeUserPoolInput is a structure of the model.
@@ -1347,6 +1551,19 @@ type DeviceType struct {
 	DeviceKey                   *string
 	DeviceLastAuthenticatedDate *time.Time
 	DeviceLastModifiedDate      *time.Time
+}
+
+// DomainDescriptionType is a structure of the model.
+type DomainDescriptionType struct {
+	AWSAccountId           *string
+	CloudFrontDistribution *string
+	CustomDomainConfig     *CustomDomainConfigType
+	Domain                 *string
+	ManagedLoginVersion    *int32
+	S3Bucket               *string
+	Status                 DomainStatusType
+	UserPoolId             *string
+	Version                *string
 }
 
 // EmailConfigurationType is a structure of the model.
@@ -1499,6 +1716,17 @@ type GetTokensFromRefreshTokenInput struct {
 // GetTokensFromRefreshTokenOutput is a structure of the model.
 type GetTokensFromRefreshTokenOutput struct {
 	AuthenticationResult *AuthenticationResultType
+}
+
+// GetUICustomizationInput is a structure of the model.
+type GetUICustomizationInput struct {
+	ClientId   *string
+	UserPoolId *string
+}
+
+// GetUICustomizationOutput is a structure of the model.
+type GetUICustomizationOutput struct {
+	UICustomization *UICustomizationType
 }
 
 // GetUserAttributeVerificationCodeInput is a structure of the model.
@@ -1704,6 +1932,19 @@ type ListTagsForResourceOutput struct {
 	Tags map[string]string
 }
 
+// ListTermsInput is a structure of the model.
+type ListTermsInput struct {
+	MaxResults *int32
+	NextToken  *string
+	UserPoolId *string
+}
+
+// ListTermsOutput is a structure of the model.
+type ListTermsOutput struct {
+	NextToken *string
+	Terms     []TermsDescriptionType
+}
+
 // ListUserImportJobsInput is a structure of the model.
 type ListUserImportJobsInput struct {
 	MaxResults      *int32
@@ -1816,6 +2057,17 @@ type LogDeliveryConfigurationType struct {
 type MFAOptionType struct {
 	AttributeName  *string
 	DeliveryMedium DeliveryMediumType
+}
+
+// ManagedLoginBrandingType is a structure of the model.
+type ManagedLoginBrandingType struct {
+	Assets                   []AssetType
+	CreationDate             *time.Time
+	LastModifiedDate         *time.Time
+	ManagedLoginBrandingId   *string
+	Settings                 json.RawMessage
+	UseCognitoProvidedValues *bool
+	UserPoolId               *string
 }
 
 // MessageTemplateType is a structure of the model.
@@ -2020,6 +2272,19 @@ type SetRiskConfigurationOutput struct {
 	RiskConfiguration *RiskConfigurationType
 }
 
+// SetUICustomizationInput is a structure of the model.
+type SetUICustomizationInput struct {
+	CSS        *string
+	ClientId   *string
+	ImageFile  []byte
+	UserPoolId *string
+}
+
+// SetUICustomizationOutput is a structure of the model.
+type SetUICustomizationOutput struct {
+	UICustomization *UICustomizationType
+}
+
 // SetUserMFAPreferenceInput is a structure of the model.
 type SetUserMFAPreferenceInput struct {
 	AccessToken              *string
@@ -2160,11 +2425,44 @@ type TagResourceInput struct {
 type TagResourceOutput struct {
 }
 
+// TermsDescriptionType is a structure of the model.
+type TermsDescriptionType struct {
+	CreationDate     *time.Time
+	Enforcement      TermsEnforcementType
+	LastModifiedDate *time.Time
+	TermsId          *string
+	TermsName        *string
+}
+
+// TermsType is a structure of the model.
+type TermsType struct {
+	ClientId         *string
+	CreationDate     *time.Time
+	Enforcement      TermsEnforcementType
+	LastModifiedDate *time.Time
+	Links            map[string]string
+	TermsId          *string
+	TermsName        *string
+	TermsSource      TermsSourceType
+	UserPoolId       *string
+}
+
 // TokenValidityUnitsType is a structure of the model.
 type TokenValidityUnitsType struct {
 	AccessToken  TimeUnitsType
 	IdToken      TimeUnitsType
 	RefreshToken TimeUnitsType
+}
+
+// UICustomizationType is a structure of the model.
+type UICustomizationType struct {
+	CSS              *string
+	CSSVersion       *string
+	ClientId         *string
+	CreationDate     *time.Time
+	ImageUrl         *string
+	LastModifiedDate *time.Time
+	UserPoolId       *string
 }
 
 // UntagResourceInput is a structure of the model.
@@ -2216,6 +2514,20 @@ type UpdateIdentityProviderOutput struct {
 	IdentityProvider *IdentityProviderType
 }
 
+// UpdateManagedLoginBrandingInput is a structure of the model.
+type UpdateManagedLoginBrandingInput struct {
+	Assets                   []AssetType
+	ManagedLoginBrandingId   *string
+	Settings                 json.RawMessage
+	UseCognitoProvidedValues *bool
+	UserPoolId               *string
+}
+
+// UpdateManagedLoginBrandingOutput is a structure of the model.
+type UpdateManagedLoginBrandingOutput struct {
+	ManagedLoginBranding *ManagedLoginBrandingType
+}
+
 // UpdateResourceServerInput is a structure of the model.
 type UpdateResourceServerInput struct {
 	Identifier *string
@@ -2227,6 +2539,21 @@ type UpdateResourceServerInput struct {
 // UpdateResourceServerOutput is a structure of the model.
 type UpdateResourceServerOutput struct {
 	ResourceServer *ResourceServerType
+}
+
+// UpdateTermsInput is a structure of the model.
+type UpdateTermsInput struct {
+	Enforcement TermsEnforcementType
+	Links       map[string]string
+	TermsId     *string
+	TermsName   *string
+	TermsSource TermsSourceType
+	UserPoolId  *string
+}
+
+// UpdateTermsOutput is a structure of the model.
+type UpdateTermsOutput struct {
+	Terms *TermsType
 }
 
 // UpdateUserAttributesInput is a structure of the model.
@@ -2271,6 +2598,20 @@ type UpdateUserPoolClientInput struct {
 // UpdateUserPoolClientOutput is a structure of the model.
 type UpdateUserPoolClientOutput struct {
 	UserPoolClient *UserPoolClientType
+}
+
+// UpdateUserPoolDomainInput is a structure of the model.
+type UpdateUserPoolDomainInput struct {
+	CustomDomainConfig  *CustomDomainConfigType
+	Domain              *string
+	ManagedLoginVersion *int32
+	UserPoolId          *string
+}
+
+// UpdateUserPoolDomainOutput is a structure of the model.
+type UpdateUserPoolDomainOutput struct {
+	CloudFrontDomain    *string
+	ManagedLoginVersion *int32
 }
 
 // UpdateUserPoolInput is a structure of the model.
@@ -2627,6 +2968,11 @@ func NewMFAMethodNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("MFAMethodNotFoundException", format, args...)
 }
 
+// NewManagedLoginBrandingExistsException makes the error of the model.
+func NewManagedLoginBrandingExistsException(format string, args ...any) *fault.Error {
+	return fault.Of("ManagedLoginBrandingExistsException", format, args...)
+}
+
 // NewNotAuthorizedException makes the error of the model.
 func NewNotAuthorizedException(format string, args ...any) *fault.Error {
 	return fault.Of("NotAuthorizedException", format, args...)
@@ -2665,6 +3011,11 @@ func NewScopeDoesNotExistException(format string, args ...any) *fault.Error {
 // NewSoftwareTokenMFANotFoundException makes the error of the model.
 func NewSoftwareTokenMFANotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("SoftwareTokenMFANotFoundException", format, args...)
+}
+
+// NewTermsExistsException makes the error of the model.
+func NewTermsExistsException(format string, args ...any) *fault.Error {
+	return fault.Of("TermsExistsException", format, args...)
 }
 
 // NewTierChangeNotAllowedException makes the error of the model.

@@ -514,6 +514,25 @@ func (v *AnalyticsMetadataType) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *AssetType) Validate(c *constraint.Checker) {
+	if v.Bytes != nil {
+		checkAssetBytesType(c, "bytes", v.Bytes)
+	}
+	if c.Required("category", v.Category != "") {
+		checkAssetCategoryType(c, "category", v.Category)
+	}
+	if c.Required("colorMode", v.ColorMode != "") {
+		checkColorSchemeModeType(c, "colorMode", v.ColorMode)
+	}
+	if c.Required("extension", v.Extension != "") {
+		checkAssetExtensionType(c, "extension", v.Extension)
+	}
+	if v.ResourceId != nil {
+		checkResourceIdType(c, "resourceId", *v.ResourceId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *AssociateSoftwareTokenInput) Validate(c *constraint.Checker) {
 	if v.AccessToken != nil {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -723,6 +742,19 @@ func (v *CreateIdentityProviderInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CreateManagedLoginBrandingInput) Validate(c *constraint.Checker) {
+	if v.Assets != nil {
+		checkAssetListType(c, "assets", v.Assets)
+	}
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -732,6 +764,28 @@ func (v *CreateResourceServerInput) Validate(c *constraint.Checker) {
 	}
 	if v.Scopes != nil {
 		checkResourceServerScopeListType(c, "scopes", v.Scopes)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *CreateTermsInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("enforcement", v.Enforcement != "") {
+		checkTermsEnforcementType(c, "enforcement", v.Enforcement)
+	}
+	if v.Links != nil {
+		checkLinksType(c, "links", v.Links)
+	}
+	if c.Required("termsName", v.TermsName != nil) {
+		checkTermsNameType(c, "termsName", *v.TermsName)
+	}
+	if c.Required("termsSource", v.TermsSource != "") {
+		checkTermsSourceType(c, "termsSource", v.TermsSource)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -818,6 +872,19 @@ func (v *CreateUserPoolClientInput) Validate(c *constraint.Checker) {
 	}
 	if v.WriteAttributes != nil {
 		checkClientPermissionListType(c, "writeAttributes", v.WriteAttributes)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *CreateUserPoolDomainInput) Validate(c *constraint.Checker) {
+	if v.CustomDomainConfig != nil {
+		c.Enter("customDomainConfig")
+		v.CustomDomainConfig.Validate(c)
+		c.Leave()
+	}
+	c.Required("domain", v.Domain != nil)
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -915,6 +982,13 @@ func (v *CreateUserPoolInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CustomDomainConfigType) Validate(c *constraint.Checker) {
+	if c.Required("certificateArn", v.CertificateArn != nil) {
+		checkArnType(c, "certificateArn", *v.CertificateArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CustomEmailLambdaVersionConfigType) Validate(c *constraint.Checker) {
 	if c.Required("lambdaArn", v.LambdaArn != nil) {
 		checkArnType(c, "lambdaArn", *v.LambdaArn)
@@ -955,9 +1029,29 @@ func (v *DeleteIdentityProviderInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteManagedLoginBrandingInput) Validate(c *constraint.Checker) {
+	if c.Required("managedLoginBrandingId", v.ManagedLoginBrandingId != nil) {
+		checkManagedLoginBrandingIdType(c, "managedLoginBrandingId", *v.ManagedLoginBrandingId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DeleteTermsInput) Validate(c *constraint.Checker) {
+	if c.Required("termsId", v.TermsId != nil) {
+		checkTermsIdType(c, "termsId", *v.TermsId)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -1005,6 +1099,14 @@ func (v *DeleteUserPoolClientSecretInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DeleteUserPoolDomainInput) Validate(c *constraint.Checker) {
+	c.Required("domain", v.Domain != nil)
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DeleteUserPoolInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -1032,6 +1134,26 @@ func (v *DescribeIdentityProviderInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DescribeManagedLoginBrandingByClientInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeManagedLoginBrandingInput) Validate(c *constraint.Checker) {
+	if c.Required("managedLoginBrandingId", v.ManagedLoginBrandingId != nil) {
+		checkManagedLoginBrandingIdType(c, "managedLoginBrandingId", *v.ManagedLoginBrandingId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -1045,6 +1167,16 @@ func (v *DescribeResourceServerInput) Validate(c *constraint.Checker) {
 func (v *DescribeRiskConfigurationInput) Validate(c *constraint.Checker) {
 	if v.ClientId != nil {
 		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeTermsInput) Validate(c *constraint.Checker) {
+	if c.Required("termsId", v.TermsId != nil) {
+		checkTermsIdType(c, "termsId", *v.TermsId)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -1069,6 +1201,11 @@ func (v *DescribeUserPoolClientInput) Validate(c *constraint.Checker) {
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeUserPoolDomainInput) Validate(c *constraint.Checker) {
+	c.Required("domain", v.Domain != nil)
 }
 
 // Validate checks v against the constraints of the model.
@@ -1235,6 +1372,16 @@ func (v *GetTokensFromRefreshTokenInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("refreshToken", v.RefreshToken != nil) {
 		checkTokenModelType(c, "refreshToken", *v.RefreshToken)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetUICustomizationInput) Validate(c *constraint.Checker) {
+	if v.ClientId != nil {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1441,6 +1588,19 @@ func (v *ListResourceServersInput) Validate(c *constraint.Checker) {
 func (v *ListTagsForResourceInput) Validate(c *constraint.Checker) {
 	if c.Required("resourceArn", v.ResourceArn != nil) {
 		checkArnType(c, "resourceArn", *v.ResourceArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListTermsInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkListTermsRequestMaxResultsInteger(c, "maxResults", *v.MaxResults)
+	}
+	if v.NextToken != nil {
+		checkStringType(c, "nextToken", *v.NextToken)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -1851,6 +2011,22 @@ func (v *SetRiskConfigurationInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *SetUICustomizationInput) Validate(c *constraint.Checker) {
+	if v.CSS != nil {
+		checkCSSType(c, "cSS", *v.CSS)
+	}
+	if v.ClientId != nil {
+		checkClientIdType(c, "clientId", *v.ClientId)
+	}
+	if v.ImageFile != nil {
+		checkImageFileType(c, "imageFile", v.ImageFile)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *SetUserMFAPreferenceInput) Validate(c *constraint.Checker) {
 	if c.Required("accessToken", v.AccessToken != nil) {
 		checkTokenModelType(c, "accessToken", *v.AccessToken)
@@ -2089,6 +2265,19 @@ func (v *UpdateIdentityProviderInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *UpdateManagedLoginBrandingInput) Validate(c *constraint.Checker) {
+	if v.Assets != nil {
+		checkAssetListType(c, "assets", v.Assets)
+	}
+	if v.ManagedLoginBrandingId != nil {
+		checkManagedLoginBrandingIdType(c, "managedLoginBrandingId", *v.ManagedLoginBrandingId)
+	}
+	if v.UserPoolId != nil {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *UpdateResourceServerInput) Validate(c *constraint.Checker) {
 	if c.Required("identifier", v.Identifier != nil) {
 		checkResourceServerIdentifierType(c, "identifier", *v.Identifier)
@@ -2098,6 +2287,28 @@ func (v *UpdateResourceServerInput) Validate(c *constraint.Checker) {
 	}
 	if v.Scopes != nil {
 		checkResourceServerScopeListType(c, "scopes", v.Scopes)
+	}
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateTermsInput) Validate(c *constraint.Checker) {
+	if v.Enforcement != "" {
+		checkTermsEnforcementType(c, "enforcement", v.Enforcement)
+	}
+	if v.Links != nil {
+		checkLinksType(c, "links", v.Links)
+	}
+	if c.Required("termsId", v.TermsId != nil) {
+		checkTermsIdType(c, "termsId", *v.TermsId)
+	}
+	if v.TermsName != nil {
+		checkTermsNameType(c, "termsName", *v.TermsName)
+	}
+	if v.TermsSource != "" {
+		checkTermsSourceType(c, "termsSource", v.TermsSource)
 	}
 	if c.Required("userPoolId", v.UserPoolId != nil) {
 		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
@@ -2184,6 +2395,19 @@ func (v *UpdateUserPoolClientInput) Validate(c *constraint.Checker) {
 	}
 	if v.WriteAttributes != nil {
 		checkClientPermissionListType(c, "writeAttributes", v.WriteAttributes)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *UpdateUserPoolDomainInput) Validate(c *constraint.Checker) {
+	if v.CustomDomainConfig != nil {
+		c.Enter("customDomainConfig")
+		v.CustomDomainConfig.Validate(c)
+		c.Leave()
+	}
+	c.Required("domain", v.Domain != nil)
+	if c.Required("userPoolId", v.UserPoolId != nil) {
+		checkUserPoolIdType(c, "userPoolId", *v.UserPoolId)
 	}
 }
 
@@ -2444,6 +2668,44 @@ func checkArnType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternArnType)
 }
 
+func checkAssetBytesType(c *constraint.Checker, at string, v []byte) {
+	c.Size(at, len(v), 0, 1000000, "")
+}
+
+func checkAssetCategoryType(c *constraint.Checker, at string, v AssetCategoryType) {
+	switch v {
+	case AssetCategoryTypeFaviconIco,
+		AssetCategoryTypeFaviconSvg,
+		AssetCategoryTypeEmailGraphic,
+		AssetCategoryTypeSmsGraphic,
+		AssetCategoryTypeAuthAppGraphic,
+		AssetCategoryTypePasswordGraphic,
+		AssetCategoryTypePasskeyGraphic,
+		AssetCategoryTypePageHeaderLogo,
+		AssetCategoryTypePageHeaderBackground,
+		AssetCategoryTypePageFooterLogo,
+		AssetCategoryTypePageFooterBackground,
+		AssetCategoryTypePageBackground,
+		AssetCategoryTypeFormBackground,
+		AssetCategoryTypeFormLogo,
+		AssetCategoryTypeIdpButtonIcon:
+	default:
+		c.Enum(at, string(v), "FAVICON_ICO, FAVICON_SVG, EMAIL_GRAPHIC, SMS_GRAPHIC, AUTH_APP_GRAPHIC, PASSWORD_GRAPHIC, PASSKEY_GRAPHIC, PAGE_HEADER_LOGO, PAGE_HEADER_BACKGROUND, PAGE_FOOTER_LOGO, PAGE_FOOTER_BACKGROUND, PAGE_BACKGROUND, FORM_BACKGROUND, FORM_LOGO, IDP_BUTTON_ICON")
+	}
+}
+
+func checkAssetExtensionType(c *constraint.Checker, at string, v AssetExtensionType) {
+	switch v {
+	case AssetExtensionTypeIco,
+		AssetExtensionTypeJpeg,
+		AssetExtensionTypePng,
+		AssetExtensionTypeSvg,
+		AssetExtensionTypeWebp:
+	default:
+		c.Enum(at, string(v), "ICO, JPEG, PNG, SVG, WEBP")
+	}
+}
+
 func checkAttributeDataType(c *constraint.Checker, at string, v AttributeDataType) {
 	switch v {
 	case AttributeDataTypeString,
@@ -2503,6 +2765,10 @@ func checkAuthSessionValidityType(c *constraint.Checker, at string, v int32) {
 	constraint.Max(c, at, v, 15)
 }
 
+func checkCSSType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 0, 131072)
+}
+
 func checkChallengeNameType(c *constraint.Checker, at string, v ChallengeNameType) {
 	switch v {
 	case ChallengeNameTypeSmsMfa,
@@ -2557,6 +2823,16 @@ func checkClientSecretType(c *constraint.Checker, at string, v string) {
 	defer c.Show()
 	c.Length(at, v, 24, 64)
 	c.Matches(at, v, patternClientSecretType)
+}
+
+func checkColorSchemeModeType(c *constraint.Checker, at string, v ColorSchemeModeType) {
+	switch v {
+	case ColorSchemeModeTypeLight,
+		ColorSchemeModeTypeDark,
+		ColorSchemeModeTypeDynamic:
+	default:
+		c.Enum(at, string(v), "LIGHT, DARK, DYNAMIC")
+	}
 }
 
 func checkCompromisedCredentialsEventActionType(c *constraint.Checker, at string, v CompromisedCredentialsEventActionType) {
@@ -2824,12 +3100,29 @@ func checkIdpIdentifierType(c *constraint.Checker, at string, v string) {
 	c.Matches(at, v, patternIdpIdentifierType)
 }
 
+func checkImageFileType(c *constraint.Checker, at string, v []byte) {
+	c.Size(at, len(v), 0, 131072, "")
+}
+
 func checkInboundFederationLambdaVersionType(c *constraint.Checker, at string, v InboundFederationLambdaVersionType) {
 	switch v {
 	case InboundFederationLambdaVersionTypeV10:
 	default:
 		c.Enum(at, string(v), "V1_0")
 	}
+}
+
+var patternLanguageIdType = constraint.NewPattern(`^cognito:(default|dutch|english|french|spanish|german|bahasa-indonesia|italian|japanese|korean|portuguese-brazil|chinese-(simplified|traditional))$`, `^cognito:(default|dutch|english|french|spanish|german|bahasa-indonesia|italian|japanese|korean|portuguese-brazil|chinese-(simplified|traditional))$`)
+
+func checkLanguageIdType(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternLanguageIdType)
+}
+
+var patternLinkUrlType = constraint.NewPattern(`^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`, `^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$`)
+
+func checkLinkUrlType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 1024)
+	c.Matches(at, v, patternLinkUrlType)
 }
 
 func checkListProvidersLimitType(c *constraint.Checker, at string, v int32) {
@@ -2842,6 +3135,11 @@ func checkListResourceServersLimitType(c *constraint.Checker, at string, v int32
 	constraint.Max(c, at, v, 50)
 }
 
+func checkListTermsRequestMaxResultsInteger(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 60)
+}
+
 func checkLogLevel(c *constraint.Checker, at string, v LogLevel) {
 	switch v {
 	case LogLevelError,
@@ -2849,6 +3147,12 @@ func checkLogLevel(c *constraint.Checker, at string, v LogLevel) {
 	default:
 		c.Enum(at, string(v), "ERROR, INFO")
 	}
+}
+
+var patternManagedLoginBrandingIdType = constraint.NewPattern(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[4][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`, `^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[4][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`)
+
+func checkManagedLoginBrandingIdType(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternManagedLoginBrandingIdType)
 }
 
 func checkMessageActionType(c *constraint.Checker, at string, v MessageActionType) {
@@ -2990,6 +3294,13 @@ func checkRelyingPartyIdType(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 127)
 }
 
+var patternResourceIdType = constraint.NewPattern(`^[\w\- ]+$`, `^[\w\- ]+$`)
+
+func checkResourceIdType(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 40)
+	c.Matches(at, v, patternResourceIdType)
+}
+
 var patternResourceServerIdentifierType = constraint.NewPattern(`[\x21\x23-\x5B\x5D-\x7E]+`, `[\x21\x23-\x5B\x5D-\x7E]+`)
 
 func checkResourceServerIdentifierType(c *constraint.Checker, at string, v string) {
@@ -3101,6 +3412,34 @@ func checkTagValueType(c *constraint.Checker, at string, v string) {
 func checkTemporaryPasswordValidityDaysType(c *constraint.Checker, at string, v int32) {
 	constraint.Min(c, at, v, 0)
 	constraint.Max(c, at, v, 365)
+}
+
+func checkTermsEnforcementType(c *constraint.Checker, at string, v TermsEnforcementType) {
+	switch v {
+	case TermsEnforcementTypeNone:
+	default:
+		c.Enum(at, string(v), "NONE")
+	}
+}
+
+var patternTermsIdType = constraint.NewPattern(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[4][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`, `^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[4][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`)
+
+func checkTermsIdType(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternTermsIdType)
+}
+
+var patternTermsNameType = constraint.NewPattern(`^(terms-of-use|privacy-policy)$`, `^(terms-of-use|privacy-policy)$`)
+
+func checkTermsNameType(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternTermsNameType)
+}
+
+func checkTermsSourceType(c *constraint.Checker, at string, v TermsSourceType) {
+	switch v {
+	case TermsSourceTypeLink:
+	default:
+		c.Enum(at, string(v), "LINK")
+	}
 }
 
 func checkTimeUnitsType(c *constraint.Checker, at string, v TimeUnitsType) {
@@ -3239,6 +3578,17 @@ func checkAllowedFirstAuthFactorsListType(c *constraint.Checker, at string, v []
 		checkAuthFactorType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must satisfy enum value set: [PASSWORD, EMAIL_OTP, SMS_OTP, WEB_AUTHN]]`, func() string { return constraint.Strings(v) })
+}
+
+func checkAssetListType(c *constraint.Checker, at string, v []AssetType) {
+	c.Size(at, len(v), 0, 40, "[]")
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
 }
 
 func checkAttributeListType(c *constraint.Checker, at string, v []AttributeType) {
@@ -3401,6 +3751,20 @@ func checkIdpIdentifiersListType(c *constraint.Checker, at string, v []string) {
 		checkIdpIdentifierType(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w\s+=.@-]+]`, func() string { return constraint.Strings(v) })
+}
+
+func checkLinksType(c *constraint.Checker, at string, v map[string]string) {
+	c.Size(at, len(v), 1, 13, "{}")
+	c.Each()
+	for key := range v {
+		checkLanguageIdType(c, at, key)
+	}
+	c.EachDone(at, `Map keys must satisfy constraint: [Member must satisfy regular expression pattern: ^cognito:(default|dutch|english|french|spanish|german|bahasa-indonesia|italian|japanese|korean|portuguese-brazil|chinese-(simplified|traditional))$]`, nil)
+	c.Each()
+	for _, e := range v {
+		checkLinkUrlType(c, at, e)
+	}
+	c.EachDone(at, `Map value must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: ^[\p{L}\p{M}\p{S}\p{N}\p{P}]+$]`, nil)
 }
 
 func checkLogConfigurationListType(c *constraint.Checker, at string, v []LogConfigurationType) {

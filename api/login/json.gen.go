@@ -362,6 +362,46 @@ func (v *ForgotPasswordOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *GetAssetInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Name":
+			v.Name, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetAssetOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Content != nil {
+		b = jsoncodec.AppendKey(b, "Content")
+		b = jsoncodec.AppendBlob(b, v.Content)
+	}
+	if v.Type != nil {
+		b = jsoncodec.AppendKey(b, "Type")
+		b = jsoncodec.AppendString(b, *v.Type)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *GetPageInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -402,6 +442,14 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "LocalUsers")
 		b = jsoncodec.AppendBool(b, *v.LocalUsers)
 	}
+	if v.Logo != nil {
+		b = jsoncodec.AppendKey(b, "Logo")
+		b = jsoncodec.AppendString(b, *v.Logo)
+	}
+	if v.LogoDark != nil {
+		b = jsoncodec.AppendKey(b, "LogoDark")
+		b = jsoncodec.AppendString(b, *v.LogoDark)
+	}
 	if v.Managed != nil {
 		b = jsoncodec.AppendKey(b, "Managed")
 		b = jsoncodec.AppendBool(b, *v.Managed)
@@ -422,13 +470,59 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "Redirect")
 		b = jsoncodec.AppendString(b, *v.Redirect)
 	}
+	if v.Scheme != nil {
+		b = jsoncodec.AppendKey(b, "Scheme")
+		b = jsoncodec.AppendString(b, *v.Scheme)
+	}
 	if v.SignUp != nil {
 		b = jsoncodec.AppendKey(b, "SignUp")
 		b = jsoncodec.AppendBool(b, *v.SignUp)
 	}
+	if v.Style != nil {
+		b = jsoncodec.AppendKey(b, "Style")
+		b = jsoncodec.AppendString(b, *v.Style)
+	}
+	if v.Terms != nil {
+		b = jsoncodec.AppendKey(b, "Terms")
+		b = appendTextMapJSON(b, v.Terms)
+	}
 	if v.UsernameFields != nil {
 		b = jsoncodec.AppendKey(b, "UsernameFields")
 		b = appendTextListJSON(b, v.UsernameFields)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *GetStyleInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *GetStyleOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Css != nil {
+		b = jsoncodec.AppendKey(b, "Css")
+		b = jsoncodec.AppendString(b, *v.Css)
 	}
 	return append(b, '}')
 }

@@ -21,7 +21,9 @@ type Service interface {
 	Depart(context.Context, *pipeline.Call, *DepartInput) (*DepartOutput, error)
 	EndDeparture(context.Context, *pipeline.Call, *EndDepartureInput) (*EndDepartureOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
+	GetAsset(context.Context, *pipeline.Call, *GetAssetInput) (*GetAssetOutput, error)
 	GetPage(context.Context, *pipeline.Call, *GetPageInput) (*GetPageOutput, error)
+	GetStyle(context.Context, *pipeline.Call, *GetStyleInput) (*GetStyleOutput, error)
 	Logout(context.Context, *pipeline.Call, *LogoutInput) (*LogoutOutput, error)
 	ResendCode(context.Context, *pipeline.Call, *ResendCodeInput) (*ResendCodeOutput, error)
 	ResetPassword(context.Context, *pipeline.Call, *ResetPasswordInput) (*ResetPasswordOutput, error)
@@ -40,7 +42,9 @@ type Requirements interface {
 	Depart(*authz.Scope, *DepartInput) authz.Requirement
 	EndDeparture(*authz.Scope, *EndDepartureInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
+	GetAsset(*authz.Scope, *GetAssetInput) authz.Requirement
 	GetPage(*authz.Scope, *GetPageInput) authz.Requirement
+	GetStyle(*authz.Scope, *GetStyleInput) authz.Requirement
 	Logout(*authz.Scope, *LogoutInput) authz.Requirement
 	ResendCode(*authz.Scope, *ResendCodeInput) authz.Requirement
 	ResetPassword(*authz.Scope, *ResetPasswordInput) authz.Requirement
@@ -66,8 +70,12 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[EndDepartureInput], r.EndDeparture, s.EndDeparture, awsjson.Encode[EndDepartureOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "ForgotPassword_POST"},
 			awsjson.Decode[ForgotPasswordInput], r.ForgotPassword, s.ForgotPassword, awsjson.Encode[ForgotPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetAsset", Kind: pipeline.Data, Unsigned: true, Event: "Asset_GET"},
+			awsjson.Decode[GetAssetInput], r.GetAsset, s.GetAsset, awsjson.Encode[GetAssetOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetPage", Kind: pipeline.Data, Unsigned: true, Event: "Login_GET"},
 			awsjson.Decode[GetPageInput], r.GetPage, s.GetPage, awsjson.Encode[GetPageOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetStyle", Kind: pipeline.Data, Unsigned: true, Event: "Style_GET"},
+			awsjson.Decode[GetStyleInput], r.GetStyle, s.GetStyle, awsjson.Encode[GetStyleOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Logout", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Logout_GET"},
 			awsjson.Decode[LogoutInput], r.Logout, s.Logout, awsjson.Encode[LogoutOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ResendCode", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "ResendCode_POST"},

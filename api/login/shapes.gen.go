@@ -123,6 +123,19 @@ type ForgotPasswordOutput struct {
 	Medium      *string
 }
 
+// GetAssetInput is a structure of the model.
+type GetAssetInput struct {
+	ClientId *string
+	Name     *string
+	PoolId   *string
+}
+
+// GetAssetOutput is a structure of the model.
+type GetAssetOutput struct {
+	Content []byte
+	Type    *string
+}
+
 // GetPageInput is a structure of the model.
 type GetPageInput struct {
 	Page    *string
@@ -135,13 +148,29 @@ type GetPageOutput struct {
 	Attributes     []Field
 	ClientName     *string
 	LocalUsers     *bool
+	Logo           *string
+	LogoDark       *string
 	Managed        *bool
 	PoolName       *string
 	Providers      []ProviderChoice
 	Recovery       *bool
 	Redirect       *string
+	Scheme         *string
 	SignUp         *bool
+	Style          *string
+	Terms          map[string]string
 	UsernameFields []string
+}
+
+// GetStyleInput is a structure of the model.
+type GetStyleInput struct {
+	ClientId *string
+	PoolId   *string
+}
+
+// GetStyleOutput is a structure of the model.
+type GetStyleOutput struct {
+	Css *string
 }
 
 // LogoutInput is a structure of the model.

@@ -178,6 +178,19 @@ func (v *ForgotPasswordInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *GetAssetInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if c.Required("name", v.Name != nil) {
+		checkText(c, "name", *v.Name)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *GetPageInput) Validate(c *constraint.Checker) {
 	if c.Required("page", v.Page != nil) {
 		checkText(c, "page", *v.Page)
@@ -189,6 +202,16 @@ func (v *GetPageInput) Validate(c *constraint.Checker) {
 		c.Enter("request")
 		v.Request.Validate(c)
 		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *GetStyleInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
 	}
 }
 

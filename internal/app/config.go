@@ -48,6 +48,9 @@ type Config struct {
 	FunctionsAccessKeyID, FunctionsSecretAccessKey, FunctionsSessionToken string
 	// LoginSuffix ends the server's own domains of user pools: "<prefix>.auth.<region>.<LoginSuffix>".
 	LoginSuffix string
+	// LoginDomains are pairs ACCOUNT=DOMAIN: user pools of the account may have DOMAIN, and what is below it, as custom
+	// domains.
+	LoginDomains []string
 	// Audit is "async" (data events within 100 ms) or "strict" (before the answer).
 	Audit string
 	// NodeID tells this process from others on the same store; "" is the host name.

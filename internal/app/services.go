@@ -43,7 +43,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	}
 	pools, err := cognitoidp.New(cognitoidp.Config{
 		DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker, Log: a.log,
-		Outside: reach, OutsideTokens: tokens,
+		LoginSuffix: a.config.LoginSuffix, LoginDomains: a.config.LoginDomains, Outside: reach, OutsideTokens: tokens,
 	})
 	if err != nil {
 		return nil, err

@@ -81,8 +81,8 @@ var callers = []struct {
 }{
 	{`pipeline\.NewOp`, []string{"api/", "internal/codegen/"},
 		"only generated code makes operations, so that none exists without its requirements"},
-	{`pipeline\.Serve`, []string{"service/cognitoidp/"},
-		"requests that speak no AWS protocol come in by one door, the sign-in pages"},
+	{`pipeline\.Serve`, []string{"service/cognitoidp/", "service/bulkhead/mailpage/"},
+		"requests that speak no AWS protocol come in by one door, the server's own pages"},
 	{`audit\.(Log|Event|Ticket|Open)`, []string{"internal/audit/", "internal/pipeline/", "internal/app/"},
 		"only the pipeline writes the audit log; services read it"},
 }

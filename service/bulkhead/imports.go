@@ -21,6 +21,7 @@ type UserPools interface {
 	Upload(ctx context.Context, pool, job, token string, file []byte, now time.Time) error
 	ImportFailures(ctx context.Context, account, region, pool, job string, page *paging.Page) ([]cognitoidp.ImportFailure, bool, error)
 	CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]cognitoidp.Finding, error)
+	RotateKeys(ctx context.Context, account, region, pool string, now time.Time) ([]string, error)
 	MayWrite(ctx context.Context, provider, claim string) (client string, err error)
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -204,7 +205,10 @@ func (s *Service) signer(p *pool, which int) (*rsa.PrivateKey, error) {
 
 // verifier returns a public key of the pool.
 func (s *Service) verifier(p *pool, which int) (*rsa.PublicKey, error) {
-	k := &p.Keys[which]
+	return s.opened(&p.Keys[which])
+}
+
+func (s *Service) opened(k *signingKey) (*rsa.PublicKey, error) {
 	return s.signers.public.get(k.KID, k.public)
 }
 
@@ -252,10 +256,11 @@ func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.Publ
 		return nil, "", true
 	}
 	for which := range p.Keys {
-		if p.Keys[which].KID != kid {
+		k := p.keyOf(which, kid, time.Now())
+		if k == nil {
 			continue
 		}
-		pub, err := s.verifier(p, which)
+		pub, err := s.opened(k)
 		if err != nil {
 			break
 		}

@@ -21,7 +21,7 @@ func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 	kids := make([]string, 16)
 	for i := range kids {
 		wg.Go(func() {
-			doc, err := w.s.keySet(context.WithoutCancel(t.Context()), p)
+			doc, err := w.s.keySet(context.WithoutCancel(t.Context()), p, "")
 			if err != nil {
 				t.Error(err)
 				return

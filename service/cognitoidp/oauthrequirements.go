@@ -86,3 +86,13 @@ func (r *oauthRequirements) ForgotPassword(s *authz.Scope, in *login.ForgotPassw
 func (r *oauthRequirements) ResetPassword(s *authz.Scope, in *login.ResetPasswordInput) authz.Requirement {
 	return r.forPool(s, openByClient, in.PoolId)
 }
+
+// GetStyle implements login.Requirements.
+func (r *oauthRequirements) GetStyle(s *authz.Scope, in *login.GetStyleInput) authz.Requirement {
+	return r.forPool(s, openByClient, in.PoolId)
+}
+
+// GetAsset implements login.Requirements.
+func (r *oauthRequirements) GetAsset(s *authz.Scope, in *login.GetAssetInput) authz.Requirement {
+	return r.forPool(s, openByClient, in.PoolId)
+}

@@ -205,6 +205,13 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 			AttributesRequireVerificationBeforeUpdate: enums[api.VerifiedAttributeType](set.VerifyFirst),
 		}
 	}
+	for i := range p.Domains {
+		if p.Domains[i].custom() {
+			out.CustomDomain = &p.Domains[i].Name
+		} else {
+			out.Domain = &p.Domains[i].Name
+		}
+	}
 	if set.DeletionProtection {
 		out.DeletionProtection = api.DeletionProtectionTypeActive
 	}
@@ -388,6 +395,9 @@ func deletePool(rec, dir *store.Records, id string) error {
 	}
 	if p == nil {
 		return poolNotFound(id)
+	}
+	if len(p.Domains) > 0 {
+		return invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
 	}
 	if p.Settings.DeletionProtection {
 		return invalid("The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")

@@ -26,6 +26,10 @@ import (
 //	in / <pool id> / risk / <client id, or "-">        riskSettings
 //	in / <pool id> / auth-event / <sub> / <t> / <id>   authEvent, the latest first
 //	in / <pool id> / resource-server / <identifier>    resourceServer
+//	in / <pool id> / branding / <id>                   branding
+//	in / <pool id> / branded / <client id>             ref to the branding
+//	in / <pool id> / ui / <client id or ALL>           customization
+//	in / <pool id> / terms / <id>                      terms
 //	in / <pool id> / member / <group> / <sub>          ref
 //	in / <pool id> / groups / <sub> / <group>          ref
 //	in / <pool id> / code / <sub> / <purpose>          code
@@ -41,7 +45,7 @@ import (
 //	mail / <time>                                      sealed message
 //	gone / <pool id>                                   a pool whose contents are still to be deleted
 //
-// The directory says where a pool and a client are, both of which are found by ids that are unique in the server.
+// The directory says where a pool, a client and a domain are, which are found by names that are unique in the server.
 func poolKey(id string) store.Key { return store.K("pool", id) }
 
 func goneKey(id string) store.Key { return store.K("gone", id) }
@@ -74,8 +78,12 @@ type pool struct {
 	CaseSensitive      bool
 	// HasUsernameConfig is true when case was decided by the caller.
 	HasUsernameConfig bool
+	// Domains are where the pool's pages are: at most a prefix and a custom one.
+	Domains []domain
 	// Keys sign ID tokens and access tokens, in this order. They are made when they are first needed (withKeys).
 	Keys [2]signingKey
+	// Retired are keys that sign no more, whose tokens still hold.
+	Retired []retiredKey
 }
 
 // settings are those that UpdateUserPool sets anew as a whole.

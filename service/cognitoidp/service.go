@@ -45,6 +45,10 @@ type Config struct {
 	Keys *keyring.Keyring
 	// IssuerURL makes issuers "<IssuerURL>/<pool>"; empty means AWS's form, https://cognito-idp.<region>.amazonaws.com/<pool>.
 	IssuerURL string
+	// LoginSuffix ends the server's own domains of pools: "<prefix>.auth.<region>.<LoginSuffix>".
+	LoginSuffix string
+	// LoginDomains are pairs ACCOUNT=DOMAIN: pools of the account may have DOMAIN and what is below it as custom domains.
+	LoginDomains []string
 	// Deliver sends codes and invitations. Nil keeps them in the local mailbox (see Mailbox).
 	Deliver Deliverer
 	// Functions invokes the triggers of pools. Nil invokes none: what needs one fails.
@@ -59,13 +63,15 @@ type Config struct {
 
 // Service implements the operations.
 type Service struct {
-	db        *store.DB
-	keys      *keyring.Keyring
-	issuerURL string
-	deliver   Deliverer
-	functions functions.Invoker
-	dataKeys  dataKeys
-	log       *slog.Logger
+	db           *store.DB
+	keys         *keyring.Keyring
+	issuerURL    string
+	loginSuffix  string
+	loginDomains []string
+	deliver      Deliverer
+	functions    functions.Invoker
+	dataKeys     dataKeys
+	log          *slog.Logger
 	// background holds a place for each quiet message that waits for a function.
 	background chan struct{}
 
@@ -99,7 +105,8 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
 	s := &Service{
-		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"), deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
+		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
+		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
 		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
 		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
 		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),

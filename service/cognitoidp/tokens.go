@@ -308,10 +308,11 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if p, err = s.keyed(ctx, p); err != nil {
 		return nil, nil, err
 	}
-	if !p.hasKeys() || t.KID != p.Keys[keyOfAccess].KID {
+	k := p.keyOf(keyOfAccess, t.KID, now)
+	if k == nil {
 		return nil, nil, badAccessToken()
 	}
-	key, err := s.verifier(p, keyOfAccess)
+	key, err := s.opened(k)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -140,11 +140,17 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 	if err != nil {
 		return nil, err
 	}
-	return &login.GetPageOutput{
+	out := &login.GetPageOutput{
 		ClientName: new(a.app.Name), PoolName: new(a.pool.Name), SignUp: new(!a.pool.Settings.AdminOnly),
 		Recovery: new(a.pool.recovers()), Attributes: a.signUpFields(), UsernameFields: a.pool.signInNames(), Redirect: &a.redirect,
 		Providers: providers, LocalUsers: &local,
-	}, nil
+	}
+	if opt.Value(in.Page) == "signup" {
+		if err := a.linkTerms(out); err != nil {
+			return nil, err
+		}
+	}
+	return out, a.dress(out)
 }
 
 // recovers reports whether users can set a new password by themselves.

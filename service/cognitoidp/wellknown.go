@@ -4,18 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/internal/peer"
 )
 
-// discovery is a pool's OpenID Connect metadata (OpenID Connect Discovery 1.0 section 3), as far as this server answers.
+// discovery is a pool's OpenID Connect metadata (OpenID Connect Discovery 1.0 section 3; RFC 8414 section 2).
 type discovery struct {
-	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
-	Issuer        string   `json:"issuer"`
-	JWKS          string   `json:"jwks_uri"`
-	ResponseTypes []string `json:"response_types_supported"`
-	Scopes        []string `json:"scopes_supported"`
-	Subjects      []string `json:"subject_types_supported"`
+	Authorization    string   `json:"authorization_endpoint"`
+	EndSession       string   `json:"end_session_endpoint"`
+	SigningAlgs      []string `json:"id_token_signing_alg_values_supported"`
+	Issuer           string   `json:"issuer"`
+	JWKS             string   `json:"jwks_uri"`
+	ResponseTypes    []string `json:"response_types_supported"`
+	Revocation       string   `json:"revocation_endpoint"`
+	Scopes           []string `json:"scopes_supported"`
+	Subjects         []string `json:"subject_types_supported"`
+	Token            string   `json:"token_endpoint"`
+	TokenAuth        []string `json:"token_endpoint_auth_methods_supported"`
+	UserInfo         string   `json:"userinfo_endpoint"`
+	Grants           []string `json:"grant_types_supported"`
+	ChallengeMethods []string `json:"code_challenge_methods_supported"`
 }
 
 // Handler serves what anybody may read of a pool, to be mounted at the root of the server:
@@ -27,7 +37,7 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-func (s *Service) keySet(ctx context.Context, p *pool) (any, error) {
+func (s *Service) keySet(ctx context.Context, p *pool, _ string) (any, error) {
 	p, err := s.withKeys(ctx, p)
 	if err != nil {
 		return nil, err
@@ -40,27 +50,58 @@ func (s *Service) keySet(ctx context.Context, p *pool) (any, error) {
 		}
 		set.Keys = append(set.Keys, jose.Public(p.Keys[i].KID, pub))
 	}
+	for i := range p.Retired {
+		if k := &p.Retired[i]; time.Now().Before(k.Until) {
+			pub, err := s.opened(&k.signingKey)
+			if err != nil {
+				return nil, err
+			}
+			set.Keys = append(set.Keys, jose.Public(k.KID, pub))
+		}
+	}
 	return set, nil
 }
 
-func (s *Service) metadata(_ context.Context, p *pool) (any, error) {
-	iss := s.issuer(p)
+func (s *Service) metadata(_ context.Context, p *pool, base string) (any, error) {
+	at := base
+	for i := range p.Domains {
+		if d := &p.Domains[i]; d.custom() {
+			at = "https://" + d.Name
+		}
+	}
 	return discovery{
-		SigningAlgs: []string{jose.RS256}, Issuer: iss, JWKS: iss + "/.well-known/jwks.json",
-		ResponseTypes: []string{"code", "token"}, Scopes: []string{"openid", "email", "phone", "profile"}, Subjects: []string{"public"},
+		Issuer: s.issuer(p), JWKS: base + "/.well-known/jwks.json", Authorization: at + "/oauth2/authorize", Token: at + "/oauth2/token",
+		UserInfo: at + "/oauth2/userInfo", Revocation: at + "/oauth2/revoke", EndSession: at + "/logout",
+		SigningAlgs: []string{jose.RS256}, ResponseTypes: []string{"code", "token"}, Subjects: []string{"public"},
+		Scopes:    []string{scopeOpenID, scopeEmail, scopePhone, scopeProfile},
+		TokenAuth: []string{"client_secret_basic", "client_secret_post", "none"},
+		Grants:    []string{grantCode, "implicit", grantRefresh, grantClient}, ChallengeMethods: []string{"S256"},
 	}, nil
 }
 
+// base is where a pool's endpoints are: below its issuer, or where the request came if issuers have AWS's form, at which
+// this server does not answer.
+func (s *Service) base(r *http.Request) string {
+	if s.issuerURL != "" {
+		return s.issuerURL + "/" + r.PathValue("pool")
+	}
+	scheme := "http://"
+	if peer.Secure(r) {
+		scheme = "https://"
+	}
+	return scheme + r.Host + "/" + r.PathValue("pool")
+}
+
 // public serves a document about a pool. Browsers of every origin may read it: it holds nothing secret.
-func (s *Service) public(document func(context.Context, *pool) (any, error)) http.HandlerFunc {
+func (s *Service) public(document func(context.Context, *pool, string) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status, body := s.document(r.Context(), r.PathValue("pool"), document)
+		status, body := s.document(r, document)
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("X-Content-Type-Options", "nosniff")
 		if status == http.StatusOK {
-			h.Set("Cache-Control", "public, max-age=86400")
+			h.Set("Cache-Control", "public, max-age=300")
 		} else {
 			h.Set("Cache-Control", "no-store")
 		}
@@ -69,15 +110,15 @@ func (s *Service) public(document func(context.Context, *pool) (any, error)) htt
 	}
 }
 
-func (s *Service) document(ctx context.Context, id string, document func(context.Context, *pool) (any, error)) (int, []byte) {
-	p, err := s.factsOf(ctx, id)
+func (s *Service) document(r *http.Request, document func(context.Context, *pool, string) (any, error)) (int, []byte) {
+	p, err := s.factsOf(r.Context(), r.PathValue("pool"))
 	if err == nil && p == nil {
 		return http.StatusNotFound, []byte(`{"message":"User pool does not exist."}`)
 	}
 	var body []byte
 	if err == nil {
 		var v any
-		if v, err = document(ctx, p); err == nil {
+		if v, err = document(r.Context(), p, s.base(r)); err == nil {
 			body, err = json.Marshal(v)
 		}
 	}

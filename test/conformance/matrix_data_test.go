@@ -3,7 +3,7 @@ package conformance
 import "slices"
 
 // rows is the matrix, a row for each operation that is served.
-var rows = slices.Concat(dataRows, iamRows, cognitoRows, userRows, signInRows)
+var rows = slices.Concat(dataRows, iamRows, cognitoRows, userRows, signInRows, loginRows)
 
 // Why a tenant's session may do the same whichever tenant the request is about.
 const (

@@ -85,7 +85,7 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 // served reports whether a pool has an endpoint at the path.
 func served(path string) bool {
 	_, ok := endpoints[path]
-	return ok || strings.HasPrefix(path, "/static/")
+	return ok || strings.HasPrefix(path, "/static/") || strings.HasPrefix(path, "/asset/")
 }
 
 // domain reads the Host header: the prefix and region of one of the server's own domains, or a custom one with region "".
@@ -159,6 +159,10 @@ func init() { //nolint:gochecknoinits // the table and its functions refer to ea
 func (q *request) route() {
 	if name, ok := strings.CutPrefix(q.path, "/static/"); ok {
 		q.static(name)
+		return
+	}
+	if name, ok := strings.CutPrefix(q.path, "/asset/"); ok {
+		q.asset(name)
 		return
 	}
 	e, ok := endpoints[q.path]

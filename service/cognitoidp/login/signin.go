@@ -25,6 +25,10 @@ type pageFacts struct {
 	Fields                            []field
 	Providers                         []choice
 	Local                             bool
+	// ClientID, Style, Logo and LogoDark make the addresses of the client's looks; empty for what it has not.
+	ClientID, Style, Logo, LogoDark string
+	// Terms and Privacy are where the documents are that the sign-up page links to.
+	Terms, Privacy string
 }
 
 // Name is what the pages are headed by.
@@ -53,10 +57,12 @@ func (q *request) prepare(name, title string, p parameters) *view {
 	q.formTargets(opt.Value(out.Redirect))
 	page := facts(out)
 	page.Providers = q.choices(p, out.Providers)
-	return &view{
+	v := &view{
 		Name: name, Title: title, Query: template.URL(p.carried()), //nolint:gosec // made by url.Values.Encode
 		Token: q.formToken(q.browser()), Page: page, Form: map[string]string{},
 	}
+	v.Page.ClientID = p.values.Get("client_id")
+	return v
 }
 
 func facts(out *api.GetPageOutput) *pageFacts {
@@ -64,6 +70,8 @@ func facts(out *api.GetPageOutput) *pageFacts {
 		Client: opt.Value(out.ClientName), Pool: opt.Value(out.PoolName), SignUp: opt.Value(out.SignUp), Recovery: opt.Value(out.Recovery), Local: opt.Value(out.LocalUsers),
 		NameLabel: "Username", NameType: "text", NameComplete: "username",
 	}
+	f.Style, f.Logo, f.LogoDark = opt.Value(out.Style), opt.Value(out.Logo), opt.Value(out.LogoDark)
+	f.Terms, f.Privacy = out.Terms["terms-of-use"], out.Terms["privacy-policy"]
 	f.name(out.UsernameFields)
 	for _, a := range out.Attributes {
 		f.Fields = append(f.Fields, inputOf(opt.Value(a.Name), opt.Value(a.Required)))

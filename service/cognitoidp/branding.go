@@ -1,0 +1,241 @@
+package cognitoidp
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// branding is how managed login looks for an app client ("Apply branding to managed login pages", Amazon Cognito
+// Developer Guide).
+type branding struct {
+	ID, Client string
+	// Provided is true for the looks that the server has by itself.
+	Provided          bool
+	Settings          json.RawMessage
+	Assets            []api.AssetType
+	Created, Modified time.Time
+}
+
+func brandingKey(pool, id string) store.Key    { return inPool(pool, "branding", id) }
+func brandedKey(pool, client string) store.Key { return inPool(pool, "branded", client) }
+
+// Limits of a branding ("CreateManagedLoginBranding", Amazon Cognito user pools API reference).
+const (
+	maxSettings = 128 << 10
+	maxAssets   = 2 << 20
+)
+
+// assetTypes are the media types of assets by their extension.
+var assetTypes = map[api.AssetExtensionType]string{
+	api.AssetExtensionTypePng: "image/png", api.AssetExtensionTypeJpeg: "image/jpeg", api.AssetExtensionTypeWebp: "image/webp",
+	api.AssetExtensionTypeIco: "image/x-icon", api.AssetExtensionTypeSvg: "image/svg+xml",
+}
+
+// checkAssets checks that assets are what they are called. SVG is served only as an image, under a policy that lets it run
+// and load nothing.
+func checkAssets(assets []api.AssetType) error {
+	total := 0
+	for i := range assets {
+		a := &assets[i]
+		total += len(a.Bytes)
+		kind, ok := assetTypes[a.Extension]
+		switch {
+		case !ok || len(a.Bytes) == 0:
+			return invalid("An asset has no bytes or an unknown extension.")
+		case a.Extension == api.AssetExtensionTypeSvg:
+			if !looksLikeSVG(a.Bytes) {
+				return invalid("An asset is not the SVG that its extension says.")
+			}
+		case imageType(a.Bytes) != kind:
+			return invalid("An asset is not the %s that its extension says.", a.Extension)
+		}
+		for j := range i {
+			if b := &assets[j]; b.Category == a.Category && b.ColorMode == a.ColorMode && opt.Value(b.ResourceId) == opt.Value(a.ResourceId) {
+				return invalid("An asset of category %s is there twice for its colour mode.", a.Category)
+			}
+		}
+	}
+	if total > maxAssets {
+		return invalid("Assets are larger than 2 MB together.")
+	}
+	return nil
+}
+
+// newBranding checks what creating and updating have in common.
+func newBranding(provided *bool, settings json.RawMessage, assets []api.AssetType) (*branding, error) {
+	b := &branding{Provided: opt.Value(provided), Settings: settings, Assets: assets}
+	if b.Provided && (len(settings) > 0 || len(assets) > 0) {
+		return nil, invalid("UseCognitoProvidedValues cannot be with Settings or Assets.")
+	}
+	if len(settings) > maxSettings {
+		return nil, invalid("Settings are too large.")
+	}
+	if len(settings) > 0 {
+		if _, err := readLooks(settings); err != nil {
+			return nil, err
+		}
+	}
+	return b, checkAssets(assets)
+}
+
+func (b *branding) describe(pool string) *api.ManagedLoginBrandingType {
+	return &api.ManagedLoginBrandingType{
+		ManagedLoginBrandingId: new(b.ID), UserPoolId: new(pool), UseCognitoProvidedValues: new(b.Provided), Settings: b.Settings,
+		Assets: b.Assets, CreationDate: new(b.Created), LastModifiedDate: new(b.Modified),
+	}
+}
+
+func brandingNotFound() error {
+	return api.NewResourceNotFoundException("Managed login branding does not exist.")
+}
+
+func (c *scoped) mustBranding(rec *store.Records, id *string) (*branding, error) {
+	b, err := store.Load[branding](rec, brandingKey(c.pool.ID, opt.Value(id)))
+	if err == nil && b == nil {
+		err = brandingNotFound()
+	}
+	return b, err
+}
+
+// brandingOf returns the branding of an app client, nil if it has none.
+func (c *scoped) brandingOf(rec *store.Records, client string) (*branding, error) {
+	r, err := store.Load[ref](rec, brandedKey(c.pool.ID, client))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return store.Load[branding](rec, brandingKey(c.pool.ID, r.Sub))
+}
+
+// CreateManagedLoginBranding implements api.Service.
+func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.CreateManagedLoginBrandingInput) (*api.CreateManagedLoginBrandingOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	app, err := c.client(opt.Value(in.ClientId))
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBranding(in.UseCognitoProvidedValues, in.Settings, in.Assets)
+	if err != nil {
+		return nil, err
+	}
+	b.ID, b.Client, b.Created, b.Modified = newUUID(), app.ID, call.Now, call.Now
+	err = c.update(func(rec *store.Records) error {
+		if have, err := c.brandingOf(rec, app.ID); err != nil {
+			return err
+		} else if have != nil {
+			return api.NewManagedLoginBrandingExistsException("The app client has a managed login branding already.")
+		}
+		if err := store.Save(rec, brandedKey(c.pool.ID, app.ID), &ref{b.ID}); err != nil {
+			return err
+		}
+		return store.Save(rec, brandingKey(c.pool.ID, b.ID), b)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+}
+
+// UpdateManagedLoginBranding implements api.Service. What it does not name stays.
+func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.UpdateManagedLoginBrandingInput) (*api.UpdateManagedLoginBrandingOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	set, err := newBranding(in.UseCognitoProvidedValues, in.Settings, in.Assets)
+	if err != nil {
+		return nil, err
+	}
+	var b *branding
+	err = c.update(func(rec *store.Records) (err error) {
+		if b, err = c.mustBranding(rec, in.ManagedLoginBrandingId); err != nil {
+			return err
+		}
+		switch {
+		case set.Provided:
+			b.Provided, b.Settings, b.Assets = true, nil, nil
+		default:
+			if set.Settings != nil {
+				b.Settings, b.Provided = set.Settings, false
+			}
+			if in.Assets != nil {
+				b.Assets, b.Provided = set.Assets, false
+			}
+		}
+		b.Modified = call.Now
+		return store.Save(rec, brandingKey(c.pool.ID, b.ID), b)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+}
+
+// DescribeManagedLoginBranding implements api.Service.
+func (s *Service) DescribeManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingInput) (*api.DescribeManagedLoginBrandingOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var b *branding
+	err = c.view(func(rec *store.Records) (err error) {
+		b, err = c.mustBranding(rec, in.ManagedLoginBrandingId)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+}
+
+// DescribeManagedLoginBrandingByClient implements api.Service.
+func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingByClientInput) (*api.DescribeManagedLoginBrandingByClientOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.client(opt.Value(in.ClientId)); err != nil {
+		return nil, err
+	}
+	var b *branding
+	err = c.view(func(rec *store.Records) (err error) {
+		if b, err = c.brandingOf(rec, opt.Value(in.ClientId)); err == nil && b == nil {
+			err = brandingNotFound()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeManagedLoginBrandingByClientOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+}
+
+// DeleteManagedLoginBranding implements api.Service.
+func (s *Service) DeleteManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DeleteManagedLoginBrandingInput) (*api.DeleteManagedLoginBrandingOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		b, err := c.mustBranding(rec, in.ManagedLoginBrandingId)
+		if err != nil {
+			return err
+		}
+		if err := rec.Delete(brandedKey(c.pool.ID, b.Client)); err != nil {
+			return err
+		}
+		return rec.Delete(brandingKey(c.pool.ID, b.ID))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteManagedLoginBrandingOutput{}, nil
+}

@@ -1,0 +1,282 @@
+package cognitoidp
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// domain is where a pool's pages and OAuth 2 endpoints are: a prefix of the server's own domains, or a custom one.
+type domain struct {
+	Name string
+	// Certificate is the ARN of a custom domain's certificate, which tells custom domains from prefixes.
+	Certificate string
+	// Version is 1 for the classic pages, which UI customization styles, and 2 for managed login with branding.
+	Version int32
+}
+
+func (d *domain) custom() bool { return d.Certificate != "" }
+
+// The versions of the pages.
+const (
+	classicLogin = 1
+	managedLogin = 2
+)
+
+var (
+	prefixForm = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	// customForm is a host name of at least two labels.
+	customForm = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$`)
+)
+
+// maxCustomDomain is the length of a custom domain ("CreateUserPoolDomain", Amazon Cognito user pools API reference).
+const maxCustomDomain = 63
+
+// reservedWords cannot be part of a prefix, as with AWS: pages there would look like the provider's own.
+var reservedWords = []string{"aws", "amazon", "cognito"}
+
+// newDomain checks a domain for a pool of the account.
+func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, version *int32) (*domain, error) {
+	d := &domain{Name: name, Version: classicLogin}
+	if version != nil {
+		d.Version = *version
+	}
+	if d.Version != classicLogin && d.Version != managedLogin {
+		return nil, invalid("ManagedLoginVersion has to be 1 or 2.")
+	}
+	if config != nil {
+		d.Certificate = opt.Value(config.CertificateArn)
+	}
+	switch {
+	case !d.custom() && !prefixForm.MatchString(name):
+		return nil, invalid("Domain contains an invalid character or is too long, or a custom domain lacks its CustomDomainConfig.")
+	case !d.custom():
+		for _, w := range reservedWords {
+			if strings.Contains(name, w) {
+				return nil, invalid("Domain cannot contain reserved word: %s", w)
+			}
+		}
+	case len(name) > maxCustomDomain || !customForm.MatchString(name):
+		return nil, invalid("Custom domain is not a valid subdomain.")
+	case !c.mayHaveDomain(name):
+		return nil, invalid("Custom domain %s is not one that the account may use: the server's operator grants domains (--login-domain).", name)
+	}
+	return d, nil
+}
+
+// mayHaveDomain reports whether the operator has granted the pool's account the domain. Nothing else shows whose a name
+// is, and the first to claim another's would get the sign-ins meant for it.
+func (c *scoped) mayHaveDomain(name string) bool {
+	for _, g := range c.loginDomains {
+		account, domain, _ := strings.Cut(g, "=")
+		if account == c.pool.Account && (name == domain || strings.HasSuffix(name, "."+domain)) {
+			return !c.ownName(name)
+		}
+	}
+	return false
+}
+
+// ownName reports whether a name is the server's own: its issuer's host, or below the suffix of its domains.
+func (c *scoped) ownName(name string) bool {
+	if u, err := url.Parse(c.issuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
+		return true
+	}
+	return c.loginSuffix != "" && (name == c.loginSuffix || strings.HasSuffix(name, "."+c.loginSuffix))
+}
+
+// host is the host name of the domain: for a prefix, "<prefix>.auth.<region>.<suffix>".
+func (c *scoped) host(d *domain) string {
+	if d.custom() {
+		return d.Name
+	}
+	return d.Name + ".auth." + c.pool.Region + "." + c.loginSuffix
+}
+
+// indexDomain returns where a domain is in the pool's list, -1 if it is not there.
+func (p *pool) indexDomain(name string) int {
+	return slices.IndexFunc(p.Domains, func(d domain) bool { return d.Name == name })
+}
+
+// loginVersion is the version of the pool's pages: that of a custom domain before that of the prefix. A pool without a
+// domain has managed login.
+func (p *pool) loginVersion() int32 {
+	version := int32(managedLogin)
+	for _, d := range p.Domains {
+		if version = d.Version; d.custom() {
+			break
+		}
+	}
+	return version
+}
+
+// changeDomains lets fn change the pool and the directory of domains together.
+func (c *scoped) changeDomains(fn func(p *pool, dir *store.Records) error) error {
+	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		p, err := store.Load[pool](rec, poolKey(c.pool.ID))
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return poolNotFound(c.pool.ID)
+		}
+		if err := fn(p, dir); err != nil {
+			return err
+		}
+		rec.ChangedIn(p.ID)
+		return store.Save(rec, poolKey(p.ID), p)
+	})
+}
+
+// CreateUserPoolDomain implements api.Service.
+func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolDomainInput) (*api.CreateUserPoolDomainOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.newDomain(opt.Value(in.Domain), in.CustomDomainConfig, in.ManagedLoginVersion)
+	if err != nil {
+		return nil, err
+	}
+	err = c.changeDomains(func(p *pool, dir *store.Records) error {
+		for _, have := range p.Domains {
+			if have.custom() == d.custom() {
+				return invalid("Domain already associated with this user pool: %s", have.Name)
+			}
+		}
+		if _, taken, err := dir.Get(domainKey(d.Name)); err != nil {
+			return err
+		} else if taken {
+			return invalid("Domain already exists.")
+		}
+		p.Domains = append(p.Domains, *d)
+		return store.Save(dir, domainKey(d.Name), &place{p.Account, p.Region, p.ID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.CreateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
+	if d.custom() {
+		out.CloudFrontDomain = new(c.host(d))
+	}
+	return out, nil
+}
+
+// DescribeUserPoolDomain implements api.Service. A domain of nobody, or of another account or region, has an empty
+// description, as with AWS.
+func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolDomainInput) (*api.DescribeUserPoolDomainOutput, error) {
+	out := &api.DescribeUserPoolDomainOutput{DomainDescription: &api.DomainDescriptionType{}}
+	name := opt.Value(in.Domain)
+	err := s.db.View(ctx, call.Grant, func(tx *store.Tx) error {
+		dir, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		at, err := store.Load[place](dir, domainKey(name))
+		account, region := call.Grant.Home()
+		if err != nil || at == nil || at.Account != account || at.Region != region {
+			return err
+		}
+		rec, err := tx.Home()
+		if err != nil {
+			return err
+		}
+		p, err := store.Load[pool](rec, poolKey(at.Pool))
+		if err != nil || p == nil || p.indexDomain(name) < 0 {
+			return err
+		}
+		c := &scoped{s, ctx, call, p}
+		out.DomainDescription = c.describeDomain(&p.Domains[p.indexDomain(name)])
+		return nil
+	})
+	return out, err
+}
+
+func (c *scoped) describeDomain(d *domain) *api.DomainDescriptionType {
+	out := &api.DomainDescriptionType{
+		AWSAccountId: new(c.pool.Account), CloudFrontDistribution: new(c.host(d)), Domain: new(d.Name), UserPoolId: new(c.pool.ID),
+		ManagedLoginVersion: new(d.Version), Status: api.DomainStatusTypeActive, Version: new("1"),
+	}
+	if d.custom() {
+		out.CustomDomainConfig = &api.CustomDomainConfigType{CertificateArn: new(d.Certificate)}
+	}
+	return out
+}
+
+var errNoDomain = errors.New("no such domain")
+
+// UpdateUserPoolDomain implements api.Service.
+func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolDomainInput) (*api.UpdateUserPoolDomainOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	name := opt.Value(in.Domain)
+	var d *domain
+	err = c.changeDomains(func(p *pool, _ *store.Records) error {
+		i := p.indexDomain(name)
+		if i < 0 {
+			return invalid("No such domain or user pool exists.").With(errNoDomain)
+		}
+		version := in.ManagedLoginVersion
+		if version == nil {
+			version = &p.Domains[i].Version
+		}
+		config := in.CustomDomainConfig
+		if config == nil && p.Domains[i].custom() {
+			config = &api.CustomDomainConfigType{CertificateArn: &p.Domains[i].Certificate}
+		}
+		if config != nil && !p.Domains[i].custom() {
+			return invalid("CustomDomainConfig is for custom domains.")
+		}
+		if d, err = c.newDomain(name, config, version); err != nil {
+			return err
+		}
+		p.Domains[i] = *d
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.UpdateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
+	if d.custom() {
+		out.CloudFrontDomain = new(c.host(d))
+	}
+	return out, nil
+}
+
+// DeleteUserPoolDomain implements api.Service.
+func (s *Service) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolDomainInput) (*api.DeleteUserPoolDomainOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	name := opt.Value(in.Domain)
+	err = c.changeDomains(func(p *pool, dir *store.Records) error {
+		i := p.indexDomain(name)
+		if i < 0 {
+			return invalid("No such domain or user pool exists.").With(errNoDomain)
+		}
+		p.Domains = slices.Delete(p.Domains, i, i+1)
+		return dir.Delete(domainKey(name))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteUserPoolDomainOutput{}, nil
+}

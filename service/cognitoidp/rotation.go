@@ -1,0 +1,98 @@
+package cognitoidp
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/system"
+)
+
+// retiredKey is a signing key that was replaced. It is published and accepted until the last token under it has expired.
+type retiredKey struct {
+	signingKey
+	Use   int // keyOfID or keyOfAccess
+	Until time.Time
+}
+
+// maxRetired bounds how often keys can be replaced while tokens of earlier ones hold.
+const maxRetired = 16
+
+// keyOf returns the pool's key with the id for the use, also a retired one; nil if it has none.
+func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
+	if kid == "" {
+		return nil
+	}
+	if p.Keys[use].KID == kid {
+		return &p.Keys[use]
+	}
+	for i := range p.Retired {
+		if r := &p.Retired[i]; r.Use == use && r.KID == kid && now.Before(r.Until) {
+			return &r.signingKey
+		}
+	}
+	return nil
+}
+
+// RotateKeys gives a pool of the account and region new signing keys and returns the ids of all keys that are published
+// then, the new ones first. Tokens that are out stay good until they expire. The caller has been authorized for it.
+func (s *Service) RotateKeys(ctx context.Context, account, region, id string, now time.Time) ([]string, error) {
+	p, err := s.factsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil || p.Account != account || p.Region != region {
+		return nil, poolNotFound(id)
+	}
+	if _, err := s.withKeys(ctx, p); err != nil {
+		return nil, err
+	}
+	var fresh [len(p.Keys)]signingKey
+	for i := range fresh {
+		if fresh[i], err = s.makeKey(p); err != nil {
+			return nil, fault.Wrap(err, "make signing keys")
+		}
+	}
+	var kids []string
+	err = system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(account, region)
+		if err != nil {
+			return err
+		}
+		p, err := store.Load[pool](rec, poolKey(id))
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return poolNotFound(id)
+		}
+		if kids, err = p.retire(fresh, now); err != nil {
+			return err
+		}
+		rec.ChangedIn(id)
+		return store.Save(rec, poolKey(id), p)
+	})
+	return kids, err
+}
+
+// retire replaces the keys.
+func (p *pool) retire(fresh [2]signingKey, now time.Time) (kids []string, err error) {
+	p.Retired = slices.DeleteFunc(p.Retired, func(r retiredKey) bool { return !now.Before(r.Until) })
+	for use, k := range p.Keys {
+		k.Sealed = nil // it signs no more
+		p.Retired = append(p.Retired, retiredKey{k, use, now.Add(maxTokenLife)})
+	}
+	if len(p.Retired) > maxRetired {
+		return nil, invalid("The keys were replaced too often; tokens under earlier ones still hold.")
+	}
+	p.Keys = fresh
+	for i := range p.Keys {
+		kids = append(kids, p.Keys[i].KID)
+	}
+	for i := range p.Retired {
+		kids = append(kids, p.Retired[i].KID)
+	}
+	return kids, nil
+}

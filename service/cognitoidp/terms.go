@@ -1,0 +1,183 @@
+package cognitoidp
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// terms are documents that the sign-up page links to: an app client's terms of use or its privacy policy.
+type terms struct {
+	ID, Name, Client  string
+	Links             map[string]string // by language ("cognito:default", "cognito:english", …)
+	Created, Modified time.Time
+}
+
+func termsKey(pool, id string) store.Key { return inPool(pool, "terms", id) }
+
+func (t *terms) describe(pool string) *api.TermsType {
+	return &api.TermsType{
+		TermsId: new(t.ID), UserPoolId: new(pool), ClientId: new(t.Client), TermsName: new(t.Name), TermsSource: api.TermsSourceTypeLink,
+		Enforcement: api.TermsEnforcementTypeNone, Links: t.Links, CreationDate: new(t.Created), LastModifiedDate: new(t.Modified),
+	}
+}
+
+func termsNotFound() error { return api.NewResourceNotFoundException("Terms do not exist.") }
+
+// checkLinks checks where the documents are: pages that a browser may be sent to.
+func checkLinks(links map[string]string) error {
+	if links["cognito:default"] == "" {
+		return invalid("Links must have a link for cognito:default.")
+	}
+	for _, l := range links {
+		if u, err := url.Parse(l); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+			return invalid("%s is not an HTTPS URL.", l)
+		}
+	}
+	return nil
+}
+
+// sameTerms finds the terms of the name that an app client has.
+func (c *scoped) sameTerms(rec *store.Records, name, app string) (*terms, error) {
+	var found *terms
+	err := store.Each(rec, inPool(c.pool.ID, "terms"), nil, func(_ store.Key, t *terms) bool {
+		if t.Name == name && t.Client == app {
+			found = t
+		}
+		return found == nil
+	})
+	return found, err
+}
+
+// CreateTerms implements api.Service.
+func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.CreateTermsInput) (*api.CreateTermsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	app, err := c.client(opt.Value(in.ClientId))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLinks(in.Links); err != nil {
+		return nil, err
+	}
+	t := &terms{
+		ID: newUUID(), Name: opt.Value(in.TermsName), Client: app.ID, Links: in.Links, Created: call.Now, Modified: call.Now,
+	}
+	err = c.update(func(rec *store.Records) error {
+		if have, err := c.sameTerms(rec, t.Name, t.Client); err != nil {
+			return err
+		} else if have != nil {
+			return api.NewTermsExistsException("The app client has %s already.", t.Name)
+		}
+		return store.Save(rec, termsKey(c.pool.ID, t.ID), t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+}
+
+func (c *scoped) mustTerms(rec *store.Records, id *string) (*terms, error) {
+	t, err := store.Load[terms](rec, termsKey(c.pool.ID, opt.Value(id)))
+	if err == nil && t == nil {
+		err = termsNotFound()
+	}
+	return t, err
+}
+
+// DescribeTerms implements api.Service.
+func (s *Service) DescribeTerms(ctx context.Context, call *pipeline.Call, in *api.DescribeTermsInput) (*api.DescribeTermsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	var t *terms
+	err = c.view(func(rec *store.Records) (err error) {
+		t, err = c.mustTerms(rec, in.TermsId)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DescribeTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+}
+
+// UpdateTerms implements api.Service.
+func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.UpdateTermsInput) (*api.UpdateTermsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	if in.Links != nil {
+		if err := checkLinks(in.Links); err != nil {
+			return nil, err
+		}
+	}
+	var t *terms
+	err = c.update(func(rec *store.Records) (err error) {
+		if t, err = c.mustTerms(rec, in.TermsId); err != nil {
+			return err
+		}
+		if name := opt.Value(in.TermsName); name != "" && name != t.Name {
+			if have, err := c.sameTerms(rec, name, t.Client); err != nil {
+				return err
+			} else if have != nil {
+				return api.NewTermsExistsException("The app client has %s already.", name)
+			}
+			t.Name = name
+		}
+		if in.Links != nil {
+			t.Links = in.Links
+		}
+		t.Modified = call.Now
+		return store.Save(rec, termsKey(c.pool.ID, t.ID), t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+}
+
+// ListTerms implements api.Service.
+func (s *Service) ListTerms(ctx context.Context, call *pipeline.Call, in *api.ListTermsInput) (*api.ListTermsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	found, token, err := listPage[terms](c, "ListTerms", "", inPool(c.pool.ID, "terms"), in.NextToken, in.MaxResults, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListTermsOutput{Terms: []api.TermsDescriptionType{}, NextToken: token}
+	for _, t := range found {
+		out.Terms = append(out.Terms, api.TermsDescriptionType{
+			TermsId: new(t.ID), TermsName: new(t.Name), Enforcement: api.TermsEnforcementTypeNone, CreationDate: new(t.Created), LastModifiedDate: new(t.Modified),
+		})
+	}
+	return out, nil
+}
+
+// DeleteTerms implements api.Service.
+func (s *Service) DeleteTerms(ctx context.Context, call *pipeline.Call, in *api.DeleteTermsInput) (*api.DeleteTermsOutput, error) {
+	c, err := s.in(ctx, call, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	err = c.update(func(rec *store.Records) error {
+		if _, err := c.mustTerms(rec, in.TermsId); err != nil {
+			return err
+		}
+		return rec.Delete(termsKey(c.pool.ID, opt.Value(in.TermsId)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.DeleteTermsOutput{}, nil
+}
