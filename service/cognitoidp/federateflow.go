@@ -300,13 +300,9 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 			return nil, err
 		}
 	}
-	text, err := saml.Decode(message)
+	said, err := c.parseSAML(p, message, want)
 	if err != nil {
-		return nil, badProviderResponse(p, err)
-	}
-	said, err := saml.Parse(text, want)
-	if err != nil {
-		return nil, badProviderResponse(p, err)
+		return nil, err
 	}
 	id := sha256.Sum256([]byte(p.Name + "\x00" + said.ID))
 	err = c.update(func(rec *store.Records) error {
@@ -320,6 +316,24 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 		return nil, err
 	}
 	return &guest{from: p, issuer: m.EntityID, id: said.NameID, claims: samlClaims(said), session: said}, nil
+}
+
+// parseSAML checks a response in its turn: anybody can send one, and it costs some milliseconds.
+func (c *scoped) parseSAML(p *provider, message string, want *saml.Expect) (*saml.Assertion, error) {
+	leave, err := c.work.enter(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	text, err := saml.Decode(message)
+	if err != nil {
+		return nil, badProviderResponse(p, err)
+	}
+	said, err := saml.Parse(text, want)
+	if err != nil {
+		return nil, badProviderResponse(p, err)
+	}
+	return said, nil
 }
 
 // samlClaims are the attributes of an assertion as text: several values in brackets, each encoded as in a form, so that no

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -45,6 +46,24 @@ func (q *request) setAway(state, sealed string, maxAge int) {
 	http.SetCookie(q.w, c)
 }
 
+// maxAway is how many sign-ins of one browser may be at providers at once. The pages of others can begin some in it, which
+// must not add up to more cookies than a request can hold.
+const maxAway = 5
+
+// trimAway has the browser forget the sign-ins that are at providers, if they are too many.
+func (q *request) trimAway() {
+	prefix := strings.TrimSuffix(q.cookieName(cookieAway), q.pool.ID)
+	var away []*http.Cookie
+	for _, c := range q.r.Cookies() {
+		if strings.HasPrefix(c.Name, prefix) && strings.HasSuffix(c.Name, q.pool.ID) {
+			away = append(away, c)
+		}
+	}
+	for i := 0; len(away) >= maxAway && i < len(away); i++ {
+		http.SetCookie(q.w, &http.Cookie{Name: away[i].Name, Path: "/", MaxAge: -1, Secure: q.secure(), HttpOnly: true})
+	}
+}
+
 // takeAway returns the flow that the browser holds for a state, and has it forget it.
 func (q *request) takeAway(state *string) *string {
 	if state == nil {
@@ -74,6 +93,7 @@ func (q *request) depart(p parameters) bool {
 // send sends the browser to a provider: by redirect, or by a form that it has to send.
 func (q *request) send(out *api.DepartOutput) {
 	if out.State != nil {
+		q.trimAway()
 		q.setAway(*out.State, opt.Value(out.Sealed), awaySeconds)
 	}
 	if out.Field == nil {

@@ -209,6 +209,8 @@ test("what one browser brings back with another's state is refused", async () =>
   const other = await new Browser().go(`${base}/oauth2/idpresponse?code=x&state=${state}`);
   assert.equal(other.status, 400);
   assert.equal(other.to, null);
+  for (let i = 0; i < 12; i++) await b.go(authorize(client.oidc));
+  assert.ok([...b.jar.get(new URL(base).host).keys()].filter((k) => k.includes("away-")).length <= 5);
 });
 
 test("a SAML provider signs its user in, once, and out", async () => {
