@@ -213,6 +213,36 @@ func over(f *fault.Error) bool {
 // challengePages are the pages of challenges, with their titles.
 var challengePages = map[string][2]string{
 	"NEW_PASSWORD_REQUIRED": {"newpassword", "Choose a new password"},
+	"SMS_MFA":               {"code", "Confirm that it is you"},
+	"EMAIL_OTP":             {"code", "Confirm that it is you"},
+	"SMS_OTP":               {"code", "Confirm that it is you"},
+	"SOFTWARE_TOKEN_MFA":    {"code", "Confirm that it is you"},
+	"SELECT_MFA_TYPE":       {"select", "Confirm that it is you"},
+}
+
+// codeFields are the inputs of challenges that ask for a code.
+var codeFields = map[string]string{
+	"SMS_MFA": "sms_code", "EMAIL_OTP": "email_code", "SMS_OTP": "sms_otp_code", "SOFTWARE_TOKEN_MFA": "totp_code",
+}
+
+// factorLabels are the kinds of second factors.
+var factorLabels = map[string]string{
+	"SMS_MFA": "A code by text message", "EMAIL_OTP": "A code by e-mail", "SOFTWARE_TOKEN_MFA": "A code from my authenticator app",
+}
+
+// factors are the choices of SELECT_MFA_TYPE.
+func factors(text string) []field {
+	var names []string
+	if json.Unmarshal([]byte(text), &names) != nil {
+		return nil
+	}
+	var out []field
+	for _, n := range names {
+		if label := factorLabels[n]; label != "" {
+			out = append(out, field{Name: n, Label: label})
+		}
+	}
+	return out
 }
 
 // challenge shows the page of a challenge.
@@ -224,7 +254,8 @@ func (q *request) challenge(status int, v *view) {
 	}
 	v.Name, v.Title = page[0], page[1]
 	v.Passed = writeParameters(v.Parameters)
-	v.Destination = v.Parameters["CODE_DELIVERY_DESTINATION"]
+	v.Destination, v.CodeField = v.Parameters["CODE_DELIVERY_DESTINATION"], codeFields[v.Challenge]
+	v.Choices = factors(v.Parameters["MFAS_CAN_CHOOSE"])
 	if v.Challenge == "NEW_PASSWORD_REQUIRED" {
 		v.Fields = requiredFields(v.Parameters["requiredAttributes"])
 	}

@@ -50,6 +50,8 @@ type view struct {
 	Passed           string // Parameters for the next form
 	Fields           []field
 	Destination      string
+	CodeField        string  // the name of the code's input
+	Choices          []field // of a kind of second factor
 }
 
 // page writes a page.
