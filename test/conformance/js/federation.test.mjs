@@ -112,23 +112,25 @@ async function startSAML(dir) {
     context: samlify.SamlLib.defaultLoginResponseTemplate.context,
     attributes: [{ name: "mail", nameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:basic", valueXsiType: "xs:string", valueTag: "user.email" }],
   };
-  state.idp = samlify.IdentityProvider({
-    entityID: `${url}/metadata`, privateKey, signingCert, isAssertionEncrypted: false, loginResponseTemplate,
+  const make = (isAssertionEncrypted) => samlify.IdentityProvider({
+    entityID: `${url}/metadata`, privateKey, signingCert, isAssertionEncrypted, loginResponseTemplate,
+    dataEncryptionAlgorithm: "http://www.w3.org/2009/xmlenc11#aes256-gcm", keyEncryptionAlgorithm: "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
     requestSignatureAlgorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
     singleSignOnService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", Location: `${url}/sso` }],
     singleLogoutService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", Location: `${url}/slo` }],
   });
+  [state.idp, state.sealing] = [make(false), make(true)];
   state.url = url;
   return state;
 }
 
 // respond has the SAML provider answer the request that it saw last.
-async function respond(user, edit = (r) => r) {
+async function respond(user, edit = (r) => r, encryptCert) {
   const request = /ID="([^"]+)"/.exec(saml.seen.request)[1];
   const acs = `${base}/saml2/idpresponse`;
   const audience = `urn:amazon:cognito:sp:${pool}`;
   const sp = samlify.ServiceProvider({
-    entityID: audience, wantAssertionsSigned: true,
+    entityID: audience, wantAssertionsSigned: true, encryptCert,
     assertionConsumerService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", Location: acs }],
   });
   const fill = (template) => {
@@ -145,7 +147,7 @@ async function respond(user, edit = (r) => r) {
     const statement = `<saml:AuthnStatement AuthnInstant="${at(0)}" SessionIndex="_s1"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>`;
     return { id, context: edit(samlify.SamlLib.replaceTagsByValue(template.replace("{AuthnStatement}", statement), values)) };
   };
-  const { context } = await saml.idp.createLoginResponse(sp, { extract: { request: { id: request } } }, "post", { email: user }, fill);
+  const { context } = await (encryptCert ? saml.sealing : saml.idp).createLoginResponse(sp, { extract: { request: { id: request } } }, "post", { email: user }, fill);
   return { SAMLResponse: context, RelayState: saml.seen.relay };
 }
 
@@ -255,6 +257,21 @@ test("responses that the provider did not sign, or not for here, are refused", a
   assert.notEqual(changed, text);
   const back = await b.go(`${base}/saml2/idpresponse`, { ...form, SAMLResponse: Buffer.from(changed).toString("base64") });
   assert.match(back.to ?? "", /error=invalid_request/);
+});
+
+test("a pool that wants encrypted assertions takes them, and no others", async () => {
+  await idp.send(new UpdateIdentityProviderCommand({
+    UserPoolId: pool, ProviderName: "Globex", ProviderDetails: { MetadataURL: `${saml.url}/metadata`, EncryptedResponses: "true" },
+  }));
+  const { IdentityProvider: p } = await idp.send(new DescribeIdentityProviderCommand({ UserPoolId: pool, ProviderName: "Globex" }));
+  const b = new Browser();
+  const answer = async (certificate) => {
+    await b.go((await b.go(authorize(client.saml, { prompt: "login" }))).to);
+    return b.go(`${base}/saml2/idpresponse`, await respond("carol@globex.example", undefined, certificate));
+  };
+  const got = await claims(client.saml, await answer(p.ProviderDetails.ActiveEncryptionCertificate));
+  assert.equal(got.email, "carol@globex.example");
+  assert.match((await answer()).to ?? "", /error=invalid_request/);
 });
 
 test("a tenant's provider cannot say whose its users are", async () => {
