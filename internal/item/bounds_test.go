@@ -35,7 +35,7 @@ func TestFetchedPagesAreBounded(t *testing.T) {
 			size += m.Size()
 			seen[m.Get("sk").String()] = true
 		}
-		if size >= maxPage+MaxItem || p.Scanned != len(p.Items) {
+		if size >= MaxPage+MaxItem || p.Scanned != len(p.Items) {
 			t.Fatalf("a page of %d bytes, %d items, %d evaluated", size, len(p.Items), p.Scanned)
 		}
 		if p.Last.IsZero() {

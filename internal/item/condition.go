@@ -5,6 +5,8 @@ type Condition struct {
 	root *node
 	// param names the parameter in messages about it.
 	param string
+	// keys is true for a filter of a query that may name key attributes.
+	keys bool
 }
 
 // paramNames are the names of parameters in messages that need a table.
@@ -137,14 +139,18 @@ func (p *parser) comparison() *node {
 		n := &node{op: opIn, name: "IN", args: append([]*node{left}, p.operands()...)}
 		p.expect(")")
 		p.values(n.args)
-		if len(n.args)-1 > maxInOperands {
-			p.fail(slotOperand, "Incorrect number of operands for operator or function; operator or function: IN, "+
-				"number of operands: %d", len(n.args))
-		}
+		p.tooMany(n)
 		p.endLeaf()
 		return n
 	}
 	return left
+}
+
+func (p *parser) tooMany(in *node) {
+	if len(in.args)-1 > maxInOperands {
+		p.fail(slotOperand, "Incorrect number of operands for operator or function; operator or function: IN, "+
+			"number of operands: %d", len(in.args))
+	}
 }
 
 // values refuses functions that yield a truth where a value is needed.

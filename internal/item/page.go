@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// maxPage is how many bytes of items one page of a Query or Scan reads (API reference, "Query"): it ends with the item
+// MaxPage is how many bytes of items one page of a Query or Scan reads (API reference, "Query"): it ends with the item
 // that reaches the limit.
-const maxPage = 1 << 20
+const MaxPage = 1 << 20
 
 // Select says what a Query or Scan returns of each item.
 type Select uint8
@@ -69,6 +69,8 @@ type Page struct {
 	// Last is the LastEvaluatedKey; absent at the end.
 	Last Map
 	Cost Cost
+	// Bytes is how much was read, which the limit of a page is about.
+	Bytes int
 }
 
 // bound is a Query checked against the table.
@@ -218,7 +220,7 @@ func (b *bound) bindFilter() error {
 		return nil
 	}
 	paths := b.Filter.paths()
-	if b.Keys != nil {
+	if b.Keys != nil && !b.Filter.keys {
 		for _, part := range b.keys.parts() {
 			for _, p := range paths {
 				if p.Top() == part.Name {
@@ -275,13 +277,14 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 				p.Items = append(p.Items, b.Projection.Apply(full))
 			}
 		}
-		if completed += full.Size(); completed >= maxPage {
+		if completed += full.Size(); completed >= MaxPage {
 			break
 		}
 	}
 	if more || p.Scanned < len(read) {
 		p.Last = b.lastKey(read[p.Scanned-1])
 	}
+	p.Bytes = max(size, completed)
 	if u := ReadUnits(size, b.Consistent); b.x == nil {
 		p.Cost.Table = u
 	} else {
@@ -318,7 +321,7 @@ func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 		}
 		items = append(items, m)
 		size += m.Size()
-		more = len(items) == b.Limit || size >= maxPage
+		more = len(items) == b.Limit || size >= MaxPage
 		return !more
 	}
 	switch {

@@ -1,9 +1,16 @@
 package item
 
+import (
+	"slices"
+	"strconv"
+)
+
 // Projection is a compiled projection expression. A nil Projection is the whole item.
 type Projection struct {
 	paths []Path
 	root  *selection
+	// names are what the selected values are called if they do not keep their places in the item.
+	names []string
 }
 
 // selection is a tree of the selected paths: whole at a leaf.
@@ -38,6 +45,32 @@ func ProjectionOf(names []string) *Projection {
 		paths[i] = Path{{name: n}}
 	}
 	return newProjection(paths)
+}
+
+// Columns selects paths, each as a top-level attribute with the name of the path's last part: SELECT a.b gives b. A path
+// that ends in a list index is named by its place among the columns: _1, _2.
+func Columns(paths []Path) (*Projection, error) {
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		if last := p[len(p)-1]; last.isIndex {
+			names[i] = "_" + strconv.Itoa(i+1)
+		} else {
+			names[i] = last.name
+		}
+		if slices.Contains(names[:i], names[i]) {
+			return nil, invalid("Duplicate identifiers in select clause: %s", names[i])
+		}
+	}
+	return &Projection{paths: paths, names: names}, nil
+}
+
+// columns returns the selected values side by side.
+func (pr *Projection) columns(m Map) Map {
+	var b Builder
+	for i, p := range pr.paths {
+		b.Set(pr.names[i], p.in(m))
+	}
+	return b.Map()
 }
 
 func newProjection(paths []Path) *Projection {
@@ -83,6 +116,9 @@ func (pr *Projection) Attributes() []string {
 func (pr *Projection) Apply(m Map) Map {
 	if pr == nil || m.b == nil {
 		return m
+	}
+	if pr.names != nil {
+		return pr.columns(m)
 	}
 	out, _ := pr.root.fields(make([]byte, 0, len(m.b)), m)
 	return Map{b: out}

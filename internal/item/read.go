@@ -11,6 +11,11 @@ type Got struct {
 // Get reads the row that a Key parameter names. The Item shares the memory of the transaction: encode it before the
 // transaction ends, or Clone it.
 func (t *Table) Get(rows RowReader, key Map, pr *Projection, consistent bool) (Got, error) {
+	return t.GetWhere(rows, key, nil, pr, consistent)
+}
+
+// GetWhere is Get of a row that is left out if the filter does not hold of it.
+func (t *Table) GetWhere(rows RowReader, key Map, filter *Condition, pr *Projection, consistent bool) (Got, error) {
 	k, err := t.Keys.Key(key)
 	if err != nil {
 		return Got{}, err
@@ -20,11 +25,17 @@ func (t *Table) Get(rows RowReader, key Map, pr *Projection, consistent bool) (G
 			return Got{}, err
 		}
 	}
+	if err := t.checkPaths(filter.paths()); err != nil {
+		return Got{}, err
+	}
 	m, err := load(rows, k)
 	if err != nil {
 		return Got{}, err
 	}
 	size := m.Size()
+	if !m.IsZero() && !filter.Holds(m) {
+		m = Map{}
+	}
 	return Got{Item: pr.Apply(m), Size: size, Cost: Cost{Table: ReadUnits(size, consistent)}}, nil
 }
 

@@ -111,9 +111,11 @@ func checkTables(byTable map[string][]RowKey) error {
 
 // TransactGet is one read of a transaction.
 type TransactGet struct {
-	Table      *Table
-	Rows       RowReader
-	Key        Map
+	Table *Table
+	Rows  RowReader
+	Key   Map
+	// Filter leaves the row out if it does not hold.
+	Filter     *Condition
 	Projection *Projection
 }
 
@@ -133,7 +135,7 @@ func TransactRead(gs []TransactGet) ([]Got, error) {
 	reasons := make([]Reason, len(gs))
 	canceled, size := false, 0
 	for i, g := range gs {
-		got, err := g.Table.Get(g.Rows, g.Key, g.Projection, true)
+		got, err := g.Table.GetWhere(g.Rows, g.Key, g.Filter, g.Projection, true)
 		r, ok := reason(err)
 		if !ok {
 			return nil, err
