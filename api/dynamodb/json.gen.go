@@ -189,6 +189,44 @@ func (v *BackupSummary) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *BatchExecuteStatementInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ReturnConsumedCapacity":
+			v.ReturnConsumedCapacity, err = jsoncodec.Enum[ReturnConsumedCapacity](d)
+		case "Statements":
+			v.Statements, err = decodePartiQLBatchRequestJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *BatchExecuteStatementOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ConsumedCapacity != nil {
+		b = jsoncodec.AppendKey(b, "ConsumedCapacity")
+		b = appendConsumedCapacityMultipleJSON(b, v.ConsumedCapacity)
+	}
+	if v.Responses != nil {
+		b = jsoncodec.AppendKey(b, "Responses")
+		b = appendPartiQLBatchResponseJSON(b, v.Responses)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *BatchGetItemInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -226,6 +264,70 @@ func (v *BatchGetItemOutput) AppendJSON(b []byte) []byte {
 	if v.UnprocessedKeys != nil {
 		b = jsoncodec.AppendKey(b, "UnprocessedKeys")
 		b = appendBatchGetRequestMapJSON(b, v.UnprocessedKeys)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *BatchStatementError) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Code != "" {
+		b = jsoncodec.AppendKey(b, "Code")
+		b = jsoncodec.AppendString(b, string(v.Code))
+	}
+	if v.Item != nil {
+		b = jsoncodec.AppendKey(b, "Item")
+		b = v.Item.AppendJSON(b)
+	}
+	if v.Message != nil {
+		b = jsoncodec.AppendKey(b, "Message")
+		b = jsoncodec.AppendString(b, *v.Message)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *BatchStatementRequest) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ConsistentRead":
+			v.ConsistentRead, err = d.BoolPtr()
+		case "Parameters":
+			v.Parameters, err = decodePreparedStatementParametersJSON(d)
+		case "ReturnValuesOnConditionCheckFailure":
+			v.ReturnValuesOnConditionCheckFailure, err = jsoncodec.Enum[ReturnValuesOnConditionCheckFailure](d)
+		case "Statement":
+			v.Statement, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *BatchStatementResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Error != nil {
+		b = jsoncodec.AppendKey(b, "Error")
+		b = v.Error.AppendJSON(b)
+	}
+	if v.Item != nil {
+		b = jsoncodec.AppendKey(b, "Item")
+		b = v.Item.AppendJSON(b)
+	}
+	if v.TableName != nil {
+		b = jsoncodec.AppendKey(b, "TableName")
+		b = jsoncodec.AppendString(b, *v.TableName)
 	}
 	return append(b, '}')
 }
@@ -1116,6 +1218,102 @@ func (v *Endpoint) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ExecuteStatementInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ConsistentRead":
+			v.ConsistentRead, err = d.BoolPtr()
+		case "Limit":
+			v.Limit, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "Parameters":
+			v.Parameters, err = decodePreparedStatementParametersJSON(d)
+		case "ReturnConsumedCapacity":
+			v.ReturnConsumedCapacity, err = jsoncodec.Enum[ReturnConsumedCapacity](d)
+		case "ReturnValuesOnConditionCheckFailure":
+			v.ReturnValuesOnConditionCheckFailure, err = jsoncodec.Enum[ReturnValuesOnConditionCheckFailure](d)
+		case "Statement":
+			v.Statement, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ExecuteStatementOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ConsumedCapacity != nil {
+		b = jsoncodec.AppendKey(b, "ConsumedCapacity")
+		b = v.ConsumedCapacity.AppendJSON(b)
+	}
+	if v.Items != nil {
+		b = jsoncodec.AppendKey(b, "Items")
+		b = appendItemListJSON(b, v.Items)
+	}
+	if v.LastEvaluatedKey != nil {
+		b = jsoncodec.AppendKey(b, "LastEvaluatedKey")
+		b = v.LastEvaluatedKey.AppendJSON(b)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ExecuteTransactionInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientRequestToken":
+			v.ClientRequestToken, err = d.StringPtr()
+		case "ReturnConsumedCapacity":
+			v.ReturnConsumedCapacity, err = jsoncodec.Enum[ReturnConsumedCapacity](d)
+		case "TransactStatements":
+			v.TransactStatements, err = decodeParameterizedStatementsJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ExecuteTransactionOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ConsumedCapacity != nil {
+		b = jsoncodec.AppendKey(b, "ConsumedCapacity")
+		b = appendConsumedCapacityMultipleJSON(b, v.ConsumedCapacity)
+	}
+	if v.Responses != nil {
+		b = jsoncodec.AppendKey(b, "Responses")
+		b = appendItemResponseListJSON(b, v.Responses)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ExpectedAttributeValue) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1827,6 +2025,32 @@ func (v *OnDemandThroughputOverride) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendInt(b, int64(*v.MaxReadRequestUnits))
 	}
 	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ParameterizedStatement) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Parameters":
+			v.Parameters, err = decodePreparedStatementParametersJSON(d)
+		case "ReturnValuesOnConditionCheckFailure":
+			v.ReturnValuesOnConditionCheckFailure, err = jsoncodec.Enum[ReturnValuesOnConditionCheckFailure](d)
+		case "Statement":
+			v.Statement, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // AppendJSON appends v.
@@ -3881,6 +4105,29 @@ func appendNonKeyAttributeNameListJSON(b []byte, v []string) []byte {
 		b = jsoncodec.AppendString(b, v[i])
 	}
 	return append(b, ']')
+}
+
+func decodeParameterizedStatementsJSON(d *jsoncodec.Decoder) ([]ParameterizedStatement, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[ParameterizedStatement])
+}
+
+func decodePartiQLBatchRequestJSON(d *jsoncodec.Decoder) ([]BatchStatementRequest, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[BatchStatementRequest])
+}
+
+func appendPartiQLBatchResponseJSON(b []byte, v []BatchStatementResponse) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func decodePreparedStatementParametersJSON(d *jsoncodec.Decoder) ([]item.Value, error) {
+	return jsoncodec.List(d, jsoncodec.Struct[item.Value])
 }
 
 func appendReplicaDescriptionListJSON(b []byte, v []ReplicaDescription) []byte {

@@ -16,6 +16,7 @@ import (
 
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
+	BatchExecuteStatement(context.Context, *pipeline.Call, *BatchExecuteStatementInput) (*BatchExecuteStatementOutput, error)
 	BatchGetItem(context.Context, *pipeline.Call, *BatchGetItemInput) (*BatchGetItemOutput, error)
 	BatchWriteItem(context.Context, *pipeline.Call, *BatchWriteItemInput) (*BatchWriteItemOutput, error)
 	CreateBackup(context.Context, *pipeline.Call, *CreateBackupInput) (*CreateBackupOutput, error)
@@ -30,6 +31,8 @@ type Service interface {
 	DescribeLimits(context.Context, *pipeline.Call, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
 	DescribeTable(context.Context, *pipeline.Call, *DescribeTableInput) (*DescribeTableOutput, error)
 	DescribeTimeToLive(context.Context, *pipeline.Call, *DescribeTimeToLiveInput) (*DescribeTimeToLiveOutput, error)
+	ExecuteStatement(context.Context, *pipeline.Call, *ExecuteStatementInput) (*ExecuteStatementOutput, error)
+	ExecuteTransaction(context.Context, *pipeline.Call, *ExecuteTransactionInput) (*ExecuteTransactionOutput, error)
 	GetItem(context.Context, *pipeline.Call, *GetItemInput) (*GetItemOutput, error)
 	GetResourcePolicy(context.Context, *pipeline.Call, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
 	ListBackups(context.Context, *pipeline.Call, *ListBackupsInput) (*ListBackupsOutput, error)
@@ -53,6 +56,7 @@ type Service interface {
 
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
+	BatchExecuteStatement(*authz.Scope, *BatchExecuteStatementInput) authz.Requirement
 	BatchGetItem(*authz.Scope, *BatchGetItemInput) authz.Requirement
 	BatchWriteItem(*authz.Scope, *BatchWriteItemInput) authz.Requirement
 	CreateBackup(*authz.Scope, *CreateBackupInput) authz.Requirement
@@ -67,6 +71,8 @@ type Requirements interface {
 	DescribeLimits(*authz.Scope, *DescribeLimitsInput) authz.Requirement
 	DescribeTable(*authz.Scope, *DescribeTableInput) authz.Requirement
 	DescribeTimeToLive(*authz.Scope, *DescribeTimeToLiveInput) authz.Requirement
+	ExecuteStatement(*authz.Scope, *ExecuteStatementInput) authz.Requirement
+	ExecuteTransaction(*authz.Scope, *ExecuteTransactionInput) authz.Requirement
 	GetItem(*authz.Scope, *GetItemInput) authz.Requirement
 	GetResourcePolicy(*authz.Scope, *GetResourcePolicyInput) authz.Requirement
 	ListBackups(*authz.Scope, *ListBackupsInput) authz.Requirement
@@ -91,6 +97,8 @@ type Requirements interface {
 // Operations binds each operation to its requirement and its implementation.
 func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "BatchExecuteStatement", Kind: pipeline.Data, Write: true},
+			awsjson.Decode[BatchExecuteStatementInput], r.BatchExecuteStatement, s.BatchExecuteStatement, awsjson.Encode[BatchExecuteStatementOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "BatchGetItem", Kind: pipeline.Data},
 			awsjson.Decode[BatchGetItemInput], r.BatchGetItem, s.BatchGetItem, awsjson.Encode[BatchGetItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "BatchWriteItem", Kind: pipeline.Data, Write: true},
@@ -119,6 +127,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DescribeTableInput], r.DescribeTable, s.DescribeTable, awsjson.Encode[DescribeTableOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeTimeToLive", Kind: pipeline.Management},
 			awsjson.Decode[DescribeTimeToLiveInput], r.DescribeTimeToLive, s.DescribeTimeToLive, awsjson.Encode[DescribeTimeToLiveOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ExecuteStatement", Kind: pipeline.Data, Write: true},
+			awsjson.Decode[ExecuteStatementInput], r.ExecuteStatement, s.ExecuteStatement, awsjson.Encode[ExecuteStatementOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ExecuteTransaction", Kind: pipeline.Data, Write: true},
+			awsjson.Decode[ExecuteTransactionInput], r.ExecuteTransaction, s.ExecuteTransaction, awsjson.Encode[ExecuteTransactionOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetItem", Kind: pipeline.Data},
 			awsjson.Decode[GetItemInput], r.GetItem, s.GetItem, awsjson.Encode[GetItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetResourcePolicy", Kind: pipeline.Management},
@@ -173,6 +185,7 @@ var API = &protocol.Service{
 		"BackupNotFoundException":                  {Code: "BackupNotFoundException", Status: 400},
 		"ConditionalCheckFailedException":          {Code: "ConditionalCheckFailedException", Status: 400},
 		"ContinuousBackupsUnavailableException":    {Code: "ContinuousBackupsUnavailableException", Status: 400},
+		"DuplicateItemException":                   {Code: "DuplicateItemException", Status: 400},
 		"IdempotentParameterMismatchException":     {Code: "IdempotentParameterMismatchException", Status: 400},
 		"InternalServerError":                      {Code: "InternalServerError", Status: 500},
 		"InvalidRestoreTimeException":              {Code: "InvalidRestoreTimeException", Status: 400},
@@ -197,7 +210,6 @@ var API = &protocol.Service{
 		fault.Internal: {Code: "InternalServerError", Status: 0},
 	},
 	Unsupported: []string{
-		"BatchExecuteStatement",
 		"CreateGlobalTable",
 		"DescribeContributorInsights",
 		"DescribeExport",
@@ -208,8 +220,6 @@ var API = &protocol.Service{
 		"DescribeTableReplicaAutoScaling",
 		"DisableKinesisStreamingDestination",
 		"EnableKinesisStreamingDestination",
-		"ExecuteStatement",
-		"ExecuteTransaction",
 		"ExportTableToPointInTime",
 		"ImportTable",
 		"ListContributorInsights",

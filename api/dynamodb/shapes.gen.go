@@ -50,6 +50,24 @@ const (
 	BackupTypeFilterAll       BackupTypeFilter = "ALL"
 )
 
+// BatchStatementErrorCodeEnum is an enum of the model; "" is absent.
+type BatchStatementErrorCodeEnum string
+
+// The values of BatchStatementErrorCodeEnum.
+const (
+	BatchStatementErrorCodeEnumConditionalCheckFailed          BatchStatementErrorCodeEnum = "ConditionalCheckFailed"
+	BatchStatementErrorCodeEnumItemCollectionSizeLimitExceeded BatchStatementErrorCodeEnum = "ItemCollectionSizeLimitExceeded"
+	BatchStatementErrorCodeEnumRequestLimitExceeded            BatchStatementErrorCodeEnum = "RequestLimitExceeded"
+	BatchStatementErrorCodeEnumValidationError                 BatchStatementErrorCodeEnum = "ValidationError"
+	BatchStatementErrorCodeEnumProvisionedThroughputExceeded   BatchStatementErrorCodeEnum = "ProvisionedThroughputExceeded"
+	BatchStatementErrorCodeEnumTransactionConflict             BatchStatementErrorCodeEnum = "TransactionConflict"
+	BatchStatementErrorCodeEnumThrottlingError                 BatchStatementErrorCodeEnum = "ThrottlingError"
+	BatchStatementErrorCodeEnumInternalServerError             BatchStatementErrorCodeEnum = "InternalServerError"
+	BatchStatementErrorCodeEnumResourceNotFound                BatchStatementErrorCodeEnum = "ResourceNotFound"
+	BatchStatementErrorCodeEnumAccessDenied                    BatchStatementErrorCodeEnum = "AccessDenied"
+	BatchStatementErrorCodeEnumDuplicateItem                   BatchStatementErrorCodeEnum = "DuplicateItem"
+)
+
 // BillingMode is an enum of the model; "" is absent.
 type BillingMode string
 
@@ -361,6 +379,18 @@ type BackupSummary struct {
 	TableName              *string
 }
 
+// BatchExecuteStatementInput is a structure of the model.
+type BatchExecuteStatementInput struct {
+	ReturnConsumedCapacity ReturnConsumedCapacity
+	Statements             []BatchStatementRequest
+}
+
+// BatchExecuteStatementOutput is a structure of the model.
+type BatchExecuteStatementOutput struct {
+	ConsumedCapacity []ConsumedCapacity
+	Responses        []BatchStatementResponse
+}
+
 // BatchGetItemInput is a structure of the model.
 type BatchGetItemInput struct {
 	RequestItems           map[string]KeysAndAttributes
@@ -372,6 +402,28 @@ type BatchGetItemOutput struct {
 	ConsumedCapacity []ConsumedCapacity
 	Responses        map[string][]item.Map
 	UnprocessedKeys  map[string]KeysAndAttributes
+}
+
+// BatchStatementError is a structure of the model.
+type BatchStatementError struct {
+	Code    BatchStatementErrorCodeEnum
+	Item    *item.Map
+	Message *string
+}
+
+// BatchStatementRequest is a structure of the model.
+type BatchStatementRequest struct {
+	ConsistentRead                      *bool
+	Parameters                          []item.Value
+	ReturnValuesOnConditionCheckFailure ReturnValuesOnConditionCheckFailure
+	Statement                           *string
+}
+
+// BatchStatementResponse is a structure of the model.
+type BatchStatementResponse struct {
+	Error     *BatchStatementError
+	Item      *item.Map
+	TableName *string
 }
 
 // BatchWriteItemInput is a structure of the model.
@@ -658,6 +710,38 @@ type Endpoint struct {
 	CachePeriodInMinutes *int64
 }
 
+// ExecuteStatementInput is a structure of the model.
+type ExecuteStatementInput struct {
+	ConsistentRead                      *bool
+	Limit                               *int32
+	NextToken                           *string
+	Parameters                          []item.Value
+	ReturnConsumedCapacity              ReturnConsumedCapacity
+	ReturnValuesOnConditionCheckFailure ReturnValuesOnConditionCheckFailure
+	Statement                           *string
+}
+
+// ExecuteStatementOutput is a structure of the model.
+type ExecuteStatementOutput struct {
+	ConsumedCapacity *ConsumedCapacity
+	Items            []item.Map
+	LastEvaluatedKey *item.Map
+	NextToken        *string
+}
+
+// ExecuteTransactionInput is a structure of the model.
+type ExecuteTransactionInput struct {
+	ClientRequestToken     *string
+	ReturnConsumedCapacity ReturnConsumedCapacity
+	TransactStatements     []ParameterizedStatement
+}
+
+// ExecuteTransactionOutput is a structure of the model.
+type ExecuteTransactionOutput struct {
+	ConsumedCapacity []ConsumedCapacity
+	Responses        []ItemResponse
+}
+
 // ExpectedAttributeValue is a structure of the model.
 type ExpectedAttributeValue struct {
 	AttributeValueList []item.Value
@@ -861,6 +945,13 @@ type OnDemandThroughput struct {
 // OnDemandThroughputOverride is a structure of the model.
 type OnDemandThroughputOverride struct {
 	MaxReadRequestUnits *int64
+}
+
+// ParameterizedStatement is a structure of the model.
+type ParameterizedStatement struct {
+	Parameters                          []item.Value
+	ReturnValuesOnConditionCheckFailure ReturnValuesOnConditionCheckFailure
+	Statement                           *string
 }
 
 // PointInTimeRecoveryDescription is a structure of the model.
@@ -1424,6 +1515,11 @@ func (v *ConditionalCheckFailedException) Fault(format string, args ...any) *fau
 // NewContinuousBackupsUnavailableException makes the error of the model.
 func NewContinuousBackupsUnavailableException(format string, args ...any) *fault.Error {
 	return fault.Of("ContinuousBackupsUnavailableException", format, args...)
+}
+
+// NewDuplicateItemException makes the error of the model.
+func NewDuplicateItemException(format string, args ...any) *fault.Error {
+	return fault.Of("DuplicateItemException", format, args...)
 }
 
 // NewIdempotentParameterMismatchException makes the error of the model.

@@ -28,12 +28,35 @@ func (v *AttributeValueUpdate) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *BatchExecuteStatementInput) Validate(c *constraint.Checker) {
+	if v.ReturnConsumedCapacity != "" {
+		checkReturnConsumedCapacity(c, "returnConsumedCapacity", v.ReturnConsumedCapacity)
+	}
+	if c.Required("statements", v.Statements != nil) {
+		checkPartiQLBatchRequest(c, "statements", v.Statements)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *BatchGetItemInput) Validate(c *constraint.Checker) {
 	if c.Required("requestItems", v.RequestItems != nil) {
 		checkBatchGetRequestMap(c, "requestItems", v.RequestItems)
 	}
 	if v.ReturnConsumedCapacity != "" {
 		checkReturnConsumedCapacity(c, "returnConsumedCapacity", v.ReturnConsumedCapacity)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *BatchStatementRequest) Validate(c *constraint.Checker) {
+	if v.Parameters != nil {
+		checkPreparedStatementParameters(c, "parameters", v.Parameters)
+	}
+	if v.ReturnValuesOnConditionCheckFailure != "" {
+		checkReturnValuesOnConditionCheckFailure(c, "returnValuesOnConditionCheckFailure", v.ReturnValuesOnConditionCheckFailure)
+	}
+	if c.Required("statement", v.Statement != nil) {
+		checkPartiQLStatement(c, "statement", *v.Statement)
 	}
 }
 
@@ -314,6 +337,41 @@ func (v *DescribeTimeToLiveInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ExecuteStatementInput) Validate(c *constraint.Checker) {
+	if v.Limit != nil {
+		checkPositiveIntegerObject(c, "limit", *v.Limit)
+	}
+	if v.NextToken != nil {
+		checkPartiQLNextToken(c, "nextToken", *v.NextToken)
+	}
+	if v.Parameters != nil {
+		checkPreparedStatementParameters(c, "parameters", v.Parameters)
+	}
+	if v.ReturnConsumedCapacity != "" {
+		checkReturnConsumedCapacity(c, "returnConsumedCapacity", v.ReturnConsumedCapacity)
+	}
+	if v.ReturnValuesOnConditionCheckFailure != "" {
+		checkReturnValuesOnConditionCheckFailure(c, "returnValuesOnConditionCheckFailure", v.ReturnValuesOnConditionCheckFailure)
+	}
+	if c.Required("statement", v.Statement != nil) {
+		checkPartiQLStatement(c, "statement", *v.Statement)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ExecuteTransactionInput) Validate(c *constraint.Checker) {
+	if v.ClientRequestToken != nil {
+		checkClientRequestToken(c, "clientRequestToken", *v.ClientRequestToken)
+	}
+	if v.ReturnConsumedCapacity != "" {
+		checkReturnConsumedCapacity(c, "returnConsumedCapacity", v.ReturnConsumedCapacity)
+	}
+	if c.Required("transactStatements", v.TransactStatements != nil) {
+		checkParameterizedStatements(c, "transactStatements", v.TransactStatements)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ExpectedAttributeValue) Validate(c *constraint.Checker) {
 	if v.ComparisonOperator != "" {
 		checkComparisonOperator(c, "comparisonOperator", v.ComparisonOperator)
@@ -485,6 +543,19 @@ func (v *OnDemandThroughput) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *OnDemandThroughputOverride) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ParameterizedStatement) Validate(c *constraint.Checker) {
+	if v.Parameters != nil {
+		checkPreparedStatementParameters(c, "parameters", v.Parameters)
+	}
+	if v.ReturnValuesOnConditionCheckFailure != "" {
+		checkReturnValuesOnConditionCheckFailure(c, "returnValuesOnConditionCheckFailure", v.ReturnValuesOnConditionCheckFailure)
+	}
+	if c.Required("statement", v.Statement != nil) {
+		checkPartiQLStatement(c, "statement", *v.Statement)
+	}
 }
 
 // Validate checks v against the constraints of the model.
@@ -1167,6 +1238,14 @@ func checkNonKeyAttributeName(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 255)
 }
 
+func checkPartiQLNextToken(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 32768)
+}
+
+func checkPartiQLStatement(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 8192)
+}
+
 func checkPolicyRevisionId(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 255)
 }
@@ -1518,6 +1597,32 @@ func checkNonKeyAttributeNameList(c *constraint.Checker, at string, v []string) 
 		checkNonKeyAttributeName(c, at, v[i])
 	}
 	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1]`, func() string { return constraint.Strings(v) })
+}
+
+func checkParameterizedStatements(c *constraint.Checker, at string, v []ParameterizedStatement) {
+	c.Size(at, len(v), 1, 100, "[]")
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
+}
+
+func checkPartiQLBatchRequest(c *constraint.Checker, at string, v []BatchStatementRequest) {
+	c.Size(at, len(v), 1, 25, "[]")
+	c.Enter(at)
+	for i := range v {
+		c.EnterIndex(i)
+		v[i].Validate(c)
+		c.Leave()
+	}
+	c.Leave()
+}
+
+func checkPreparedStatementParameters(c *constraint.Checker, at string, v []item.Value) {
+	c.Size(at, len(v), 1, constraint.None, "[]")
 }
 
 func checkReplicaGlobalSecondaryIndexList(c *constraint.Checker, at string, v []ReplicaGlobalSecondaryIndex) {

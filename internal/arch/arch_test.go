@@ -69,6 +69,7 @@ var foundations = []struct {
 	{"internal/keyring", nil, nil, "keys depend on nothing that could be made to leak them"},
 	{"internal/item", []string{"internal/fault", "internal/keyorder", "internal/protocol/constraint", "internal/protocol/jsoncodec"}, []string{"encoding/json", "reflect"},
 		"the semantics of tables are pure, and rows are coded in one pass"},
+	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
 }

@@ -221,7 +221,7 @@ func grantFor(p *authn.Principal, c *Check) granted {
 }
 
 func rowRule(p *authn.Principal, c *Check) RowRule {
-	r := RowRule{all: c.Rows.All || c.Rows.Index, leading: c.Rows.Leading, write: c.Rows.Write, index: c.Rows.Index}
+	r := RowRule{all: c.Rows.All || c.Rows.Index, leading: c.Rows.Leading, write: c.Rows.Write, index: c.Rows.Index, scan: c.Rows.All}
 	if p.Account == c.Resource.Account {
 		r.tenant = p.Tenant // another account says of its own principals what tags it likes
 	}

@@ -205,6 +205,7 @@ type RowRule struct {
 	// index is true for what is read through an index. Any tenant may write rows of its own into any partition of one, so
 	// that to refuse for a foreign row would tell that there is one, and let one tenant stop another's queries.
 	index bool
+	scan  bool // the request names no key
 }
 
 // Verdict is the answer of a RowRule about one row.
@@ -236,6 +237,9 @@ func (r *RowRule) Check(leading string, write bool) Verdict {
 	return Foreign
 }
 
+// Scans reports whether the request was decided on as a scan: as one that names no partition key.
+func (r *RowRule) Scans() bool { return r.scan }
+
 // Named reports whether the request was decided on with the leading key: of the table, or of the index that it reads.
 func (r *RowRule) Named(leading string) bool { return slices.Contains(r.leading, leading) }
 
@@ -256,6 +260,7 @@ func (r RowRule) or(o RowRule) RowRule {
 	r.all = r.all || o.all
 	r.write = r.write || o.write
 	r.index = r.index || o.index
+	r.scan = r.scan && o.scan
 	r.leading = append(slices.Clip(r.leading), o.leading...)
 	r.writing = append(slices.Clip(r.writing), o.writing...)
 	return r

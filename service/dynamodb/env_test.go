@@ -253,6 +253,9 @@ var operations = map[string]operation{
 	"Scan":                      bind[api.ScanInput, api.ScanOutput](false, (*requirements).Scan, (*Service).Scan),
 	"BatchGetItem":              bind[api.BatchGetItemInput, api.BatchGetItemOutput](false, (*requirements).BatchGetItem, (*Service).BatchGetItem),
 	"BatchWriteItem":            bind[api.BatchWriteItemInput, api.BatchWriteItemOutput](true, (*requirements).BatchWriteItem, (*Service).BatchWriteItem),
+	"ExecuteStatement":          bind[api.ExecuteStatementInput, api.ExecuteStatementOutput](true, (*requirements).ExecuteStatement, (*Service).ExecuteStatement),
+	"BatchExecuteStatement":     bind[api.BatchExecuteStatementInput, api.BatchExecuteStatementOutput](true, (*requirements).BatchExecuteStatement, (*Service).BatchExecuteStatement),
+	"ExecuteTransaction":        bind[api.ExecuteTransactionInput, api.ExecuteTransactionOutput](true, (*requirements).ExecuteTransaction, (*Service).ExecuteTransaction),
 	"TransactGetItems":          bind[api.TransactGetItemsInput, api.TransactGetItemsOutput](false, (*requirements).TransactGetItems, (*Service).TransactGetItems),
 	"TransactWriteItems":        bind[api.TransactWriteItemsInput, api.TransactWriteItemsOutput](true, (*requirements).TransactWriteItems, (*Service).TransactWriteItems),
 }

@@ -40,13 +40,32 @@ var attempts = []struct {
 	{"TransactWriteItems update", "TransactWriteItems", `{'TransactItems':[{'Update':{'TableName':'pool','Key':KEY,'UpdateExpression':'SET v = :v','ExpressionAttributeValues':{':v':{'S':'changed'}}}}]}`, true},
 	{"TransactWriteItems delete", "TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'pool','Key':KEY}}]}`, true},
 	{"TransactWriteItems check", "TransactWriteItems", `{'TransactItems':[{'ConditionCheck':{'TableName':'pool','Key':KEY,'ConditionExpression':'v = :v','ExpressionAttributeValues':{':v':{'S':'secret-TENANT'}}}},{'Put':{'TableName':'pool','Item':{'pk':{'S':'acme#2'},'sk':{'S':'seen'}}}}]}`, false},
+	{"SELECT by key", "ExecuteStatement", `{'Statement':'SELECT * FROM pool WHERE pk = ? AND sk = ?','Parameters':[{'S':'PK'},{'S':'s'}]}`, false},
+	{"SELECT of a partition", "ExecuteStatement", `{'Statement':'SELECT v FROM pool WHERE pk = ?','Parameters':[{'S':'PK'}]}`, false},
+	{"SELECT of several", "ExecuteStatement", `{'Statement':'SELECT v FROM pool WHERE pk IN [?, ?]','Parameters':[{'S':'acme#2'},{'S':'PK'}]}`, false},
+	{"SELECT of either", "ExecuteStatement", `{'Statement':'SELECT v FROM pool WHERE pk = ? OR pk = ?','Parameters':[{'S':'acme#2'},{'S':'PK'}]}`, false},
+	{"SELECT scanning", "ExecuteStatement", `{'Statement':'SELECT * FROM pool WHERE v = ?','Parameters':[{'S':'secret-TENANT'}]}`, false},
+	{"SELECT scanning by OR", "ExecuteStatement", `{'Statement':'SELECT * FROM pool WHERE pk = ? OR v = ?','Parameters':[{'S':'acme#2'},{'S':'secret-TENANT'}]}`, false},
+	{"SELECT of an index", "ExecuteStatement", `{'Statement':'SELECT * FROM pool.\"by-kind\" WHERE kind = ?','Parameters':[{'S':'KIND'}]}`, false},
+	{"SELECT scanning an index", "ExecuteStatement", `{'Statement':'SELECT * FROM pool.\"by-kind\"'}`, false},
+	{"SELECT of a local index", "ExecuteStatement", `{'Statement':'SELECT v FROM pool.\"by-n\" WHERE pk = ?','Parameters':[{'S':'PK'}]}`, false},
+	{"INSERT", "ExecuteStatement", `{'Statement':'INSERT INTO pool VALUE {\"pk\": ?, \"sk\": ?}','Parameters':[{'S':'PK'},{'S':'s'}]}`, false},
+	{"UPDATE", "ExecuteStatement", `{'Statement':'UPDATE pool SET v = ? WHERE pk = ? AND sk = ?','Parameters':[{'S':'changed'},{'S':'PK'},{'S':'s'}]}`, true},
+	{"UPDATE, failing", "ExecuteStatement", `{'Statement':'UPDATE pool SET v = ? WHERE pk = ? AND sk = ? AND n = 2','Parameters':[{'S':'changed'},{'S':'PK'},{'S':'s'}],'ReturnValuesOnConditionCheckFailure':'ALL_OLD'}`, false},
+	{"DELETE", "ExecuteStatement", `{'Statement':'DELETE FROM pool WHERE pk = ? AND sk = ? RETURNING ALL OLD *','Parameters':[{'S':'PK'},{'S':'s'}]}`, true},
+	{"Batch of SELECT", "BatchExecuteStatement", `{'Statements':[{'Statement':'SELECT * FROM pool WHERE pk = ? AND sk = ?','Parameters':[{'S':'PK'},{'S':'s'}]},{'Statement':'SELECT * FROM pool'}]}`, false},
+	{"Batch of DELETE", "BatchExecuteStatement", `{'Statements':[{'Statement':'DELETE FROM pool WHERE pk = ? AND sk = ? RETURNING ALL OLD *','Parameters':[{'S':'PK'},{'S':'s'}]},{'Statement':'DELETE FROM pool WHERE pk = ?','Parameters':[{'S':'PK'}]}]}`, true},
+	{"Transaction of SELECT", "ExecuteTransaction", `{'TransactStatements':[{'Statement':'SELECT * FROM pool WHERE pk = ? AND sk = ?','Parameters':[{'S':'PK'},{'S':'s'}]}]}`, false},
+	{"Transaction of UPDATE", "ExecuteTransaction", `{'TransactStatements':[{'Statement':'UPDATE pool SET v = ? WHERE pk = ? AND sk = ?','Parameters':[{'S':'changed'},{'S':'PK'},{'S':'s'}]}]}`, true},
+	{"Transaction with EXISTS", "ExecuteTransaction", `{'TransactStatements':[{'Statement':'EXISTS(SELECT * FROM pool WHERE pk = ? AND sk = ? AND v = ?)','Parameters':[{'S':'PK'},{'S':'s'},{'S':'secret-TENANT'}]},{'Statement':'INSERT INTO pool VALUE {\"pk\": ?, \"sk\": ?}','Parameters':[{'S':'acme#2'},{'S':'seen'}]}]}`, false},
 	{"PutItem into shared", "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'PUBLIC#TENANT'},'sk':{'S':'s'},'v':{'S':'changed'}}}`, false},
 }
 
 // The policies of the matrix. The hole is that a Scan has no leading keys, and ForAllValues is true of none.
 const (
 	tight = `{'Version':'2012-10-17','Statement':[{'Effect':'Allow',
-	 'Action':['dynamodb:GetItem','dynamodb:PutItem','dynamodb:UpdateItem','dynamodb:DeleteItem','dynamodb:Query','dynamodb:BatchGetItem','dynamodb:BatchWriteItem','dynamodb:ConditionCheckItem'],
+	 'Action':['dynamodb:GetItem','dynamodb:PutItem','dynamodb:UpdateItem','dynamodb:DeleteItem','dynamodb:Query','dynamodb:BatchGetItem','dynamodb:BatchWriteItem','dynamodb:ConditionCheckItem',
+	 'dynamodb:PartiQLSelect','dynamodb:PartiQLInsert','dynamodb:PartiQLUpdate','dynamodb:PartiQLDelete'],
 	 'Resource':'*','Condition':{'ForAllValues:StringLike':{'dynamodb:LeadingKeys':['${aws:PrincipalTag/TenantID}#*']},'Null':{'dynamodb:LeadingKeys':'false'}}}]}`
 	hole = `{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':'dynamodb:*','Resource':'*',
 	 'Condition':{'ForAllValues:StringLike':{'dynamodb:LeadingKeys':['${aws:PrincipalTag/TenantID}#*','kind-*']}}}]}`
@@ -103,7 +122,7 @@ func outcomeOf(t *testing.T, e *env, op, out string, err error, of string, write
 			return "policy"
 		}
 		return "guard"
-	case errors.As(err, &f) && f.Code == "ConditionalCheckFailedException":
+	case errors.As(err, &f) && (f.Code == "ConditionalCheckFailedException" || f.Code == duplicateCode):
 		return "reached"
 	case errors.As(err, &f) && f.Code == "TransactionCanceledException":
 		return "nothing"
@@ -113,7 +132,7 @@ func outcomeOf(t *testing.T, e *env, op, out string, err error, of string, write
 	switch {
 	case write && changed, strings.Contains(out, "secret-"+of):
 		return "reached"
-	case write, out != "{}", strings.HasPrefix(op, "Get"):
+	case write, out != "{}" && !strings.Contains(out, `"Responses":[{},{}]`), strings.HasPrefix(op, "Get"):
 		return "nothing"
 	}
 	return "reached" // a write elsewhere, or a condition that held

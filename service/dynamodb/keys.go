@@ -22,7 +22,8 @@ type conditionKeys struct {
 	write     bool
 	capacity  api.ReturnConsumedCapacity
 	enclosing string // the transaction's operation
-	scan      bool
+	// scan is dynamodb:FullTableScan. tells is true of a statement, which says too that it is none.
+	scan, tells bool
 }
 
 // set implements Check.Keys.
@@ -51,8 +52,11 @@ func (k *conditionKeys) set(c *policy.Context) {
 	if k.enclosing != "" {
 		c.Set("dynamodb:EnclosingOperation", k.enclosing)
 	}
-	if k.scan {
+	switch {
+	case k.scan:
 		c.Set("dynamodb:FullTableScan", "true")
+	case k.tells:
+		c.Set("dynamodb:FullTableScan", "false")
 	}
 }
 

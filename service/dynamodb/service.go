@@ -7,7 +7,8 @@
 //   - All reads are strongly consistent; ConsistentRead changes the capacity that a read is said to consume, and is
 //     refused on global indexes as on AWS.
 //   - Provisioned throughput is kept and described, and not enforced.
-//   - BatchWriteItem is one transaction.
+//   - BatchWriteItem is one transaction, and so are the writes of a BatchExecuteStatement. Who may not run one statement of
+//     a batch runs none of it: the request is refused, not the statement.
 //   - A write with ReturnValuesOnConditionCheckFailure ALL_OLD has ALL_OLD among its dynamodb:ReturnValues: a policy that
 //     keeps a caller from reading whole items by ReturnValues keeps it from reading them by a condition that fails.
 //   - The tenants of a guarded table are told no counts of rows by DescribeTable.
@@ -44,7 +45,7 @@ type Config struct {
 	// Tenants is the language of tenant ids, which says what owner patterns are safe.
 	Tenants *tenant.Language
 	Log     *slog.Logger
-	// Keyring and Keys keep the data keys of tables whose rows are sealed.
+	// Keyring and Keys keep the data keys of tables whose rows are sealed; Keyring seals the tokens of pages too.
 	Keyring *keyring.Keyring
 	Keys    KeyService
 }

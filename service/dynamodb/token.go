@@ -47,13 +47,13 @@ type token struct {
 	done            *performed // not nil if the request was performed before
 }
 
-// token looks a request's token up.
-func (s *Service) token(tx *store.Tx, c *pipeline.Call, in *api.TransactWriteItemsInput) (*token, error) {
-	if opt.Value(in.ClientRequestToken) == "" {
+// token looks a request's token up. request is a digest of all that the request asks for.
+func (s *Service) token(tx *store.Tx, c *pipeline.Call, given *string, request string) (*token, error) {
+	if opt.Value(given) == "" {
 		return &token{}, nil
 	}
 	account, region := c.Grant.Home()
-	t := &token{account: account, region: region, id: tokenID(c.Caller, *in.ClientRequestToken), request: digest(c, in)}
+	t := &token{account: account, region: region, id: tokenID(c.Caller, *given), request: request}
 	recs, err := tx.Records(account, region)
 	if err != nil {
 		return nil, err

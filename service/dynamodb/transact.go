@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -105,13 +106,17 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 	for i, a := range actions {
 		names[i] = a.table
 	}
+	request := ""
+	if opt.Value(in.ClientRequestToken) != "" {
+		request = digest(c, in)
+	}
 	var out *api.TransactWriteItemsOutput
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		tables, err := s.openAll(tx, c, names)
 		if err != nil {
 			return err
 		}
-		tok, err := s.token(tx, c, in)
+		tok, err := s.token(tx, c, in.ClientRequestToken, request)
 		if err != nil {
 			return err
 		}

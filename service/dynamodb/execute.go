@@ -1,0 +1,230 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/partiql"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+func planStatement(in *api.ExecuteStatementInput) (parsed, error) {
+	p, err := parseStatement(in.Statement, in.Parameters, in.ReturnValuesOnConditionCheckFailure)
+	if err == nil && p.Kind == partiql.Exists {
+		err = invalid("EXISTS can only be used in ExecuteTransaction write requests.")
+	}
+	p.consistent = opt.Value(in.ConsistentRead)
+	return p, err
+}
+
+// ExecuteStatement performs one statement: SELECT reads a page of rows, the others write one row.
+func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
+	p, err := planStatement(in)
+	if err != nil {
+		return nil, err
+	}
+	if p.Kind == partiql.Select {
+		return s.selectRows(ctx, c, p, in)
+	}
+	out := &api.ExecuteStatementOutput{}
+	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		*out = api.ExecuteStatementOutput{Items: []item.Map{}}
+		t, err := s.open(tx, c, p.Table)
+		if err != nil {
+			return err
+		}
+		row, cost, err := t.perform(p)
+		if err != nil {
+			return err
+		}
+		if !row.IsZero() {
+			out.Items = append(out.Items, row.Clone())
+		}
+		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t.table, p.Table, cost)
+		return nil
+	})
+	if err != nil {
+		return nil, failed(err)
+	}
+	return out, nil
+}
+
+// perform performs a statement that writes, and returns what its RETURNING clause asks for.
+func (t opened) perform(p parsed) (item.Map, item.Cost, error) {
+	w, err := t.change(p.Statement, p.returnOnFailure)
+	if err != nil {
+		return item.Map{}, item.Cost{}, err
+	}
+	done, err := t.schema.Write(t.rows, w)
+	var condition *item.ConditionFailedError
+	switch {
+	case p.Kind == partiql.Insert && errors.As(err, &condition):
+		return item.Map{}, item.Cost{}, errDuplicate()
+	case err != nil:
+		return item.Map{}, item.Cost{}, err
+	}
+	return w.Returned(string(p.Returning), done), done.Cost, nil
+}
+
+// cursor is a place in a selection: what follows last in a partition; an absent last is the partition's beginning.
+type cursor struct {
+	part int
+	last item.Map
+}
+
+// selectRows answers a page of a SELECT.
+func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
+	from, err := s.openCursor(c, in)
+	if err != nil {
+		return nil, err
+	}
+	at, err := locate(c.Account, c.Region, p.Table)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ExecuteStatementOutput{}
+	var next *cursor
+	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
+		*out = api.ExecuteStatementOutput{Items: []item.Map{}}
+		rs, err := rows(tx, c, t)
+		if err != nil {
+			return err
+		}
+		sel, err := t.selection(p.Statement, p.consistent)
+		if err != nil {
+			return err
+		}
+		if !sel.decided(c, t) {
+			return errNoIndex
+		}
+		var cost item.Cost
+		if next, cost, err = t.read(rs, sel, from, int(opt.Value(in.Limit)), out); err != nil {
+			return err
+		}
+		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t, p.Table, cost)
+		return nil
+	})
+	if err == nil && next != nil {
+		out.NextToken, err = s.sealCursor(c, in, next)
+	}
+	if err != nil {
+		return nil, noTable(err)
+	}
+	return out, nil
+}
+
+var errNoIndex = invalid("The table does not have the specified index")
+
+// decided reports whether the request was decided on as what it now turns out to be: a scan, or the partitions that it reads.
+// It was not if its index was made since, or made anew with another key.
+func (s *selection) decided(c *pipeline.Call, t *table) bool {
+	if x := t.index(s.query.Index); s.query.Index != "" && (x == nil || x.Filling) {
+		return false
+	}
+	rule, _ := c.Grant.RowRule(t.ID)
+	if !s.bounded {
+		return rule.Scans()
+	}
+	for _, key := range s.leading() {
+		if !rule.Named(key) {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads a page of a selection from the place, of at most limit items evaluated (0 is no limit), and returns where the
+// next page begins; nil at the end.
+func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *api.ExecuteStatementOutput) (*cursor, item.Cost, error) {
+	var cost item.Cost
+	scanned, bytes := 0, 0
+	for i := from.part; i < sel.parts(); i++ {
+		q, err := sel.part(i)
+		if err != nil {
+			return nil, cost, err
+		}
+		q.Start, from.last = from.last, item.Map{}
+		if limit > 0 {
+			q.Limit = limit - scanned
+		}
+		p, err := t.schema.Query(rs, q)
+		if err != nil {
+			return nil, cost, err
+		}
+		cost.Add(p.Cost)
+		out.Items = append(out.Items, p.Items...)
+		scanned, bytes = scanned+p.Scanned, bytes+p.Bytes
+		switch {
+		case !p.Last.IsZero():
+			out.LastEvaluatedKey = &p.Last
+			return &cursor{i, p.Last}, cost, nil
+		case i+1 < sel.parts() && (limit > 0 && scanned >= limit || bytes >= item.MaxPage):
+			return &cursor{part: i + 1}, cost, nil
+		}
+	}
+	return nil, cost, nil
+}
+
+// tokenScope and boundTo bind a NextToken to the account, the region and the statement with its parameters.
+func tokenScope(c *pipeline.Call) keyring.Scope {
+	return keyring.Scope{Account: c.Account, Name: "dynamodb:ExecuteStatement"}
+}
+
+func boundTo(c *pipeline.Call, in *api.ExecuteStatementInput) []byte {
+	h := sha256.New()
+	part(h, c.Region)
+	part(h, *in.Statement)
+	for _, v := range in.Parameters {
+		part(h, string(v.AppendJSON(nil)))
+	}
+	return h.Sum(nil)
+}
+
+func (s *Service) sealCursor(c *pipeline.Call, in *api.ExecuteStatementInput, at *cursor) (*string, error) {
+	b := binary.AppendUvarint(nil, uint64(at.part)) //nolint:gosec // at most maxPartitions
+	if !at.last.IsZero() {
+		b = append(b, at.last.Stored()...)
+	}
+	sealed, err := s.ring.Seal(keyring.PagingToken, tokenScope(c), b, boundTo(c, in))
+	if err != nil {
+		return nil, err
+	}
+	text := base64.StdEncoding.EncodeToString(sealed)
+	return &text, nil
+}
+
+func (s *Service) openCursor(c *pipeline.Call, in *api.ExecuteStatementInput) (cursor, error) {
+	if in.NextToken == nil {
+		return cursor{}, nil
+	}
+	sealed, err := base64.StdEncoding.Strict().DecodeString(*in.NextToken)
+	if err != nil {
+		return cursor{}, invalid("Invalid NextToken")
+	}
+	b, err := s.ring.Open(keyring.PagingToken, tokenScope(c), sealed, boundTo(c, in))
+	if errors.Is(err, keyring.ErrOpen) {
+		return cursor{}, invalid("Invalid NextToken")
+	}
+	if err != nil {
+		return cursor{}, err
+	}
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > maxPartitions {
+		return cursor{}, invalid("Invalid NextToken")
+	}
+	at := cursor{part: int(n)} //nolint:gosec // at most maxPartitions
+	if len(b) > w {
+		if at.last, err = item.Load(b[w:]); err != nil {
+			return cursor{}, invalid("Invalid NextToken")
+		}
+	}
+	return at, nil
+}

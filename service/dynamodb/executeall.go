@@ -1,0 +1,235 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/partiql"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// BatchExecuteStatement performs statements, each for itself: one that fails says so in its place of the answer. Those that
+// write do so in one transaction.
+func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, in *api.BatchExecuteStatementInput) (*api.BatchExecuteStatementOutput, error) {
+	all, writes, err := parseBatch(in)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.BatchExecuteStatementOutput{}
+	run := s.db.View
+	if writes {
+		run = s.db.Update
+	}
+	err = run(ctx, c.Grant, func(tx *store.Tx) error {
+		*out = api.BatchExecuteStatementOutput{Responses: make([]api.BatchStatementResponse, len(all))}
+		for i, p := range all {
+			if err := s.inBatch(tx, c, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// inBatch performs one statement of a batch. Its error is one of the whole batch.
+func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
+	err := p.err
+	var t opened
+	if err == nil {
+		t, err = s.open(tx, c, p.Table)
+	}
+	var row item.Map
+	var cost item.Cost
+	switch {
+	case err != nil:
+	case p.Kind == partiql.Select:
+		row, cost, err = t.get(p)
+	default:
+		row, cost, err = t.perform(p)
+	}
+	if err != nil {
+		r.Error, err = batchError(err)
+		return err
+	}
+	r.TableName, r.Item = &p.Table, member(row.Clone())
+	if u := consumed(mode, t.table, p.Table, cost); u != nil {
+		out.ConsumedCapacity = append(out.ConsumedCapacity, *u)
+	}
+	return nil
+}
+
+// get reads the row of a SELECT in a batch.
+func (t opened) get(p parsed) (item.Map, item.Cost, error) {
+	key, filter, err := t.single(p.Statement, "BatchExecuteStatement")
+	if err != nil {
+		return item.Map{}, item.Cost{}, err
+	}
+	got, err := t.schema.GetWhere(t.rows, key, filter, p.Columns, p.consistent)
+	return got.Item, got.Cost, err
+}
+
+// batchError turns the failure of a statement into its answer; what is no fault of the statement is returned.
+func batchError(err error) (*api.BatchStatementError, error) {
+	message := messageOf(err)
+	out := &api.BatchStatementError{Message: &message}
+	var condition *item.ConditionFailedError
+	var f *fault.Error
+	switch {
+	case errors.As(err, &condition):
+		out.Code, out.Item = api.BatchStatementErrorCodeEnumConditionalCheckFailed, member(condition.Item.Clone())
+	case errors.Is(err, errNoTable):
+		message = messageOf(noTable(err))
+		out.Code = api.BatchStatementErrorCodeEnumResourceNotFound
+	case fault.IsClass(err, fault.Validation):
+		out.Code = api.BatchStatementErrorCodeEnumValidationError
+	case errors.As(err, &f) && f.Code == duplicateCode:
+		out.Code = api.BatchStatementErrorCodeEnumDuplicateItem
+	default:
+		return nil, err
+	}
+	return out, nil
+}
+
+const duplicateCode = "DuplicateItemException"
+
+// messageOf is what a caller is told of an error.
+func messageOf(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return err.Error()
+}
+
+// ExecuteTransaction performs statements, all or none. With a ClientRequestToken writes are done once, as TransactWriteItems
+// does.
+func (s *Service) ExecuteTransaction(ctx context.Context, c *pipeline.Call, in *api.ExecuteTransactionInput) (*api.ExecuteTransactionOutput, error) {
+	all, writes, err := parseTransaction(in)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Table
+	}
+	out := &api.ExecuteTransactionOutput{}
+	if writes {
+		err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.transactWrites(tx, c, all, names, in, out) })
+	} else {
+		err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.transactReads(tx, c, all, names, in, out) })
+	}
+	if err != nil {
+		return nil, canceledStatements(err, all)
+	}
+	return out, nil
+}
+
+// canceledStatements turns the failures of a transaction of statements into the API's errors: an INSERT fails by a duplicate.
+func canceledStatements(err error, all []parsed) error {
+	var why *item.CanceledError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &why):
+		for i := range why.Reasons {
+			if r := &why.Reasons[i]; all[i].Kind == partiql.Insert && r.Code == "ConditionalCheckFailed" {
+				r.Code, r.Message = "DuplicateItem", messageOf(errDuplicate())
+			}
+		}
+	}
+	return canceled(err)
+}
+
+func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+	*out = api.ExecuteTransactionOutput{}
+	tables, err := s.openAll(tx, c, names)
+	if err != nil {
+		return err
+	}
+	gets := make([]item.TransactGet, len(all))
+	for i, p := range all {
+		t := tables[p.Table]
+		key, filter, err := t.single(p.Statement, "ExecuteTransaction")
+		if err != nil {
+			return inStatement(i, err)
+		}
+		gets[i] = item.TransactGet{Table: &t.schema, Rows: t.rows, Key: key, Filter: filter, Projection: p.Columns}
+	}
+	got, err := item.TransactRead(gets)
+	if err != nil {
+		return err
+	}
+	for i, g := range got {
+		out.Responses = append(out.Responses, api.ItemResponse{Item: member(g.Item.Clone())})
+		if u := consumed(in.ReturnConsumedCapacity, tables[names[i]].table, names[i], g.Cost); u != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, *transacted(u, false))
+		}
+	}
+	return nil
+}
+
+func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+	*out = api.ExecuteTransactionOutput{Responses: make([]api.ItemResponse, len(all))}
+	tables, err := s.openAll(tx, c, names)
+	if err != nil {
+		return err
+	}
+	tok, err := s.token(tx, c, in.ClientRequestToken, digestStatements(c, in))
+	if err != nil {
+		return err
+	}
+	if tok.done != nil {
+		out.ConsumedCapacity = tok.done.consumed(in.ReturnConsumedCapacity)
+		return nil
+	}
+	writes := make([]item.TransactWrite, len(all))
+	for i, p := range all {
+		t := tables[p.Table]
+		w, err := t.change(p.Statement, p.returnOnFailure)
+		if err != nil {
+			return inStatement(i, err)
+		}
+		writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: w}
+	}
+	done, err := item.Transact(writes)
+	if err != nil {
+		return err
+	}
+	reread := map[string]float64{}
+	for i, d := range done {
+		if u := consumed(in.ReturnConsumedCapacity, tables[names[i]].table, names[i], d.Cost); u != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, *transacted(u, true))
+		}
+		reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
+	}
+	return tok.keep(tx, c.Now, reread)
+}
+
+// digestStatements identifies what a transaction of statements does.
+func digestStatements(c *pipeline.Call, in *api.ExecuteTransactionInput) string {
+	h := sha256.New()
+	part(h, "statements")
+	for i := range in.TransactStatements {
+		p := &in.TransactStatements[i]
+		part(h, *p.Statement)
+		part(h, strconv.Itoa(len(p.Parameters)))
+		for _, v := range p.Parameters {
+			part(h, string(v.AppendJSON(nil)))
+		}
+		part(h, string(p.ReturnValuesOnConditionCheckFailure))
+	}
+	part(h, c.Account)
+	part(h, c.Region)
+	return hex.EncodeToString(h.Sum(nil))
+}
