@@ -234,6 +234,15 @@ test("a SAML provider signs its user in, once, and out", async () => {
   await b.go(out.to);
   assert.match(saml.seen.request, /<samlp:SessionIndex>_s1</);
   assert.match(saml.seen.request, /Bob@globex\.example</);
+  const back = `${base}/saml2/logout`;
+  const sp = samlify.ServiceProvider({
+    entityID: `urn:amazon:cognito:sp:${pool}`, wantLogoutResponseSigned: true,
+    singleLogoutService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", Location: back }],
+  });
+  const request = /ID="([^"]+)"/.exec(saml.seen.request)[1];
+  const answer = saml.idp.createLogoutResponse(sp, { extract: { request: { id: request } } }, "redirect", saml.seen.relay).context;
+  assert.equal((await new Browser().go(answer)).status, 400);
+  assert.equal((await b.go(answer)).to, bye);
 });
 
 test("responses that the provider did not sign, or not for here, are refused", async () => {
@@ -272,6 +281,19 @@ test("a pool that wants encrypted assertions takes them, and no others", async (
   const got = await claims(client.saml, await answer(p.ProviderDetails.ActiveEncryptionCertificate));
   assert.equal(got.email, "carol@globex.example");
   assert.match((await answer()).to ?? "", /error=invalid_request/);
+});
+
+test("a response that nobody asked for is taken from a provider that may send it, and only then", async () => {
+  const RelayState = new URLSearchParams({ identity_provider: "Globex", client_id: client.saml, redirect_uri: callback, response_type: "code", scope: "openid email profile", state: "abc" }).toString();
+  const unasked = (r) => r.replace(/ InResponseTo="[^"]*"/g, "");
+  const details = (IDPInit) => idp.send(new UpdateIdentityProviderCommand({ UserPoolId: pool, ProviderName: "Globex", ProviderDetails: { MetadataURL: `${saml.url}/metadata`, IDPInit } }));
+  const send = async (edit) => new Browser().go(`${base}/saml2/idpresponse`, { ...(await respond("dan@globex.example", edit)), RelayState });
+  await details("false");
+  assert.equal((await send(unasked)).status, 400);
+  await details("true");
+  assert.match((await send()).to ?? "", /error=invalid_request/); // it answers a request of another browser
+  const back = await send(unasked);
+  assert.match(back.to ?? "", /code=/);
 });
 
 test("a tenant's provider cannot say whose its users are", async () => {
