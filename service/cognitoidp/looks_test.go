@@ -1,0 +1,91 @@
+package cognitoidp
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCleanCSS tries style sheets that would do more than look good.
+func TestCleanCSS(t *testing.T) {
+	t.Parallel()
+	got, err := cleanCSS(".submitButton-customizable:hover { background-color : #2746C7 ; border-radius: 4px } /* x */ .label-customizable{color:rgb(1, 2, 3)}")
+	if want := ".submitButton-customizable:hover{background-color:#2746C7;border-radius:4px;}\n.label-customizable{color:rgb(1, 2, 3);}\n"; err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, css := range []string{
+		"@import 'https://evil.example/x.css';", ".label-customizable{background:url(https://evil.example)}", "body{color:red}", "*{color:red}",
+		".label-customizable{position:fixed}", ".label-customizable{color:expression(alert(1))}", ".label-customizable{color:r\\65 d}",
+		".label-customizable{color:red", "input[value^=a]{color:red}", ".label-customizable .x{color:red}", ".label-customizable{content:'x'}",
+		".label-customizable{color:</style><script>}", "@media print{.label-customizable{color:red}}", ".label-customizable{background:image-set(x)}",
+	} {
+		if got, err := cleanCSS(css); err == nil {
+			t.Errorf("%s became %q", css, got)
+		}
+	}
+}
+
+func FuzzCleanCSS(f *testing.F) {
+	f.Add(".label-customizable{color:red}")
+	f.Add("/**/.a{b:c}")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := cleanCSS(text)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(got, "@\\<>'\"") || strings.Contains(strings.ToLower(got), "url(") {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}
+
+// TestLooks shows that nothing of a branding's settings but colours and lengths gets into a page's style.
+func TestLooks(t *testing.T) {
+	t.Parallel()
+	l, err := readLooks(json.RawMessage(`{"components":{"pageBackground":{"lightMode":{"color":"aabbccff"},"darkMode":{"color":"#111111"}},
+		"pageText":{"lightMode":{"headingColor":"red;}body{background:url(//evil.example)}"}}},"componentClasses":{"buttons":{"borderRadius":8}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ":root{--page:#aabbccff;--page-glow:#aabbccff;--radius:8px;}\n@media (prefers-color-scheme:dark){:root{--page:#111111;--page-glow:#111111;--radius:8px;}}\n"
+	if got := l.css(); got != want {
+		t.Errorf("%q", got)
+	}
+	for _, settings := range []string{`[]`, `"x"`, `{"categories":{"global":{"colorSchemeMode":"PINK"}}}`, `{`} {
+		if _, err := readLooks(json.RawMessage(settings)); err == nil {
+			t.Errorf("%s is taken", settings)
+		}
+	}
+	for svg, want := range map[string]bool{
+		`<svg xmlns="http://www.w3.org/2000/svg"/>`: true, `<!DOCTYPE svg [<!ENTITY a "b">]><svg/>`: false, `<html/>`: false, `x`: false, ``: false,
+	} {
+		if looksLikeSVG([]byte(svg)) != want {
+			t.Errorf("%s", svg)
+		}
+	}
+}
+
+// TestRetiredKeys shows how long keys that were replaced are good for, and for what.
+func TestRetiredKeys(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	p := &pool{Keys: [2]signingKey{{KID: "id0", Sealed: []byte{1}}, {KID: "access0", Sealed: []byte{1}}}}
+	kids, err := p.retire([2]signingKey{{KID: "id1"}, {KID: "access1"}}, now)
+	if err != nil || strings.Join(kids, " ") != "id1 access1 id0 access0" || p.Retired[0].Sealed != nil {
+		t.Fatal(kids, err)
+	}
+	for _, c := range []struct {
+		use   int
+		kid   string
+		after time.Duration
+		want  bool
+	}{
+		{keyOfAccess, "access1", 0, true}, {keyOfAccess, "access0", 0, true}, {keyOfAccess, "access0", maxTokenLife - 1, true},
+		{keyOfAccess, "access0", maxTokenLife, false}, {keyOfAccess, "id0", 0, false}, {keyOfAccess, "id1", 0, false}, {keyOfAccess, "", 0, false},
+	} {
+		if got := p.keyOf(c.use, c.kid, now.Add(c.after)) != nil; got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
