@@ -49,7 +49,7 @@ var importers = []struct {
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
 		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
-		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "service/bulkhead/mailpage",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},
@@ -71,6 +71,7 @@ var foundations = []struct {
 		"the semantics of tables are pure, and rows are coded in one pass"},
 	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
+	{"internal/tableengine", nil, nil, "what goes to an outside engine is decided before, and not there"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
 }
 

@@ -9,8 +9,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/bulkhead/bulkhead/internal/authz"
-	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/keyorder"
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -39,13 +37,13 @@ func (tx *Tx) Rows(id string, seal *Sealing, now time.Time) (item.Rows, error) {
 	if tx.access.system != "" || !ok {
 		return nil, notGranted("rows of " + id)
 	}
-	return &rows{tx: tx, rule: rule, table: hashOf([]byte(id)), seal: seal, now: now}, nil
+	return &rows{tx: tx, guard: RowGuard{tx.access.grant, rule}, table: hashOf([]byte(id)), seal: seal, now: now}, nil
 }
 
-// rows implements item.Rows under a RowRule.
+// rows implements item.Rows under a RowGuard.
 type rows struct {
 	tx    *Tx
-	rule  authz.RowRule
+	guard RowGuard
 	table hash
 	// system is true for maintenance that touches all rows and shows none (maintain.go).
 	system bool
@@ -62,17 +60,7 @@ func (r *rows) check(pk []byte, write bool) (bool, error) {
 	if r.system {
 		return true, nil
 	}
-	switch r.rule.Check(leadingText(pk), write) {
-	case authz.Permitted:
-		return true, nil
-	case authz.Hidden:
-		r.tx.access.grant.NoteHidden()
-		return false, nil
-	case authz.Foreign:
-		return false, &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow,
-			Message: "The rows of the request are not all the caller's tenant's."}
-	}
-	return false, notGranted("a row of a partition that the request did not name")
+	return r.guard.Check(pk, write)
 }
 
 // leadingText is the partition key as dynamodb:LeadingKeys shows it.

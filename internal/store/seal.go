@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 
@@ -133,8 +132,14 @@ func (db *DB) fetching(ctx context.Context, run func(wants *[]KeyWant) error) er
 			return err
 		}
 	}
+	return errKeysChange()
+}
+
+func errKeysChange() error {
 	return fault.Wrap(errors.New("store: data keys change too fast"), "fetch data keys")
 }
+
+var errNotSealed = errors.New("store: a row of a sealed table is not sealed")
 
 // rowV2 is the first byte of a sealed row, index entry or item of a change: the id of the data key, the nonce, and sealed what a
 // rowV1 holds after its first byte.
@@ -159,11 +164,7 @@ func (r *rows) encodeRow(place, pk, value []byte) ([]byte, error) {
 	case k.Unusable != nil:
 		return nil, k.Unusable
 	}
-	nonce := k.next()
-	plain := sealRow(pk, value)[1:]
-	b := make([]byte, 0, sealedHead+len(plain)+k.aead.Overhead())
-	b = append(append(append(b, rowV2), k.ID[:]...), nonce[:]...)
-	return k.aead.Seal(b, nonce[:], plain, place), nil
+	return k.seal(place, sealRow(pk, value)[1:]), nil
 }
 
 // decodeRow reads what is stored at a place. errSkipped is a row to be left out for now; unusable is the reason if its key
@@ -174,7 +175,7 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 		return pk, value, nil, err
 	}
 	if len(b) < sealedHead || b[0] != rowV2 {
-		return nil, nil, nil, fmt.Errorf("store: a row of a sealed table is not sealed")
+		return nil, nil, nil, errNotSealed
 	}
 	id := KeyID(b[1 : 1+len(KeyID{})])
 	k := r.held
@@ -191,9 +192,9 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 		}
 		return nil, nil, k.Unusable, errSkipped
 	}
-	plain, err := k.aead.Open(nil, b[sealedHead-12:sealedHead], b[sealedHead:], place)
+	plain, err := k.open(place, b)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("store: a sealed row does not open at its place: %w", err)
+		return nil, nil, nil, err
 	}
 	pk, value, err = cutRow(plain)
 	return pk, value, nil, err

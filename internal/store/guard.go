@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+)
+
+// RowGuard judges rows by what a grant says about those of one table, wherever the rows are kept. The zero RowGuard refuses all.
+type RowGuard struct {
+	grant authz.Grant
+	rule  authz.RowRule
+}
+
+// GuardRows returns the guard of the rows of the table with the id under a grant. A grant that does not cover them is an internal
+// failure with the cause ErrNotGranted.
+func GuardRows(g authz.Grant, id string) (*RowGuard, error) {
+	rule, ok := g.RowRule(id)
+	if !g.Valid() || !ok {
+		return nil, notGranted("rows of " + id)
+	}
+	return &RowGuard{g, rule}, nil
+}
+
+// Check says whether the row with the partition key (item.KeyBytes) may be read or, with write, written. False without an error
+// is a hidden row: it is not there for the caller, and that it was left out is noted for the audit. Foreign rows are AccessDenied.
+func (g *RowGuard) Check(pk []byte, write bool) (bool, error) {
+	switch g.rule.Check(leadingText(pk), write) {
+	case authz.Permitted:
+		return true, nil
+	case authz.Hidden:
+		g.grant.NoteHidden()
+		return false, nil
+	case authz.Foreign:
+		return false, &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow,
+			Message: "The rows of the request are not all the caller's tenant's."}
+	}
+	return false, notGranted("a row of a partition that the request did not name")
+}
+
+// CanWrite reports whether the grant was made for a writing operation.
+func (g *RowGuard) CanWrite() bool { return g.grant.CanWrite() }
+
+// HashKeySize is the size in bytes of the hash that stands for a partition key.
+const HashKeySize = hashSize
+
+// HashKey returns the keyed hash that stands for a partition key (item.KeyBytes) outside of the rows themselves.
+func (s *Sealing) HashKey(pk []byte) [HashKeySize]byte { return s.hashPK(pk) }
+
+// SealValue seals the value of the row with the partition key, which is kept outside of the store, under the data key of the
+// row's tenant. place is what it is bound to. A key that cannot be used now is the error that says why.
+func (db *DB) SealValue(ctx context.Context, s *Sealing, pk, place, value []byte) ([]byte, error) {
+	tenant := s.Owner(leadingText(pk))
+	for range maxFetches {
+		k := db.keys.ByTenant(s, tenant)
+		if k == nil {
+			if err := db.keys.Fetch(ctx, []KeyWant{{Sealing: s, Tenant: tenant, Make: true}}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if k.Unusable != nil {
+			return nil, k.Unusable
+		}
+		return k.seal(place, value), nil
+	}
+	return nil, errKeysChange()
+}
+
+// OpenValue opens what SealValue made. unusable is the reason if its key cannot be used now.
+func (db *DB) OpenValue(ctx context.Context, s *Sealing, place, sealed []byte) (value []byte, unusable, err error) {
+	if len(sealed) < sealedHead || sealed[0] != rowV2 {
+		return nil, nil, errNotSealed
+	}
+	id := KeyID(sealed[1 : 1+len(KeyID{})])
+	for range maxFetches {
+		k := db.keys.ByID(s, id)
+		if k == nil {
+			if err := db.keys.Fetch(ctx, []KeyWant{{Sealing: s, ID: id}}); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if k.Unusable != nil {
+			return nil, k.Unusable, nil
+		}
+		value, err := k.open(place, sealed)
+		return value, nil, err
+	}
+	return nil, nil, errKeysChange()
+}
+
+// seal returns the id of the key, a nonce and the sealed plaintext, after the version of the format.
+func (k *DataKey) seal(place, plain []byte) []byte {
+	nonce := k.next()
+	b := make([]byte, 0, sealedHead+len(plain)+k.aead.Overhead())
+	b = append(append(append(b, rowV2), k.ID[:]...), nonce[:]...)
+	return k.aead.Seal(b, nonce[:], plain, place)
+}
+
+func (k *DataKey) open(place, b []byte) ([]byte, error) {
+	plain, err := k.aead.Open(nil, b[sealedHead-12:sealedHead], b[sealedHead:], place)
+	if err != nil {
+		return nil, fmt.Errorf("store: a sealed row does not open at its place: %w", err)
+	}
+	return plain, nil
+}
