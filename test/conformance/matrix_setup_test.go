@@ -27,7 +27,7 @@ const (
 
 	userPolicy = `{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:PutItem","dynamodb:UpdateItem","dynamodb:DeleteItem","dynamodb:Query",
-   "dynamodb:BatchGetItem","dynamodb:BatchWriteItem","dynamodb:Scan"],"Resource":"arn:aws:dynamodb:*:*:table/rows",
+   "dynamodb:BatchGetItem","dynamodb:BatchWriteItem","dynamodb:Scan","dynamodb:PartiQLSelect","dynamodb:PartiQLDelete"],"Resource":"arn:aws:dynamodb:*:*:table/rows",
   "Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${aws:PrincipalTag/TenantID}","${aws:PrincipalTag/TenantID}#*"]}}},
  {"Effect":"Allow","Action":"dynamodb:DescribeTable","Resource":"arn:aws:dynamodb:*:*:table/rows"},
  {"Effect":"Allow","Action":["kms:Encrypt","kms:Decrypt","kms:GenerateDataKey"],"Resource":"*",
