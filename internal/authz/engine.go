@@ -198,13 +198,25 @@ func guarded(r *Request, c *Check) bool {
 		// What holds several tenants' rows is no tenant's to delete, to tag (which would take the guard away) or to share.
 		return r.Access == Read
 	case c.Rows.Index:
-		return true // rows of an index are looked at one by one by the view
+		return reachesAll(r.Caller, c)
 	case c.Rows.All:
 		return rule.filter && !c.Rows.Write
 	}
 	rows := rowRule(r.Caller, c)
 	for _, k := range c.Rows.Leading {
 		if v := rows.Check(k, c.Rows.Write); v != Permitted && v != Hidden {
+			return false
+		}
+	}
+	return true
+}
+
+// reachesAll reports whether the partitions of an index that a check names may be queried. Rows of an index without a rule for its
+// keys are looked at one by one by the view, as those of the others are too.
+func reachesAll(p *authn.Principal, c *Check) bool {
+	rows := rowRule(p, c)
+	for _, k := range c.Rows.Leading {
+		if !rows.reaches(c.Rows.IndexID, k) && !c.Resource.Owner.filter {
 			return false
 		}
 	}

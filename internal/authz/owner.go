@@ -16,6 +16,10 @@ const (
 	// OwnerKeyTag holds patterns of the partition keys that a tenant owns, separated by spaces, e.g.
 	// "${tenant} ${tenant}#*".
 	OwnerKeyTag = "bulkhead:owner-key"
+	// IndexOwnerKeyTag holds patterns of the partition keys of secondary indexes that a tenant owns, separated by spaces, each
+	// after the name of its index: "by-customer=${tenant}#* by-mail=${tenant}". A tenant's session writes no row that would
+	// stand in another's partition of such an index, and queries only partitions of its own or shared ones.
+	IndexOwnerKeyTag = "bulkhead:index-owner-key"
 	// SharedKeysTag holds patterns of partition keys that every tenant may read, separated by spaces, e.g. "PUBLIC#*".
 	SharedKeysTag = "bulkhead:shared-keys"
 	// GuardTag says what the guard does about foreign rows: "deny" (default) or "filter".
@@ -33,6 +37,8 @@ type OwnerRule struct {
 	owned  []ownerPattern
 	shared []pattern
 	filter bool
+	// indexes are the patterns of indexes, by name, and byID by id once they are known.
+	indexes, byID map[string][]ownerPattern
 }
 
 // ownerPattern is what stands before the tenant id and what follows it.
@@ -60,7 +66,7 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 	t := authn.Tags(tags)
 	owner, ok := t.Get(OwnerKeyTag)
 	if !ok {
-		for _, k := range []string{SharedKeysTag, GuardTag} {
+		for _, k := range []string{IndexOwnerKeyTag, SharedKeysTag, GuardTag} {
 			if _, ok := t.Get(k); ok {
 				return nil, fmt.Errorf("tag %s needs the tag %s beside it", k, OwnerKeyTag)
 			}
@@ -68,20 +74,17 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 		return nil, nil
 	}
 	r := &OwnerRule{}
+	var err error
 	for _, s := range strings.Fields(owner) {
-		p, err := parseOwner(s, ids)
-		if err != nil {
+		if r.owned, err = addOwner(OwnerKeyTag, r.owned, s, ids); err != nil {
 			return nil, err
 		}
-		for _, q := range r.owned {
-			if ambiguous(p, q, ids) || ambiguous(q, p, ids) {
-				return nil, fmt.Errorf("tag %s: a key could match two of the patterns in %q for two tenants", OwnerKeyTag, owner)
-			}
-		}
-		r.owned = append(r.owned, p)
 	}
 	if len(r.owned) == 0 {
 		return nil, fmt.Errorf("tag %s is empty", OwnerKeyTag)
+	}
+	if err := r.parseIndexes(t, ids); err != nil {
+		return nil, err
 	}
 	shared, _ := t.Get(SharedKeysTag)
 	for _, s := range strings.Fields(shared) {
@@ -104,21 +107,74 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 	return r, nil
 }
 
-func parseOwner(owner string, ids *tenant.Language) (ownerPattern, error) {
+// parseIndexes reads the patterns of indexes.
+func (r *OwnerRule) parseIndexes(t authn.Tags, ids *tenant.Language) error {
+	all, ok := t.Get(IndexOwnerKeyTag)
+	if !ok {
+		return nil
+	}
+	r.indexes = map[string][]ownerPattern{}
+	for _, s := range strings.Fields(all) {
+		index, owner, ok := strings.Cut(s, "=")
+		if !ok || index == "" {
+			return fmt.Errorf("tag %s must hold an index, = and a pattern, not %q", IndexOwnerKeyTag, s)
+		}
+		var err error
+		if r.indexes[index], err = addOwner(IndexOwnerKeyTag, r.indexes[index], owner, ids); err != nil {
+			return err
+		}
+	}
+	if len(r.indexes) == 0 {
+		return fmt.Errorf("tag %s is empty", IndexOwnerKeyTag)
+	}
+	return nil
+}
+
+// WithIndexes is the rule with the ids of the indexes that its patterns are about, as views know them. id returns "" for the
+// name of an index that does not exist.
+func (r *OwnerRule) WithIndexes(id func(name string) string) *OwnerRule {
+	if r == nil || r.indexes == nil {
+		return r
+	}
+	out := *r
+	out.byID = make(map[string][]ownerPattern, len(r.indexes))
+	for name, ps := range r.indexes {
+		if x := id(name); x != "" {
+			out.byID[x] = ps
+		}
+	}
+	return &out
+}
+
+// addOwner adds a pattern to those that it must not be confused with.
+func addOwner(tag string, to []ownerPattern, owner string, ids *tenant.Language) ([]ownerPattern, error) {
+	p, err := parseOwner(tag, owner, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range to {
+		if ambiguous(p, q, ids) || ambiguous(q, p, ids) {
+			return nil, fmt.Errorf("tag %s: a key could match %q and another pattern for two tenants", tag, owner)
+		}
+	}
+	return append(to, p), nil
+}
+
+func parseOwner(tag, owner string, ids *tenant.Language) (ownerPattern, error) {
 	before, after, ok := strings.Cut(owner, tenantVariable)
 	if !ok || strings.Contains(after, tenantVariable) {
-		return ownerPattern{}, fmt.Errorf("tag %s must hold %s once in each pattern, not %q", OwnerKeyTag, tenantVariable, owner)
+		return ownerPattern{}, fmt.Errorf("tag %s must hold %s once in each pattern, not %q", tag, tenantVariable, owner)
 	}
 	if strings.Contains(before, "*") {
-		return ownerPattern{}, fmt.Errorf("tag %s: * may only end a pattern", OwnerKeyTag)
+		return ownerPattern{}, fmt.Errorf("tag %s: * may only end a pattern", tag)
 	}
-	p, err := parsePattern(OwnerKeyTag, after)
+	p, err := parsePattern(tag, after)
 	if err != nil {
 		return ownerPattern{}, err
 	}
 	if first, _ := utf8.DecodeRuneInString(p.text); p.text == "" && p.open || p.text != "" && ids.Contains(first) {
 		return ownerPattern{}, fmt.Errorf("tag %s: in %q the character after %s may be part of a tenant id, so that one "+
-			"tenant's rows would match another's pattern; use a separator such as #", OwnerKeyTag, owner, tenantVariable)
+			"tenant's rows would match another's pattern; use a separator such as #", tag, owner, tenantVariable)
 	}
 	return ownerPattern{before, p}, nil
 }
@@ -149,11 +205,13 @@ func parsePattern(tag, s string) (pattern, error) {
 }
 
 // Owns reports whether a row with the leading key belongs to the tenant. The zero tenant owns nothing.
-func (r *OwnerRule) Owns(id tenant.ID, leading string) bool {
+func (r *OwnerRule) Owns(id tenant.ID, leading string) bool { return owns(r.owned, id, leading) }
+
+func owns(ps []ownerPattern, id tenant.ID, leading string) bool {
 	if id.IsZero() {
 		return false
 	}
-	for _, p := range r.owned {
+	for _, p := range ps {
 		rest, ok := strings.CutPrefix(leading, p.before)
 		if !ok {
 			continue
@@ -235,6 +293,21 @@ func (r *RowRule) Check(leading string, write bool) Verdict {
 		return Hidden
 	}
 	return Foreign
+}
+
+// Enters reports whether a row that the view may write may stand in the partition of the index with the id.
+func (r *RowRule) Enters(index, partition string) bool {
+	if r.guard == nil {
+		return true
+	}
+	ps, ruled := r.guard.byID[index]
+	return !ruled || owns(ps, r.tenant, partition)
+}
+
+// reaches reports whether the partition of the index may be queried: it is not another tenant's, as far as there is a rule for
+// the index.
+func (r *RowRule) reaches(index, partition string) bool {
+	return r.Enters(index, partition) || r.guard.Shared(partition)
 }
 
 // Scans reports whether the request was decided on as a scan: as one that names no partition key.

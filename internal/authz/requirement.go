@@ -78,8 +78,9 @@ type Rows struct {
 	Leading []string
 	// All is true for a request that names no partition key (Scan).
 	All bool
-	// Index is true when Leading are values of a secondary index's partition key.
-	Index bool
+	// Index is true when Leading are values of the partition key of a secondary index, whose id is IndexID.
+	Index   bool
+	IndexID string
 	// Write is true when rows are written.
 	Write bool
 }

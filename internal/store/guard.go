@@ -34,10 +34,21 @@ func (g *RowGuard) Check(pk []byte, write bool) (bool, error) {
 		g.grant.NoteHidden()
 		return false, nil
 	case authz.Foreign:
-		return false, &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow,
-			Message: "The rows of the request are not all the caller's tenant's."}
+		return false, errForeign("The rows of the request are not all the caller's tenant's.")
 	}
 	return false, notGranted("a row of a partition that the request did not name")
+}
+
+// Enter refuses a row whose place in the index with the id would be in another tenant's partition.
+func (g *RowGuard) Enter(index string, pk []byte) error {
+	if g.rule.Enters(index, leadingText(pk)) {
+		return nil
+	}
+	return errForeign("A row of the request would be found among another tenant's in an index.")
+}
+
+func errForeign(message string) error {
+	return &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow, Message: message}
 }
 
 // CanWrite reports whether the grant was made for a writing operation.

@@ -198,6 +198,11 @@ func (r *rows) Delete(k item.RowKey) error {
 
 // PutIndex implements item.Rows.
 func (r *rows) PutIndex(id string, pos item.IndexPos, value []byte) error {
+	if !r.system {
+		if err := r.guard.Enter(id, pos.Key.PK); err != nil {
+			return err
+		}
+	}
 	return r.write(pos.Base.PK, func(w kv.Tx) error {
 		return r.set(w, r.index(id).key(pos), pos.Base.PK, value)
 	})

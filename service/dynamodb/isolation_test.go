@@ -80,7 +80,11 @@ func pooled(t *testing.T, guard string) *env {
 	e := newEnv(t)
 	tags := ""
 	if guard != "" {
-		tags = fmt.Sprintf(guardTags, guard)
+		mode, index := strings.CutSuffix(guard, "+index")
+		tags = fmt.Sprintf(guardTags, mode)
+		if index {
+			tags = strings.Replace(tags, `'Tags':[`, `'Tags':[{'Key':'bulkhead:index-owner-key','Value':'by-kind=kind-${tenant}'},`, 1)
+		}
 	}
 	table := strings.Replace(pool, `{'AttributeName':'kind','AttributeType':'S'}`, `{'AttributeName':'kind','AttributeType':'S'},{'AttributeName':'n','AttributeType':'N'}`, 1)
 	e.must(root(), "CreateTable", fmt.Sprintf(table, `,'LocalSecondaryIndexes':[{'IndexName':'by-n',
@@ -148,7 +152,7 @@ func TestIsolation(t *testing.T) {
 	fmt.Fprintf(&b, "%-30s", "")
 	columns := []struct{ policy, guard string }{
 		{"tight", ""}, {"hole", ""}, {"wide", ""}, {"tight", "deny"}, {"hole", "deny"}, {"wide", "deny"},
-		{"tight", "filter"}, {"hole", "filter"}, {"wide", "filter"},
+		{"tight", "filter"}, {"hole", "filter"}, {"wide", "filter"}, {"hole", "deny+index"}, {"wide", "deny+index"}, {"wide", "filter+index"},
 	}
 	for _, c := range columns {
 		fmt.Fprintf(&b, "%-19s", c.policy+" "+c.guard)

@@ -94,7 +94,7 @@ func (r *requirements) Query(s *authz.Scope, in *api.QueryInput) authz.Requireme
 	c := rowCheck("dynamodb:Query", res, k, false)
 	if q.Index != "" {
 		c.Resource.ARN += "/index/" + q.Index
-		c.Rows.Index = !t.partitioned(q.Index)
+		t.through(c.Rows, q.Index)
 	}
 	return authz.RequireChecks(c)
 }
@@ -107,6 +107,13 @@ func (t *table) partitioned(index string) bool {
 	}
 	x := t.schema.IndexNamed(index)
 	return x != nil && x.Keys.Hash == t.schema.Keys.Hash
+}
+
+// through says that rows are read by the keys of an index, unless it has the table's own partition key.
+func (t *table) through(rs *authz.Rows, index string) {
+	if rs.Index = !t.partitioned(index); t != nil {
+		rs.IndexID = t.indexID(index)
+	}
 }
 
 // queried is the leading key of a query: of the table or of the index that it names.

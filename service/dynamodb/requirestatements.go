@@ -59,7 +59,9 @@ func (r *requirements) selects(p parsed, res authz.Resource, t *table, k conditi
 	c := rowCheck("dynamodb:PartiQLSelect", res, &k, false)
 	if p.Index != "" {
 		c.Resource.ARN += "/index/" + p.Index
-		c.Rows.Index = !k.scan && !t.partitioned(p.Index)
+		if !k.scan {
+			t.through(c.Rows, p.Index)
+		}
 	}
 	return c, nil
 }

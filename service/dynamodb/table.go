@@ -145,6 +145,7 @@ func (s *Service) compile(rec *record, at place, raw []byte) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dynamodb: owner tags of table %s: %w", at.arn(), err)
 	}
+	owner = owner.WithIndexes(rec.indexID)
 	t := &table{record: *rec, raw: raw, at: at, schema: rec.schema(at.arn())}
 	if t.sealing, err = s.sealing(rec, at.account, at.region); err != nil {
 		return nil, err
@@ -231,6 +232,14 @@ func (r *record) index(name string) *index {
 		}
 	}
 	return nil
+}
+
+// indexID is the id of the index with the name, "" if there is none.
+func (r *record) indexID(name string) string {
+	if x := r.index(name); x != nil {
+		return x.ID
+	}
+	return ""
 }
 
 // newID returns a random UUID (RFC 9562, version 4), the form of AWS's table ids.

@@ -1,0 +1,156 @@
+package dynamodb
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+)
+
+// tableAttempts are what a tenant's session may try on the table itself, its stream and its backups, with BACKUP, STREAM, SHARD
+// and ITERATOR for what there is of them. Together with attempts they are all operations of the service.
+var tableAttempts = []struct{ op, input string }{
+	{"CreateTable", `{'TableName':'other','BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}]}`},
+	{"DescribeTable", `{'TableName':'pool'}`},
+	{"UpdateTable", `{'TableName':'pool','DeletionProtectionEnabled':true}`},
+	{"DeleteTable", `{'TableName':'pool'}`},
+	{"ListTables", `{}`},
+	{"TagResource", `{'ResourceArn':'` + poolARN + `','Tags':[{'Key':'bulkhead:owner-key','Value':'x${tenant}'}]}`},
+	{"UntagResource", `{'ResourceArn':'` + poolARN + `','TagKeys':['bulkhead:owner-key','bulkhead:shared-keys','bulkhead:guard']}`},
+	{"ListTagsOfResource", `{'ResourceArn':'` + poolARN + `'}`},
+	{"PutResourcePolicy", `{'ResourceArn':'` + poolARN + `','Policy':'{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"dynamodb:Scan\",\"Resource\":\"*\"}]}'}`},
+	{"GetResourcePolicy", `{'ResourceArn':'` + poolARN + `'}`},
+	{"DeleteResourcePolicy", `{'ResourceArn':'` + poolARN + `'}`},
+	{"UpdateTimeToLive", `{'TableName':'pool','TimeToLiveSpecification':{'AttributeName':'n','Enabled':true}}`},
+	{"DescribeTimeToLive", `{'TableName':'pool'}`},
+	{"UpdateContinuousBackups", `{'TableName':'pool','PointInTimeRecoverySpecification':{'PointInTimeRecoveryEnabled':false}}`},
+	{"DescribeContinuousBackups", `{'TableName':'pool'}`},
+	{"CreateBackup", `{'TableName':'pool','BackupName':'mine'}`},
+	{"DescribeBackup", `{'BackupArn':'BACKUP'}`},
+	{"DeleteBackup", `{'BackupArn':'BACKUP'}`},
+	{"ListBackups", `{}`},
+	{"RestoreTableFromBackup", `{'BackupArn':'BACKUP','TargetTableName':'mine'}`},
+	{"RestoreTableToPointInTime", `{'SourceTableName':'pool','TargetTableName':'mine','UseLatestRestorableTime':true}`},
+	{"ListStreams", `{'TableName':'pool'}`},
+	{"DescribeStream", `{'StreamArn':'STREAM'}`},
+	{"GetShardIterator", `{'StreamArn':'STREAM','ShardId':'SHARD','ShardIteratorType':'TRIM_HORIZON'}`},
+	{"GetRecords", `{'ShardIterator':'ITERATOR'}`},
+}
+
+// streamed makes a pooled table with a stream that holds a change of each tenant, recovery and a backup, and fills attempts in.
+func streamed(t *testing.T, guard string) (*env, func(string) []string) {
+	t.Helper()
+	e := pooled(t, guard)
+	e.must(root(), "UpdateTable", `{'TableName':'pool','StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}}`)
+	e.must(root(), "UpdateContinuousBackups", `{'TableName':'pool','PointInTimeRecoverySpecification':{'PointInTimeRecoveryEnabled':true}}`)
+	for _, tenant := range []string{"acme", "globex"} {
+		e.must(root(), "PutItem", about(`{'TableName':'pool','Item':{'pk':{'S':'PK'},'sk':{'S':'streamed'},'v':{'S':'secret-TENANT'}}}`, tenant))
+	}
+	backup := get(t, e.must(root(), "CreateBackup", `{'TableName':'pool','BackupName':'theirs'}`), "BackupDetails", "BackupArn").(string)
+	if err := e.s.Work(t.Context(), e.now); err != nil {
+		t.Fatal(err)
+	}
+	stream := get(t, e.must(root(), "DescribeTable", `{'TableName':'pool'}`), "Table", "LatestStreamArn").(string)
+	shards := get(t, e.must(root(), "DescribeStream", `{'StreamArn':'`+stream+`'}`), "StreamDescription", "Shards").([]any)
+	return e, func(input string) []string {
+		var all []string
+		for _, s := range shards {
+			id := s.(map[string]any)["ShardId"].(string)
+			one := strings.NewReplacer("BACKUP", backup, "STREAM", stream, "SHARD", id).Replace(input)
+			if strings.Contains(one, "ITERATOR") {
+				it := e.must(root(), "GetShardIterator", `{'StreamArn':'`+stream+`','ShardId':'`+id+`','ShardIteratorType':'TRIM_HORIZON'}`)
+				one = strings.ReplaceAll(one, "ITERATOR", get(t, it, "ShardIterator").(string))
+			}
+			if all = append(all, one); one == input {
+				break
+			}
+		}
+		return all
+	}
+}
+
+// tryTable makes one attempt by tenant acme and says what came of it.
+func tryTable(t *testing.T, e *env, policy, op string, inputs []string) string {
+	t.Helper()
+	outcome := "done"
+	for _, input := range inputs {
+		out, err := e.op(e.user(account, "acme", nil, strings.ReplaceAll(policy, "'", `"`)), op, input)
+		var f *fault.Error
+		switch {
+		case errors.Is(err, errDenied):
+			return "policy"
+		case errors.Is(err, errGuard), errors.Is(err, authz.ErrForeignRow):
+			return "guard"
+		case errors.As(err, &f) && f.Code == "PolicyNotFoundException", errors.As(err, &f) && f.Class == fault.Validation && op == "ListBackups":
+			outcome = "none"
+		case err != nil:
+			t.Fatalf("%s: %v", op, err)
+		case strings.Contains(out, "globex"):
+			return "reached both"
+		case strings.Contains(out, "secret-acme"):
+			outcome = "own only"
+		}
+		if op == "DeleteBackup" || op == "CreateBackup" || strings.HasPrefix(op, "Restore") {
+			break // once
+		}
+	}
+	return outcome
+}
+
+// TestTableIsolation tries what is about the table, its stream and its backups, with and without the guard, under a policy that
+// allows all of it, and compares what came of it with a table that people read.
+func TestTableIsolation(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# What tenant acme may do to the table, its stream and its backups.\n" +
+		"# reached both: sees rows of tenant globex; own only: its own; done: allowed, and no row is seen; none: there is none.\n")
+	guards := []string{"", "deny", "filter", "deny+index"}
+	fmt.Fprintf(&b, "%-28s%-14s%-14s%-14s%-14s%-14s", "", "tight", "wide", "wide deny", "wide filter", "deny+index")
+	for _, a := range tableAttempts {
+		e, inputs := streamed(t, "")
+		fmt.Fprintf(&b, "\n%-28s%-14s", a.op, tryTable(t, e, tight, a.op, inputs(a.input)))
+		for _, guard := range guards {
+			e, inputs := streamed(t, guard)
+			got := tryTable(t, e, wide, a.op, inputs(a.input))
+			fmt.Fprintf(&b, "%-14s", got)
+			if guard != "" && got == "reached both" {
+				t.Errorf("%s crosses the guard (%s)", a.op, guard)
+			}
+		}
+	}
+	golden(t, "testdata/isolation-tables.golden", b.String()+"\n")
+}
+
+// Every operation is tried by a tenant in one of the two tables of attempts.
+func TestIsolationIsComplete(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{"DescribeLimits": true, "DescribeEndpoints": true} // they are about nothing
+	for _, a := range attempts {
+		tried[a.op] = true
+	}
+	for _, a := range tableAttempts {
+		tried[a.op] = true
+	}
+	e := newEnv(t)
+	for _, ops := range []map[string]bool{names(e.s.Operations()), names((&Streams{e.s}).Operations())} {
+		for _, op := range slices.Sorted(maps.Keys(ops)) {
+			if !tried[op] {
+				t.Errorf("no attempt of %s", op)
+			}
+		}
+	}
+}
+
+func names(s pipeline.Service) map[string]bool {
+	all := map[string]bool{}
+	for _, op := range s.Ops {
+		all[op.Name] = true
+	}
+	return all
+}
