@@ -18,6 +18,12 @@ func (v *CheckTenantsInput) DecodeHTTP(r *protocol.Request) (rest.Body, error) {
 func (v *CheckTenantsOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
 
 // DecodeHTTP reads what of v is not in the body.
+func (v *CheckpointStoreInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
+
+// EncodeHTTP writes what of v is not in the body.
+func (v *CheckpointStoreOutput) EncodeHTTP(*protocol.Response) rest.Answer { return v }
+
+// DecodeHTTP reads what of v is not in the body.
 func (v *CreateMailboxLinkInput) DecodeHTTP(*protocol.Request) (rest.Body, error) { return v, nil }
 
 // EncodeHTTP writes what of v is not in the body.

@@ -74,6 +74,32 @@ func (v *CheckTenantsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CheckpointStoreInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		_, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		if err := d.Skip(); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CheckpointStoreOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Checkpoint != nil {
+		b = jsoncodec.AppendKey(b, "Checkpoint")
+		b = jsoncodec.AppendString(b, *v.Checkpoint)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *CreateMailboxLinkInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 // Service executes the operations. Every request that reaches it has been authorized.
 type Service interface {
 	CheckTenants(context.Context, *pipeline.Call, *CheckTenantsInput) (*CheckTenantsOutput, error)
+	CheckpointStore(context.Context, *pipeline.Call, *CheckpointStoreInput) (*CheckpointStoreOutput, error)
 	CreateMailboxLink(context.Context, *pipeline.Call, *CreateMailboxLinkInput) (*CreateMailboxLinkOutput, error)
 	CreateTenant(context.Context, *pipeline.Call, *CreateTenantInput) (*CreateTenantOutput, error)
 	CreateTenantRoute(context.Context, *pipeline.Call, *CreateTenantRouteInput) (*CreateTenantRouteOutput, error)
@@ -42,6 +43,7 @@ type Service interface {
 // Requirements says what each operation needs before it may run.
 type Requirements interface {
 	CheckTenants(*authz.Scope, *CheckTenantsInput) authz.Requirement
+	CheckpointStore(*authz.Scope, *CheckpointStoreInput) authz.Requirement
 	CreateMailboxLink(*authz.Scope, *CreateMailboxLinkInput) authz.Requirement
 	CreateTenant(*authz.Scope, *CreateTenantInput) authz.Requirement
 	CreateTenantRoute(*authz.Scope, *CreateTenantRouteInput) authz.Requirement
@@ -70,6 +72,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 	return []pipeline.Op{
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CheckTenants", Kind: pipeline.Management, Method: "GET", Path: "/-/api/v1/tenant-check"},
 			restjson.Decode[CheckTenantsInput], r.CheckTenants, s.CheckTenants, restjson.Encode[CheckTenantsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CheckpointStore", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/store/checkpoints"},
+			restjson.Decode[CheckpointStoreInput], r.CheckpointStore, s.CheckpointStore, restjson.Encode[CheckpointStoreOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateMailboxLink", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/mailbox/links", Status: 201},
 			restjson.Decode[CreateMailboxLinkInput], r.CreateMailboxLink, s.CreateMailboxLink, restjson.Encode[CreateMailboxLinkOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "CreateTenant", Kind: pipeline.Management, Write: true, Method: "POST", Path: "/-/api/v1/tenants", Status: 201},
@@ -123,6 +127,7 @@ var API = &protocol.Service{
 	APIVersion:  "2026-11-01",
 	Protocol:    restjson.Protocol,
 	Errors: map[string]protocol.WireError{
+		"CheckpointUnavailableException":    {Code: "CheckpointUnavailableException", Status: 409},
 		"ConcurrentModificationException":   {Code: "ConcurrentModificationException", Status: 409},
 		"InvalidAnchorException":            {Code: "InvalidAnchorException", Status: 400},
 		"InvalidMailboxLinkException":       {Code: "InvalidMailboxLinkException", Status: 403},

@@ -69,6 +69,15 @@ type CheckTenantsOutput struct {
 	NextToken *string
 }
 
+// CheckpointStoreInput is a structure of the model.
+type CheckpointStoreInput struct {
+}
+
+// CheckpointStoreOutput is a structure of the model.
+type CheckpointStoreOutput struct {
+	Checkpoint *string
+}
+
 // CreateMailboxLinkInput is a structure of the model.
 type CreateMailboxLinkInput struct {
 }
@@ -391,6 +400,11 @@ type VerifyAuditOutput struct {
 	Pending  *int64
 	Problems []string
 	Records  *int64
+}
+
+// NewCheckpointUnavailableException makes the error of the model.
+func NewCheckpointUnavailableException(format string, args ...any) *fault.Error {
+	return fault.Of("CheckpointUnavailableException", format, args...)
 }
 
 // NewConcurrentModificationException makes the error of the model.

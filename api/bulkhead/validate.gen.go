@@ -17,6 +17,10 @@ func (v *CheckTenantsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CheckpointStoreInput) Validate(c *constraint.Checker) {
+}
+
+// Validate checks v against the constraints of the model.
 func (v *CreateMailboxLinkInput) Validate(c *constraint.Checker) {
 }
 

@@ -128,6 +128,9 @@ func (a *App) openStore(ctx context.Context) error {
 	}
 	a.backend = backend
 	a.onClose(func(context.Context) error { return backend.Close() })
+	if err := refuseCopies(ctx, backend); err != nil {
+		return err
+	}
 	a.db = store.New(backend)
 	a.onClose(func(context.Context) error { a.db.Close(); return nil })
 	if err := store.CheckKey(ctx, backend, a.keys); err != nil {

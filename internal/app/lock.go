@@ -26,3 +26,13 @@ func (a *App) lockData() error {
 	a.onClose(func(context.Context) error { return f.Close() })
 	return nil
 }
+
+// InUse reports whether a process holds the lock of a data directory.
+func InUse(data string) bool {
+	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR, 0o600)
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // only its lock was tried
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}

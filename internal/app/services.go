@@ -69,7 +69,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.LoginOperations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
-		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail, pools, identities).Operations(),
+		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail, pools, identities, a.checkpoint).Operations(),
 	}, nil
 }
 

@@ -15,11 +15,14 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/pgkv"
 )
 
+// embeddedDir is where the embedded store is in the data directory.
+const embeddedDir = "pebble"
+
 // OpenStore opens the backend that the configuration names.
 func OpenStore(ctx context.Context, c *Config, log *slog.Logger) (kv.DB, error) {
 	switch {
 	case c.Store == "pebble":
-		dir := filepath.Join(c.Data, "pebble")
+		dir := filepath.Join(c.Data, embeddedDir)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}

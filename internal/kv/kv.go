@@ -82,3 +82,9 @@ type Range struct {
 
 // Prefix returns the range of all keys that begin with p.
 func Prefix(p []byte) Range { return Range{Start: p, End: keyorder.PrefixEnd(p)} }
+
+// Checkpointer is implemented by a DB that can leave a copy of itself, as of now, in a directory that is not there yet. The copy
+// is a store of the same kind. It takes little time and, as long as neither changes, little space.
+type Checkpointer interface {
+	Checkpoint(ctx context.Context, dir string) error
+}

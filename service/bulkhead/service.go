@@ -33,13 +33,14 @@ type Service struct {
 	// identities has the identity pools.
 	identities IdentityPools
 	// asked limits what clients without credentials may ask, by their address.
-	asked *limit.Limiter
+	asked      *limit.Limiter
+	checkpoint Checkpoint
 }
 
 // New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
 // the audit log, since it is that of all accounts.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools, identities IdentityPools) *Service {
-	return &Service{db, keys, ids, log, main, mail, pools, identities, limit.New(askedEvery, askedBurst)}
+func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools, identities IdentityPools, checkpoint Checkpoint) *Service {
+	return &Service{db, keys, ids, log, main, mail, pools, identities, limit.New(askedEvery, askedBurst), checkpoint}
 }
 
 // Operations are the service's operations for the pipeline.

@@ -168,6 +168,7 @@ var dataRows = []row{
 	{op: "bulkhead.ReadMailbox", in: `{"Session":"none"}`},
 	{op: "bulkhead.ResolveTenant", in: `{"Subdomain":"$TENANT"}`, shared: byRouting},
 	{op: "bulkhead.UpdateTenantRoute", in: `{"TenantId":"u-$N","UserPoolId":"$POOL","ClientId":"$APP"}`, before: routeOf("u")},
+	{op: "bulkhead.CheckpointStore", in: `{}`},
 	{op: "bulkhead.VerifyAudit", in: `{}`},
 }
 
