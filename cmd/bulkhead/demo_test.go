@@ -24,7 +24,7 @@ func TestDemoKeep(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended, unless the test failed
 	endpoint := ""
-	for lines := bufio.NewScanner(said); lines.Scan() && !strings.HasPrefix(lines.Text(), "and stop it"); {
+	for lines := bufio.NewScanner(said); lines.Scan() && !strings.Contains(lines.Text(), "and stop it"); {
 		if _, after, ok := strings.Cut(lines.Text(), "AWS_ENDPOINT_URL="); ok {
 			endpoint, _, _ = strings.Cut(after, " ")
 		}
