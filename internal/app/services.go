@@ -69,7 +69,10 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.LoginOperations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
-		bulkhead.New(a.db, a.keys, a.ids, a.audit.Reader, a.config.Account, mail, pools, identities, a.checkpoint).Operations(),
+		bulkhead.New(bulkhead.Config{
+			DB: a.db, Keys: a.keys, Tenants: a.ids, Audit: a.audit.Reader, Account: a.config.Account, Mail: mail, Pools: pools, Identities: identities,
+			Checkpoint: a.checkpoint,
+		}).Operations(),
 	}, nil
 }
 

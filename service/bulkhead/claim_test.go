@@ -23,7 +23,7 @@ func TestClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	const account, region = "111122223333", "us-east-1"
-	s := New(storetest.New(t), keyringtest.New(t, 'k'), ids, nil, account, nil, nil, nil)
+	s := New(Config{DB: storetest.New(t), Keys: keyringtest.New(t, 'k'), Tenants: ids, Account: account})
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	call := func(id string, after time.Duration) *pipeline.Call {
 		return &pipeline.Call{

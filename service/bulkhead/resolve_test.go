@@ -22,7 +22,7 @@ const (
 func TestRouted(t *testing.T) {
 	t.Parallel()
 	db := store.New(memkv.New())
-	s := New(db, keyringtest.New(t, 'k'), nil, nil, testAccount, nil, nil, nil)
+	s := New(Config{DB: db, Keys: keyringtest.New(t, 'k'), Account: testAccount})
 	err := system.Update(t.Context(), db, "bulkhead", func(tx *store.Tx) error {
 		home, err := tx.Records(testAccount, testRegion)
 		if err != nil {

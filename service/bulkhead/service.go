@@ -37,10 +37,28 @@ type Service struct {
 	checkpoint Checkpoint
 }
 
-// New returns the service. ids is the language of tenant ids, main the default account, whose operators alone may verify
-// the audit log, since it is that of all accounts.
-func New(db *store.DB, keys *keyring.Keyring, ids *tenant.Language, log *audit.Reader, main string, mail Mailbox, pools UserPools, identities IdentityPools, checkpoint Checkpoint) *Service {
-	return &Service{db, keys, ids, log, main, mail, pools, identities, limit.New(askedEvery, askedBurst), checkpoint}
+// Config is what the service works with.
+type Config struct {
+	// DB holds the records, Keys seals the secrets in them.
+	DB   *store.DB
+	Keys *keyring.Keyring
+	// Tenants is the language of tenant ids.
+	Tenants *tenant.Language
+	Audit   *audit.Reader
+	// Account is the default account: its operators alone may do what is about all accounts.
+	Account    string
+	Mail       Mailbox
+	Pools      UserPools
+	Identities IdentityPools
+	Checkpoint Checkpoint
+}
+
+// New returns the service.
+func New(c Config) *Service {
+	return &Service{
+		db: c.DB, keys: c.Keys, ids: c.Tenants, log: c.Audit, main: c.Account, mail: c.Mail, pools: c.Pools, identities: c.Identities,
+		asked: limit.New(askedEvery, askedBurst), checkpoint: c.Checkpoint,
+	}
 }
 
 // Operations are the service's operations for the pipeline.
