@@ -272,7 +272,7 @@ func (a *App) Handler() http.Handler {
 			pages.ServeHTTP(w, r)
 			return
 		}
-		if r.Method == http.MethodPost { // nothing but the APIs takes it, and their paths are not to be cleaned
+		if r.Method == http.MethodPost || r.Method == http.MethodOptions { // nothing but the APIs takes them, and their paths are not to be cleaned
 			a.api.ServeHTTP(w, r)
 			return
 		}
