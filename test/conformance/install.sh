@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the clients of the conformance tests: the Python packages (boto3, the AWS CLI) into CACHE/venv, the JavaScript
-# packages (AWS SDK v3, amazon-cognito-identity-js) into js/node_modules. Needs python3 with venv. Node comes from PyPI, into
-# the same venv, if there is none or one too old for the SDK (Debian 12 has 18). What is installed already, by the hash of
-# its lock file, is left alone.
+# Installs the clients of the conformance tests and the examples: the Python packages (boto3, the AWS CLI) into CACHE/venv, the
+# JavaScript packages (AWS SDK v3, amazon-cognito-identity-js) into js/node_modules and examples/node_modules. Needs python3
+# with venv. Node comes from PyPI, into the same venv, if there is none or one too old for the SDK (Debian 12 has 18). What is
+# installed already, by the hash of its lock file, is left alone.
 #
 #   test/conformance/install.sh CACHE
 set -euo pipefail
@@ -31,12 +31,13 @@ node_fits() {
 # current tells whether the stamp file $1 holds $2.
 current() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
-python=$(stamp python3 requirements.txt)
+requirements=(requirements.txt ../../examples/requirements.txt)
+python=$(stamp python3 "${requirements[@]}")
 if ! current "$cache/venv/stamp" "$python" || ! [ -x "$cache/venv/bin/python" ]; then
   echo "installing boto3 and the AWS CLI into $cache/venv"
   rm -rf "$cache/venv"
   python3 -m venv "$cache/venv"
-  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt
+  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/-r}"
   echo "$python" >"$cache/venv/stamp"
 fi
 
@@ -48,9 +49,11 @@ if ! node_fits; then
   node_fits || { echo "$0: node $node_least or newer is needed, and PyPI's does not run here" >&2; exit 1; }
 fi
 
-js=$(stamp node js/package.json js/package-lock.json)
-if ! current js/node_modules/stamp "$js"; then
-  echo "installing the AWS SDK for JavaScript into js/node_modules"
-  npm --prefix js ci --no-audit --no-fund --loglevel=error
-  echo "$js" >js/node_modules/stamp
-fi
+for dir in js ../../examples; do
+  js=$(stamp node "$dir/package.json" "$dir/package-lock.json")
+  if ! current "$dir/node_modules/stamp" "$js"; then
+    echo "installing the AWS SDK for JavaScript into $dir/node_modules"
+    npm --prefix "$dir" ci --no-audit --no-fund --loglevel=error
+    echo "$js" >"$dir/node_modules/stamp"
+  fi
+done

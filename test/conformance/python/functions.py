@@ -1,10 +1,14 @@
-"""A Lambda endpoint on loopback for the functions of lambdas.py: in front the Invoke API, behind it the Runtime API, by
-which AWS's own runtime client for Python (awslambdaric, unpatched) runs each handler in a process of its own."""
+"""A Lambda endpoint on loopback for the functions of a Python file: in front the Invoke API, behind it the Runtime API, by
+which AWS's own runtime client for Python (awslambdaric, unpatched) runs each handler in a process of its own.
 
+functions.py PORT FILE serves all public functions of the file until it is stopped."""
+
+import ast
 import contextlib
 import http.server
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -40,9 +44,9 @@ def serve(handler, port=0):
 
 
 class Function:
-    """One handler behind a Runtime API ("Using the Lambda runtime API")."""
+    """One handler behind a Runtime API ("Using the Lambda runtime API"): a function of a Python file."""
 
-    def __init__(self, name):
+    def __init__(self, name, file):
         self.waiting, self.results, self.count = queue.Queue(), {}, 0
         function = self
 
@@ -61,9 +65,11 @@ class Function:
                     function.results[number].put((kind == "error", body))
 
         self.server = serve(Runtime)
-        env = dict(os.environ, AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{self.server.server_port}", AWS_LAMBDA_FUNCTION_NAME=name, PYTHONPATH=HERE,
-                   LAMBDA_DISABLE_PREVIEW_WARN="1")
-        self.process = subprocess.Popen([sys.executable, "-m", "awslambdaric", f"lambdas.{name}"], cwd=HERE, env=env, stdout=subprocess.DEVNULL)
+        env = dict(os.environ, AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{self.server.server_port}", AWS_LAMBDA_FUNCTION_NAME=name,
+                   PYTHONPATH=os.path.dirname(file), LAMBDA_DISABLE_PREVIEW_WARN="1")
+        module = os.path.basename(file).removesuffix(".py")
+        self.process = subprocess.Popen([sys.executable, "-m", "awslambdaric", f"{module}.{name}"], cwd=os.path.dirname(file), env=env,
+                                        stdout=subprocess.DEVNULL)
 
     def invoke(self, payload):
         self.count += 1
@@ -79,9 +85,9 @@ class Function:
 
 
 @contextlib.contextmanager
-def running(port, names):
+def running(port, names, file=os.path.join(HERE, "lambdas.py")):
     """Serves the functions of these names; the address of each is arn:aws:lambda:REGION:ACCOUNT:function:NAME."""
-    functions = {name: Function(name) for name in names}
+    functions = {name: Function(name, file) for name in names}
 
     class Invoke(Handler):
         def do_POST(self):
@@ -102,3 +108,16 @@ def running(port, names):
         front.shutdown()
         for f in functions.values():
             f.stop()
+
+
+def main(port, file):
+    file = os.path.abspath(file)
+    with open(file) as f:
+        names = [d.name for d in ast.parse(f.read()).body if isinstance(d, ast.FunctionDef) and not d.name.startswith("_")]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the handlers' processes are stopped too
+    with running(int(port), names, file):
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs the examples, as their READMEs say: every sh block of examples/*/README.md, each in a shell of its own, against one
+# server. Fails if one fails. Usage: examples.sh VENV [FOLDER]...
+set -euo pipefail
+top=$(cd "$(dirname "$0")/../.." && pwd)
+venv=$(cd "$1" && pwd)
+shift
+cd "$top"
+[ $# -gt 0 ] || set -- $(cd examples && ls -d */ | tr -d / | grep -v '^node_modules$')
+work=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-examples.XXXXXX")
+trap 'kill $(jobs -p) 2>/dev/null || true; wait || true; rm -rf "$work"' EXIT
+free() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+export PATH="$venv/bin:$PATH" AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_PAGER=
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
+unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE
+port=$(free) functions=$(free)
+export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+export AWS_SHARED_CREDENTIALS_FILE=$work/data/root-credentials
+
+BULKHEAD_FUNCTIONS_ACCESS_KEY_ID=functions BULKHEAD_FUNCTIONS_SECRET_ACCESS_KEY=functions \
+  bin/bulkhead serve --listen "127.0.0.1:$port" --data "$work/data" --allow-private-issuers \
+  --functions-endpoint "http://127.0.0.1:$functions" > "$work/log" 2>&1 &
+curl -sf --retry 40 --retry-connrefused --retry-delay 1 "$AWS_ENDPOINT_URL/-/readyz" > /dev/null
+python test/conformance/python/functions.py "$functions" examples/functions.py &
+
+for example in "$@"; do
+  awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on' "examples/$example/README.md" > "$work/run.sh"
+  [ -s "$work/run.sh" ] || { echo "examples/$example/README.md says no command"; exit 1; }
+  began=$SECONDS
+  if ! bash -euo pipefail "$work/run.sh" > "$work/out" 2>&1; then
+    cat "$work/out"
+    echo "-- the server's log, last lines"
+    tail -n 20 "$work/log"
+    echo "example $example failed"
+    exit 1
+  fi
+  echo "example $example: $(grep -c '^ok ' "$work/out") claims hold, $((SECONDS - began)) s"
+done
