@@ -42,6 +42,12 @@ trap 'stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# The JavaScript suite starts servers of its own with TLS, as browsers and OpenID Connect want it; node trusts their certificate.
+export BULKHEAD_TEST_TLS=$work/tls
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout "$BULKHEAD_TEST_TLS.key" \
+  -addext subjectAltName=DNS:localhost,DNS:*.auth.us-east-1.localhost,IP:127.0.0.1 -out "$BULKHEAD_TEST_TLS.crt" 2>/dev/null ||
+  { echo "$0: no openssl" >&2; exit 1; }
+
 # random prints $2 characters of the set $1.
 random() { LC_ALL=C tr -dc "$1" </dev/urandom | head -c "$2"; }
 
@@ -106,7 +112,7 @@ suite() {
   echo "== $name clients, store $store"
   case $name in
     python) PATH="$venv/bin:$PATH" "$venv/bin/python" -m pytest -q -p no:cacheprovider --tb=short "$here/python" "$@" ;;
-    js) (cd "$here/js" && PATH="$venv/bin:$PATH" node --test --test-reporter=tap "$@") ;;
+    js) (cd "$here/js" && PATH="$venv/bin:$PATH" BULKHEAD_TEST_STORE=$store NODE_EXTRA_CA_CERTS=$BULKHEAD_TEST_TLS.crt node --test --test-reporter=tap "$@") ;;
     go) BULKHEAD_TEST_ENDPOINT=$AWS_ENDPOINT_URL go test -count=1 -v -run '^TestClient' "$@" ./test/conformance/... ;;
     *) echo "$0: no suite $name" >&2; false ;;
   esac >"$work/$store-$name.out" 2>&1 || status=$?

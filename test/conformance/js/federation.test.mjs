@@ -14,6 +14,7 @@ import {
 } from "@aws-sdk/client-cognito-identity-provider";
 import { Provider } from "oidc-provider";
 import samlify from "samlify";
+import { action, Browser, inputs } from "./http.mjs";
 import { endpoint, unique } from "./support.mjs";
 
 const idp = new CognitoIdentityProviderClient();
@@ -28,36 +29,6 @@ async function listen(handler) {
   servers.push(server);
   return `http://127.0.0.1:${server.address().port}`;
 }
-
-// A browser: cookies by host, redirects step by step.
-class Browser {
-  jar = new Map();
-  async go(url, form) {
-    const { host } = new URL(url);
-    const cookies = [...(this.jar.get(host) ?? new Map())].map(([k, v]) => `${k}=${v}`).join("; ");
-    const answer = await fetch(url, {
-      redirect: "manual", method: form ? "POST" : "GET", headers: cookies ? { cookie: cookies } : {},
-      body: form && new URLSearchParams(form),
-    });
-    const known = this.jar.get(host) ?? new Map();
-    for (const line of answer.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
-      if (value === "") known.delete(name); else known.set(name, value);
-    }
-    this.jar.set(host, known);
-    const to = answer.headers.get("location");
-    return { status: answer.status, to: to && new URL(to, url).href, body: await answer.text(), url };
-  }
-  // follow goes on until a page, or until a place that is not of this machine.
-  async follow(answer) {
-    for (let i = 0; i < 12 && answer.to?.startsWith("http://127.0.0.1"); i++) answer = await this.go(answer.to);
-    return answer;
-  }
-}
-
-const unescape = (s) => s.replaceAll("&amp;", "&").replaceAll("&#43;", "+").replaceAll("&#34;", '"').replaceAll("&#x2F;", "/");
-const action = (page) => new URL(unescape(/<form[^>]*action="([^"]*)"/.exec(page.body)[1]), page.url).href;
-const inputs = (page) => Object.fromEntries([...page.body.matchAll(/<input[^>]*type="hidden"[^>]*name="([^"]*)"[^>]*value="([^"]*)"/g)].map((m) => [m[1], unescape(m[2])]));
 
 const verifier = randomBytes(32).toString("base64url");
 const authorize = (app, more = {}) => `${base}/oauth2/authorize?${new URLSearchParams({
