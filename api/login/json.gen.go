@@ -22,6 +22,8 @@ func (v *ArriveInput) DecodeJSON(d *jsoncodec.Decoder) error {
 		switch key {
 		case "Base":
 			v.Base, err = d.StringPtr()
+		case "Browser":
+			v.Browser, err = d.StringPtr()
 		case "Code":
 			v.Code, err = d.StringPtr()
 		case "Error":
@@ -52,6 +54,10 @@ func (v *ArriveInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *ArriveOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	if v.Challenge != nil {
+		b = jsoncodec.AppendKey(b, "Challenge")
+		b = jsoncodec.AppendString(b, *v.Challenge)
+	}
 	if v.Farewell != nil {
 		b = jsoncodec.AppendKey(b, "Farewell")
 		b = jsoncodec.AppendString(b, *v.Farewell)
@@ -60,9 +66,21 @@ func (v *ArriveOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "Location")
 		b = jsoncodec.AppendString(b, *v.Location)
 	}
+	if v.Parameters != nil {
+		b = jsoncodec.AppendKey(b, "Parameters")
+		b = appendTextMapJSON(b, v.Parameters)
+	}
+	if v.Request != nil {
+		b = jsoncodec.AppendKey(b, "Request")
+		b = v.Request.AppendJSON(b)
+	}
 	if v.Session != nil {
 		b = jsoncodec.AppendKey(b, "Session")
 		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	if v.State != nil {
+		b = jsoncodec.AppendKey(b, "State")
+		b = jsoncodec.AppendString(b, *v.State)
 	}
 	return append(b, '}')
 }
@@ -117,6 +135,72 @@ func (v *AuthorizationRequest) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *AuthorizationRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.CodeChallenge != nil {
+		b = jsoncodec.AppendKey(b, "CodeChallenge")
+		b = jsoncodec.AppendString(b, *v.CodeChallenge)
+	}
+	if v.CodeChallengeMethod != nil {
+		b = jsoncodec.AppendKey(b, "CodeChallengeMethod")
+		b = jsoncodec.AppendString(b, *v.CodeChallengeMethod)
+	}
+	if v.IdentityProvider != nil {
+		b = jsoncodec.AppendKey(b, "IdentityProvider")
+		b = jsoncodec.AppendString(b, *v.IdentityProvider)
+	}
+	if v.IdpIdentifier != nil {
+		b = jsoncodec.AppendKey(b, "IdpIdentifier")
+		b = jsoncodec.AppendString(b, *v.IdpIdentifier)
+	}
+	if v.Lang != nil {
+		b = jsoncodec.AppendKey(b, "Lang")
+		b = jsoncodec.AppendString(b, *v.Lang)
+	}
+	if v.LoginHint != nil {
+		b = jsoncodec.AppendKey(b, "LoginHint")
+		b = jsoncodec.AppendString(b, *v.LoginHint)
+	}
+	if v.MaxAge != nil {
+		b = jsoncodec.AppendKey(b, "MaxAge")
+		b = jsoncodec.AppendString(b, *v.MaxAge)
+	}
+	if v.Nonce != nil {
+		b = jsoncodec.AppendKey(b, "Nonce")
+		b = jsoncodec.AppendString(b, *v.Nonce)
+	}
+	if v.Prompt != nil {
+		b = jsoncodec.AppendKey(b, "Prompt")
+		b = jsoncodec.AppendString(b, *v.Prompt)
+	}
+	if v.RedirectUri != nil {
+		b = jsoncodec.AppendKey(b, "RedirectUri")
+		b = jsoncodec.AppendString(b, *v.RedirectUri)
+	}
+	if v.Resource != nil {
+		b = jsoncodec.AppendKey(b, "Resource")
+		b = jsoncodec.AppendString(b, *v.Resource)
+	}
+	if v.ResponseType != nil {
+		b = jsoncodec.AppendKey(b, "ResponseType")
+		b = jsoncodec.AppendString(b, *v.ResponseType)
+	}
+	if v.Scope != nil {
+		b = jsoncodec.AppendKey(b, "Scope")
+		b = jsoncodec.AppendString(b, *v.Scope)
+	}
+	if v.State != nil {
+		b = jsoncodec.AppendKey(b, "State")
+		b = jsoncodec.AppendString(b, *v.State)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *AuthorizeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -128,6 +212,10 @@ func (v *AuthorizeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 		switch key {
+		case "AddPasskey":
+			v.AddPasskey, err = d.BoolPtr()
+		case "Base":
+			v.Base, err = d.StringPtr()
 		case "Browser":
 			v.Browser, err = d.StringPtr()
 		case "PoolId":
@@ -438,6 +526,10 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 		b = jsoncodec.AppendKey(b, "ClientName")
 		b = jsoncodec.AppendString(b, *v.ClientName)
 	}
+	if v.Flow != nil {
+		b = jsoncodec.AppendKey(b, "Flow")
+		b = jsoncodec.AppendString(b, *v.Flow)
+	}
 	if v.LocalUsers != nil {
 		b = jsoncodec.AppendKey(b, "LocalUsers")
 		b = jsoncodec.AppendBool(b, *v.LocalUsers)
@@ -453,6 +545,10 @@ func (v *GetPageOutput) AppendJSON(b []byte) []byte {
 	if v.Managed != nil {
 		b = jsoncodec.AppendKey(b, "Managed")
 		b = jsoncodec.AppendBool(b, *v.Managed)
+	}
+	if v.Party != nil {
+		b = jsoncodec.AppendKey(b, "Party")
+		b = jsoncodec.AppendString(b, *v.Party)
 	}
 	if v.PoolName != nil {
 		b = jsoncodec.AppendKey(b, "PoolName")
@@ -726,6 +822,8 @@ func (v *SignInInput) DecodeJSON(d *jsoncodec.Decoder) error {
 		switch key {
 		case "Answers":
 			v.Answers, err = decodeTextMapJSON(d)
+		case "Base":
+			v.Base, err = d.StringPtr()
 		case "Browser":
 			v.Browser, err = d.StringPtr()
 		case "PoolId":
@@ -840,6 +938,8 @@ func (v *TokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
 			v.CodeVerifier, err = d.StringPtr()
 		case "GrantType":
 			v.GrantType, err = d.StringPtr()
+		case "Metadata":
+			v.Metadata, err = decodeTextMapJSON(d)
 		case "PoolId":
 			v.PoolId, err = d.StringPtr()
 		case "RedirectUri":

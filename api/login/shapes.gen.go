@@ -5,6 +5,7 @@ package login
 // ArriveInput is a structure of the model.
 type ArriveInput struct {
 	Base             *string
+	Browser          *string
 	Code             *string
 	Error            *string
 	ErrorDescription *string
@@ -18,9 +19,13 @@ type ArriveInput struct {
 
 // ArriveOutput is a structure of the model.
 type ArriveOutput struct {
-	Farewell *string
-	Location *string
-	Session  *string
+	Challenge  *string
+	Farewell   *string
+	Location   *string
+	Parameters map[string]string
+	Request    *AuthorizationRequest
+	Session    *string
+	State      *string
 }
 
 // AuthorizationRequest is a structure of the model.
@@ -44,10 +49,12 @@ type AuthorizationRequest struct {
 
 // AuthorizeInput is a structure of the model.
 type AuthorizeInput struct {
-	Browser *string
-	PoolId  *string
-	Request *AuthorizationRequest
-	Session *string
+	AddPasskey *bool
+	Base       *string
+	Browser    *string
+	PoolId     *string
+	Request    *AuthorizationRequest
+	Session    *string
 }
 
 // AuthorizeOutput is a structure of the model.
@@ -147,10 +154,12 @@ type GetPageInput struct {
 type GetPageOutput struct {
 	Attributes     []Field
 	ClientName     *string
+	Flow           *string
 	LocalUsers     *bool
 	Logo           *string
 	LogoDark       *string
 	Managed        *bool
+	Party          *string
 	PoolName       *string
 	Providers      []ProviderChoice
 	Recovery       *bool
@@ -240,6 +249,7 @@ type RevokeTokenOutput struct {
 // SignInInput is a structure of the model.
 type SignInInput struct {
 	Answers  map[string]string
+	Base     *string
 	Browser  *string
 	PoolId   *string
 	Request  *AuthorizationRequest
@@ -279,6 +289,7 @@ type TokenInput struct {
 	Code         *string
 	CodeVerifier *string
 	GrantType    *string
+	Metadata     map[string]string
 	PoolId       *string
 	RedirectUri  *string
 	RefreshToken *string

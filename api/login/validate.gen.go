@@ -11,6 +11,9 @@ func (v *ArriveInput) Validate(c *constraint.Checker) {
 	if c.Required("base", v.Base != nil) {
 		checkUriText(c, "base", *v.Base)
 	}
+	if v.Browser != nil {
+		checkSecret(c, "browser", *v.Browser)
+	}
 	if v.Code != nil {
 		checkProviderMessage(c, "code", *v.Code)
 	}
@@ -91,6 +94,9 @@ func (v *AuthorizationRequest) Validate(c *constraint.Checker) {
 
 // Validate checks v against the constraints of the model.
 func (v *AuthorizeInput) Validate(c *constraint.Checker) {
+	if v.Base != nil {
+		checkUriText(c, "base", *v.Base)
+	}
 	if v.Browser != nil {
 		checkSecret(c, "browser", *v.Browser)
 	}
@@ -294,6 +300,9 @@ func (v *SignInInput) Validate(c *constraint.Checker) {
 	if v.Answers != nil {
 		checkTextMap(c, "answers", v.Answers)
 	}
+	if v.Base != nil {
+		checkUriText(c, "base", *v.Base)
+	}
 	if c.Required("browser", v.Browser != nil) {
 		checkSecret(c, "browser", *v.Browser)
 	}
@@ -350,6 +359,9 @@ func (v *TokenInput) Validate(c *constraint.Checker) {
 	}
 	if c.Required("grantType", v.GrantType != nil) {
 		checkText(c, "grantType", *v.GrantType)
+	}
+	if v.Metadata != nil {
+		checkTextMap(c, "metadata", v.Metadata)
 	}
 	if c.Required("poolId", v.PoolId != nil) {
 		checkPoolId(c, "poolId", *v.PoolId)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -97,18 +96,6 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 		return nil, err
 	}
 	return &login.SignInOutput{Challenge: new(string(out.challenge)), Parameters: out.params, State: &state}, nil
-}
-
-// step takes the sign-in one step further.
-func (a *authorization) step(at *loginStep, answers map[string]string) (*outcome, error) {
-	params := map[string]string{}
-	maps.Copy(params, answers)
-	params[paramUsername] = at.Username
-	t := &attempt{scoped: a.scoped, app: a.app, channel: channelLogin, params: params}
-	if at.Challenge == "" {
-		return t.begin(api.AuthFlowTypeUserPasswordAuth, nil)
-	}
-	return t.answer(at.Challenge, at.Session)
 }
 
 // arrived ends a sign-in: the browser is remembered, and the client gets what it asked for.

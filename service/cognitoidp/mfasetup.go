@@ -145,8 +145,11 @@ func (a *attempt) verifyAssociated(text *string, code, name string) (*api.Verify
 // respondSetup answers MFA_SETUP: with the session of an app that was verified, or with an address that codes are to go
 // to.
 func (a *attempt) respondSetup(session *string) (*outcome, error) {
-	if a.params["EMAIL"] != "" {
-		return a.setupByMail(session)
+	switch email, phone := a.params[AnswerEmail], a.params[AnswerPhone]; {
+	case email != "":
+		return a.setupByCode(session, factorEmail, email)
+	case phone != "" && a.channel == channelLogin: // the API has no such answer
+		return a.setupByCode(session, factorSMS, phone)
 	}
 	s, _, err := a.resume(setupVerified, session)
 	if err != nil {
@@ -158,17 +161,17 @@ func (a *attempt) respondSetup(session *string) (*outcome, error) {
 	return a.onward(v, err)
 }
 
-// setupByMail sends a code to the address that a user without any gives. The address becomes the user's when the code
+// setupByCode sends a code to the address that a user without any gives. The address becomes the user's when the code
 // comes back.
-func (a *attempt) setupByMail(session *string) (*outcome, error) {
+func (a *attempt) setupByCode(session *string, by factor, address string) (*outcome, error) {
 	s, _, err := a.resume(setupAsked, session)
 	if err != nil {
 		return nil, err
 	}
-	if !a.pool.MFA.has(factorEmail) {
-		return nil, api.NewMFAMethodNotFoundException("The MFA method %s is not available.", factorEmail)
+	if !a.pool.MFA.has(by) {
+		return nil, api.NewMFAMethodNotFoundException("The MFA method %s is not available.", by)
 	}
-	state := sent{To: a.params["EMAIL"], Set: addressOf(factorEmail)}
+	state := sent{To: address, Set: addressOf(by)}
 	v := &arrival{passage: s.passage}
 	err = a.update(func(rec *store.Records) (err error) {
 		if v.user, err = a.settingUp(rec, s); err != nil {
@@ -182,7 +185,7 @@ func (a *attempt) setupByMail(session *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.askSent(v, factorEmail, destination{state.Set, state.To}, state)
+	return a.askSent(v, by, destination{state.Set, state.To}, state)
 }
 
 // setUp gives the user the address of a factor, as far as the app client may write it.

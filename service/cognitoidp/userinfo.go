@@ -143,7 +143,7 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 	out := &login.GetPageOutput{
 		ClientName: new(a.app.Name), PoolName: new(a.pool.Name), SignUp: new(!a.pool.Settings.AdminOnly),
 		Recovery: new(a.pool.recovers()), Attributes: a.signUpFields(), UsernameFields: a.pool.signInNames(), Redirect: &a.redirect,
-		Providers: providers, LocalUsers: &local,
+		Providers: providers, LocalUsers: &local, Flow: new(a.pageFlow()),
 	}
 	if opt.Value(in.Page) == "signup" {
 		if err := a.linkTerms(out); err != nil {

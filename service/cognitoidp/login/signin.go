@@ -29,7 +29,12 @@ type pageFacts struct {
 	ClientID, Style, Logo, LogoDark string
 	// Terms and Privacy are where the documents are that the sign-up page links to.
 	Terms, Privacy string
+	// Flow is how sign-ins begin, one of cognitoidp's.
+	Flow string
 }
+
+// AsksPassword reports whether the first page asks for the password beside the name.
+func (f *pageFacts) AsksPassword() bool { return f.Flow == cognitoidp.FlowPassword }
 
 // Name is what the pages are headed by.
 func (f *pageFacts) Name() string { return cmp.Or(f.Client, f.Pool) }
@@ -71,6 +76,7 @@ func facts(out *api.GetPageOutput) *pageFacts {
 		NameLabel: "Username", NameType: "text", NameComplete: "username",
 	}
 	f.Style, f.Logo, f.LogoDark = opt.Value(out.Style), opt.Value(out.Logo), opt.Value(out.LogoDark)
+	f.Flow = opt.Value(out.Flow)
 	f.Terms, f.Privacy = out.Terms["terms-of-use"], out.Terms["privacy-policy"]
 	f.name(out.UsernameFields)
 	for _, a := range out.Attributes {
@@ -123,6 +129,7 @@ func (q *request) showLogin() {
 var answers = map[string]string{
 	"password": cognitoidp.AnswerPassword, "new_password": "NEW_PASSWORD", "answer": "ANSWER", "sms_code": "SMS_MFA_CODE",
 	"totp_code": "SOFTWARE_TOKEN_MFA_CODE", "email_code": "EMAIL_OTP_CODE", "sms_otp_code": "SMS_OTP_CODE", "select": "ANSWER",
+	"app_code": cognitoidp.AnswerUserCode, "email": cognitoidp.AnswerEmail, "phone_number": cognitoidp.AnswerPhone,
 }
 
 // signIn is POST /login.
@@ -163,6 +170,7 @@ func (q *request) signIn() {
 	if v == nil {
 		return
 	}
+	v.Username = form.values.Get("username")
 	v.Challenge, v.State, v.Parameters = opt.Value(out.Challenge), opt.Value(out.State), out.Parameters
 	q.challenge(http.StatusOK, v)
 }
@@ -208,71 +216,6 @@ func (q *request) begin(p parameters, name, title string, edit func(*view)) {
 // over reports whether the sign-in cannot go on from where it stands.
 func over(f *fault.Error) bool {
 	return f.Code == "NotAuthorizedException" || f.Class != fault.Modeled && f.Class != fault.Validation
-}
-
-// challengePages are the pages of challenges, with their titles.
-var challengePages = map[string][2]string{
-	"NEW_PASSWORD_REQUIRED": {"newpassword", "Choose a new password"},
-	"SMS_MFA":               {"code", "Confirm that it is you"},
-	"EMAIL_OTP":             {"code", "Confirm that it is you"},
-	"SMS_OTP":               {"code", "Confirm that it is you"},
-	"SOFTWARE_TOKEN_MFA":    {"code", "Confirm that it is you"},
-	"SELECT_MFA_TYPE":       {"select", "Confirm that it is you"},
-}
-
-// codeFields are the inputs of challenges that ask for a code.
-var codeFields = map[string]string{
-	"SMS_MFA": "sms_code", "EMAIL_OTP": "email_code", "SMS_OTP": "sms_otp_code", "SOFTWARE_TOKEN_MFA": "totp_code",
-}
-
-// factorLabels are the kinds of second factors.
-var factorLabels = map[string]string{
-	"SMS_MFA": "A code by text message", "EMAIL_OTP": "A code by e-mail", "SOFTWARE_TOKEN_MFA": "A code from my authenticator app",
-}
-
-// factors are the choices of SELECT_MFA_TYPE.
-func factors(text string) []field {
-	var names []string
-	if json.Unmarshal([]byte(text), &names) != nil {
-		return nil
-	}
-	var out []field
-	for _, n := range names {
-		if label := factorLabels[n]; label != "" {
-			out = append(out, field{Name: n, Label: label})
-		}
-	}
-	return out
-}
-
-// challenge shows the page of a challenge.
-func (q *request) challenge(status int, v *view) {
-	page, ok := challengePages[v.Challenge]
-	if !ok {
-		q.errorPage(fault.New(fault.Unsupported, "challenge %s", v.Challenge))
-		return
-	}
-	v.Name, v.Title = page[0], page[1]
-	v.Passed = writeParameters(v.Parameters)
-	v.Destination, v.CodeField = v.Parameters["CODE_DELIVERY_DESTINATION"], codeFields[v.Challenge]
-	v.Choices = factors(v.Parameters["MFAS_CAN_CHOOSE"])
-	if v.Challenge == "NEW_PASSWORD_REQUIRED" {
-		v.Fields = requiredFields(v.Parameters["requiredAttributes"])
-	}
-	q.page(status, v)
-}
-
-// requiredFields are the inputs for what a user still has to tell.
-func requiredFields(text string) []field {
-	var names []string
-	if json.Unmarshal([]byte(text), &names) != nil {
-		return nil
-	}
-	var out []field
-	for _, n := range names {
-		out = append(out, inputOf(strings.TrimPrefix(n, "userAttributes."), true))
-	}
-	return out
 }
 
 // What a challenge page shows goes along with its form, to be shown again when the answer is wrong. It is for the eyes

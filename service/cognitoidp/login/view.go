@@ -50,8 +50,15 @@ type view struct {
 	Passed           string // Parameters for the next form
 	Fields           []field
 	Destination      string
-	CodeField        string  // the name of the code's input
-	Choices          []field // of a kind of second factor
+	CodeField        string // the name of the code's input
+	// Question and Choices are what a page has to choose from, which the input Choice names.
+	Question string
+	Choices  []field
+	// Secret is the key for an authenticator app, and QR the image that holds it.
+	Secret string
+	QR     template.HTML
+	// Shown is what a custom challenge tells.
+	Shown []field
 }
 
 // page writes a page.

@@ -13,7 +13,7 @@ func said(f *fault.Error) string {
 		return "There is no account with this name."
 	case "UsernameExistsException":
 		return "An account with this name exists already."
-	case "CodeMismatchException":
+	case "CodeMismatchException", "EnableSoftwareTokenMFAException":
 		return "The code is not right. Please try again."
 	case "ExpiredCodeException":
 		return "The code is not right or has expired. Please ask for a new one."
@@ -22,10 +22,10 @@ func said(f *fault.Error) string {
 	case "CodeDeliveryFailureException":
 		return "The code could not be sent. Please try again later."
 	}
-	switch f.Class {
-	case fault.Modeled:
+	switch {
+	case f.Class == fault.Modeled && !strings.HasPrefix(f.Message, "Missing required parameter"):
 		return f.Message
-	case fault.Validation, fault.Serialization:
+	case f.Class == fault.Modeled || f.Class == fault.Validation || f.Class == fault.Serialization:
 		return "Please fill in every field, and check what you entered."
 	default:
 		return "The service cannot answer at the moment. Please try again later."
