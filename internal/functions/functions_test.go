@@ -139,7 +139,8 @@ func TestPlaces(t *testing.T) {
 
 func TestAFunctionRests(t *testing.T) {
 	t.Parallel()
-	n, answer := 0, error(ErrTimeout)
+	var answer error = ErrTimeout
+	n := 0
 	c := NewCaller(fake(func(context.Context, Request) (Result, error) { n++; return Result{}, answer }), Limits{Attempts: 1, Trip: 2}, nil)
 	now := time.Unix(1_790_000_000, 0)
 	c.now = func() time.Time { return now }

@@ -113,7 +113,7 @@ type KeyService interface {
 	Unwrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) (plaintext []byte, current bool, err error)
 	Rewrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) ([]byte, error)
 	// Unusable tells whether an error says that the key cannot be used now, and whether it is destroyed or is going to be.
-	Unusable(err error) (reason error, ending, ok bool)
+	Unusable(err error) (ending, ok bool, reason error)
 }
 
 // dataKeys finds the data keys of sealed tables, and makes them. What is at hand is dropped when a key of the account changes in
@@ -267,7 +267,7 @@ func newDataKey(id store.KeyID, plain []byte) (*store.DataKey, error) {
 
 // orUnusable turns a refusal of the key service into a data key that cannot be used; other errors stay.
 func (d *dataKeys) orUnusable(id store.KeyID, err error) (*store.DataKey, error) {
-	reason, ending, ok := d.kms.Unusable(err)
+	ending, ok, reason := d.kms.Unusable(err)
 	if !ok {
 		return nil, err
 	}

@@ -66,12 +66,12 @@ func (k *testKeys) Rewrap(ctx context.Context, account, region string, blob []by
 }
 
 // Unusable implements KeyService.
-func (*testKeys) Unusable(err error) (reason error, ending, ok bool) {
+func (*testKeys) Unusable(err error) (ending, ok bool, reason error) {
 	var u testUnusable
 	if !errors.As(err, &u) {
-		return nil, false, false
+		return false, false, nil
 	}
-	return u, u.state == "ending", true
+	return u.state == "ending", true, u
 }
 
 // set changes the state of a key, as KMS does.

@@ -34,8 +34,9 @@ func (e *env) latest(t *testing.T) string {
 }
 
 type seenShard struct {
-	ShardId, ParentShardId string
-	SequenceNumberRange    struct{ StartingSequenceNumber, EndingSequenceNumber string }
+	ShardID             string `json:"ShardId"`
+	ParentShardID       string `json:"ParentShardId"`
+	SequenceNumberRange struct{ StartingSequenceNumber, EndingSequenceNumber string }
 }
 
 func (e *env) shards(t *testing.T, who caller, arn string) (all []seenShard) {
@@ -45,15 +46,15 @@ func (e *env) shards(t *testing.T, who caller, arn string) (all []seenShard) {
 		var d struct {
 			StreamDescription struct {
 				Shards               []seenShard
-				LastEvaluatedShardId string
+				LastEvaluatedShardID string `json:"LastEvaluatedShardId"`
 			}
 		}
 		decodeJSON(t, e.must(who, "DescribeStream", `{'StreamArn':'`+arn+`','Limit':3`+start+`}`), &d)
 		all = append(all, d.StreamDescription.Shards...)
-		if d.StreamDescription.LastEvaluatedShardId == "" {
+		if d.StreamDescription.LastEvaluatedShardID == "" {
 			return all
 		}
-		start = `,'ExclusiveStartShardId':'` + d.StreamDescription.LastEvaluatedShardId + `'`
+		start = `,'ExclusiveStartShardId':'` + d.StreamDescription.LastEvaluatedShardID + `'`
 	}
 }
 
@@ -83,7 +84,7 @@ func (r *seenRecord) line() string {
 func (e *env) records(t *testing.T, who caller, arn, from string) (lines []string) {
 	t.Helper()
 	for _, sh := range e.shards(t, who, arn) {
-		it, _ := get(t, e.must(who, "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+sh.ShardId+`','ShardIteratorType':'`+from+`'}`), "ShardIterator").(string)
+		it, _ := get(t, e.must(who, "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+sh.ShardID+`','ShardIteratorType':'`+from+`'}`), "ShardIterator").(string)
 		for it != "" {
 			var page struct {
 				Records           []seenRecord
@@ -169,7 +170,7 @@ func TestShardsLiveAndAreTrimmed(t *testing.T) {
 	arn := e.latest(t)
 	e.put("a", "1")
 	before := e.shards(t, root(), arn)
-	it, _ := get(t, e.must(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+before[0].ShardId+`','ShardIteratorType':'TRIM_HORIZON'}`), "ShardIterator").(string)
+	it, _ := get(t, e.must(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+before[0].ShardID+`','ShardIteratorType':'TRIM_HORIZON'}`), "ShardIterator").(string)
 	e.now = e.now.Add(shardLife)
 	e.work()
 	if got := e.result(root(), "GetRecords", `{'ShardIterator':'`+it+`'}`); !strings.HasPrefix(got, "ExpiredIteratorException: ") {
@@ -181,7 +182,7 @@ func TestShardsLiveAndAreTrimmed(t *testing.T) {
 	}
 	for i, sh := range after[:4] {
 		child := after[4+i]
-		if sh.SequenceNumberRange.EndingSequenceNumber == "" || child.ParentShardId != sh.ShardId ||
+		if sh.SequenceNumberRange.EndingSequenceNumber == "" || child.ParentShardID != sh.ShardID ||
 			child.SequenceNumberRange.StartingSequenceNumber <= sh.SequenceNumberRange.EndingSequenceNumber {
 			t.Errorf("shard %+v has the child %+v", sh, child)
 		}
@@ -196,12 +197,12 @@ func TestShardsLiveAndAreTrimmed(t *testing.T) {
 		t.Errorf("after a day: %v", got)
 	}
 	first := after[0]
-	if got := e.result(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+first.ShardId+`','ShardIteratorType':'AFTER_SEQUENCE_NUMBER','SequenceNumber':'1'}`); !strings.HasPrefix(got, "Validation: ") {
+	if got := e.result(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+first.ShardID+`','ShardIteratorType':'AFTER_SEQUENCE_NUMBER','SequenceNumber':'1'}`); !strings.HasPrefix(got, "Validation: ") {
 		t.Errorf("a made-up sequence number answers %s", got)
 	}
 	e.now = e.now.Add(time.Minute)
 	e.work()
-	if got := e.result(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+first.ShardId+`','ShardIteratorType':'LATEST'}`); got != "ResourceNotFoundException: Requested resource not found: Shard does not exist" {
+	if got := e.result(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+first.ShardID+`','ShardIteratorType':'LATEST'}`); got != "ResourceNotFoundException: Requested resource not found: Shard does not exist" {
 		t.Errorf("a trimmed shard answers %s", got)
 	}
 }
@@ -300,7 +301,7 @@ func TestStreamPermissionsAreTheStreams(t *testing.T) {
 	e := newEnv(t)
 	e.makePool(withStream)
 	arn := e.latest(t)
-	sh := e.shards(t, root(), arn)[0].ShardId
+	sh := e.shards(t, root(), arn)[0].ShardID
 	onTable := e.user(account, "", nil, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"`+poolARN+`"}}`)
 	onStream := e.user(account, "", nil, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"`+poolARN+`/stream/*"}}`)
 	it, _ := get(t, e.must(onStream, "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+sh+`','ShardIteratorType':'LATEST'}`), "ShardIterator").(string)

@@ -86,10 +86,10 @@ func unusable(f *facts, name string) error {
 }
 
 // Unusable tells whether an error is an *UnusableError, with its reason and whether the key is ending.
-func (*Service) Unusable(err error) (reason error, ending, ok bool) {
+func (*Service) Unusable(err error) (ending, ok bool, reason error) {
 	var u *UnusableError
 	if !errors.As(err, &u) {
-		return nil, false, false
+		return false, false, nil
 	}
-	return u.Reason, u.Ending, true
+	return u.Ending, true, u.Reason
 }

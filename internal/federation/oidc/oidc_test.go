@@ -497,7 +497,7 @@ func TestApple(t *testing.T) {
 	if id.Claims["firstName"] != "Ann" || id.Claims["email"] != "a@b.c" {
 		t.Errorf("%+v", id)
 	}
-	jws, err := jose.ParseSigned(i.redeemed.Get("client_secret"), []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(i.redeemed.Get("client_secret"), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,13 +164,10 @@ func merge(ctx context.Context, x, y *pager, do func(a, b *pair) error) error {
 		return err
 	}
 	for a != nil || b != nil {
-		order := 0
-		switch {
-		case b == nil:
-			order = -1
-		case a == nil:
+		order := -1
+		if a == nil {
 			order = 1
-		default:
+		} else if b != nil {
 			order = bytes.Compare(a.key, b.key)
 		}
 		var left, right *pair
