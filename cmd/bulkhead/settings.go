@@ -35,6 +35,8 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringVar(&c.FunctionsRegion, "functions-region", c.FunctionsRegion, "region of the signatures for it; --region if empty")
 	f.StringSliceVar(&c.FunctionsTrust, "functions-trust", c.FunctionsTrust,
 		"pairs ACCOUNT=OTHER: pools of ACCOUNT may have functions of the account OTHER as triggers")
+	f.StringVar(&c.Tables, "tables", c.Tables, "URL of an outside table engine (DynamoDB, ScyllaDB Alternator …) that keeps the rows of tables; the store if empty")
+	f.StringVar(&c.TablesRegion, "tables-region", c.TablesRegion, "region of the signatures for it; --region if empty")
 	f.StringVar(&c.Audit, "audit", c.Audit, "async: data events are durable within 100 ms; strict: before the answer")
 	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
 	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
@@ -71,6 +73,9 @@ func secretsFromEnv(c *app.Config) {
 	c.RootSecretAccessKey = os.Getenv(envPrefix + "ROOT_SECRET_ACCESS_KEY")
 	c.FunctionsAccessKeyID = os.Getenv(envPrefix + "FUNCTIONS_ACCESS_KEY_ID")
 	c.FunctionsSecretAccessKey = os.Getenv(envPrefix + "FUNCTIONS_SECRET_ACCESS_KEY")
+	c.TablesAccessKeyID = os.Getenv(envPrefix + "TABLES_ACCESS_KEY_ID")
+	c.TablesSecretAccessKey = os.Getenv(envPrefix + "TABLES_SECRET_ACCESS_KEY")
+	c.TablesSessionToken = os.Getenv(envPrefix + "TABLES_SESSION_TOKEN")
 	c.FunctionsSessionToken = os.Getenv(envPrefix + "FUNCTIONS_SESSION_TOKEN")
 }
 

@@ -46,6 +46,12 @@ type Config struct {
 	// FunctionsAccessKeyID, FunctionsSecretAccessKey and FunctionsSessionToken sign invocations, from the environment only;
 	// "" takes the AWS SDK's default chain.
 	FunctionsAccessKeyID, FunctionsSecretAccessKey, FunctionsSessionToken string
+	// Tables is the URL of an outside table engine, any DynamoDB-compatible endpoint, which keeps the rows of tables; "" keeps them
+	// in Store. TablesRegion is the region of its signatures, "" is Region.
+	Tables, TablesRegion string
+	// TablesAccessKeyID, TablesSecretAccessKey and TablesSessionToken sign the requests to it, from the environment only; "" takes
+	// the AWS SDK's default chain.
+	TablesAccessKeyID, TablesSecretAccessKey, TablesSessionToken string
 	// LoginSuffix ends the server's own domains of user pools: "<prefix>.auth.<region>.<LoginSuffix>".
 	LoginSuffix string
 	// LoginDomains are pairs ACCOUNT=DOMAIN: user pools of the account may have DOMAIN, and what is below it, as custom
@@ -117,7 +123,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork} {
 		if err := check(); err != nil {
 			return err
 		}

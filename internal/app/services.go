@@ -30,7 +30,13 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	users := iam.New(iam.Config{DB: a.db, Catalog: a.catalog, Keyring: a.keys})
 	keys := kms.New(a.db, a.keys, a.catalog)
 	a.sweeping("keys", keys.Sweep)
-	tables := dynamodb.New(dynamodb.Config{DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys})
+	engine, err := a.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tables := dynamodb.New(dynamodb.Config{
+		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account,
+	})
 	a.background(tables.Run)
 	mail := cognitoidp.NewMailbox(a.db, a.keys)
 	deliver, err := a.deliverer(mail)

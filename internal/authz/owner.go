@@ -304,6 +304,15 @@ func (r *RowRule) Enters(index, partition string) bool {
 	return !ruled || owns(ps, r.tenant, partition)
 }
 
+// Ruled reports whether some places in the index with the id are kept from the view: Enters says which.
+func (r *RowRule) Ruled(index string) bool {
+	if r.guard == nil {
+		return false
+	}
+	_, ruled := r.guard.byID[index]
+	return ruled
+}
+
 // reaches reports whether the partition of the index may be queried: it is not another tenant's, as far as there is a rule for
 // the index.
 func (r *RowRule) reaches(index, partition string) bool {

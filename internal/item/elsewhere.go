@@ -85,3 +85,10 @@ func (m *Map) UnmarshalJSON(b []byte) error {
 	}
 	return m.Err()
 }
+
+// Completes reports whether the query reads an index and asks for more than the index holds, so that items are completed from the
+// table: of local indexes.
+func (t *Table) Completes(q *Query) bool {
+	b, err := t.bind(q)
+	return err == nil && b.fetch
+}

@@ -47,6 +47,9 @@ func (g *RowGuard) Enter(index string, pk []byte) error {
 	return errForeign("A row of the request would be found among another tenant's in an index.")
 }
 
+// Ruled reports whether Enter refuses some places in the index with the id.
+func (g *RowGuard) Ruled(index string) bool { return g.rule.Ruled(index) }
+
 func errForeign(message string) error {
 	return &fault.Error{Class: fault.AccessDenied, Cause: authz.ErrForeignRow, Message: message}
 }

@@ -76,15 +76,27 @@ func (s *Service) open(tx *store.Tx, c *pipeline.Call, named string) (opened, er
 	return opened{t, rs}, err
 }
 
+// openAny is open, or the table as it was opened if an outside engine keeps it.
+func (s *Service) openAny(tx *store.Tx, c *pipeline.Call, named string, far map[string]*farRows) (opened, error) {
+	if f := far[named]; f != nil {
+		return opened{f.t, f}, nil
+	}
+	return s.open(tx, c, named)
+}
+
 // BatchGetItem reads rows by key, of several tables, from one snapshot.
 func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (*api.BatchGetItemOutput, error) {
+	far, err := s.fetchBatch(ctx, c, in)
+	if err != nil {
+		return nil, noTable(err)
+	}
 	var out *api.BatchGetItemOutput
-	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
 		out = &api.BatchGetItemOutput{Responses: map[string][]item.Map{}, UnprocessedKeys: map[string]api.KeysAndAttributes{}}
 		budget := item.MaxBatchBytes
 		var total sum
 		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
-			t, err := s.open(tx, c, named)
+			t, err := s.openAny(tx, c, named, far)
 			if err != nil {
 				return err
 			}
@@ -141,6 +153,13 @@ func planRequest(in *api.WriteRequest) (*item.Write, error) {
 
 // BatchWriteItem writes and deletes rows of several tables, all or none.
 func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput) (*api.BatchWriteItemOutput, error) {
+	if far, err := s.farOf(ctx, c, slices.Sorted(maps.Keys(in.RequestItems))); far != nil || err != nil {
+		if err != nil {
+			return nil, noTable(err)
+		}
+		out, err := s.writeBatchFar(ctx, c, in, far)
+		return out, noTable(err)
+	}
 	var out *api.BatchWriteItemOutput
 	err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}

@@ -20,6 +20,12 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 	if err != nil {
 		return nil, err
 	}
+	if rec.Outside, err = s.tableThere(c, at, rec); err != nil {
+		return nil, err
+	}
+	if rec.Outside != nil {
+		return s.createFar(ctx, c, at, rec, in)
+	}
 	var desc *api.TableDescription
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		t, err := s.current(tx, at)

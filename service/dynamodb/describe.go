@@ -17,8 +17,13 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 		return nil, err
 	}
 	out := &api.DescribeTableOutput{}
-	err = s.inTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	var far *table
+	err = s.inAnyTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		out.Table = t.describe(at)
+		if far = t; t.Outside != nil {
+			return nil
+		}
+		far = nil
 		if t.res.Confines(c.Caller) {
 			return nil // how much the others hold is nothing that a tenant is told
 		}
@@ -28,6 +33,9 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 		}
 		return err
 	})
+	if err == nil && far != nil {
+		err = s.describeFar(ctx, far, out.Table, !far.res.Confines(c.Caller))
+	}
 	if err != nil {
 		return nil, noTableNamed(err, at)
 	}

@@ -77,14 +77,19 @@ const guardTags = `,'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}#*'},{
 // pooled makes the pooled table with a row of each of two tenants and a shared one.
 func pooled(t *testing.T, guard string) *env {
 	t.Helper()
-	e := newEnv(t)
+	return pooledIn(newEnv(t), guard, "")
+}
+
+// pooledIn is pooled in an env, with more tags than the guard's.
+func pooledIn(e *env, guard, more string) *env {
+	e.t.Helper()
 	tags := ""
 	if guard != "" {
 		mode, index := strings.CutSuffix(guard, "+index")
-		tags = fmt.Sprintf(guardTags, mode)
 		if index {
-			tags = strings.Replace(tags, `'Tags':[`, `'Tags':[{'Key':'bulkhead:index-owner-key','Value':'by-kind=kind-${tenant}'},`, 1)
+			more += `{'Key':'bulkhead:index-owner-key','Value':'by-kind=kind-${tenant}'},`
 		}
+		tags = strings.Replace(fmt.Sprintf(guardTags, mode), "[", "["+more, 1)
 	}
 	table := strings.Replace(pool, `{'AttributeName':'kind','AttributeType':'S'}`, `{'AttributeName':'kind','AttributeType':'S'},{'AttributeName':'n','AttributeType':'N'}`, 1)
 	e.must(root(), "CreateTable", fmt.Sprintf(table, `,'LocalSecondaryIndexes':[{'IndexName':'by-n',
@@ -142,6 +147,13 @@ func outcomeOf(t *testing.T, e *env, op, out string, err error, of string, write
 	return "reached" // a write elsewhere, or a condition that held
 }
 
+// isolationColumns are the columns of the matrix.
+var isolationColumns = []struct{ policy, guard string }{
+	{"tight", ""}, {"hole", ""}, {"wide", ""}, {"tight", "deny"}, {"hole", "deny"}, {"wide", "deny"},
+	{"tight", "filter"}, {"hole", "filter"}, {"wide", "filter"},
+	{"hole", "deny+index"}, {"wide", "deny+index"}, {"wide", "filter+index"},
+}
+
 // TestIsolation tries every operation on own and foreign rows, under each policy with and without the guard, and
 // compares what came of it with a table that people read. Whatever the policy, the guard lets no foreign row be reached.
 func TestIsolation(t *testing.T) {
@@ -150,17 +162,13 @@ func TestIsolation(t *testing.T) {
 	b.WriteString("# What tenant acme reaches: own row / row of tenant globex.\n" +
 		"# reached: seen or written; nothing: allowed, but not seen; policy, guard: refused by it.\n")
 	fmt.Fprintf(&b, "%-30s", "")
-	columns := []struct{ policy, guard string }{
-		{"tight", ""}, {"hole", ""}, {"wide", ""}, {"tight", "deny"}, {"hole", "deny"}, {"wide", "deny"},
-		{"tight", "filter"}, {"hole", "filter"}, {"wide", "filter"}, {"hole", "deny+index"}, {"wide", "deny+index"}, {"wide", "filter+index"},
-	}
-	for _, c := range columns {
+	for _, c := range isolationColumns {
 		fmt.Fprintf(&b, "%-19s", c.policy+" "+c.guard)
 	}
 	texts := map[string]string{"tight": tight, "hole": hole, "wide": wide}
 	for _, a := range attempts {
 		fmt.Fprintf(&b, "\n%-30s", a.name)
-		for _, c := range columns {
+		for _, c := range isolationColumns {
 			own := tryAs(t, pooled(t, c.guard), texts[c.policy], a.op, a.input, "acme", a.write)
 			foreign := tryAs(t, pooled(t, c.guard), texts[c.policy], a.op, a.input, "globex", a.write)
 			fmt.Fprintf(&b, "%-19s", own+" / "+foreign)

@@ -17,6 +17,9 @@ func rows(tx *store.Tx, c *pipeline.Call, t *table) (item.Rows, error) {
 	if _, ok := c.Grant.RowRule(t.ID); !ok || t.busy() != nil {
 		return nil, errNoTable
 	}
+	if t.Outside != nil {
+		return nil, errOutside
+	}
 	return tx.Rows(t.ID, t.sealing, c.Now)
 }
 
@@ -29,6 +32,13 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 	pr, err := planGet(in)
 	if err != nil {
 		return nil, err
+	}
+	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.getFar(ctx, c, t, in, pr)
+		return out, noTable(err)
 	}
 	out := &api.GetItemOutput{}
 	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
@@ -72,11 +82,19 @@ type answer struct {
 	metrics  api.ReturnItemCollectionMetrics
 }
 
-// writeRow performs one write in a transaction of its own.
-func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w *item.Write, want answer) (*outcome, error) {
+// writeRow performs one write in a transaction of its own. there is the request as it is sent to an outside engine that keeps the
+// table's rows.
+func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w *item.Write, want answer, there func(*table) any) (*outcome, error) {
 	at, err := locate(c.Account, c.Region, name)
 	if err != nil {
 		return nil, err
+	}
+	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.writeFar(ctx, c, t, name, w, want, there(t))
+		return out, failed(err)
 	}
 	out := &outcome{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
@@ -117,7 +135,8 @@ func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItem
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics},
+		func(t *table) any { return putThere(in, t) })
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +149,8 @@ func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.Upda
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics},
+		func(t *table) any { return updateThere(in, t) })
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +163,8 @@ func (s *Service) DeleteItem(ctx context.Context, c *pipeline.Call, in *api.Dele
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics})
+	out, err := s.writeRow(ctx, c, *in.TableName, w, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics},
+		func(t *table) any { return deleteThere(in, t) })
 	if err != nil {
 		return nil, err
 	}

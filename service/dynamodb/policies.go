@@ -74,7 +74,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, c *pipeline.Call, in *a
 			"true to confirm that this is what you want.")
 	}
 	out := &api.PutResourcePolicyOutput{}
-	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.changeAnyTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
 		if err := rec.expect(in.ExpectedRevisionId); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Service) GetResourcePolicy(ctx context.Context, c *pipeline.Call, in *a
 		return nil, err
 	}
 	out := &api.GetResourcePolicyOutput{}
-	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+	err = s.inAnyTable(ctx, c, at, func(_ *store.Tx, t *table) error {
 		if t.Policy == "" {
 			return api.NewPolicyNotFoundException("Resource-based policy not found for the provided ResourceArn: %s", at.arn())
 		}
@@ -122,7 +122,7 @@ func (s *Service) DeleteResourcePolicy(ctx context.Context, c *pipeline.Call, in
 		return nil, err
 	}
 	out := &api.DeleteResourcePolicyOutput{}
-	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.changeAnyTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
 		if err := rec.expect(in.ExpectedRevisionId); err != nil {
 			return err

@@ -21,6 +21,13 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 	if err != nil {
 		return nil, err
 	}
+	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		p, err := s.pageFar(ctx, c, t, name, q, capacity)
+		return p, noTable(err)
+	}
 	var out *page
 	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
 		if x := t.index(q.Index); x != nil && x.Filling {

@@ -65,7 +65,7 @@ func (s *Service) DescribeContinuousBackups(ctx context.Context, c *pipeline.Cal
 		return nil, err
 	}
 	out := &api.DescribeContinuousBackupsOutput{}
-	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+	err = s.inAnyTable(ctx, c, at, func(_ *store.Tx, t *table) error {
 		out.ContinuousBackupsDescription = t.Recovery.describe(c.Now)
 		return nil
 	})

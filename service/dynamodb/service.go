@@ -18,6 +18,8 @@
 //   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
 //   - The rows of a table with the tag bulkhead:seal-key are sealed, each tenant's under its own KMS key. While that key cannot be
 //     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.
+//   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, time to live, recovery, backups and PartiQL
+//     of such tables are refused.
 //   - Encryption of tables under KMS keys of the caller's choice and global tables are refused, never accepted in silence.
 package dynamodb
 
@@ -48,6 +50,10 @@ type Config struct {
 	// Keyring and Keys keep the data keys of tables whose rows are sealed; Keyring seals the tokens of pages too.
 	Keyring *keyring.Keyring
 	Keys    KeyService
+	// Engine keeps the rows of new tables outside of this server; nil keeps them in DB. Adopter is the account whose operators may
+	// adopt tables that the engine has already.
+	Engine  Engine
+	Adopter string
 }
 
 // Service executes DynamoDB's operations.
@@ -59,6 +65,8 @@ type Service struct {
 	tables    *store.Cache[place, *table]
 	wake      chan struct{}
 	uncounted uncounted
+	engine    Engine
+	adopter   string
 }
 
 var (
@@ -71,7 +79,7 @@ func New(c Config) *Service {
 	c.DB.UseDataKeys(newDataKeys(c.DB, c.Keyring, c.Keys))
 	return &Service{
 		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), engine: c.Engine, adopter: c.Adopter,
 	}
 }
 
@@ -83,6 +91,11 @@ func (s *Service) Operations() pipeline.Service {
 // inTable runs fn in a reading transaction with the table as it is in it.
 func (s *Service) inTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
+}
+
+// inAnyTable is inTable for what is the same for tables whose rows an outside engine keeps.
+func (s *Service) inAnyTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, at, fn) })
 }
 
 // readRows is inTable for operations that open the table's rows, which needs a grant for this very table. The cached facts
@@ -104,7 +117,21 @@ func (s *Service) changeTable(ctx context.Context, c *pipeline.Call, at place, f
 	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
 }
 
+// changeAnyTable is changeTable for what is the same for tables whose rows an outside engine keeps.
+func (s *Service) changeAnyTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, at, fn) })
+}
+
 func (s *Service) with(tx *store.Tx, at place, fn func(*store.Tx, *table) error) error {
+	return s.withAny(tx, at, func(tx *store.Tx, t *table) error {
+		if t.Outside != nil {
+			return errOutside
+		}
+		return fn(tx, t)
+	})
+}
+
+func (s *Service) withAny(tx *store.Tx, at place, fn func(*store.Tx, *table) error) error {
 	t, err := s.current(tx, at)
 	if err != nil {
 		return err

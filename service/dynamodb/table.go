@@ -49,6 +49,9 @@ type record struct {
 	// Sealed says how the rows are sealed, nil if they are not.
 	Sealed *sealed `json:",omitempty"`
 
+	// Outside says where an outside engine keeps the rows, nil if they are here.
+	Outside *outside `json:",omitempty"`
+
 	Tags []authn.Tag
 	// Policy is the resource-based policy, "" for none.
 	Policy, PolicyRevision string

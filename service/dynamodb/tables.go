@@ -40,16 +40,27 @@ func (s *Service) ListTables(ctx context.Context, c *pipeline.Call, in *api.List
 	return out, err
 }
 
+func errProtected() error {
+	return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+}
+
 // DeleteTable removes a table. Its name can be used again at once; its rows are removed in the background.
 func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.DeleteTableInput) (*api.DeleteTableOutput, error) {
 	at, err := locate(c.Account, c.Region, *in.TableName)
 	if err != nil {
 		return nil, err
 	}
+	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.deleteFar(ctx, c, at, t)
+		return out, noTableNamed(err, at)
+	}
 	out := &api.DeleteTableOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		if t.Protected {
-			return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+			return errProtected()
 		}
 		if err := t.busy(); err != nil {
 			return err

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
@@ -90,10 +91,10 @@ func (s *Service) changeTags(ctx context.Context, c *pipeline.Call, resource str
 	if err != nil {
 		return err
 	}
-	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.changeAnyTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
 		tags := change(t.Tags)
-		if err := keepSealed(&rec, tags); err != nil {
+		if err := errors.Join(keepSealed(&rec, tags), keepOutside(&rec, tags)); err != nil {
 			return err
 		}
 		if err := s.setTags(&rec, tags); err != nil {
@@ -117,7 +118,7 @@ func (s *Service) ListTagsOfResource(ctx context.Context, c *pipeline.Call, in *
 		return nil, invalid("Invalid NextToken")
 	}
 	out := &api.ListTagsOfResourceOutput{}
-	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+	err = s.inAnyTable(ctx, c, at, func(_ *store.Tx, t *table) error {
 		out.Tags = make([]api.Tag, len(t.Tags))
 		for i := range t.Tags {
 			out.Tags[i] = api.Tag{Key: &t.Tags[i].Key, Value: &t.Tags[i].Value}

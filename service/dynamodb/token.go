@@ -26,6 +26,8 @@ type performed struct {
 	Request string // digest of the request
 	// Units are the read units by table that the request is said to consume when it comes again.
 	Units map[string]float64
+	// Started is true of one that an outside engine performs and has not answered yet.
+	Started bool `json:",omitempty"`
 }
 
 func (p *performed) consumed(mode api.ReturnConsumedCapacity) []api.ConsumedCapacity {
@@ -74,6 +76,11 @@ func (t *token) key() store.Key { return store.K("token", t.id) }
 
 // keep remembers that the request was performed, and when to forget it.
 func (t *token) keep(tx *store.Tx, now time.Time, units map[string]float64) error {
+	return t.record(tx, now, &performed{Units: units})
+}
+
+// record puts what became of the request on record; nil is nothing, as if it had never come.
+func (t *token) record(tx *store.Tx, now time.Time, p *performed) error {
 	if t.id == "" {
 		return nil
 	}
@@ -81,8 +88,12 @@ func (t *token) keep(tx *store.Tx, now time.Time, units map[string]float64) erro
 	if err != nil {
 		return err
 	}
+	if p == nil {
+		return recs.Delete(t.key())
+	}
 	until := now.UTC().Add(tokenLife)
-	if err := store.Save(recs, t.key(), &performed{Until: until, Request: t.request, Units: units}); err != nil {
+	p.Until, p.Request = until, t.request
+	if err := store.Save(recs, t.key(), p); err != nil {
 		return err
 	}
 	jobs, err := tx.Directory()

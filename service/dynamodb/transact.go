@@ -13,12 +13,17 @@ import (
 
 // openAll opens the tables of a transaction, each once however often it is named.
 func (s *Service) openAll(tx *store.Tx, c *pipeline.Call, names []string) (map[string]opened, error) {
+	return s.openAllAny(tx, c, names, nil)
+}
+
+// openAllAny is openAll with the tables that an outside engine keeps as they were opened.
+func (s *Service) openAllAny(tx *store.Tx, c *pipeline.Call, names []string, far map[string]*farRows) (map[string]opened, error) {
 	all := make(map[string]opened, 1)
 	for _, named := range names {
 		if _, ok := all[named]; ok {
 			continue
 		}
-		t, err := s.open(tx, c, named)
+		t, err := s.openAny(tx, c, named, far)
 		if err != nil {
 			return nil, err
 		}
@@ -39,9 +44,16 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 			return nil, err
 		}
 	}
+	far, err := s.transactsFar(ctx, c, names)
+	if err == nil && far != nil {
+		err = s.fetchTransaction(ctx, far, names, in)
+	}
+	if err != nil {
+		return nil, canceled(err)
+	}
 	var out *api.TransactGetItemsOutput
-	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
-		tables, err := s.openAll(tx, c, names)
+	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		tables, err := s.openAllAny(tx, c, names, far)
 		if err != nil {
 			return err
 		}
@@ -105,6 +117,13 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 	names := make([]string, len(actions))
 	for i, a := range actions {
 		names[i] = a.table
+	}
+	if far, err := s.transactsFar(ctx, c, names); far != nil || err != nil {
+		if err != nil {
+			return nil, noTable(err)
+		}
+		out, err := s.transactFar(ctx, c, in, actions, far)
+		return out, canceled(err)
 	}
 	request := ""
 	if opt.Value(in.ClientRequestToken) != "" {

@@ -95,7 +95,7 @@ func (s *Service) DescribeTimeToLive(ctx context.Context, c *pipeline.Call, in *
 		return nil, err
 	}
 	var d *api.TimeToLiveDescription
-	err = s.inTable(ctx, c, at, func(_ *store.Tx, t *table) error {
+	err = s.inAnyTable(ctx, c, at, func(_ *store.Tx, t *table) error {
 		d = t.TTL.describe()
 		return nil
 	})

@@ -20,6 +20,13 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 	if err := refuseUpdates(in); err != nil {
 		return nil, err
 	}
+	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.updateFar(ctx, c, at, t, in)
+		return out, noTableNamed(err, at)
+	}
 	out := &api.UpdateTableOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record

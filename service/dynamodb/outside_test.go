@@ -1,0 +1,120 @@
+package dynamodb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/tableengine"
+)
+
+// envEngine is a table engine for tests: another service, with its rows in memory. root of the same account asks it, so that nothing
+// but what this service checks keeps tenants apart.
+type envEngine struct {
+	*env
+	// before is called before each request and may change or refuse it.
+	before func(operation string, body []byte) error
+}
+
+// Call implements Engine.
+func (e *envEngine) Call(_ context.Context, operation string, body []byte) ([]byte, error) {
+	if e.before != nil {
+		if err := e.before(operation, body); err != nil {
+			return nil, err
+		}
+	}
+	out, err := e.op(root(), operation, string(body))
+	if err != nil {
+		return nil, answered(err)
+	}
+	return []byte(out), nil
+}
+
+// answered is an error as a client reads it.
+func answered(err error) error {
+	f := fault.From(err)
+	code := f.Code
+	if f.Class == fault.Validation {
+		code = "ValidationException"
+	}
+	body := fmt.Appendf(nil, `{"__type":%q`, code)
+	if w, ok := f.Shape.(interface{ AppendMembersJSON([]byte) []byte }); ok {
+		body = w.AppendMembersJSON(body)
+	}
+	body = append(body, '}')
+	status := 400
+	if f.Class == fault.Internal {
+		status = 500
+	}
+	return &tableengine.Error{Status: status, Code: code, Message: f.Message, Body: body}
+}
+
+// withEngine gives a service an engine for the tables that it makes from now on.
+func withEngine(e *env) *envEngine {
+	engine := &envEngine{env: newEnv(e.t)}
+	e.s.engine, e.s.adopter = engine, account
+	return engine
+}
+
+func newFarEnv(t testing.TB) (*env, *envEngine) {
+	t.Helper()
+	e := newEnv(t)
+	return e, withEngine(e)
+}
+
+const sealTag1 = `{'Key':'bulkhead:seal-key','Value':'alias/customer-${tenant}'},`
+
+// TestIsolationOutside: what each attempt reaches is the same where an outside engine keeps the rows, sealed or not.
+func TestIsolationOutside(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{"tight": tight, "hole": hole, "wide": wide}
+	for _, a := range attempts {
+		if strings.Contains(a.input, "Statement") {
+			continue // PartiQL is refused
+		}
+		cells := goldenCells(t, a.name)
+		for i, c := range isolationColumns {
+			for _, seal := range []string{"", sealTag1} {
+				if seal != "" && (c.guard == "" || c.policy != "wide") {
+					continue // no row is sealed without an owner, and what policies refuse is not executed
+				}
+				try := func(of string) string {
+					far, _ := newFarEnv(t)
+					return tryAs(t, pooledIn(far, c.guard, seal), texts[c.policy], a.op, a.input, of, a.write)
+				}
+				if got := try("acme") + " / " + try("globex"); got != cells[i] {
+					t.Errorf("%s under %s %s, sealed %t: %s, here %s", a.name, c.policy, c.guard, seal != "", got, cells[i])
+				}
+			}
+		}
+	}
+}
+
+// goldenCells are the cells of a row of the golden matrix.
+func goldenCells(t *testing.T, name string) []string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/isolation.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		rest, ok := strings.CutPrefix(line, fmt.Sprintf("%-30s", name))
+		if !ok {
+			continue
+		}
+		var cells []string
+		for c := range strings.SplitSeq(strings.TrimSpace(rest), "  ") {
+			if c = strings.TrimSpace(c); c != "" {
+				cells = append(cells, c)
+			}
+		}
+		if len(cells) == len(isolationColumns) {
+			return cells
+		}
+	}
+	t.Fatalf("the golden matrix has no row %q", name)
+	return nil
+}

@@ -1,0 +1,318 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/store"
+)
+
+// errMixed refuses what neither store could keep whole.
+var errMixed = invalid("A transaction cannot include both tables of this server and tables that an outside engine keeps")
+
+// transactsFar returns the tables of a transaction if the engine keeps them all; nil if it keeps none.
+func (s *Service) transactsFar(ctx context.Context, c *pipeline.Call, names []string) (map[string]*farRows, error) {
+	far, err := s.farOf(ctx, c, names)
+	if err != nil || far == nil {
+		return nil, err
+	}
+	for _, named := range names {
+		if far[named] == nil {
+			return nil, errMixed
+		}
+	}
+	return far, nil
+}
+
+// fetchTransaction reads the rows of a transaction of reads from one snapshot of the engine's. Keys that do not fit their table are
+// left for the transaction to refuse.
+func (s *Service) fetchTransaction(ctx context.Context, far map[string]*farRows, names []string, in *api.TransactGetItemsInput) error {
+	var gets []any
+	var keys []item.RowKey
+	var of []*farRows
+	tables := map[string]string{}
+	for i, named := range names {
+		f, m := far[named], *in.TransactItems[i].Get.Key
+		k, err := f.t.schema.Keys.Key(m)
+		if err != nil {
+			return nil //nolint:nilerr // the transaction says it as a reason
+		}
+		ok, err := f.guard.Check(k.PK, false)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		tables[f.t.Outside.Name] = named
+		gets = append(gets, map[string]any{"Get": map[string]any{"TableName": f.t.Outside.Name, "Key": f.keyThere(k)}})
+		keys, of = append(keys, k), append(of, f)
+	}
+	if len(gets) == 0 {
+		return nil
+	}
+	var out struct{ Responses []struct{ Item item.Map } }
+	if err := s.askOf(ctx, tables, "TransactGetItems", map[string]any{"TransactItems": gets}, &out); err != nil {
+		return err
+	}
+	if len(out.Responses) != len(keys) {
+		return wrapNotOurs(errors.New("a transaction has not as many answers as reads"))
+	}
+	for i, r := range out.Responses {
+		if _, err := of[i].keep(keys[i], r.Item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transactFar performs a transaction of writes at the engine. Rows that are not sealed are written with their expressions; those
+// that are, on condition that they are as they were when they were evaluated here.
+func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, far map[string]*farRows) (*api.TransactWriteItemsOutput, error) {
+	sealed := false
+	for _, f := range far {
+		sealed = sealed || f.t.sealing != nil
+	}
+	for _, a := range actions {
+		k, err := a.write.RowKey(&far[a.table].t.schema)
+		if err != nil {
+			continue // the engine or the evaluation says it as a reason
+		}
+		if a.write.Kind != item.CheckRow {
+			err = far[a.table].mayWrite(k, a.write)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	names := make([]string, len(actions))
+	for i, a := range actions {
+		names[i] = a.table
+	}
+	token := ""
+	if opt.Value(in.ClientRequestToken) != "" {
+		token = tokenID(c.Caller, *in.ClientRequestToken)
+	}
+	if sealed && token != "" {
+		return s.onceFar(ctx, c, in, func() (*api.TransactWriteItemsOutput, error) { return s.writeAllFar(ctx, c, in, actions, names, "") })
+	}
+	return s.writeAllFar(ctx, c, in, actions, names, token)
+}
+
+// maxTokenThere is the longest ClientRequestToken.
+const maxTokenThere = 36
+
+func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, names []string, token string) (*api.TransactWriteItemsOutput, error) {
+	request := map[string]any{}
+	if in.ReturnConsumedCapacity != "" {
+		request["ReturnConsumedCapacity"] = in.ReturnConsumedCapacity
+	}
+	if token != "" {
+		request["ClientRequestToken"] = token[:maxTokenThere] // of 256 bits of hash, 144
+	}
+	var done struct{ ConsumedCapacity []api.ConsumedCapacity }
+	tables := map[string]string{}
+	err := untilCurrent(ctx, func() error {
+		far, err := s.farOf(ctx, c, names)
+		if err != nil {
+			return err
+		}
+		for named, f := range far {
+			tables[f.t.Outside.Name], f.consistent = named, true
+		}
+		all, at, err := actionsThere(in, actions, far)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		request["TransactItems"] = all
+		err = s.askOf(ctx, tables, "TransactWriteItems", request, &done)
+		return staleReasons(spread(err, at, len(actions)), actions, far)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.TransactWriteItemsOutput{ConsumedCapacity: renamed(done.ConsumedCapacity, tables)}
+	far, err := s.farOf(ctx, c, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range actions {
+		if m := collection(in.ReturnItemCollectionMetrics, far[a.table].t, a.write); m != nil {
+			if out.ItemCollectionMetrics == nil {
+				out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
+			}
+			out.ItemCollectionMetrics[names[i]] = append(out.ItemCollectionMetrics[names[i]], *m)
+		}
+	}
+	return out, nil
+}
+
+// evaluates reports whether an action is evaluated here: on sealed rows, and on rows that the guard hides, which are not there for
+// the caller whatever the engine would say.
+func (f *farRows) evaluates(w *item.Write) (here, hidden bool, err error) {
+	if k, err := w.RowKey(&f.t.schema); w.Kind == item.CheckRow && err == nil {
+		seen, err := f.guard.Check(k.PK, false)
+		if err != nil || !seen {
+			return true, true, err
+		}
+	}
+	return f.t.sealing != nil || f.watches(w), false, nil
+}
+
+// actionsThere are the actions in the engine's form, and which of the request each is. Those that are evaluated here have been.
+func actionsThere(in *api.TransactWriteItemsInput, actions []action, far map[string]*farRows) (all []any, places []int, err error) {
+	hidden := make([]bool, len(actions))
+	var evaluated []item.TransactWrite
+	var at []int
+	for i, a := range actions {
+		f := far[a.table]
+		here, unseen, err := f.evaluates(a.write)
+		if err != nil {
+			return nil, nil, err
+		}
+		if hidden[i] = unseen; here {
+			evaluated = append(evaluated, item.TransactWrite{Table: &f.t.schema, Rows: f, Write: a.write})
+			at = append(at, i)
+		}
+	}
+	if _, err := item.Transact(evaluated); err != nil {
+		return nil, nil, spread(err, at, len(actions))
+	}
+	for i, a := range actions {
+		if hidden[i] {
+			continue
+		}
+		there, err := far[a.table].transacted(&in.TransactItems[i], a.write)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, places = append(all, there), append(places, i)
+	}
+	return all, places, nil
+}
+
+func (f *farRows) transacted(in *api.TransactWriteItem, w *item.Write) (any, error) {
+	if f.t.sealing == nil && !f.watches(w) {
+		return itemThere(in, f.t.Outside.Name), nil
+	}
+	k, err := w.RowKey(&f.t.schema)
+	if err != nil {
+		return nil, err
+	}
+	if f.t.sealing != nil {
+		return f.actionThere(k)
+	}
+	out := itemThere(in, f.t.Outside.Name)
+	u := out.Update
+	f.watch(w, k, &u.ConditionExpression, &u.ExpressionAttributeNames, &u.ExpressionAttributeValues)
+	return out, nil
+}
+
+// spread gives the reasons of some of the actions their places among all.
+func spread(err error, at []int, n int) error {
+	var c *item.CanceledError
+	if !errors.As(err, &c) || len(c.Reasons) != len(at) {
+		return err
+	}
+	all := make([]item.Reason, n)
+	for i := range all {
+		all[i].Code = "None"
+	}
+	for i, r := range c.Reasons {
+		all[at[i]] = r
+	}
+	return &item.CanceledError{Reasons: all}
+}
+
+// itemThere is an action with the table's name there.
+func itemThere(in *api.TransactWriteItem, name string) api.TransactWriteItem {
+	out := *in
+	switch {
+	case in.Put != nil:
+		p := *in.Put
+		p.TableName, out.Put = &name, &p
+	case in.Update != nil:
+		p := *in.Update
+		p.TableName, out.Update = &name, &p
+	case in.Delete != nil:
+		p := *in.Delete
+		p.TableName, out.Delete = &name, &p
+	case in.ConditionCheck != nil:
+		p := *in.ConditionCheck
+		p.TableName, out.ConditionCheck = &name, &p
+	}
+	return out
+}
+
+// staleReasons is errStale if the transaction failed by what was evaluated here having changed, which is not the caller's condition.
+func staleReasons(err error, actions []action, far map[string]*farRows) error {
+	var c *item.CanceledError
+	if !errors.As(err, &c) || len(c.Reasons) != len(actions) {
+		return err
+	}
+	for i := range c.Reasons {
+		f := far[actions[i].table]
+		if (f.t.sealing != nil || f.watches(actions[i].write)) && c.Reasons[i].Code == "ConditionalCheckFailed" {
+			return errStale
+		}
+	}
+	return err
+}
+
+// onceFar performs a transaction under its ClientRequestToken, which the engine cannot keep for rows that are sealed anew at each
+// try. The token is on record before the engine is asked: if this server fails in between, the request is in progress until the token
+// expires, and is never performed twice.
+func (s *Service) onceFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, perform func() (*api.TransactWriteItemsOutput, error)) (*api.TransactWriteItemsOutput, error) {
+	var before *performed
+	request := digest(c, in)
+	mark := func(p *performed) error {
+		return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+			tok, err := s.token(tx, c, in.ClientRequestToken, request)
+			if err != nil {
+				return err
+			}
+			if before = tok.done; before != nil && p != nil && p.Started {
+				return nil
+			}
+			return tok.record(tx, c.Now, p)
+		})
+	}
+	if err := mark(&performed{Started: true}); err != nil {
+		return nil, err
+	}
+	switch {
+	case before != nil && before.Started:
+		return nil, api.NewTransactionInProgressException("The transaction with the given request token is already in progress.")
+	case before != nil:
+		return &api.TransactWriteItemsOutput{ConsumedCapacity: before.consumed(in.ReturnConsumedCapacity)}, nil
+	}
+	out, err := perform()
+	if err != nil && !refusedThere(err) {
+		return nil, err // it may have happened
+	}
+	settle := &performed{Units: unitsOf(out)}
+	if err != nil {
+		settle = nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return out, errors.Join(err, mark(settle))
+}
+
+// settleTimeout bounds how long the end of a transaction is put on record after its caller has gone.
+const settleTimeout = 5 * time.Second
+
+func unitsOf(out *api.TransactWriteItemsOutput) map[string]float64 {
+	units := map[string]float64{}
+	if out != nil {
+		for _, c := range out.ConsumedCapacity {
+			units[opt.Value(c.TableName)] = opt.Value(c.CapacityUnits)
+		}
+	}
+	return units
+}
