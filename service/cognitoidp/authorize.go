@@ -188,6 +188,10 @@ func (a *authorization) remembered(text string) (*visitor, error) {
 		if err != nil || u == nil {
 			return err
 		}
+		good, err := a.serves(rec, s, u)
+		if err != nil || !good {
+			return err
+		}
 		m, err := a.membershipOf(rec, u)
 		v = &visitor{u, m, s.At}
 		return err

@@ -311,6 +311,16 @@ func (a *attempt) settleTenant(u *user, from *provider, b *bond) error {
 	return nil
 }
 
+// speaksFor reports whether the user is of the provider's tenant, as it is now.
+func (p *provider) speaksFor(u *user) bool {
+	for name, value := range p.tenants() {
+		if u.Attributes[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
 func otherTenant(from *provider) error {
 	return refusedGuest("The user is of another tenant than the provider %s.", from.Name)
 }

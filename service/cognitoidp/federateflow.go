@@ -202,6 +202,7 @@ type returned struct {
 type homecoming struct {
 	app     *client
 	outcome *outcome
+	by      string // the provider's name
 	resume  []byte
 	// session is for logout at the provider; nil if it has none.
 	session *providerSession
@@ -249,6 +250,7 @@ func (c *scoped) comeBack(in *returned) (*homecoming, error) {
 
 // land signs the guest in.
 func (c *scoped) land(h *homecoming, v *guest) (err error) {
+	h.by = v.from.Name
 	a := &attempt{scoped: c, app: h.app, channel: channelLogin}
 	if h.outcome, err = a.welcome(v); err != nil {
 		return err

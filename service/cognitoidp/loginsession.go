@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -28,6 +29,33 @@ type loginSession struct {
 	ID, Sub     string
 	Epoch       uint32
 	At, Expires time.Time
+	// By is where the user signed in: localProvider, or the name of the identity provider that vouched for the user.
+	By string
+}
+
+// serves reports whether a session is good for the request: the user could have signed in for it in the same way. App
+// clients of one pool may be different tenants', each with its own identity provider, and none takes what another's
+// provider says; nor does a request for a provider take who came by another.
+func (a *authorization) serves(rec *store.Records, s *loginSession, u *user) (bool, error) {
+	if s.By == localProvider {
+		wants := opt.Value(a.req.IdentityProvider)
+		elsewhere := wants != "" && wants != localProvider || wants == "" && opt.Value(a.req.IdpIdentifier) != ""
+		return a.takesLocal() == nil && !elsewhere, nil
+	}
+	if !slices.Contains(a.app.IdentityProviders, s.By) {
+		return false, nil
+	}
+	p, err := store.Load[provider](rec, providerKey(a.pool.ID, s.By))
+	if err != nil || p == nil {
+		return false, err
+	}
+	if wants := opt.Value(a.req.IdentityProvider); wants != "" {
+		return wants == p.Name && p.speaksFor(u), nil
+	}
+	if id := opt.Value(a.req.IdpIdentifier); id != "" && !slices.Contains(p.Identifiers, id) {
+		return false, nil
+	}
+	return p.speaksFor(u), nil
 }
 
 func (c *scoped) openLoginSession(text string) (*loginSession, bool) {
@@ -88,7 +116,7 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 		return nil, err
 	}
 	if out.arrival != nil {
-		return a.arrived(out)
+		return a.arrived(out, localProvider)
 	}
 	next := &loginStep{Challenge: out.challenge, Session: out.session, Username: step.Username}
 	state, err := a.sealText(keyring.LoginSession, next, aboutBrowser(a.app, opt.Value(in.Browser)))
@@ -98,12 +126,12 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 	return &login.SignInOutput{Challenge: new(string(out.challenge)), Parameters: out.params, State: &state}, nil
 }
 
-// arrived ends a sign-in: the browser is remembered, and the client gets what it asked for.
-func (a *authorization) arrived(out *outcome) (*login.SignInOutput, error) {
+// arrived ends a sign-in by the provider: the browser is remembered, and the client gets what it asked for.
+func (a *authorization) arrived(out *outcome, by string) (*login.SignInOutput, error) {
 	u := out.arrival.user
 	a.call.Note("sub", u.Sub)
 	session, err := a.sealText(keyring.LoginSession, &loginSession{
-		ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife),
+		ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by,
 	}, aboutSession)
 	if err != nil {
 		return nil, err

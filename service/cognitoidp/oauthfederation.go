@@ -141,7 +141,7 @@ func (a *authorization) received(h *homecoming, err error) (*login.ArriveOutput,
 		a.call.Note("refusal", f.Code)
 		return &login.ArriveOutput{Location: new(a.refusal(oauthError(ErrInvalidRequest, f.Message)))}, nil
 	}
-	out, err := a.arrived(h.outcome)
+	out, err := a.arrived(h.outcome, h.by)
 	if err != nil {
 		return nil, err
 	}
