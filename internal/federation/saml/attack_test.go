@@ -2,6 +2,7 @@ package saml
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -426,4 +427,34 @@ func FuzzResponse(f *testing.F) {
 			t.Errorf("%+v", a)
 		}
 	})
+}
+
+// What is done to a document before its signature was checked must not take time by the square of what is in it: 256 KiB of
+// attributes once took ten seconds.
+func TestAttributesInScope(t *testing.T) {
+	t.Parallel()
+	build := func(elements, attributes int) []byte {
+		var b strings.Builder
+		for e := range elements {
+			b.WriteString("<a")
+			for i := range attributes {
+				fmt.Fprintf(&b, ` xmlns:n%d-%d="u"`, e, i)
+			}
+			b.WriteString(">")
+		}
+		b.WriteString(strings.Repeat("</a>", elements))
+		return []byte(b.String())
+	}
+	for name, c := range map[string]struct {
+		elements, attributes int
+		good                 bool
+	}{"many on one": {1, maxInScope + 1, false}, "many around one": {maxDepth - 1, 10, false}, "as many as can be": {16, maxInScope / 16, true}} {
+		if _, err := parse(build(c.elements, c.attributes), MaxMessage, false); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	beside := strings.Repeat(`<b x="1" y="2"/>`, maxInScope)
+	if _, err := parse([]byte("<a>"+beside+"</a>"), MaxMessage, false); err != nil {
+		t.Error("beside each other:", err)
+	}
 }

@@ -37,9 +37,12 @@ const (
 	// MaxMetadata is the longest metadata document, in bytes.
 	MaxMetadata = 256 << 10
 	// MaxName bounds a NameID, in bytes (Core section 8.3.7 has 256 characters for persistent ones).
-	MaxName      = 1024
-	maxDepth     = 40
-	maxElements  = 4000
+	MaxName     = 1024
+	maxDepth    = 40
+	maxElements = 4000
+	// maxInScope bounds the attributes, namespaces among them, of an element and those around it: comparing them, and
+	// canonicalization, take time by their number at each element.
+	maxInScope   = 256
 	maxValues    = 500
 	maxIDLength  = 256
 	maxAttribute = 16 << 10

@@ -39,6 +39,7 @@ func parse(text []byte, most int, comments bool) (*etree.Element, error) {
 func scan(text []byte, comments bool) error {
 	d := xml.NewDecoder(bytes.NewReader(text))
 	depth, elements, roots := 0, 0, 0
+	var scope []int // how many attributes each open element and those around it have
 	for first := true; ; first = false {
 		t, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
@@ -53,11 +54,19 @@ func scan(text []byte, comments bool) error {
 				roots++
 			}
 			depth, elements = depth+1, elements+1
+			around := 0
+			if len(scope) > 0 {
+				around = scope[len(scope)-1]
+			}
+			if scope = append(scope, around+len(t.Attr)); around+len(t.Attr) > maxInScope {
+				return errors.New("saml: the document is out of bounds")
+			}
 			if err := uniqueAttributes(t.Attr); err != nil {
 				return err
 			}
 		case xml.EndElement:
 			depth--
+			scope = scope[:max(len(scope)-1, 0)]
 		case xml.Directive:
 			return errors.New("saml: a document type is not allowed")
 		case xml.ProcInst:
