@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -386,5 +387,51 @@ func TestTimeToLive(t *testing.T) {
 	}
 	if got := sorted(expired); got != "REMOVE fraction > dynamodb.amazonaws.com\nREMOVE over > dynamodb.amazonaws.com\nREMOVE soon > dynamodb.amazonaws.com" {
 		t.Errorf("the stream shows\n%s", got)
+	}
+}
+
+// Whoever replays the stream has the table, however many write at once; each change begins where the one before it ended.
+func TestStreamIsTheTable(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool(withStream + sealTags)
+	arn := e.latest(t)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 40 {
+				k := fmt.Sprintf("t%d#k%d", (w+i)%2, (w*7+i*3)%5)
+				other := fmt.Sprintf("t%d#k%d", (w+i+1)%2, i%5)
+				switch i % 4 {
+				case 0:
+					e.must(root(), "DeleteItem", `{'TableName':'pool','Key':{'pk':{'S':'`+k+`'},'sk':{'S':'s'}}}`)
+				case 1:
+					e.must(root(), "TransactWriteItems", fmt.Sprintf(`{'TransactItems':[{'Put':{'TableName':'pool','Item':{'pk':{'S':'%s'},'sk':{'S':'s'},'v':{'S':'%d-%d'}}}},
+					 {'Delete':{'TableName':'pool','Key':{'pk':{'S':'%s'},'sk':{'S':'s'}}}}]}`, k, w, i, other))
+				default:
+					e.put(k, fmt.Sprintf("%d-%d", w, i))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	table := map[string]string{}
+	for _, l := range e.records(t, root(), arn, "TRIM_HORIZON") {
+		f := strings.SplitN(l, " ", 3)
+		before, after, _ := strings.Cut(f[2], ">")
+		if table[f[1]] != before {
+			t.Errorf("%s: the row was %q", l, table[f[1]])
+		}
+		table[f[1]] = strings.TrimSpace(after)
+		if f[0] == "REMOVE" {
+			delete(table, f[1])
+		}
+	}
+	var want []string
+	for k, v := range table {
+		want = append(want, k+"="+v)
+	}
+	if got := e.contents(t, "pool"); got != sorted(want) {
+		t.Errorf("the table is\n%s\nthe stream leads to\n%s", got, sorted(want))
 	}
 }
