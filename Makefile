@@ -5,7 +5,7 @@ FUZZTIME = 5000x
 PG       = test/postgres.sh run
 CACHE    = .cache
 
-.PHONY: build test check format vet lint stale race fuzz conformance tools bench generate models
+.PHONY: build test check format vet lint stale race fuzz conformance tools bench peers generate models
 
 build:
 	go build -o bin/bulkhead ./cmd/bulkhead
@@ -54,6 +54,10 @@ tools:
 
 bench: build
 	go test ./test/bench -run '^$$' -bench . -benchtime 2s -timeout 30m
+
+# Bulkhead beside DynamoDB Local and dynalite, which are fetched into $(CACHE). PEERS are flags of bulkhead bench tables.
+peers: build
+	test/bench/peers.sh $(CACHE) $(PEERS)
 
 generate:
 	go run ./internal/codegen/cmd/generate

@@ -38,8 +38,21 @@ func env(name, fallback string) string {
 
 // config loads credentials as the AWS CLI does, else the root credentials in the data directory.
 func (r *remote) config(ctx context.Context) (aws.Config, error) {
-	opts := []func(*config.LoadOptions) error{config.WithRegion(r.region), config.WithBaseEndpoint(r.endpoint)}
-	file := app.RootCredentialsFile(r.data)
+	cfg, err := loadConfig(ctx, r.region, r.data, config.WithBaseEndpoint(r.endpoint))
+	if err != nil {
+		return cfg, err
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, usageError{fmt.Errorf("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or point --data at "+
+			"the server's data directory: %w", err)}
+	}
+	return cfg, nil
+}
+
+// loadConfig is for clients of a server with its data in that directory, which may not exist.
+func loadConfig(ctx context.Context, region, data string, opts ...func(*config.LoadOptions) error) (aws.Config, error) {
+	opts = append(opts, config.WithRegion(region))
+	file := app.RootCredentialsFile(data)
 	_, missing := os.Stat(file)
 	if missing == nil && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" &&
 		os.Getenv("AWS_SHARED_CREDENTIALS_FILE") == "" {
@@ -48,10 +61,6 @@ func (r *remote) config(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
 		return cfg, fmt.Errorf("load credentials: %w", err)
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return cfg, usageError{fmt.Errorf("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or point --data at "+
-			"the server's data directory: %w", err)}
 	}
 	return cfg, nil
 }

@@ -49,7 +49,7 @@ var importers = []struct {
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
 		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
-		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},
@@ -73,6 +73,7 @@ var foundations = []struct {
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/tableengine", nil, nil, "what goes to an outside engine is decided before, and not there"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
+	{"internal/bench", []string{"internal/client"}, nil, "what measures the server is outside of it"},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.

@@ -30,8 +30,8 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s (HTTP %d)", e.Code, e.Message, e.Status) }
 
-// Do sends in, if it is not nil, as JSON to a path below the configuration's endpoint and decodes the answer into out. An
-// answer that is not a success is an *Error.
+// Do sends in, if it is not nil, as JSON to a path below the configuration's endpoint, by its HTTP client if it has one, and
+// decodes the answer into out. An answer that is not a success is an *Error.
 func Do(ctx context.Context, cfg aws.Config, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -53,7 +53,11 @@ func Do(ctx context.Context, cfg aws.Config, method, path string, in, out any) e
 	if err := v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), "bulkhead", cfg.Region, time.Now()); err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	var over aws.HTTPClient = http.DefaultClient
+	if cfg.HTTPClient != nil {
+		over = cfg.HTTPClient
+	}
+	resp, err := over.Do(req)
 	if err != nil {
 		return fmt.Errorf("%w; is the server running, and is --endpoint right?", err)
 	}
