@@ -134,7 +134,7 @@ func (tx *Tx) SystemRestore(source Source, table string, seal *Sealing, t *item.
 		return Copied{}, err
 	}
 	to.seal = seal
-	src := &rows{tx: tx, table: hashOf([]byte(source.Table)), seal: source.Seal, system: true}
+	src := &rows{tx: tx, table: hashOf([]byte(source.Table)), seal: source.Seal, system: true, whole: true}
 	return tx.copyRows(backupPrefix(source.Rows), from, limit, func(suffix, value []byte) error {
 		place := append(append([]byte{spaceRows}, src.table[:]...), suffix...)
 		_, text, _, err := src.decodeRow(place, value)

@@ -72,7 +72,7 @@ func (tx *Tx) SystemBackfill(table string, seal *Sealing, t *item.Table, x *item
 	if tx.access.system == "" || tx.w == nil {
 		return nil, notGranted("backfilling an index of " + table)
 	}
-	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), seal: seal, system: true}, x, after, limit)
+	return t.Backfill(&rows{tx: tx, table: hashOf([]byte(table)), seal: seal, system: true, whole: true}, x, after, limit)
 }
 
 // SystemCount is for package system only: it counts up to limit rows of a table, or entries of one of its indexes if

@@ -47,6 +47,8 @@ type rows struct {
 	table hash
 	// system is true for maintenance that touches all rows and shows none (maintain.go).
 	system bool
+	// whole is true for what is made of all rows, and must not lack those of a key that is disabled.
+	whole bool
 	// seal is how the rows are sealed, nil if they are not; held is the data key that was used last.
 	seal *Sealing
 	held *DataKey

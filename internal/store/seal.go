@@ -112,6 +112,9 @@ type DataKeys interface {
 // UseDataKeys sets where data keys are found, before the first table with sealed rows is opened.
 func (db *DB) UseDataKeys(k DataKeys) { db.keys = k }
 
+// maxWants is how many keys are fetched at once.
+const maxWants = 256
+
 // maxFetches is how often a transaction runs again for keys that it finds it needs.
 const maxFetches = 64
 
@@ -182,13 +185,16 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 	if k == nil || k.ID != id {
 		if k = r.tx.keys.ByID(r.seal, id); k == nil {
 			r.tx.want(KeyWant{Sealing: r.seal, ID: id})
+			if len(*r.tx.wants) >= maxWants {
+				return nil, nil, nil, errWantKeys // before the rest of a table is read for nothing
+			}
 			return nil, nil, nil, errSkipped
 		}
 		r.held = k
 	}
 	if k.Unusable != nil {
-		if r.system && !k.Ending {
-			return nil, nil, nil, k.Unusable // what is made of all rows must not lack those of a key that is disabled
+		if r.whole && !k.Ending {
+			return nil, nil, nil, k.Unusable
 		}
 		return nil, nil, k.Unusable, errSkipped
 	}

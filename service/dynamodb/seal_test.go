@@ -268,3 +268,44 @@ func TestDataKeysAreMadeOnce(t *testing.T) {
 		t.Errorf("%d rows, want 64", got)
 	}
 }
+
+// A server that has no data key in memory scans a table of many tenants, in pages.
+func TestScanFetchesManyKeys(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool(sealTags)
+	const tenants = 700
+	for i := range tenants {
+		e.put(fmt.Sprintf("t%d#1", i), "1")
+	}
+	e.s = New(Config{DB: e.s.db, Tenants: e.ids, Log: e.s.log, Keyring: e.s.ring, Keys: e.keys})
+	e.r = &requirements{e.s}
+	if got := strings.Count(e.contents(t, "pool"), "=1"); got != tenants {
+		t.Errorf("%d rows, want %d", got, tenants)
+	}
+}
+
+// Rows expire though another tenant's key is disabled.
+func TestExpiryGoesOnWithoutAKey(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool(sealTags)
+	for _, pk := range []string{"acme#1", "globex#1"} {
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pool','Item':{'pk':{'S':'%s'},'sk':{'S':'s'},'until':{'N':'%d'}}}`, pk, e.now.Unix()-1))
+	}
+	e.keys.set(t, "alias/customer-acme", "disabled")
+	e.must(root(), "UpdateTimeToLive", `{'TableName':'pool','TimeToLiveSpecification':{'AttributeName':'until','Enabled':true}}`)
+	e.work()
+	if got := e.getV("globex#1"); got != `{}` {
+		t.Errorf("the row that has expired is %s", got)
+	}
+	e.keys.set(t, "alias/customer-acme", "")
+	if got := e.getV("acme#1"); !strings.HasPrefix(got, `{"Item":`) {
+		t.Errorf("the row whose key was disabled is %s", got)
+	}
+	e.now = e.now.Add(ttlEvery)
+	e.work()
+	if got := e.getV("acme#1"); got != `{}` {
+		t.Errorf("later it is %s", got)
+	}
+}
