@@ -6,7 +6,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$(cd "$1" && pwd)
 shift
 cd "$top"
-[ $# -gt 0 ] || set -- $(cd examples && ls -d */ | tr -d / | grep -v '^node_modules$')
+[ $# -gt 0 ] || set -- $(cd examples && ls -d */README.md | xargs -n1 dirname)
 work=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-examples.XXXXXX")
 trap 'kill $(jobs -p) 2>/dev/null || true; wait || true; rm -rf "$work"' EXIT
 free() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -23,6 +23,7 @@ BULKHEAD_FUNCTIONS_ACCESS_KEY_ID=functions BULKHEAD_FUNCTIONS_SECRET_ACCESS_KEY=
   --functions-endpoint "http://127.0.0.1:$functions" > "$work/log" 2>&1 &
 curl -sf --retry 40 --retry-connrefused --retry-delay 1 "$AWS_ENDPOINT_URL/-/readyz" > /dev/null
 python test/conformance/python/functions.py "$functions" examples/functions.py &
+curl -s --retry 40 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$functions/" > /dev/null
 
 for example in "$@"; do
   awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on' "examples/$example/README.md" > "$work/run.sh"
