@@ -41,6 +41,8 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
 	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
 		"let outside OIDC issuers be at private or loopback addresses")
+	f.BoolVar(&c.EnforceThroughput, "enforce-throughput", c.EnforceThroughput,
+		"refuse requests beyond the provisioned or maximum capacity of tables and indexes; each node counts for itself")
 	mailFlags(f, &c.MailSettings)
 	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
 		"networks (10.0.0.0/8) of proxies whose X-Forwarded-For and X-Forwarded-Proto say who the client is")

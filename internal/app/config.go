@@ -63,6 +63,8 @@ type Config struct {
 	NodeID string
 	// AllowPrivateIssuers lets outside OIDC issuers be at private addresses.
 	AllowPrivateIssuers bool
+	// EnforceThroughput refuses requests beyond the provisioned or maximum capacity of tables and indexes, on each node for itself.
+	EnforceThroughput bool
 	// RootKey is the root key in base64, from the environment only; "" reads or makes the file in Data.
 	RootKey string
 	// RootAccessKeyID and RootSecretAccessKey are the default account's root credentials; "" generates them once.

@@ -36,6 +36,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	}
 	tables := dynamodb.New(dynamodb.Config{
 		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account,
+		EnforceThroughput: a.config.EnforceThroughput,
 	})
 	a.background(tables.Run)
 	mail := cognitoidp.NewMailbox(a.db, a.keys)

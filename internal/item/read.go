@@ -72,9 +72,12 @@ func CheckBatch(keys []RowKey) error {
 // "BatchGetItem").
 const MaxBatchBytes = 16 << 20
 
-// GetBatch reads rows by key until the answer would hold more than *budget bytes, which it lowers. It returns the rows
+// GetBatch reads rows by key until the answer would hold more than *budget bytes, which it lowers, or admit says no before one;
+// spend is told what each has cost. Both may be nil. It returns the rows
 // that were found and how many of the keys it has processed.
-func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent bool, budget *int) ([]Map, int, Cost, error) {
+func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent bool, budget *int,
+	admit func() bool, spend func(Cost),
+) ([]Map, int, Cost, error) {
 	ks := make([]RowKey, len(keys))
 	for i, key := range keys {
 		k, err := t.Keys.Key(key)
@@ -89,7 +92,7 @@ func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent 
 	var items []Map
 	var cost Cost
 	for i, key := range keys {
-		if *budget <= 0 {
+		if *budget <= 0 || admit != nil && !admit() {
 			return items, i, cost, nil
 		}
 		got, err := t.Get(rows, key, pr, consistent)
@@ -102,6 +105,9 @@ func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent 
 		}
 		*budget -= got.Size
 		cost.Add(got.Cost)
+		if spend != nil {
+			spend(got.Cost)
+		}
 		if !got.Item.IsZero() {
 			items = append(items, got.Item)
 		}

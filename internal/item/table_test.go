@@ -404,12 +404,12 @@ func TestGetBatch(t *testing.T) {
 		keys = append(keys, mustMap(t, fmt.Sprintf(`{"pk":{"S":"a"},"sk":{"N":"%d"}}`, i)))
 	}
 	budget := 2500
-	items, n, _, err := tab.GetBatch(rows, keys, nil, true, &budget)
+	items, n, _, err := tab.GetBatch(rows, keys, nil, true, &budget, nil, nil)
 	if err != nil || len(items) != 2 || n != 2 {
 		t.Errorf("%d items of %d keys, %v", len(items), n, err)
 	}
 	budget = MaxBatchBytes
-	if _, _, _, err = tab.GetBatch(rows, append(keys, keys[0]), nil, true, &budget); message(err) != "Provided list of item keys contains duplicates" {
+	if _, _, _, err = tab.GetBatch(rows, append(keys, keys[0]), nil, true, &budget, nil, nil); message(err) != "Provided list of item keys contains duplicates" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -84,6 +84,29 @@ func (s *Service) openAny(tx *store.Tx, c *pipeline.Call, named string, far map[
 	return s.open(tx, c, named)
 }
 
+// batch is the throttling of one batch: what is not admitted is left unprocessed, and if that is all of it the batch fails.
+type batch struct {
+	meter   *meter
+	any     bool
+	refused error
+}
+
+func (b *batch) admits(t *table, write bool) bool {
+	if err := b.meter.admit(t, "", write); err != nil {
+		b.refused = err
+		return false
+	}
+	b.any = true
+	return true
+}
+
+func (b *batch) err() error {
+	if b.any {
+		return nil
+	}
+	return b.refused
+}
+
 // BatchGetItem reads rows by key, of several tables, from one snapshot.
 func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (*api.BatchGetItemOutput, error) {
 	far, err := s.fetchBatch(ctx, c, in)
@@ -91,23 +114,27 @@ func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.Ba
 		return nil, noTable(err)
 	}
 	var out *api.BatchGetItemOutput
+	m := s.meter(c)
+	defer m.settle()
 	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		out = &api.BatchGetItemOutput{Responses: map[string][]item.Map{}, UnprocessedKeys: map[string]api.KeysAndAttributes{}}
 		budget := item.MaxBatchBytes
 		var total sum
+		b := batch{meter: m}
 		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
 			t, err := s.openAny(tx, c, named, far)
 			if err != nil {
 				return err
 			}
-			cost, err := t.getBatch(out, named, in.RequestItems[named], &budget)
+			cost, err := t.getBatch(out, named, in.RequestItems[named], &budget, &b)
 			if err != nil {
 				return err
 			}
 			total.add(t.table, named, cost)
 		}
 		out.ConsumedCapacity = total.consumed(in.ReturnConsumedCapacity)
-		return nil
+		return b.err()
 	})
 	if err != nil {
 		return nil, noTable(err)
@@ -116,12 +143,13 @@ func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.Ba
 }
 
 // getBatch adds what a batch reads of one table.
-func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysAndAttributes, budget *int) (item.Cost, error) {
+func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysAndAttributes, budget *int, b *batch) (item.Cost, error) {
 	pr, err := planProjection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
 	if err != nil {
 		return item.Cost{}, err
 	}
-	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, opt.Value(ks.ConsistentRead), budget)
+	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, opt.Value(ks.ConsistentRead), budget,
+		func() bool { return b.admits(t.table, false) }, func(c item.Cost) { b.meter.spend(t.table, "", c, false) })
 	if err != nil {
 		return item.Cost{}, err
 	}
@@ -161,22 +189,26 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 		return out, noTable(err)
 	}
 	var out *api.BatchWriteItemOutput
+	m := s.meter(c)
+	defer m.settle()
 	err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}
 		var total sum
+		b := batch{meter: m}
 		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
 			t, err := s.open(tx, c, named)
 			if err != nil {
 				return err
 			}
-			cost, err := t.writeBatch(out, named, in.RequestItems[named], in.ReturnItemCollectionMetrics)
+			cost, err := t.writeBatch(out, named, in.RequestItems[named], in.ReturnItemCollectionMetrics, &b)
 			if err != nil {
 				return err
 			}
 			total.add(t.table, named, cost)
 		}
 		out.ConsumedCapacity = total.consumed(in.ReturnConsumedCapacity)
-		return nil
+		return b.err()
 	})
 	if err != nil {
 		return nil, noTable(err)
@@ -185,7 +217,7 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 }
 
 // writeBatch performs what a batch writes to one table.
-func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api.WriteRequest, mode api.ReturnItemCollectionMetrics) (item.Cost, error) {
+func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api.WriteRequest, mode api.ReturnItemCollectionMetrics, b *batch) (item.Cost, error) {
 	writes, keys := make([]*item.Write, len(in)), make([]item.RowKey, len(in))
 	var err error
 	for i := range in {
@@ -200,11 +232,16 @@ func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api
 		return item.Cost{}, err
 	}
 	var cost item.Cost
-	for _, w := range writes {
+	for i, w := range writes {
+		if !b.admits(t.table, true) {
+			out.UnprocessedItems[named] = in[i:]
+			break
+		}
 		done, err := t.schema.Write(t.rows, w)
 		if err != nil {
 			return item.Cost{}, err
 		}
+		b.meter.spend(t.table, "", done.Cost, true)
 		cost.Add(done.Cost)
 		if m := collection(mode, t.table, w); m != nil {
 			if out.ItemCollectionMetrics == nil {

@@ -35,13 +35,16 @@ func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *ap
 		return s.selectRows(ctx, c, p, in)
 	}
 	out := &api.ExecuteStatementOutput{}
+	m := s.meter(c)
+	defer m.settle()
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		*out = api.ExecuteStatementOutput{Items: []item.Map{}}
 		t, err := s.open(tx, c, p.Table)
 		if err != nil {
 			return err
 		}
-		row, cost, err := t.perform(p)
+		row, cost, err := t.perform(p, m)
 		if err != nil {
 			return err
 		}
@@ -58,12 +61,12 @@ func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *ap
 }
 
 // perform performs a statement that writes, and returns what its RETURNING clause asks for.
-func (t opened) perform(p parsed) (item.Map, item.Cost, error) {
+func (t opened) perform(p parsed, m *meter) (item.Map, item.Cost, error) {
 	w, err := t.change(p.Statement, p.returnOnFailure)
 	if err != nil {
 		return item.Map{}, item.Cost{}, err
 	}
-	done, err := t.schema.Write(t.rows, w)
+	done, err := m.write(t.table, t.rows, w)
 	var condition *item.ConditionFailedError
 	switch {
 	case p.Kind == partiql.Insert && errors.As(err, &condition):
@@ -92,7 +95,10 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 	}
 	out := &api.ExecuteStatementOutput{}
 	var next *cursor
+	m := s.meter(c)
+	defer m.settle()
 	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
+		m.reset()
 		*out = api.ExecuteStatementOutput{Items: []item.Map{}}
 		rs, err := rows(tx, c, t)
 		if err != nil {
@@ -105,10 +111,14 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 		if !sel.decided(c, t) {
 			return errNoIndex
 		}
+		if err := m.admit(t, p.Index, false); err != nil {
+			return err
+		}
 		var cost item.Cost
 		if next, cost, err = t.read(rs, sel, from, int(opt.Value(in.Limit)), out); err != nil {
 			return err
 		}
+		m.spend(t, p.Index, cost, false)
 		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t, p.Table, cost)
 		return nil
 	})

@@ -27,10 +27,13 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 	if writes {
 		run = s.db.Update
 	}
+	m := s.meter(c)
+	defer m.settle()
 	err = run(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		*out = api.BatchExecuteStatementOutput{Responses: make([]api.BatchStatementResponse, len(all))}
 		for i, p := range all {
-			if err := s.inBatch(tx, c, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
+			if err := s.inBatch(tx, c, m, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
 				return err
 			}
 		}
@@ -43,7 +46,7 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 }
 
 // inBatch performs one statement of a batch. Its error is one of the whole batch.
-func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
+func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, m *meter, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
 	err := p.err
 	var t opened
 	if err == nil {
@@ -54,9 +57,9 @@ func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, p parsed, mode api.Ret
 	switch {
 	case err != nil:
 	case p.Kind == partiql.Select:
-		row, cost, err = t.get(p)
+		row, cost, err = t.get(p, m)
 	default:
-		row, cost, err = t.perform(p)
+		row, cost, err = t.perform(p, m)
 	}
 	if err != nil {
 		r.Error, err = batchError(err)
@@ -70,12 +73,16 @@ func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, p parsed, mode api.Ret
 }
 
 // get reads the row of a SELECT in a batch.
-func (t opened) get(p parsed) (item.Map, item.Cost, error) {
+func (t opened) get(p parsed, m *meter) (item.Map, item.Cost, error) {
 	key, filter, err := t.single(p.Statement, "BatchExecuteStatement")
 	if err != nil {
 		return item.Map{}, item.Cost{}, err
 	}
+	if err := m.admit(t.table, "", false); err != nil {
+		return item.Map{}, item.Cost{}, err
+	}
 	got, err := t.schema.GetWhere(t.rows, key, filter, p.Columns, p.consistent)
+	m.spend(t.table, "", got.Cost, false)
 	return got.Item, got.Cost, err
 }
 
@@ -84,8 +91,9 @@ func batchError(err error) (*api.BatchStatementError, error) {
 	message := messageOf(err)
 	out := &api.BatchStatementError{Message: &message}
 	var condition *item.ConditionFailedError
-	var f *fault.Error
 	switch {
+	case throttled(err) != "":
+		out.Code = api.BatchStatementErrorCodeEnum(throttled(err))
 	case errors.As(err, &condition):
 		out.Code, out.Item = api.BatchStatementErrorCodeEnumConditionalCheckFailed, member(condition.Item.Clone())
 	case errors.Is(err, errNoTable):
@@ -93,7 +101,7 @@ func batchError(err error) (*api.BatchStatementError, error) {
 		out.Code = api.BatchStatementErrorCodeEnumResourceNotFound
 	case fault.IsClass(err, fault.Validation):
 		out.Code = api.BatchStatementErrorCodeEnumValidationError
-	case errors.As(err, &f) && f.Code == duplicateCode:
+	case codeOf(err) == duplicateCode:
 		out.Code = api.BatchStatementErrorCodeEnumDuplicateItem
 	default:
 		return nil, err
@@ -124,10 +132,12 @@ func (s *Service) ExecuteTransaction(ctx context.Context, c *pipeline.Call, in *
 		names[i] = p.Table
 	}
 	out := &api.ExecuteTransactionOutput{}
+	m := s.meter(c)
+	defer m.settle()
 	if writes {
-		err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.transactWrites(tx, c, all, names, in, out) })
+		err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.transactWrites(tx, c, m, all, names, in, out) })
 	} else {
-		err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.transactReads(tx, c, all, names, in, out) })
+		err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.transactReads(tx, c, m, all, names, in, out) })
 	}
 	if err != nil {
 		return nil, canceledStatements(err, all)
@@ -151,8 +161,9 @@ func canceledStatements(err error, all []parsed) error {
 	return canceled(err)
 }
 
-func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
 	*out = api.ExecuteTransactionOutput{}
+	m.reset()
 	tables, err := s.openAll(tx, c, names)
 	if err != nil {
 		return err
@@ -166,11 +177,15 @@ func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, all []parsed, na
 		}
 		gets[i] = item.TransactGet{Table: &t.schema, Rows: t.rows, Key: key, Filter: filter, Projection: p.Columns}
 	}
+	if err := m.admitAll(tables, names, false); err != nil {
+		return err
+	}
 	got, err := item.TransactRead(gets)
 	if err != nil {
 		return err
 	}
 	for i, g := range got {
+		m.spend(tables[names[i]].table, "", g.Cost, false)
 		out.Responses = append(out.Responses, api.ItemResponse{Item: member(g.Item.Clone())})
 		if u := consumed(in.ReturnConsumedCapacity, tables[names[i]].table, names[i], g.Cost); u != nil {
 			out.ConsumedCapacity = append(out.ConsumedCapacity, *transacted(u, false))
@@ -179,8 +194,9 @@ func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, all []parsed, na
 	return nil
 }
 
-func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
 	*out = api.ExecuteTransactionOutput{Responses: make([]api.ItemResponse, len(all))}
+	m.reset()
 	tables, err := s.openAll(tx, c, names)
 	if err != nil {
 		return err
@@ -202,7 +218,7 @@ func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, all []parsed, n
 		}
 		writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: w}
 	}
-	done, err := item.Transact(writes)
+	done, err := m.transact(tables, names, writes)
 	if err != nil {
 		return err
 	}

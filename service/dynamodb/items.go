@@ -41,15 +41,22 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 		return out, noTable(err)
 	}
 	out := &api.GetItemOutput{}
+	m := s.meter(c)
+	defer m.settle()
 	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
+		m.reset()
 		rs, err := rows(tx, c, t)
 		if err != nil {
+			return err
+		}
+		if err := m.admit(t, "", false); err != nil {
 			return err
 		}
 		got, err := t.schema.Get(rs, *in.Key, pr, opt.Value(in.ConsistentRead))
 		if err != nil {
 			return err
 		}
+		m.spend(t, "", got.Cost, false)
 		out.Item = member(got.Item.Clone())
 		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t, *in.TableName, got.Cost)
 		return nil
@@ -97,12 +104,15 @@ func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w
 		return out, failed(err)
 	}
 	out := &outcome{}
+	m := s.meter(c)
+	defer m.settle()
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+		m.reset()
 		rs, err := rows(tx, c, t)
 		if err != nil {
 			return err
 		}
-		done, err := t.schema.Write(rs, w)
+		done, err := m.write(t, rs, w)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,10 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		return p, noTable(err)
 	}
 	var out *page
+	m := s.meter(c)
+	defer m.settle()
 	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
+		m.reset()
 		if x := t.index(q.Index); x != nil && x.Filling {
 			return invalid("Cannot read from backfilling global secondary index: %s", x.Name)
 		}
@@ -40,10 +43,14 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		if !decided(c, t, q) {
 			return invalid("The table does not have the specified index: %s", q.Index)
 		}
+		if err := m.admit(t, q.Index, false); err != nil {
+			return err
+		}
 		p, err := t.schema.Query(rs, q)
 		if err != nil {
 			return err
 		}
+		m.spend(t, q.Index, p.Cost, false)
 		out = &page{p, consumed(capacity, t, name, p.Cost)}
 		return nil
 	})

@@ -6,7 +6,9 @@
 //     in the background. A new index is backfilled in the background, as on AWS.
 //   - All reads are strongly consistent; ConsistentRead changes the capacity that a read is said to consume, and is
 //     refused on global indexes as on AWS.
-//   - Provisioned throughput is kept and described, and not enforced.
+//   - Throughput is enforced only if the server is told to (--enforce-throughput), and then by each node for itself. A
+//     write is refused while any global index of its table is over its capacity. A tag (bulkhead:tenant-capacity) gives each
+//     tenant of a table a share of it.
 //   - BatchWriteItem is one transaction, and so are the writes of a BatchExecuteStatement. Who may not run one statement of
 //     a batch runs none of it: the request is refused, not the statement.
 //   - A write with ReturnValuesOnConditionCheckFailure ALL_OLD has ALL_OLD among its dynamodb:ReturnValues: a policy that
@@ -54,6 +56,9 @@ type Config struct {
 	// adopt tables that the engine has already.
 	Engine  Engine
 	Adopter string
+	// EnforceThroughput refuses requests beyond the capacity of tables and indexes, as AWS does. Each node counts for itself: n
+	// nodes let n times as much through.
+	EnforceThroughput bool
 }
 
 // Service executes DynamoDB's operations.
@@ -67,6 +72,8 @@ type Service struct {
 	uncounted uncounted
 	engine    Engine
 	adopter   string
+	enforce   bool
+	buckets   buckets
 }
 
 var (
@@ -79,7 +86,7 @@ func New(c Config) *Service {
 	c.DB.UseDataKeys(newDataKeys(c.DB, c.Keyring, c.Keys))
 	return &Service{
 		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
-		wake: make(chan struct{}, 1), engine: c.Engine, adopter: c.Adopter,
+		wake: make(chan struct{}, 1), engine: c.Engine, adopter: c.Adopter, enforce: c.EnforceThroughput,
 	}
 }
 

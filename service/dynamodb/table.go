@@ -91,6 +91,8 @@ type table struct {
 	sealing *store.Sealing
 	// res is the table as a resource, for requirements.
 	res authz.Resource
+	// share is each tenant's of the capacity.
+	share share
 }
 
 // errNoTable stands for a table that does not exist; each operation has a message of its own for it.
@@ -149,7 +151,11 @@ func (s *Service) compile(rec *record, at place, raw []byte) (*table, error) {
 		return nil, fmt.Errorf("dynamodb: owner tags of table %s: %w", at.arn(), err)
 	}
 	owner = owner.WithIndexes(rec.indexID)
-	t := &table{record: *rec, raw: raw, at: at, schema: rec.schema(at.arn())}
+	part, err := parseShare(rec.Tags)
+	if err != nil {
+		return nil, fmt.Errorf("dynamodb: tags of table %s: %w", at.arn(), err)
+	}
+	t := &table{record: *rec, share: part, raw: raw, at: at, schema: rec.schema(at.arn())}
 	if t.sealing, err = s.sealing(rec, at.account, at.region); err != nil {
 		return nil, err
 	}

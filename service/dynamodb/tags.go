@@ -43,6 +43,9 @@ func (s *Service) setTags(r *record, tags []authn.Tag) error {
 	if _, err := authz.ParseOwnerRule(tags, s.ids); err != nil {
 		return invalid(wrong+"%s", err.Error())
 	}
+	if _, err := parseShare(tags); err != nil {
+		return invalid(wrong+"%s", err.Error())
+	}
 	r.Tags = tags
 	return nil
 }

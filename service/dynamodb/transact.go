@@ -52,7 +52,10 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 		return nil, canceled(err)
 	}
 	var out *api.TransactGetItemsOutput
+	m := s.meter(c)
+	defer m.settle()
 	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		tables, err := s.openAllAny(tx, c, names, far)
 		if err != nil {
 			return err
@@ -62,6 +65,9 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 			t := tables[named]
 			gets[i] = item.TransactGet{Table: &t.schema, Rows: t.rows, Key: *in.TransactItems[i].Get.Key, Projection: plans[i]}
 		}
+		if err := m.admitAll(tables, names, false); err != nil {
+			return err
+		}
 		got, err := item.TransactRead(gets)
 		if err != nil {
 			return err
@@ -70,6 +76,7 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 		var total sum
 		for i, g := range got {
 			out.Responses = append(out.Responses, api.ItemResponse{Item: member(g.Item.Clone())})
+			m.spend(tables[names[i]].table, "", g.Cost, false)
 			total.add(tables[names[i]].table, names[i], g.Cost)
 		}
 		out.ConsumedCapacity = total.transacted(in.ReturnConsumedCapacity, false)
@@ -130,7 +137,10 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 		request = digest(c, in)
 	}
 	var out *api.TransactWriteItemsOutput
+	m := s.meter(c)
+	defer m.settle()
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		m.reset()
 		tables, err := s.openAll(tx, c, names)
 		if err != nil {
 			return err
@@ -148,7 +158,7 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 			t := tables[a.table]
 			writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: a.write}
 		}
-		done, err := item.Transact(writes)
+		done, err := m.transact(tables, names, writes)
 		if err != nil {
 			return err
 		}
