@@ -386,3 +386,33 @@ func TestLinking(t *testing.T) {
 		t.Error("the bond outlived the user")
 	}
 }
+
+// Nor can it be taken by another of the names that users are found by, nor by a provider whose name holds another's.
+func TestSquattingByAlias(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(in *api.CreateUserPoolInput) { in.AliasAttributes = []api.AliasAttributeType{"preferred_username"} })
+	w.mustProvider("Okta", nil)
+	app := w.newClient(func(in *api.CreateUserPoolClientInput) { in.SupportedIdentityProviders = []string{"Okta"} })
+	w.member("mallory")
+	for _, name := range []string{"Okta_abc", "okta_abc"} {
+		_, err := do(w, w.r.AdminUpdateUserAttributes, w.s.AdminUpdateUserAttributes, &api.AdminUpdateUserAttributesInput{
+			UserPoolId: &w.pool, Username: new("mallory"), UserAttributes: []api.AttributeType{{Name: new("preferred_username"), Value: &name}},
+		})
+		want(t, name, err, "InvalidParameterException", "Username cannot begin with the name of an identity provider.")
+	}
+	must(w.visit(app, "Okta", "abc", nil))(t)
+	want(t, "provider of two words", errOf(w.provider(manual("O_kta"))), "InvalidParameterException", "")
+}
+
+// Somebody's address does not keep a provider's user out, nor does it find the user.
+func TestAddressLikeUsername(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(in *api.CreateUserPoolInput) { in.UsernameAttributes = []api.UsernameAttributeType{"email"} })
+	w.mustProvider("Okta", nil)
+	app := w.newClient(func(in *api.CreateUserPoolClientInput) { in.SupportedIdentityProviders = []string{"Okta"} })
+	must(w.signUp("okta_bob@acme.example", "okta_bob@acme.example"))(t)
+	u := must(w.visit(app, "Okta", "bob@acme.example", nil))(t)
+	if got := w.admin("Okta_bob@acme.example"); attr(got.UserAttributes, "sub") != u.Sub {
+		t.Errorf("%+v", got)
+	}
+}

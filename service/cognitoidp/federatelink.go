@@ -59,16 +59,13 @@ func (p *pool) removeBonds(rec *store.Records, u *user) error {
 	return nil
 }
 
-// squats refuses a username that would be that of a provider's user.
-func (c *scoped) squats(rec *store.Records, u *user) error {
-	if u.federated() {
-		return nil
-	}
-	name, _, ok := strings.Cut(u.Username, "_") // names of providers have no "_"
+// squats refuses a name that would be the username of a provider's user.
+func (p *pool) squats(rec *store.Records, name string) error {
+	prefix, _, ok := strings.Cut(name, "_") // names of providers have no "_"
 	if !ok {
 		return nil
 	}
-	_, found, err := rec.Get(providerNameKey(c.pool.ID, name))
+	_, found, err := rec.Get(providerNameKey(p.ID, prefix))
 	if err == nil && found {
 		err = invalid("Username cannot begin with the name of an identity provider.")
 	}

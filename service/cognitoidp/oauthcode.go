@@ -111,7 +111,7 @@ func (c *scoped) takeCode(rec *store.Records, i *issuance, a *authCode) (refused
 		return nil, err
 	}
 	if !fresh {
-		_, err = c.spend(rec, spentOrigin, a.Origin, a.At.Add(i.app.lifetime(useRefresh)))
+		_, err = c.spend(rec, spentOrigin, a.Origin, c.call.Now.Add(i.app.lifetime(useRefresh)+i.app.lifetime(useAccess)))
 		return badCode("The authorization code was used before."), err
 	}
 	if i.user, err = c.signedIn(rec, a.Sub, a.Epoch, a.Origin); err != nil {

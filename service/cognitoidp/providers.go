@@ -56,7 +56,8 @@ func providerNotFound(name string) error {
 }
 
 // checkProviderName refuses names that would be those of others: social providers are called by their types, and the
-// pool's own users are COGNITO's.
+// pool's own users are COGNITO's. The first "_" of a username ends a provider's name, so names have none: the pattern of
+// the model lets one through.
 func checkProviderName(name string, kind api.IdentityProviderTypeType) error {
 	known := slices.Contains(social, api.IdentityProviderTypeType(name))
 	switch {
@@ -64,6 +65,8 @@ func checkProviderName(name string, kind api.IdentityProviderTypeType) error {
 		return invalid("Provider name for %s must be %s.", kind, kind)
 	case known && name != string(kind), name == localProvider, name == cognitoProvider:
 		return invalid("Provider name %s is reserved.", name)
+	case strings.Contains(name, "_"):
+		return invalid("Provider name %s cannot contain an underscore.", name)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package cognitoidp
 
 import (
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
@@ -127,5 +129,62 @@ func TestLocalSessionAcrossClients(t *testing.T) {
 		if got := w.remembers(session, c.req); got != c.want {
 			t.Errorf("%s: code %v", name, got)
 		}
+	}
+}
+
+// What a code that came twice revokes stays revoked for as long as its access tokens would hold, however short the life of
+// refresh tokens is.
+func TestReplayedCodeStaysRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustProvider("Acme", nil)
+	app := w.newClient(func(in *api.CreateUserPoolClientInput) {
+		in.AllowedOAuthFlowsUserPoolClient, in.AllowedOAuthFlows = new(true), []api.OAuthFlowType{api.OAuthFlowTypeCode}
+		in.AllowedOAuthScopes, in.CallbackURLs, in.SupportedIdentityProviders = []string{"openid"}, []string{ssoCallback}, []string{"Acme"}
+		in.RefreshTokenValidity, in.AccessTokenValidity = new(int32(60)), new(int32(60))
+		in.TokenValidityUnits = &api.TokenValidityUnitsType{RefreshToken: "minutes", AccessToken: "minutes", IdToken: "minutes"}
+		in.IdTokenValidity = new(int32(60))
+	})
+	session := w.arrive(app, "Acme", "ann")
+	// redeem exchanges a code as often as is said, and returns the first access token.
+	redeem := func(times int) (access string) {
+		t.Helper()
+		err := w.inside(func(c *scoped) error {
+			o := &oauth{w.s}
+			out, err := o.Authorize(c.ctx, c.call, &login.AuthorizeInput{PoolId: &w.pool, Request: codeRequest(app), Session: &session})
+			if err != nil {
+				return err
+			}
+			u := must(url.Parse(opt.Value(out.Location)))(t)
+			for n := range times {
+				got, err := o.Token(c.ctx, c.call, &login.TokenInput{
+					PoolId: &w.pool, ClientId: &app, GrantType: new(grantCode), Code: new(u.Query().Get("code")), RedirectUri: new(ssoCallback),
+				})
+				if n > 0 {
+					want(t, "again", err, ErrInvalidGrant, "")
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				access = *got.AccessToken
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return access
+	}
+	w.now = w.now.Add(55 * time.Minute) // the browser is still remembered
+	stolen := redeem(2)
+	for _, later := range []time.Duration{0, 10 * time.Minute, 45 * time.Minute} {
+		w.now = w.now.Add(later)
+		session = w.arrive(app, "Acme", "ann")
+		redeem(1) // takes away marks whose time has come
+		err := w.inside(func(c *scoped) error {
+			return errOf((&oauth{w.s}).UserInfo(c.ctx, c.call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &stolen}))
+		})
+		want(t, "the token of a code that came twice", err, ErrInvalidToken, "")
 	}
 }

@@ -2,6 +2,7 @@ package cognitoidp
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
@@ -42,16 +43,21 @@ func checkLinks(links map[string]string) error {
 	return nil
 }
 
+// termsOfKey points from an app client to its terms of a name: anybody can ask for the page that shows them, which must not
+// cost a look at those of all clients.
+func termsOfKey(pool, client, name string) store.Key { return inPool(pool, "terms-of", client, name) }
+
 // sameTerms finds the terms of the name that an app client has.
 func (c *scoped) sameTerms(rec *store.Records, name, app string) (*terms, error) {
-	var found *terms
-	err := store.Each(rec, inPool(c.pool.ID, "terms"), nil, func(_ store.Key, t *terms) bool {
-		if t.Name == name && t.Client == app {
-			found = t
-		}
-		return found == nil
-	})
-	return found, err
+	r, err := store.Load[ref](rec, termsOfKey(c.pool.ID, app, name))
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return store.Load[terms](rec, termsKey(c.pool.ID, r.Sub))
+}
+
+func (c *scoped) saveTerms(rec *store.Records, t *terms) error {
+	return errors.Join(store.Save(rec, termsOfKey(c.pool.ID, t.Client, t.Name), &ref{t.ID}), store.Save(rec, termsKey(c.pool.ID, t.ID), t))
 }
 
 // CreateTerms implements api.Service.
@@ -76,7 +82,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 		} else if have != nil {
 			return api.NewTermsExistsException("The app client has %s already.", t.Name)
 		}
-		return store.Save(rec, termsKey(c.pool.ID, t.ID), t)
+		return c.saveTerms(rec, t)
 	})
 	if err != nil {
 		return nil, err
@@ -131,13 +137,16 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 			} else if have != nil {
 				return api.NewTermsExistsException("The app client has %s already.", name)
 			}
+			if err := rec.Delete(termsOfKey(c.pool.ID, t.Client, t.Name)); err != nil {
+				return err
+			}
 			t.Name = name
 		}
 		if in.Links != nil {
 			t.Links = in.Links
 		}
 		t.Modified = call.Now
-		return store.Save(rec, termsKey(c.pool.ID, t.ID), t)
+		return c.saveTerms(rec, t)
 	})
 	if err != nil {
 		return nil, err
@@ -171,10 +180,11 @@ func (s *Service) DeleteTerms(ctx context.Context, call *pipeline.Call, in *api.
 		return nil, err
 	}
 	err = c.update(func(rec *store.Records) error {
-		if _, err := c.mustTerms(rec, in.TermsId); err != nil {
+		t, err := c.mustTerms(rec, in.TermsId)
+		if err != nil {
 			return err
 		}
-		return rec.Delete(termsKey(c.pool.ID, opt.Value(in.TermsId)))
+		return errors.Join(rec.Delete(termsOfKey(c.pool.ID, t.Client, t.Name)), rec.Delete(termsKey(c.pool.ID, t.ID)))
 	})
 	if err != nil {
 		return nil, err

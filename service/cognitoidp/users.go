@@ -161,6 +161,9 @@ func (p *pool) claim(rec *store.Records, u *user, a alias, created, force bool) 
 		if other != nil && other.Sub != u.Sub {
 			return api.NewAliasExistsException("An account with the %s already exists.", a.attribute)
 		}
+		if err := p.squats(rec, a.value); err != nil {
+			return err
+		}
 	}
 	return store.Save(rec, k, &ref{u.Sub})
 }
@@ -304,20 +307,38 @@ func (p *pool) checkUsername(name string) error {
 
 // create stores a new user.
 func (c *scoped) create(rec *store.Records, u *user, force bool) error {
-	taken, err := c.pool.find(rec, u.Username)
-	if err != nil {
+	if err := c.pool.freeName(rec, u); err != nil {
 		return err
-	}
-	if taken != nil {
-		return api.NewUsernameExistsException("User already exists")
 	}
 	if c.pool.gone(rec) {
 		return poolNotFound(c.pool.ID)
 	}
-	if err := c.squats(rec, u); err != nil {
-		return err
-	}
 	return c.pool.save(rec, nil, u, force)
+}
+
+// freeName refuses a username that is taken or would be that of a provider's user. Whom a provider sends has the name
+// though it is another's address: such an address is nobody's word against the provider's, and usernames are found first.
+func (p *pool) freeName(rec *store.Records, u *user) error {
+	find := p.find
+	if u.federated() {
+		find = func(rec *store.Records, name string) (*user, error) {
+			taken, err := p.named(rec, name)
+			if fault.Is(err, "UserNotFoundException") {
+				return nil, nil
+			}
+			return taken, err
+		}
+	}
+	taken, err := find(rec, u.Username)
+	switch {
+	case err != nil:
+		return err
+	case taken != nil:
+		return api.NewUsernameExistsException("User already exists")
+	case u.federated():
+		return nil
+	}
+	return p.squats(rec, u.Username)
 }
 
 // gone reports whether the pool was deleted since its facts were read, so that nothing is made in it any more.
