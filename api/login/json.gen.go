@@ -122,6 +122,8 @@ func (v *AuthorizationRequest) DecodeJSON(d *jsoncodec.Decoder) error {
 			v.Resource, err = d.StringPtr()
 		case "ResponseType":
 			v.ResponseType, err = d.StringPtr()
+		case "Routed":
+			v.Routed, err = d.StringPtr()
 		case "Scope":
 			v.Scope, err = d.StringPtr()
 		case "State":
@@ -189,6 +191,10 @@ func (v *AuthorizationRequest) AppendJSON(b []byte) []byte {
 	if v.ResponseType != nil {
 		b = jsoncodec.AppendKey(b, "ResponseType")
 		b = jsoncodec.AppendString(b, *v.ResponseType)
+	}
+	if v.Routed != nil {
+		b = jsoncodec.AppendKey(b, "Routed")
+		b = jsoncodec.AppendString(b, *v.Routed)
 	}
 	if v.Scope != nil {
 		b = jsoncodec.AppendKey(b, "Scope")
@@ -405,6 +411,58 @@ func (v *Field) AppendJSON(b []byte) []byte {
 	if v.Type != nil {
 		b = jsoncodec.AppendKey(b, "Type")
 		b = jsoncodec.AppendString(b, *v.Type)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *FindTenantInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ListedName":
+			v.ListedName, err = d.StringPtr()
+		case "Subdomain":
+			v.Subdomain, err = d.StringPtr()
+		case "Typed":
+			v.Typed, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *FindTenantOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.Domain != nil {
+		b = jsoncodec.AppendKey(b, "Domain")
+		b = jsoncodec.AppendString(b, *v.Domain)
+	}
+	if v.PoolId != nil {
+		b = jsoncodec.AppendKey(b, "PoolId")
+		b = jsoncodec.AppendString(b, *v.PoolId)
+	}
+	if v.Provider != nil {
+		b = jsoncodec.AppendKey(b, "Provider")
+		b = jsoncodec.AppendString(b, *v.Provider)
+	}
+	if v.Route != nil {
+		b = jsoncodec.AppendKey(b, "Route")
+		b = jsoncodec.AppendString(b, *v.Route)
 	}
 	return append(b, '}')
 }
@@ -806,6 +864,186 @@ func (v *RevokeTokenInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *RevokeTokenOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *RoutedForgotPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Route":
+			v.Route, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RoutedForgotPasswordOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *RoutedRequest) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "CodeChallenge":
+			v.CodeChallenge, err = d.StringPtr()
+		case "CodeChallengeMethod":
+			v.CodeChallengeMethod, err = d.StringPtr()
+		case "Lang":
+			v.Lang, err = d.StringPtr()
+		case "LoginHint":
+			v.LoginHint, err = d.StringPtr()
+		case "MaxAge":
+			v.MaxAge, err = d.StringPtr()
+		case "Nonce":
+			v.Nonce, err = d.StringPtr()
+		case "Prompt":
+			v.Prompt, err = d.StringPtr()
+		case "RedirectUri":
+			v.RedirectUri, err = d.StringPtr()
+		case "Resource":
+			v.Resource, err = d.StringPtr()
+		case "ResponseType":
+			v.ResponseType, err = d.StringPtr()
+		case "Scope":
+			v.Scope, err = d.StringPtr()
+		case "State":
+			v.State, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// DecodeJSON reads v.
+func (v *RoutedResetPasswordInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Code":
+			v.Code, err = d.StringPtr()
+		case "Password":
+			v.Password, err = d.StringPtr()
+		case "Route":
+			v.Route, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RoutedResetPasswordOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Done != nil {
+		b = jsoncodec.AppendKey(b, "Done")
+		b = jsoncodec.AppendBool(b, *v.Done)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *RoutedSignInInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Browser":
+			v.Browser, err = d.StringPtr()
+		case "Password":
+			v.Password, err = d.StringPtr()
+		case "Request":
+			v.Request, err = jsoncodec.StructPtr[RoutedRequest](d)
+		case "Route":
+			v.Route, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *RoutedSignInOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Challenge != nil {
+		b = jsoncodec.AppendKey(b, "Challenge")
+		b = jsoncodec.AppendString(b, *v.Challenge)
+	}
+	if v.ClientId != nil {
+		b = jsoncodec.AppendKey(b, "ClientId")
+		b = jsoncodec.AppendString(b, *v.ClientId)
+	}
+	if v.Location != nil {
+		b = jsoncodec.AppendKey(b, "Location")
+		b = jsoncodec.AppendString(b, *v.Location)
+	}
+	if v.Parameters != nil {
+		b = jsoncodec.AppendKey(b, "Parameters")
+		b = appendTextMapJSON(b, v.Parameters)
+	}
+	if v.PoolId != nil {
+		b = jsoncodec.AppendKey(b, "PoolId")
+		b = jsoncodec.AppendString(b, *v.PoolId)
+	}
+	if v.Session != nil {
+		b = jsoncodec.AppendKey(b, "Session")
+		b = jsoncodec.AppendString(b, *v.Session)
+	}
+	if v.State != nil {
+		b = jsoncodec.AppendKey(b, "State")
+		b = jsoncodec.AppendString(b, *v.State)
+	}
+	if v.Unconfirmed != nil {
+		b = jsoncodec.AppendKey(b, "Unconfirmed")
+		b = jsoncodec.AppendBool(b, *v.Unconfirmed)
+	}
 	return append(b, '}')
 }
 

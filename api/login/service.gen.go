@@ -20,6 +20,7 @@ type Service interface {
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	Depart(context.Context, *pipeline.Call, *DepartInput) (*DepartOutput, error)
 	EndDeparture(context.Context, *pipeline.Call, *EndDepartureInput) (*EndDepartureOutput, error)
+	FindTenant(context.Context, *pipeline.Call, *FindTenantInput) (*FindTenantOutput, error)
 	ForgotPassword(context.Context, *pipeline.Call, *ForgotPasswordInput) (*ForgotPasswordOutput, error)
 	GetAsset(context.Context, *pipeline.Call, *GetAssetInput) (*GetAssetOutput, error)
 	GetPage(context.Context, *pipeline.Call, *GetPageInput) (*GetPageOutput, error)
@@ -28,6 +29,9 @@ type Service interface {
 	ResendCode(context.Context, *pipeline.Call, *ResendCodeInput) (*ResendCodeOutput, error)
 	ResetPassword(context.Context, *pipeline.Call, *ResetPasswordInput) (*ResetPasswordOutput, error)
 	RevokeToken(context.Context, *pipeline.Call, *RevokeTokenInput) (*RevokeTokenOutput, error)
+	RoutedForgotPassword(context.Context, *pipeline.Call, *RoutedForgotPasswordInput) (*RoutedForgotPasswordOutput, error)
+	RoutedResetPassword(context.Context, *pipeline.Call, *RoutedResetPasswordInput) (*RoutedResetPasswordOutput, error)
+	RoutedSignIn(context.Context, *pipeline.Call, *RoutedSignInInput) (*RoutedSignInOutput, error)
 	SignIn(context.Context, *pipeline.Call, *SignInInput) (*SignInOutput, error)
 	SignUp(context.Context, *pipeline.Call, *SignUpInput) (*SignUpOutput, error)
 	Token(context.Context, *pipeline.Call, *TokenInput) (*TokenOutput, error)
@@ -41,6 +45,7 @@ type Requirements interface {
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	Depart(*authz.Scope, *DepartInput) authz.Requirement
 	EndDeparture(*authz.Scope, *EndDepartureInput) authz.Requirement
+	FindTenant(*authz.Scope, *FindTenantInput) authz.Requirement
 	ForgotPassword(*authz.Scope, *ForgotPasswordInput) authz.Requirement
 	GetAsset(*authz.Scope, *GetAssetInput) authz.Requirement
 	GetPage(*authz.Scope, *GetPageInput) authz.Requirement
@@ -49,6 +54,9 @@ type Requirements interface {
 	ResendCode(*authz.Scope, *ResendCodeInput) authz.Requirement
 	ResetPassword(*authz.Scope, *ResetPasswordInput) authz.Requirement
 	RevokeToken(*authz.Scope, *RevokeTokenInput) authz.Requirement
+	RoutedForgotPassword(*authz.Scope, *RoutedForgotPasswordInput) authz.Requirement
+	RoutedResetPassword(*authz.Scope, *RoutedResetPasswordInput) authz.Requirement
+	RoutedSignIn(*authz.Scope, *RoutedSignInInput) authz.Requirement
 	SignIn(*authz.Scope, *SignInInput) authz.Requirement
 	SignUp(*authz.Scope, *SignUpInput) authz.Requirement
 	Token(*authz.Scope, *TokenInput) authz.Requirement
@@ -68,6 +76,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DepartInput], r.Depart, s.Depart, awsjson.Encode[DepartOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "EndDeparture", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "SAML2Logout_POST"},
 			awsjson.Decode[EndDepartureInput], r.EndDeparture, s.EndDeparture, awsjson.Encode[EndDepartureOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "FindTenant", Kind: pipeline.Data, Unsigned: true, Event: "Route_Find_POST"},
+			awsjson.Decode[FindTenantInput], r.FindTenant, s.FindTenant, awsjson.Encode[FindTenantOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "ForgotPassword_POST"},
 			awsjson.Decode[ForgotPasswordInput], r.ForgotPassword, s.ForgotPassword, awsjson.Encode[ForgotPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetAsset", Kind: pipeline.Data, Unsigned: true, Event: "Asset_GET"},
@@ -84,6 +94,12 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ResetPasswordInput], r.ResetPassword, s.ResetPassword, awsjson.Encode[ResetPasswordOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RevokeToken", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "RevokeToken_POST"},
 			awsjson.Decode[RevokeTokenInput], r.RevokeToken, s.RevokeToken, awsjson.Encode[RevokeTokenOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RoutedForgotPassword", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Route_ForgotPassword_POST"},
+			awsjson.Decode[RoutedForgotPasswordInput], r.RoutedForgotPassword, s.RoutedForgotPassword, awsjson.Encode[RoutedForgotPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RoutedResetPassword", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Route_ResetPassword_POST"},
+			awsjson.Decode[RoutedResetPasswordInput], r.RoutedResetPassword, s.RoutedResetPassword, awsjson.Encode[RoutedResetPasswordOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "RoutedSignIn", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Route_Login_POST"},
+			awsjson.Decode[RoutedSignInInput], r.RoutedSignIn, s.RoutedSignIn, awsjson.Encode[RoutedSignInOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SignIn", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Login_POST"},
 			awsjson.Decode[SignInInput], r.SignIn, s.SignIn, awsjson.Encode[SignInOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "SignUp", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Signup_POST"},

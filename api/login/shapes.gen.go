@@ -43,6 +43,7 @@ type AuthorizationRequest struct {
 	RedirectUri         *string
 	Resource            *string
 	ResponseType        *string
+	Routed              *string
 	Scope               *string
 	State               *string
 }
@@ -115,6 +116,22 @@ type Field struct {
 	Name     *string
 	Required *bool
 	Type     *string
+}
+
+// FindTenantInput is a structure of the model.
+type FindTenantInput struct {
+	ListedName *string
+	Subdomain  *string
+	Typed      *string
+}
+
+// FindTenantOutput is a structure of the model.
+type FindTenantOutput struct {
+	ClientId *string
+	Domain   *string
+	PoolId   *string
+	Provider *string
+	Route    *string
 }
 
 // ForgotPasswordInput is a structure of the model.
@@ -244,6 +261,66 @@ type RevokeTokenInput struct {
 
 // RevokeTokenOutput is a structure of the model.
 type RevokeTokenOutput struct {
+}
+
+// RoutedForgotPasswordInput is a structure of the model.
+type RoutedForgotPasswordInput struct {
+	Route    *string
+	Username *string
+}
+
+// RoutedForgotPasswordOutput is a structure of the model.
+type RoutedForgotPasswordOutput struct {
+}
+
+// RoutedRequest is a structure of the model.
+type RoutedRequest struct {
+	CodeChallenge       *string
+	CodeChallengeMethod *string
+	Lang                *string
+	LoginHint           *string
+	MaxAge              *string
+	Nonce               *string
+	Prompt              *string
+	RedirectUri         *string
+	Resource            *string
+	ResponseType        *string
+	Scope               *string
+	State               *string
+}
+
+// RoutedResetPasswordInput is a structure of the model.
+type RoutedResetPasswordInput struct {
+	Code     *string
+	Password *string
+	Route    *string
+	Username *string
+}
+
+// RoutedResetPasswordOutput is a structure of the model.
+type RoutedResetPasswordOutput struct {
+	Done *bool
+}
+
+// RoutedSignInInput is a structure of the model.
+type RoutedSignInInput struct {
+	Browser  *string
+	Password *string
+	Request  *RoutedRequest
+	Route    *string
+	Username *string
+}
+
+// RoutedSignInOutput is a structure of the model.
+type RoutedSignInOutput struct {
+	Challenge   *string
+	ClientId    *string
+	Location    *string
+	Parameters  map[string]string
+	PoolId      *string
+	Session     *string
+	State       *string
+	Unconfirmed *bool
 }
 
 // SignInInput is a structure of the model.

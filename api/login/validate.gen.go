@@ -84,6 +84,9 @@ func (v *AuthorizationRequest) Validate(c *constraint.Checker) {
 	if v.ResponseType != nil {
 		checkText(c, "responseType", *v.ResponseType)
 	}
+	if v.Routed != nil {
+		checkText(c, "routed", *v.Routed)
+	}
 	if v.Scope != nil {
 		checkText(c, "scope", *v.Scope)
 	}
@@ -165,6 +168,19 @@ func (v *EndDepartureInput) Validate(c *constraint.Checker) {
 	}
 	if v.State != nil {
 		checkLongText(c, "state", *v.State)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *FindTenantInput) Validate(c *constraint.Checker) {
+	if v.ListedName != nil {
+		checkText(c, "listedName", *v.ListedName)
+	}
+	if v.Subdomain != nil {
+		checkText(c, "subdomain", *v.Subdomain)
+	}
+	if v.Typed != nil {
+		checkText(c, "typed", *v.Typed)
 	}
 }
 
@@ -296,6 +312,93 @@ func (v *RevokeTokenInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *RoutedForgotPasswordInput) Validate(c *constraint.Checker) {
+	if c.Required("route", v.Route != nil) {
+		checkSealedRoute(c, "route", *v.Route)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkSecret(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *RoutedRequest) Validate(c *constraint.Checker) {
+	if v.CodeChallenge != nil {
+		checkText(c, "codeChallenge", *v.CodeChallenge)
+	}
+	if v.CodeChallengeMethod != nil {
+		checkText(c, "codeChallengeMethod", *v.CodeChallengeMethod)
+	}
+	if v.Lang != nil {
+		checkText(c, "lang", *v.Lang)
+	}
+	if v.LoginHint != nil {
+		checkText(c, "loginHint", *v.LoginHint)
+	}
+	if v.MaxAge != nil {
+		checkText(c, "maxAge", *v.MaxAge)
+	}
+	if v.Nonce != nil {
+		checkText(c, "nonce", *v.Nonce)
+	}
+	if v.Prompt != nil {
+		checkText(c, "prompt", *v.Prompt)
+	}
+	if c.Required("redirectUri", v.RedirectUri != nil) {
+		checkUriText(c, "redirectUri", *v.RedirectUri)
+	}
+	if v.Resource != nil {
+		checkText(c, "resource", *v.Resource)
+	}
+	if v.ResponseType != nil {
+		checkText(c, "responseType", *v.ResponseType)
+	}
+	if v.Scope != nil {
+		checkText(c, "scope", *v.Scope)
+	}
+	if v.State != nil {
+		checkLongText(c, "state", *v.State)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *RoutedResetPasswordInput) Validate(c *constraint.Checker) {
+	if c.Required("code", v.Code != nil) {
+		checkSecret(c, "code", *v.Code)
+	}
+	if c.Required("password", v.Password != nil) {
+		checkSecret(c, "password", *v.Password)
+	}
+	if c.Required("route", v.Route != nil) {
+		checkSealedRoute(c, "route", *v.Route)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkSecret(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *RoutedSignInInput) Validate(c *constraint.Checker) {
+	if c.Required("browser", v.Browser != nil) {
+		checkSecret(c, "browser", *v.Browser)
+	}
+	if c.Required("password", v.Password != nil) {
+		checkSecret(c, "password", *v.Password)
+	}
+	if c.Required("request", v.Request != nil) {
+		c.Enter("request")
+		v.Request.Validate(c)
+		c.Leave()
+	}
+	if c.Required("route", v.Route != nil) {
+		checkSealedRoute(c, "route", *v.Route)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkSecret(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *SignInInput) Validate(c *constraint.Checker) {
 	if v.Answers != nil {
 		checkTextMap(c, "answers", v.Answers)
@@ -406,6 +509,12 @@ func checkProviderMessage(c *constraint.Checker, at string, v string) {
 	c.Hide()
 	defer c.Show()
 	c.Length(at, v, 0, 400000)
+}
+
+func checkSealedRoute(c *constraint.Checker, at string, v string) {
+	c.Hide()
+	defer c.Show()
+	c.Length(at, v, 1, 8192)
 }
 
 func checkSecret(c *constraint.Checker, at string, v string) {

@@ -28,6 +28,7 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringSliceVar(&c.TenantTags, "tenant-tag", c.TenantTags, "principal tags that name the tenant")
 	f.StringVar(&c.TenantPattern, "tenant-pattern", c.TenantPattern, "form of tenant ids (RE2)")
 	f.StringVar(&c.LoginSuffix, "login-suffix", c.LoginSuffix, "suffix of user pools' domains: PREFIX.auth.REGION.SUFFIX")
+	f.StringVar(&c.TenantDomain, "tenant-domain", c.TenantDomain, "host at which users find their tenant's sign-in, and below which each subdomain is a tenant's")
 	f.StringSliceVar(&c.LoginDomains, "login-domain", c.LoginDomains, "ACCOUNT=DOMAIN: user pools of the account may use the domain and those below it")
 	f.StringVar(&c.IssuerURL, "issuer-url", c.IssuerURL, "base URL of token issuers; AWS's form if empty")
 	f.StringVar(&c.FunctionsEndpoint, "functions-endpoint", c.FunctionsEndpoint,

@@ -247,6 +247,7 @@ func (a *App) openAPI(ctx context.Context) error {
 	}
 	a.login = login.New(login.Config{
 		Server: api, Pools: a.pools, Suffix: a.config.LoginSuffix, Secure: strings.HasPrefix(a.config.IssuerURL, "https://"),
+		TenantDomain: a.config.TenantDomain,
 	})
 	a.mux = http.NewServeMux()
 	a.mux.Handle("/", api)

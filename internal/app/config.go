@@ -57,6 +57,9 @@ type Config struct {
 	// LoginDomains are pairs ACCOUNT=DOMAIN: user pools of the account may have DOMAIN, and what is below it, as custom
 	// domains.
 	LoginDomains []string
+	// TenantDomain is a host at which users find their tenant's sign-in; each name right below it is that of the tenant whose
+	// route has the subdomain. "" has the pages at /-/sign-in alone.
+	TenantDomain string
 	// Audit is "async" (data events within 100 ms) or "strict" (before the answer).
 	Audit string
 	// NodeID tells this process from others on the same store; "" is the host name.
@@ -125,7 +128,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork, c.validateTenantDomain} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -142,6 +145,15 @@ func (c *Config) validateIssuer() error {
 		return fmt.Errorf("--issuer-url %q is not an http(s) URL without query", c.IssuerURL)
 	}
 	return nil
+}
+
+var hostPattern = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+
+func (c *Config) validateTenantDomain() error {
+	if c.TenantDomain == "" || hostPattern.MatchString(c.TenantDomain) {
+		return nil
+	}
+	return fmt.Errorf("--tenant-domain %q is not a host's name in lower case, without port", c.TenantDomain)
 }
 
 // validateListen refuses plain HTTP where others could listen in.

@@ -36,12 +36,13 @@ type site struct {
 	pool   string
 	client string
 	idp    *idp.Client
+	root   aws.Config
 }
 
 func newSite(t testing.TB, edit func(*app.Config)) *site {
 	t.Helper()
 	server := apptest.Start(t, edit)
-	s := &site{t: t, url: *server.Root.BaseEndpoint, idp: idp.NewFromConfig(server.Root)}
+	s := &site{t: t, url: *server.Root.BaseEndpoint, idp: idp.NewFromConfig(server.Root), root: server.Root}
 	made, err := s.idp.CreateUserPool(t.Context(), &idp.CreateUserPoolInput{
 		PoolName: aws.String("Acme"), AutoVerifiedAttributes: []types.VerifiedAttributeType{types.VerifiedAttributeTypeEmail},
 	})
@@ -118,16 +119,21 @@ type answer struct {
 type browser struct {
 	*site
 	client *http.Client
+	// from is the client's address as a proxy tells it; "" is this machine's.
+	from string
 }
 
 func (s *site) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	s.ok(err)
-	return &browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{site: s, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (b *browser) do(r *http.Request) answer {
 	b.t.Helper()
+	if b.from != "" {
+		r.Header.Set("X-Forwarded-For", b.from)
+	}
 	resp, err := b.client.Do(r)
 	b.ok(err)
 	defer resp.Body.Close()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/authz"
@@ -48,13 +49,18 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	var own *bulkhead.Service
+	routes := func(ctx context.Context, account, region, sealed string, now time.Time) (cognitoidp.TenantRoute, error) {
+		return own.SignInRoute(ctx, account, region, sealed, now)
+	}
 	pools, err := cognitoidp.New(cognitoidp.Config{
 		DB: a.db, Keys: a.keys, IssuerURL: a.config.IssuerURL, Deliver: deliver, Functions: invoker, Log: a.log,
-		LoginSuffix: a.config.LoginSuffix, LoginDomains: a.config.LoginDomains, Outside: reach, OutsideTokens: tokens,
+		LoginSuffix: a.config.LoginSuffix, LoginDomains: a.config.LoginDomains, Outside: reach, OutsideTokens: tokens, Routes: routes,
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.onClose(pools.Drain)
 	identities, err := cognitoidentity.New(cognitoidentity.Config{
 		DB: a.db, Keyring: a.keys, Tokens: tokens, Catalog: a.catalog, UserPool: a.userPool, Active: pools.Active,
 	})
@@ -65,6 +71,10 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.RunImports(ctx, func(err error) { a.log.Error("importing users failed; it is tried again", "error", err) })
 	})
 	a.pools, a.identities = pools, identities
+	own = bulkhead.New(bulkhead.Config{
+		DB: a.db, Keys: a.keys, Tenants: a.ids, Audit: a.audit.Reader, Account: a.config.Account, Mail: mail, Pools: pools, Identities: identities,
+		Checkpoint: a.checkpoint,
+	})
 	return []pipeline.Service{
 		sts.New(a.catalog, a.sealer, tokens, authz.NewMessages(a.keys)).Operations(),
 		users.Operations(),
@@ -76,10 +86,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		pools.LoginOperations(),
 		identities.Operations(),
 		cloudtrail.New(a.audit).Operations(),
-		bulkhead.New(bulkhead.Config{
-			DB: a.db, Keys: a.keys, Tenants: a.ids, Audit: a.audit.Reader, Account: a.config.Account, Mail: mail, Pools: pools, Identities: identities,
-			Checkpoint: a.checkpoint,
-		}).Operations(),
+		own.Operations(),
 	}, nil
 }
 

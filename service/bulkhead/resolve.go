@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp"
 )
 
 // openByRouting is why anybody may ask for a route.
@@ -178,6 +179,21 @@ func (s *Service) Routed(ctx context.Context, account, region, sealed string, no
 		route = nil
 	}
 	return route, r.Tenant, err
+}
+
+// SignInRoute is Routed for the sign-in pages: a route that is none is an error for whoever brought it. Known is a tenant
+// that is in the published list, or whose users go straight to its identity provider.
+func (s *Service) SignInRoute(ctx context.Context, account, region, sealed string, now time.Time) (cognitoidp.TenantRoute, error) {
+	r, seed, err := s.Routed(ctx, account, region, sealed, now)
+	if errors.Is(err, ErrRoute) {
+		return cognitoidp.TenantRoute{}, api.NewInvalidTenantRouteException("The sign-in took too long. Please begin again.").With(err)
+	}
+	out := cognitoidp.TenantRoute{Seed: seed}
+	if err == nil && r != nil {
+		out.UserPoolID, out.ClientID, out.Provider, out.Domain = r.UserPoolID, r.ClientID, r.Provider, r.Domain
+		out.Known = r.Listed != "" || r.Provider != ""
+	}
+	return out, err
 }
 
 // ListTenantNames lists the names of tenants that operators publish, in their order.

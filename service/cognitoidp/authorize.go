@@ -125,6 +125,10 @@ func (a *authorization) answer(values url.Values) string {
 	if state := opt.Value(a.req.State); state != "" {
 		values.Set("state", state)
 	}
+	if opt.Value(a.req.Routed) != "" { // the application did not know whose user it would be (RFC 9207)
+		values.Set("iss", a.issuer(a.pool))
+		values.Set("client_id", a.app.ID)
+	}
 	if a.implicit {
 		return a.redirect + "#" + values.Encode()
 	}

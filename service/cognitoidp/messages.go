@@ -55,6 +55,18 @@ func (c *scoped) inBackground(n notice, u *user, d destination, t template, secr
 	}()
 }
 
+// Drain waits for what goes on after answers, and lets nothing more begin. The store must be open until then.
+func (s *Service) Drain(ctx context.Context) error {
+	for range cap(s.background) {
+		select {
+		case s.background <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // The events that messages come of ("Custom message Lambda trigger", trigger sources).
 const (
 	noticeSignUp          = "SignUp"

@@ -29,6 +29,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/federation/oidc"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	ratelimit "github.com/bulkhead/bulkhead/internal/limit"
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -59,6 +60,8 @@ type Config struct {
 	// public addresses by https only.
 	Outside       *outside.Client
 	OutsideTokens *webtoken.Verifier
+	// Routes opens the routes by which sign-in pages find a tenant. Nil opens none.
+	Routes Routes
 }
 
 // Service implements the operations.
@@ -90,6 +93,9 @@ type Service struct {
 	work     *gate
 	imports  *importer
 	engine   *engine
+	// routes opens the routes of tenants, and routed limits who signs in by them, by client address.
+	routes Routes
+	routed *ratelimit.Limiter
 }
 
 // Sizes of caches, in entries: some 2 kB each for pools.
@@ -114,6 +120,7 @@ func New(c Config) (*Service, error) {
 		work:    newGate(runtime.GOMAXPROCS(0)),
 		imports: newImporter(),
 		engine:  newEngine(),
+		routes:  c.Routes, routed: newRoutedLimit(),
 	}
 	if s.deliver == nil {
 		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}

@@ -56,6 +56,9 @@ var browserForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // browser returns the browser's secret, and gives it one if it has none.
 func (q *request) browser() string {
+	if q.held != "" {
+		return q.held
+	}
 	if c := q.cookie(cookieBrowser); c != nil && browserForm.MatchString(*c) {
 		return *c
 	}

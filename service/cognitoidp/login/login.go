@@ -30,6 +30,9 @@ type Config struct {
 	Suffix string
 	// Secure is true when browsers come by HTTPS although the server does not end it itself.
 	Secure bool
+	// TenantDomain is the host, in lower case, at which users find their tenant's sign-in, and below which each subdomain is a
+	// tenant's. "" has the pages at RoutingPath alone.
+	TenantDomain string
 }
 
 // Handler serves the endpoints of all pools.
@@ -51,6 +54,12 @@ type request struct {
 	// base is where the pool's endpoints are: "" at its domain, else "/<pool id>".
 	base string
 	path string // below base
+	// pages are what is served there.
+	pages map[string]endpoint
+	// subdomain is the tenant's, at a host that names one.
+	subdomain string
+	// held is the browser's secret, where the request goes on under another pool's name than it came.
+	held string
 }
 
 var poolForm = regexp.MustCompile(`^[a-z]{2}(?:-[a-z]+)+-[0-9]_[A-Za-z0-9]{1,64}$`)
@@ -65,6 +74,9 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 			return nil
 		}
 		return h.at(func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.Pools.SiteByPool(ctx, first) }, "/"+first, "/"+rest)
+	}
+	if f := h.finder(r); f != nil {
+		return f
 	}
 	name, region, ok := h.domain(r.Host)
 	if !ok || region == "" && !served(r.URL.Path) {
@@ -108,7 +120,7 @@ func (h *Handler) domain(host string) (name, region string, ok bool) {
 // at serves a request at a place, once the pool there is found.
 func (h *Handler) at(find func(context.Context) (cognitoidp.Pool, bool, error), base, path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{Handler: h, w: w, r: r, base: base, path: path}
+		q := &request{Handler: h, w: w, r: r, base: base, path: path, pages: endpoints}
 		q.protect()
 		pool, found, err := find(r.Context())
 		switch {
@@ -165,7 +177,7 @@ func (q *request) route() {
 		q.asset(name)
 		return
 	}
-	e, ok := endpoints[q.path]
+	e, ok := q.pages[q.path]
 	if !ok {
 		q.plainError(http.StatusNotFound)
 		return

@@ -64,7 +64,7 @@ func (q *request) body() (parameters, error) {
 // authorizationParameters are what an authorization request is made of; pages carry them on.
 var authorizationParameters = []string{
 	"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-	"identity_provider", "idp_identifier", "prompt", "login_hint", "lang", "max_age", "resource",
+	"identity_provider", "idp_identifier", "prompt", "login_hint", "lang", "max_age", "resource", "routed",
 }
 
 func (p parameters) authorization() *api.AuthorizationRequest {
@@ -73,6 +73,7 @@ func (p parameters) authorization() *api.AuthorizationRequest {
 		State: p.get("state"), Nonce: p.get("nonce"), CodeChallenge: p.get("code_challenge"), CodeChallengeMethod: p.get("code_challenge_method"),
 		IdentityProvider: p.get("identity_provider"), IdpIdentifier: p.get("idp_identifier"), Prompt: p.get("prompt"),
 		LoginHint: p.get("login_hint"), Lang: p.get("lang"), MaxAge: p.get("max_age"), Resource: p.get("resource"),
+		Routed: p.get("routed"),
 	}
 }
 
