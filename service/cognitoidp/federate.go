@@ -274,7 +274,7 @@ func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]strin
 		return nil, refusedGuest("User is disabled for the provider %s.", v.from.Name)
 	}
 	u := before.clone()
-	if err := a.settleTenant(u, v.from, b); err != nil {
+	if err := a.settleTenant(u, v, k, b); err != nil {
 		return nil, err
 	}
 	if err := a.rebind(rec, u, v, k, b); err != nil {
@@ -293,16 +293,18 @@ func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]strin
 }
 
 // settleTenant holds the user to the provider's tenant. A user who came before the operator said whose the provider is
-// becomes that tenant's, unless the user is somebody's already.
-func (a *attempt) settleTenant(u *user, from *provider, b *bond) error {
-	tenants := from.tenants()
+// becomes that tenant's, unless the user is somebody's already, or was vouched for by another issuer under the provider's
+// name: whoever that was may still be signed in.
+func (a *attempt) settleTenant(u *user, v *guest, k store.Key, b *bond) error {
+	from, tenants := v.from, v.from.tenants()
+	same := slices.ContainsFunc(u.Identities, func(i identity) bool { return string(i.key(a.pool.ID)) == string(k) && i.Issuer == v.issuer })
 	if len(b.Tenants) > 0 && !maps.Equal(b.Tenants, tenants) {
 		return otherTenant(from)
 	}
 	for name, value := range tenants {
 		switch {
 		case u.Attributes[name] == value:
-		case u.Attributes[name] == "" && len(b.Tenants) == 0 && !b.Linked:
+		case u.Attributes[name] == "" && len(b.Tenants) == 0 && !b.Linked && same:
 			u.put(name, value)
 		default:
 			return otherTenant(from)

@@ -71,6 +71,12 @@ func (w *world) inside(fn func(c *scoped) error) error {
 // visit signs a guest in.
 func (w *world) visit(app, provider, id string, claims map[string]string) (u *user, err error) {
 	w.t.Helper()
+	return w.visitFrom("https://idp.example.com", app, provider, id, claims)
+}
+
+// visitFrom signs a guest in whom an issuer vouches for.
+func (w *world) visitFrom(issuer, app, provider, id string, claims map[string]string) (u *user, err error) {
+	w.t.Helper()
 	err = w.inside(func(c *scoped) error {
 		p, err := c.loadProvider(provider)
 		if err != nil || p == nil {
@@ -80,7 +86,7 @@ func (w *world) visit(app, provider, id string, claims map[string]string) (u *us
 		if err != nil {
 			return err
 		}
-		o, err := (&attempt{scoped: c, app: a, channel: channelLogin}).welcome(&guest{from: p, issuer: "https://idp.example.com", id: id, claims: claims})
+		o, err := (&attempt{scoped: c, app: a, channel: channelLogin}).welcome(&guest{from: p, issuer: issuer, id: id, claims: claims})
 		if err == nil {
 			u = o.arrival.user
 		}
@@ -275,6 +281,19 @@ func TestTenantDeclaredLater(t *testing.T) {
 	w.remap("Acme", map[string]string{"custom:tenant_id": TenantMapping + "acme"})
 	if u := must(w.visit(app, "Acme", "early", nil))(t); u.Sub != early.Sub || u.Attributes["custom:tenant_id"] != "acme" {
 		t.Errorf("%+v", u.Attributes)
+	}
+}
+
+// Who was vouched for by another issuer, while the provider's name was nobody's, does not become the tenant's: they may still
+// be signed in, and would get its tokens.
+func TestTenantOfAnotherIssuer(t *testing.T) {
+	t.Parallel()
+	w, app := federatedWorld(t, tenantTag, "Acme")
+	must(w.visitFrom("https://trial.example.com", app, "Acme", "bob", nil))(t)
+	w.remap("Acme", map[string]string{"custom:tenant_id": TenantMapping + "acme"})
+	want(t, "another issuer", errOf(w.visit(app, "Acme", "bob", nil)), "NotAuthorizedException", "The user is of another tenant than the provider Acme.")
+	if got := attr(w.admin("Acme_bob").UserAttributes, "custom:tenant_id"); got != "" {
+		t.Error("became of tenant", got)
 	}
 }
 
