@@ -224,15 +224,38 @@ func TestRouteTellsNothing(t *testing.T) {
 		s.same(who.typed+" "+who.username, s.journey(fmt.Sprint("192.0.2.1", i), who.typed, who.username), want)
 	}
 	// nor of an app client that names unknown users, or has no sign-in of its own
-	for legacy, from := range map[bool]string{true: "192.0.2.21", false: "192.0.2.22"} {
+	flows := map[string][]types.ExplicitAuthFlowsType{
+		"192.0.2.21": nil, "192.0.2.22": nil, "192.0.2.23": {types.ExplicitAuthFlowsTypeAllowCustomAuth},
+		"192.0.2.24": {types.ExplicitAuthFlowsTypeAllowUserAuth},
+	}
+	for from, allowed := range flows {
+		legacy := from != "192.0.2.22"
 		_, err = s.idp.UpdateUserPoolClient(ctx, &idp.UpdateUserPoolClientInput{
 			UserPoolId: &s.pool, ClientId: &s.client, AllowedOAuthFlowsUserPoolClient: legacy, AllowedOAuthFlows: []types.OAuthFlowType{types.OAuthFlowTypeCode},
 			AllowedOAuthScopes: []string{"openid", "email"}, CallbackURLs: []string{"https://other.example/"}, SupportedIdentityProviders: []string{"COGNITO"},
-			PreventUserExistenceErrors: types.PreventUserExistenceErrorTypesLegacy,
+			PreventUserExistenceErrors: types.PreventUserExistenceErrorTypesLegacy, ExplicitAuthFlows: allowed,
 		})
 		s.ok(err)
-		s.same(fmt.Sprint("unlike client ", legacy), s.journey(from, "ACME-2026", "somebody"), want)
+		s.same(fmt.Sprint("unlike client ", allowed), s.journey(from, "ACME-2026", "somebody"), want)
 	}
+}
+
+// TestRoutedChoice: a pool whose users choose how to sign in would ask them, where nobody's pool asks for the password.
+func TestRoutedChoice(t *testing.T) {
+	t.Parallel()
+	s := newRoutedSite(t)
+	ctx := t.Context()
+	_, err := s.idp.UpdateUserPool(ctx, &idp.UpdateUserPoolInput{UserPoolId: &s.pool, Policies: &types.UserPoolPolicyType{SignInPolicy: &types.SignInPolicyType{
+		AllowedFirstAuthFactors: []types.AuthFactorType{types.AuthFactorTypePassword, types.AuthFactorTypeWebAuthn},
+	}}})
+	s.ok(err)
+	_, err = s.idp.UpdateUserPoolClient(ctx, &idp.UpdateUserPoolClientInput{
+		UserPoolId: &s.pool, ClientId: &s.client, AllowedOAuthFlowsUserPoolClient: true, AllowedOAuthFlows: []types.OAuthFlowType{types.OAuthFlowTypeCode},
+		AllowedOAuthScopes: []string{"openid"}, CallbackURLs: []string{callback}, SupportedIdentityProviders: []string{"COGNITO"},
+		ExplicitAuthFlows: []types.ExplicitAuthFlowsType{types.ExplicitAuthFlowsTypeAllowUserAuth},
+	})
+	s.ok(err)
+	s.same("a choice", s.journey("192.0.2.31", "ACME-2026", "ada"), s.journey("192.0.2.32", "x@nobody.example", "ada"))
 }
 
 func (s *site) same(what, got, want string) {

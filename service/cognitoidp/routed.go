@@ -174,7 +174,7 @@ func (o *oauth) RoutedSignIn(ctx context.Context, call *pipeline.Call, in *login
 		return nil, err
 	}
 	a := to.authorization(in.Request)
-	if to.leads() && a.takesLocal() != nil {
+	if to.leads() && (a.takesLocal() != nil || a.pageFlow() != FlowPassword) {
 		to.mislead()
 		a = to.authorization(in.Request)
 	}
