@@ -22,7 +22,10 @@ func (id ID) String() string { return id.s }
 func (id ID) IsZero() bool { return id.s == "" }
 
 // Language is the declared form of tenant ids: the one place an ID is made.
-type Language struct{ re *regexp.Regexp }
+type Language struct {
+	re   *regexp.Regexp
+	tree *syntax.Regexp
+}
 
 // NewLanguage compiles a language from an RE2 pattern that the whole id must match.
 func NewLanguage(pattern string) (*Language, error) {
@@ -33,7 +36,11 @@ func NewLanguage(pattern string) (*Language, error) {
 	if re.MatchString("") {
 		return nil, fmt.Errorf("tenant id pattern %q matches the empty string", pattern)
 	}
-	return &Language{re}, nil
+	tree, err := syntax.Parse(re.String(), syntax.Perl) // as Compile does
+	if err != nil {
+		return nil, fmt.Errorf("tenant id pattern %q: %w", pattern, err)
+	}
+	return &Language{re, tree}, nil
 }
 
 // ID returns the tenant id that s spells, or false if s is not of the language.
@@ -45,10 +52,7 @@ func (l *Language) ID(s string) (ID, bool) {
 }
 
 // Contains reports whether an id of the language may contain the character: whether any part of the pattern matches it.
-func (l *Language) Contains(c rune) bool {
-	re, err := syntax.Parse(l.re.String(), syntax.Perl)
-	return err != nil || mentions(re, c)
-}
+func (l *Language) Contains(c rune) bool { return mentions(l.tree, c) }
 
 func mentions(re *syntax.Regexp, c rune) bool {
 	switch re.Op {

@@ -116,14 +116,15 @@ func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.Ba
 	var out *api.BatchGetItemOutput
 	m := s.meter(c)
 	defer m.settle()
-	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	err = s.readTables(ctx, c, names, far, func(open opener) error {
 		m.reset()
 		out = &api.BatchGetItemOutput{Responses: map[string][]item.Map{}, UnprocessedKeys: map[string]api.KeysAndAttributes{}}
 		budget := item.MaxBatchBytes
 		var total sum
 		b := batch{meter: m}
-		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
-			t, err := s.openAny(tx, c, named, far)
+		for _, named := range names {
+			t, err := open(named)
 			if err != nil {
 				return err
 			}

@@ -13,17 +13,16 @@ import (
 
 // openAll opens the tables of a transaction, each once however often it is named.
 func (s *Service) openAll(tx *store.Tx, c *pipeline.Call, names []string) (map[string]opened, error) {
-	return s.openAllAny(tx, c, names, nil)
+	return openEach(names, func(named string) (opened, error) { return s.open(tx, c, named) })
 }
 
-// openAllAny is openAll with the tables that an outside engine keeps as they were opened.
-func (s *Service) openAllAny(tx *store.Tx, c *pipeline.Call, names []string, far map[string]*farRows) (map[string]opened, error) {
+func openEach(names []string, open opener) (map[string]opened, error) {
 	all := make(map[string]opened, 1)
 	for _, named := range names {
 		if _, ok := all[named]; ok {
 			continue
 		}
-		t, err := s.openAny(tx, c, named, far)
+		t, err := open(named)
 		if err != nil {
 			return nil, err
 		}
@@ -54,9 +53,9 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 	var out *api.TransactGetItemsOutput
 	m := s.meter(c)
 	defer m.settle()
-	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+	err = s.readTables(ctx, c, names, far, func(open opener) error {
 		m.reset()
-		tables, err := s.openAllAny(tx, c, names, far)
+		tables, err := openEach(names, open)
 		if err != nil {
 			return err
 		}

@@ -63,6 +63,36 @@ func BenchmarkFineGrained(b *testing.B) {
 		[]side{w.client.load("the same without", "get plain", w.addr, 32)}, []aim{atLeast(0.93, "without")})
 }
 
+// BenchmarkSealed reads and writes sealed rows beside plain ones, as the same tenant's session under the same guard.
+func BenchmarkSealed(b *testing.B) {
+	w := open(b)
+	w.fill(b, table)
+	w.fill(b, sealed)
+	for _, op := range []struct {
+		name  string
+		calls func(string) []call
+		least float64
+	}{{"GetItem", get, 0.97}, {"PutItem", put, 0.95}} {
+		b.Run(op.name, func(b *testing.B) {
+			w.prepare(b, "sealed", op.calls(sealed), w.tenant)
+			w.prepare(b, "unsealed", op.calls(table), w.tenant)
+			compare(b, "sealed rows, "+op.name, w.client.load("bulkhead", "sealed", w.addr, 32),
+				[]side{w.client.load("plain rows", "unsealed", w.addr, 32)}, []aim{atLeast(op.least, "plain")})
+		})
+	}
+}
+
+// BenchmarkStreamed writes rows of a table with a stream of both images, beside one without.
+func BenchmarkStreamed(b *testing.B) {
+	w := open(b)
+	w.fill(b, table)
+	w.fill(b, streamed)
+	w.prepare(b, "streamed", put(streamed), w.tenant)
+	w.prepare(b, "put", put(table), w.tenant)
+	compare(b, "stream on, PutItem", w.client.load("bulkhead", "streamed", w.addr, 32),
+		[]side{w.client.load("stream off", "put", w.addr, 32)}, []aim{{}})
+}
+
 const assume = "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A" + account + "%3Arole%2Fdata&RoleSessionName=bench" +
 	"&Tags.member.1.Key=TenantID&Tags.member.1.Value=acme"
 

@@ -34,6 +34,9 @@ const (
 	rootKey = "bench-secret-of-the-root-user-000000000"
 	table   = "orders"
 	plain   = "plain"
+	// sealed and streamed are like table, with rows sealed under the tenant's key, and with a stream.
+	sealed   = "sealed"
+	streamed = "streamed"
 	// items is how many rows are written and read.
 	items = 2000
 )
@@ -44,7 +47,8 @@ const (
 	 "Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringLike":{"aws:RequestTag/TenantID":"*"}}}]}`
 	abac = `{"Version":"2012-10-17","Statement":[
 	 {"Effect":"Allow","Action":["dynamodb:DescribeTable","dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query"],
-	  "Resource":"arn:aws:dynamodb:us-east-1:` + account + `:table/orders",
+	  "Resource":["arn:aws:dynamodb:us-east-1:` + account + `:table/orders","arn:aws:dynamodb:us-east-1:` + account + `:table/sealed",
+	   "arn:aws:dynamodb:us-east-1:` + account + `:table/streamed"],
 	  "Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${aws:PrincipalTag/TenantID}","${aws:PrincipalTag/TenantID}#*"]}}},
 	 {"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:Query"],"Resource":"arn:aws:dynamodb:us-east-1:` + account + `:table/orders",
 	  "Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["PUBLIC#*"]}}},
@@ -180,9 +184,16 @@ func (w *bed) setup(ctx context.Context) error {
 		return err
 	}
 	w.key = *key.KeyMetadata.KeyId
+	_, err = kms.NewFromConfig(root).CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String("alias/customer-acme"), TargetKeyId: &w.key})
+	if err != nil {
+		return err
+	}
 	rows := dynamodb.NewFromConfig(root)
-	return errors.Join(createTable(ctx, rows, table, []ddb.Tag{{Key: aws.String("bulkhead:owner-key"), Value: aws.String("${tenant}#*")}}),
-		createTable(ctx, rows, plain, nil))
+	owner := ddb.Tag{Key: aws.String("bulkhead:owner-key"), Value: aws.String("${tenant}#*")}
+	seal := ddb.Tag{Key: aws.String("bulkhead:seal-key"), Value: aws.String("alias/customer-${tenant}")}
+	stream := &ddb.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: ddb.StreamViewTypeNewAndOldImages}
+	return errors.Join(createTable(ctx, rows, table, nil, owner), createTable(ctx, rows, plain, nil),
+		createTable(ctx, rows, sealed, nil, owner, seal), createTable(ctx, rows, streamed, stream, owner))
 }
 
 func (w *bed) assume(ctx context.Context, role string) (aws.Credentials, error) {
@@ -199,9 +210,9 @@ func (w *bed) assume(ctx context.Context, role string) (aws.Credentials, error) 
 	}, nil
 }
 
-func createTable(ctx context.Context, rows *dynamodb.Client, name string, tags []ddb.Tag) error {
+func createTable(ctx context.Context, rows *dynamodb.Client, name string, stream *ddb.StreamSpecification, tags ...ddb.Tag) error {
 	_, err := rows.CreateTable(ctx, &dynamodb.CreateTableInput{
-		TableName: aws.String(name), BillingMode: ddb.BillingModePayPerRequest, Tags: tags,
+		TableName: aws.String(name), BillingMode: ddb.BillingModePayPerRequest, Tags: tags, StreamSpecification: stream,
 		AttributeDefinitions: []ddb.AttributeDefinition{
 			{AttributeName: aws.String("pk"), AttributeType: ddb.ScalarAttributeTypeS},
 			{AttributeName: aws.String("sk"), AttributeType: ddb.ScalarAttributeTypeS},
