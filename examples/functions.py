@@ -1,4 +1,5 @@
-"""The triggers of the examples' user pools, as an operator writes them for AWS Lambda."""
+"""The triggers of the examples' user pools, as an operator writes them for AWS Lambda. They run with the credentials of whoever
+starts them; in production, with those of a user who may call cognito-idp:AdminUpdateUserAttributes and nothing else."""
 
 import boto3
 

@@ -38,3 +38,4 @@ for example in "$@"; do
   fi
   echo "example $example: $(grep -c '^ok ' "$work/out") claims hold, $((SECONDS - began)) s"
 done
+if grep -E 'panic|goroutine [0-9]+ \[' "$work/log"; then exit 1; fi
