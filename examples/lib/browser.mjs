@@ -57,6 +57,14 @@ export class App {
     return app;
   }
 
+  // anybodys is an application that does not know yet whose user will come: the pages that find the tenant ask.
+  static anybodys() {
+    const app = new App();
+    app.config = new openid.Configuration({ issuer: endpoint, authorization_endpoint: `${endpoint}/-/sign-in/oauth2/authorize` }, "any", undefined, openid.None());
+    openid.allowInsecureRequests(app.config);
+    return app;
+  }
+
   // start is the URL that the application sends a browser to.
   async start(scope, more = {}) {
     this.verifier = openid.randomPKCECodeVerifier();

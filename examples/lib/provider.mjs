@@ -15,7 +15,9 @@ export async function startProvider(people, redirects) {
     findAccount: (_, id) => people[id] && { accountId: id, claims: () => ({ sub: id, ...people[id] }) },
   });
   handle = provider.callback();
-  const details = { client_id: "pool", client_secret: "a-secret-of-the-pool", authorize_scopes: "openid email profile", attributes_request_method: "GET", oidc_issuer: issuer };
+  const details = {
+    client_id: "pool", client_secret: "a-secret-of-the-pool", authorize_scopes: "openid email profile", attributes_request_method: "GET", oidc_issuer: issuer,
+  };
   return { issuer, details, close: () => { server.closeAllConnections(); server.close(); } };
 }
 

@@ -1,6 +1,7 @@
 // Pattern 5: users of a tenant's own identity provider. What it says of them is taken at each sign-in; whose they are is not.
 import {
-  AdminGetUserCommand, CreateIdentityProviderCommand, CreateUserPoolClientCommand, CreateUserPoolCommand, DeleteIdentityProviderCommand, UpdateIdentityProviderCommand,
+  AdminGetUserCommand, CreateIdentityProviderCommand, CreateUserPoolClientCommand, CreateUserPoolCommand, DeleteIdentityProviderCommand,
+  UpdateIdentityProviderCommand,
 } from "@aws-sdk/client-cognito-identity-provider";
 import { App, Browser, pages } from "../lib/browser.mjs";
 import { signInAt, startProvider } from "../lib/provider.mjs";
@@ -15,14 +16,18 @@ const people = { ann: { email: "ann@acme.example", name: "Ann", employee: "7", t
 const provider = await startProvider(people, [`${endpoint}/${pool}/oauth2/idpresponse`]);
 const mapping = (tenant) => ({ email: "email", name: "name", "custom:employee": "employee", "custom:tenant_id": tenant });
 const named = { UserPoolId: pool, ProviderName: "Acme" };
-const create = (tenant) => idp.send(new CreateIdentityProviderCommand({ ...named, ProviderType: "OIDC", ProviderDetails: provider.details, AttributeMapping: mapping(tenant) }));
+const create = (tenant) => idp.send(new CreateIdentityProviderCommand({
+  ...named, ProviderType: "OIDC", ProviderDetails: provider.details, AttributeMapping: mapping(tenant),
+}));
 
 expect("no claim of a provider may say whose its users are", await refusal(create("tenant")), "InvalidParameterException");
 await create("bulkhead:tenant=acme"); // the operator says it
 const change = idp.send(new UpdateIdentityProviderCommand({ ...named, AttributeMapping: mapping("tenant") }));
 expect("nor may one later", await refusal(change), "InvalidParameterException");
 
-const { UserPoolClient: { ClientId: client } } = await idp.send(new CreateUserPoolClientCommand({ UserPoolId: pool, ClientName: "web", ...pages(["openid", "email", "profile"], "Acme") }));
+const { UserPoolClient: { ClientId: client } } = await idp.send(new CreateUserPoolClientCommand({
+  UserPoolId: pool, ClientName: "web", ...pages(["openid", "email", "profile"], "Acme"),
+}));
 const app = await App.of(pool, client);
 async function comeIn(login) {
   const browser = new Browser();

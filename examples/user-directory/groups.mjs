@@ -70,7 +70,8 @@ expect("nor for who is in no group", await (await as("eve")).read("acme#order"),
 // Refresh tokens live for 60 minutes to 10 years, 30 days unless the client says otherwise.
 const { UserPoolClient } = await idp.send(new DescribeUserPoolClientCommand({ UserPoolId: pool, ClientId: client }));
 expect("refresh tokens live for 30 days", UserPoolClient.RefreshTokenValidity, 30);
-const minutes = (n) => refusal(newClient({ RefreshTokenValidity: n, TokenValidityUnits: { RefreshToken: "minutes", AccessToken: "minutes", IdToken: "minutes" }, AccessTokenValidity: 5, IdTokenValidity: 5 }));
+const units = { RefreshToken: "minutes", AccessToken: "minutes", IdToken: "minutes" };
+const minutes = (n) => refusal(newClient({ RefreshTokenValidity: n, AccessTokenValidity: 5, IdTokenValidity: 5, TokenValidityUnits: units }));
 expect("an hour is the least", [await minutes(59), await minutes(60)], ["InvalidParameterException", "was allowed"]);
 const days = (n) => refusal(newClient({ RefreshTokenValidity: n }));
 expect("ten years the most", [await days(3651), await days(3650)], ["InvalidParameterException", "was allowed"]);

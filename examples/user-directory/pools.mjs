@@ -14,7 +14,9 @@ async function newTenant(name, passwords) {
   }));
   await bulkhead("POST", "/-/api/v1/tenants", { Id: id });
   // The same as: bulkhead tenant route create ID --user-pool … --client … --email-domain … --code …
-  await bulkhead("POST", "/-/api/v1/tenant-routes", { TenantId: id, UserPoolId: pool, ClientId: client, EmailDomains: [`${id}.example`], Codes: [`${id}-2026`] });
+  await bulkhead("POST", "/-/api/v1/tenant-routes", {
+    TenantId: id, UserPoolId: pool, ClientId: client, EmailDomains: [`${id}.example`], Codes: [`${id}-2026`],
+  });
   return { id, pool, client };
 }
 
@@ -40,7 +42,10 @@ async function backend() {
   return { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey };
 }
 const router = await backend();
-const find = async (by) => (await bulkhead("GET", `/-/api/v1/tenant-routes?${new URLSearchParams(by)}`, undefined, router)).TenantRoutes.map((r) => ({ id: r.TenantId, pool: r.UserPoolId, client: r.ClientId }));
+async function find(by) {
+  const { TenantRoutes } = await bulkhead("GET", `/-/api/v1/tenant-routes?${new URLSearchParams(by)}`, undefined, router);
+  return TenantRoutes.map((r) => ({ id: r.TenantId, pool: r.UserPoolId, client: r.ClientId }));
+}
 expect("a mail domain leads to acme's pool", await find({ emailDomain: `${acme.id}.example` }), [acme]);
 expect("a code to globex's", await find({ code: `${globex.id}-2026` }), [globex]);
 expect("another's domain to none", await find({ emailDomain: "elsewhere.example" }), []);
@@ -52,6 +57,21 @@ const ask = async (EmailAddress) => (await (await fetch(`${endpoint}/-/api/v1/re
 })).json()).Route;
 const [known, unknown] = [await ask(`ada@${acme.id}.example`), await ask("ada@elsewhere.example")];
 expect("a stranger's answers look alike for tenants and for none", [known.length === unknown.length, known === unknown], [true, false]);
+
+// So an application may leave the finding to the server's own pages. They show nothing of a tenant before the password is right.
+async function found(email, username) {
+  const app = App.anybodys(), browser = new Browser();
+  const page = await browser.submit(await browser.go(await app.start("openid")), { typed: email });
+  return { app, page, end: await browser.submit(page, { username, password }) };
+}
+const visitor = await found(`ada@${acme.id}.example`, "ada");
+const { iss, client_id: whose } = Object.fromEntries(new URL(visitor.end.to).searchParams);
+expect("acme's user comes back from the pages as acme's", [whose, iss.endsWith(acme.pool)], [acme.client, true]);
+visitor.app.config = (await App.of(acme.pool, whose)).config; // one of its tenants, as the application knows
+expect("and the code is for acme's client", (await visitor.app.tokens(visitor.end)).claims()["cognito:username"], "ada");
+const stranger = await found("ada@elsewhere.example", "ada");
+const seen = ({ page }) => [page.status, /<h1>[^<]*/.exec(page.body)[0], /type="password"/.test(page.body)];
+expect("a stranger sees the same pages, and gets nowhere", [seen(stranger), stranger.end.to], [seen(visitor), null]);
 
 // acme's user signs in on the pages of acme's pool, with a code that the application redeems.
 const onPages = async ({ pool, client }, username) => {

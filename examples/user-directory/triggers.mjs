@@ -1,6 +1,8 @@
 // Functions in the sign-up and sign-in: one sets the tenant once an address is confirmed, one shapes the tokens. The server
 // runs them (examples/functions.py) through --functions-endpoint.
-import { AdminAddUserToGroupCommand, AdminConfirmSignUpCommand, CreateGroupCommand, CreateUserPoolClientCommand, CreateUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
+import {
+  AdminAddUserToGroupCommand, AdminConfirmSignUpCommand, CreateGroupCommand, CreateUserPoolClientCommand, CreateUserPoolCommand,
+} from "@aws-sdk/client-cognito-identity-provider";
 import Cognito from "amazon-cognito-identity-js";
 import { account, browserPool, browserUser, done, expect, idp, mailedCode, password, refusal, region, signIn, unique } from "../lib/setup.mjs";
 
@@ -33,7 +35,8 @@ expect("and cannot change it", await refusal(move), "NotAuthorizedException");
 expect("a claim is added, a complex one", claims.plan, { name: "gold", seats: 5 });
 expect("the organisation is a session tag", claims["https://aws.amazon.com/tags"].principal_tags, { org: [acme] });
 expect("a claim is removed", "email" in claims, false);
-expect("groups are changed, in both tokens", [claims["cognito:groups"], session.getAccessToken().payload["cognito:groups"]], [[`${acme}:member`], [`${acme}:member`]]);
+const groups = [claims["cognito:groups"], session.getAccessToken().payload["cognito:groups"]];
+expect("groups are changed, in both tokens", groups, [[`${acme}:member`], [`${acme}:member`]]);
 const fresh = await done((cb) => user.refreshSession(session.getRefreshToken(), cb));
 expect("and after a refresh", fresh.getIdToken().payload["cognito:groups"], [`${acme}:member`]);
 
