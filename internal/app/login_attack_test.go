@@ -170,6 +170,17 @@ func TestDomain(t *testing.T) {
 	}
 	other, err := s.idp.CreateUserPool(ctx, &idp.CreateUserPoolInput{PoolName: aws.String("Other")})
 	s.ok(err)
+	// no pool but its own has pages at a domain, where browsers keep the passwords of its users
+	for _, host := range []string{"acme.auth.us-east-1.localhost", "acme.auth.us-east-1.localhost:4600", "ACME.auth.us-east-1.localhost.", "nobody.auth.us-east-1.localhost"} {
+		for _, pool := range []string{s.pool, *other.UserPool.Id} {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/"+pool+"/login?"+s.request().Encode(), nil)
+			s.ok(err)
+			r.Host = host
+			if a := s.browser().do(r); a.StatusCode != http.StatusNotFound {
+				t.Errorf("%s at %s: HTTP %d", pool, host, a.StatusCode)
+			}
+		}
+	}
 	for _, domain := range []string{"acme", "aws-login", "Acme", "a.b"} {
 		if _, err := s.idp.CreateUserPoolDomain(ctx, &idp.CreateUserPoolDomainInput{UserPoolId: other.UserPool.Id, Domain: &domain}); err == nil {
 			t.Errorf("%s is given away", domain)

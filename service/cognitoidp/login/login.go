@@ -73,7 +73,7 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 		if strings.HasPrefix(rest, ".well-known/") {
 			return nil
 		}
-		return h.at(func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.Pools.SiteByPool(ctx, first) }, "/"+first, "/"+rest)
+		return h.at(func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.byPath(ctx, r.Host, first) }, "/"+first, "/"+rest)
 	}
 	if f := h.finder(r); f != nil {
 		return f
@@ -82,16 +82,30 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 	if !ok || region == "" && !served(r.URL.Path) {
 		return nil
 	}
-	find := func(ctx context.Context) (cognitoidp.Pool, bool, error) {
-		p, found, err := h.Pools.SiteByDomain(ctx, name)
-		return p, found && (region == "" || p.Region == region), err
-	}
+	find := func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.byDomain(ctx, name, region) }
 	if region == "" { // the server may have names that are no pool's
 		if _, found, err := find(r.Context()); err == nil && !found {
 			return nil
 		}
 	}
 	return h.at(find, "", r.URL.Path)
+}
+
+// byDomain finds the pool at one of the server's own domains in a region, or at a custom domain.
+func (h *Handler) byDomain(ctx context.Context, name, region string) (cognitoidp.Pool, bool, error) {
+	p, found, err := h.Pools.SiteByDomain(ctx, name)
+	return p, found && (region == "" || p.Region == region), err
+}
+
+// byPath finds a pool by its id in the path. At a pool's domain there is no other pool: its pages would have the domain's
+// name, and what browsers keep for it, passwords and passkeys, would be offered to whoever owns the other pool.
+func (h *Handler) byPath(ctx context.Context, host, id string) (cognitoidp.Pool, bool, error) {
+	if name, region, ok := h.domain(host); ok {
+		if _, taken, err := h.byDomain(ctx, name, region); err != nil || taken || region != "" {
+			return cognitoidp.Pool{}, false, err
+		}
+	}
+	return h.Pools.SiteByPool(ctx, id)
 }
 
 // served reports whether a pool has an endpoint at the path.
