@@ -172,7 +172,7 @@ func TestDomain(t *testing.T) {
 	s.ok(err)
 	// no pool but its own has pages at a domain, where browsers keep the passwords of its users
 	for _, host := range []string{"acme.auth.us-east-1.localhost", "acme.auth.us-east-1.localhost:4600", "ACME.auth.us-east-1.localhost.", "nobody.auth.us-east-1.localhost"} {
-		for _, pool := range []string{s.pool, *other.UserPool.Id} {
+		for _, pool := range []string{s.pool, *other.UserPool.Id, "-/sign-in"} {
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/"+pool+"/login?"+s.request().Encode(), nil)
 			s.ok(err)
 			r.Host = host

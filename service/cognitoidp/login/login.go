@@ -100,12 +100,20 @@ func (h *Handler) byDomain(ctx context.Context, name, region string) (cognitoidp
 // byPath finds a pool by its id in the path. At a pool's domain there is no other pool: its pages would have the domain's
 // name, and what browsers keep for it, passwords and passkeys, would be offered to whoever owns the other pool.
 func (h *Handler) byPath(ctx context.Context, host, id string) (cognitoidp.Pool, bool, error) {
-	if name, region, ok := h.domain(host); ok {
-		if _, taken, err := h.byDomain(ctx, name, region); err != nil || taken || region != "" {
-			return cognitoidp.Pool{}, false, err
-		}
+	if taken, err := h.atPool(ctx, host); err != nil || taken {
+		return cognitoidp.Pool{}, false, err
 	}
 	return h.Pools.SiteByPool(ctx, id)
+}
+
+// atPool reports whether a host is a pool's domain, or one that could be.
+func (h *Handler) atPool(ctx context.Context, host string) (bool, error) {
+	name, region, ok := h.domain(host)
+	if !ok || region != "" {
+		return ok, nil
+	}
+	_, taken, err := h.byDomain(ctx, name, region)
+	return taken, err
 }
 
 // served reports whether a pool has an endpoint at the path.

@@ -45,6 +45,9 @@ func (h *Handler) finder(r *http.Request) http.Handler {
 	base := ""
 	switch {
 	case atPath && strings.HasPrefix(path, "/"):
+		if taken, err := h.atPool(r.Context(), r.Host); err != nil || taken {
+			return nil // what browsers keep for the pool's domain is for its pages alone
+		}
 		base = RoutingPath
 	case atHost:
 		path = r.URL.Path
