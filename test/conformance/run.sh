@@ -6,6 +6,9 @@
 #   test/conformance/run.sh python -k kms   one suite (python, js, go), with arguments of its runner
 #   CACHE=.cache                       where install.sh put the Python packages
 #   STORES="pebble postgres"           which stores
+#   BULKHEAD_TEST_CHROMIUM=…           the Chromium of the JavaScript suite, else /usr/bin/chromium; without it, and outside
+#                                      of CI, its tests are left out
+#   BULKHEAD_TEST_PICTURES=DIR         where they keep pictures of every page; else two of each in test/conformance/js/pictures
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -112,7 +115,7 @@ suite() {
   echo "== $name clients, store $store"
   case $name in
     python) PATH="$venv/bin:$PATH" "$venv/bin/python" -m pytest -q -p no:cacheprovider --tb=short "$here/python" "$@" ;;
-    js) (cd "$here/js" && PATH="$venv/bin:$PATH" BULKHEAD_TEST_STORE=$store NODE_EXTRA_CA_CERTS=$BULKHEAD_TEST_TLS.crt node --test --test-reporter=tap "$@") ;;
+    js) (cd "$here/js" && PATH="$venv/bin:$PATH" BULKHEAD_TEST_STORE=$store NODE_EXTRA_CA_CERTS=$BULKHEAD_TEST_TLS.crt node --test --test-timeout=120000 --test-reporter=tap "$@") ;;
     go) BULKHEAD_TEST_ENDPOINT=$AWS_ENDPOINT_URL go test -count=1 -v -run '^TestClient' "$@" ./test/conformance/... ;;
     *) echo "$0: no suite $name" >&2; false ;;
   esac >"$work/$store-$name.out" 2>&1 || status=$?
@@ -121,6 +124,7 @@ suite() {
     echo "-- the server's log, last lines"
     tail -n "${LOG_LINES:-40}" "$work/$store.log"
   fi
+  grep 'NOT RUN:' "$work/$store-$name.out"
   count "$name" "$work/$store-$name.out" "$status"
 }
 

@@ -2,13 +2,12 @@
 // and the set-up of an app; mail and passwordless sign-in, which that client does not know, with the SDK.
 import { before, test } from "node:test";
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import Cognito from "amazon-cognito-identity-js";
 import {
   AdminCreateUserCommand, AdminSetUserMFAPreferenceCommand, AdminSetUserPasswordCommand, CognitoIdentityProviderClient, CreateUserPoolClientCommand,
   CreateUserPoolCommand, GetTokensFromRefreshTokenCommand, GetUserCommand, InitiateAuthCommand, RespondToAuthChallengeCommand, SetUserPoolMfaConfigCommand,
 } from "@aws-sdk/client-cognito-identity-provider";
-import { endpoint, messages, refused, unique } from "./support.mjs";
+import { endpoint, messages, refused, totp, unique } from "./support.mjs";
 
 const password = "Correct-Horse-9-Battery";
 const admin = new CognitoIdentityProviderClient();
@@ -56,15 +55,6 @@ const answers = (run) => new Promise((resolve, reject) => {
   });
 });
 const signIn = (user) => answers((on) => user.authenticateUser(new Cognito.AuthenticationDetails({ Username: user.getUsername(), Password: password }), on));
-
-// totp is RFC 6238's code; step is how many steps from now, so that no code is used twice.
-function totp(secret, step = 0) {
-  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + step));
-  const h = createHmac("sha1", Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))).update(counter).digest();
-  return String((h.readUInt32BE(h[19] & 15) & 0x7fffffff) % 1e6).padStart(6, "0");
-}
 
 const code = async (to, digits) => (await messages(to)).at(-1).Body.match(new RegExp(`\\b[0-9]{${digits}}\\b`))[0];
 const phone = () => `+1555${String(Math.floor(Math.random() * 1e7)).padStart(7, "0")}`;

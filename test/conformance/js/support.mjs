@@ -49,17 +49,27 @@ const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 const hmac = (key, text) => createHmac("sha256", key).update(text).digest();
 
 // messages are what the server's own mailbox holds for an address, by its API (Signature Version 4 of a GET without a body).
-export async function messages(to) {
-  const url = new URL(`/-/api/v1/messages?to=${encodeURIComponent(to)}`, endpoint);
+// at is the server and who asks; the suite's server and its root user if it is left out.
+export async function messages(to, at = { endpoint, credentials: { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY } }) {
+  const url = new URL(`/-/api/v1/messages?to=${encodeURIComponent(to)}`, at.endpoint);
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
   const scope = `${time.slice(0, 8)}/${region}/bulkhead/aws4_request`;
   const canonical = ["GET", url.pathname, url.search.slice(1), `host:${url.host}`, `x-amz-date:${time}`, "", "host;x-amz-date", sha256("")].join("\n");
-  const key = [time.slice(0, 8), region, "bulkhead", "aws4_request"].reduce(hmac, `AWS4${process.env.AWS_SECRET_ACCESS_KEY}`);
+  const key = [time.slice(0, 8), region, "bulkhead", "aws4_request"].reduce(hmac, `AWS4${at.credentials.secretAccessKey}`);
   const signature = hmac(key, ["AWS4-HMAC-SHA256", time, scope, sha256(canonical)].join("\n")).toString("hex");
   const answer = await fetch(url, { headers: {
     "x-amz-date": time,
-    authorization: `AWS4-HMAC-SHA256 Credential=${process.env.AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`,
+    authorization: `AWS4-HMAC-SHA256 Credential=${at.credentials.accessKeyId}/${scope}, SignedHeaders=host;x-amz-date, Signature=${signature}`,
   } });
   assert.equal(answer.status, 200, await answer.clone().text());
   return (await answer.json()).Messages;
+}
+
+// totp is RFC 6238's code; step is how many steps from now, so that no code is used twice.
+export function totp(secret, step = 0) {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + step));
+  const h = createHmac("sha1", Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))).update(counter).digest();
+  return String((h.readUInt32BE(h[19] & 15) & 0x7fffffff) % 1e6).padStart(6, "0");
 }
