@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	idp "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -46,6 +51,9 @@ func TestMain(m *testing.M) {
 //	unlogged FILE            check that the secret in a credentials file is not in the server's log
 //	logged TEXT              check that the text is in the server's log
 //	get STATUS PATH          fetch a path of the server into stdout
+//	pool DIR                 make a user pool, with an app client and a user who is sent a code, as root of the data
+//	                         directory; $POOL and $CLIENT are their ids
+//	follow STATUS FILE       fetch the address in the file as a new browser
 //	certificate CERT KEY     make a certificate for 127.0.0.1 that is its own authority
 //	tamper DIR TEXT          change a record of the audit log that holds the text, in the store of a stopped server
 func TestScripts(t *testing.T) {
@@ -57,7 +65,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "term": scriptTerm, "kill9": scriptKill, "exits": scriptExits, "mode": scriptMode,
 			"unlogged": scriptUnlogged, "logged": scriptLogged, "get": scriptGet, "certificate": scriptCertificate,
-			"tamper": scriptTamper,
+			"tamper": scriptTamper, "pool": scriptPool, "follow": scriptFollow,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[serverKey{}] = &running{}
@@ -167,14 +175,44 @@ func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
-	resp, err := http.Get(of(ts).Endpoint + args[1])
+	fetch(ts, http.DefaultClient, args[0], of(ts).Endpoint+args[1])
+}
+
+func fetch(ts *testscript.TestScript, c *http.Client, status, address string) {
+	resp, err := c.Get(address)
 	ts.Check(err)
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	_, err = io.Copy(ts.Stdout(), resp.Body)
 	ts.Check(err)
-	if strconv.Itoa(resp.StatusCode) != args[0] {
+	if strconv.Itoa(resp.StatusCode) != status {
 		ts.Fatalf("status %d", resp.StatusCode)
 	}
+}
+
+func scriptFollow(ts *testscript.TestScript, _ bool, args []string) {
+	jar, err := cookiejar.New(nil)
+	ts.Check(err)
+	fetch(ts, &http.Client{Jar: jar}, args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+func scriptPool(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	cfg, err := loadConfig(ctx, "us-east-1", ts.MkAbs(args[0]), config.WithBaseEndpoint(of(ts).Endpoint))
+	ts.Check(err)
+	c := idp.NewFromConfig(cfg)
+	pool, err := c.CreateUserPool(ctx, &idp.CreateUserPoolInput{
+		PoolName: aws.String("pool"), AutoVerifiedAttributes: []types.VerifiedAttributeType{types.VerifiedAttributeTypeEmail},
+	})
+	ts.Check(err)
+	app, err := c.CreateUserPoolClient(ctx, &idp.CreateUserPoolClientInput{UserPoolId: pool.UserPool.Id, ClientName: aws.String("app")})
+	ts.Check(err)
+	_, err = c.SignUp(ctx, &idp.SignUpInput{
+		ClientId: app.UserPoolClient.ClientId, Username: aws.String("ana"), Password: aws.String("Correct-Horse-1"),
+		UserAttributes: []types.AttributeType{{Name: aws.String("email"), Value: aws.String("ana@example.com")}},
+	})
+	ts.Check(err)
+	ts.Setenv("POOL", *pool.UserPool.Id)
+	ts.Setenv("CLIENT", *app.UserPoolClient.ClientId)
 }
 
 func scriptCertificate(ts *testscript.TestScript, _ bool, args []string) {

@@ -31,7 +31,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s (HTTP %d)", e.Code, e.Message, e.Status) }
 
 // Do sends in, if it is not nil, as JSON to a path below the configuration's endpoint, by its HTTP client if it has one, and
-// decodes the answer into out. An answer that is not a success is an *Error.
+// decodes the answer into out, unless that is nil. An answer that is not a success is an *Error.
 func Do(ctx context.Context, cfg aws.Config, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -68,6 +68,9 @@ func Do(ctx context.Context, cfg aws.Config, method, path string, in, out any) e
 	}
 	if resp.StatusCode/100 != 2 {
 		return failure(resp, answer)
+	}
+	if out == nil {
+		return nil
 	}
 	return json.Unmarshal(answer, out)
 }
