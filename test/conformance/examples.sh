@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the examples, as their READMEs say: every sh block of examples/*/README.md, each in a shell of its own, against one
-# server. Fails if one fails. Usage: examples.sh VENV [FOLDER]...
+# Runs the examples, as their READMEs say: every sh block of examples/*/README.md, each in a shell of its own and all at once,
+# against one server. Fails if one fails. Usage: examples.sh VENV [FOLDER]...
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$(cd "$1" && pwd)
@@ -25,17 +25,26 @@ curl -sf --retry 40 --retry-connrefused --retry-delay 1 "$AWS_ENDPOINT_URL/-/rea
 python test/conformance/python/functions.py "$functions" examples/functions.py &
 curl -s --retry 40 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$functions/" > /dev/null
 
+running=() failed=0
 for example in "$@"; do
-  awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on' "examples/$example/README.md" > "$work/run.sh"
-  [ -s "$work/run.sh" ] || { echo "examples/$example/README.md says no command"; exit 1; }
-  began=$SECONDS
-  if ! bash -euo pipefail "$work/run.sh" > "$work/out" 2>&1; then
-    cat "$work/out"
-    echo "-- the server's log, last lines"
-    tail -n 20 "$work/log"
-    echo "example $example failed"
-    exit 1
-  fi
-  echo "example $example: $(grep -c '^ok ' "$work/out") claims hold, $((SECONDS - began)) s"
+  awk '/^```sh$/ {on=1; next} /^```$/ {on=0} on' "examples/$example/README.md" > "$work/$example.sh"
+  [ -s "$work/$example.sh" ] || { echo "examples/$example/README.md says no command"; exit 1; }
+  bash -euo pipefail "$work/$example.sh" > "$work/$example.out" 2>&1 &
+  running+=("$!")
 done
+for example in "$@"; do
+  if wait "${running[0]}" && claims=$(grep -c '^ok ' "$work/$example.out"); then
+    echo "example $example: $claims claims hold"
+  else
+    cat "$work/$example.out"
+    echo "example $example failed"
+    failed=1
+  fi
+  running=("${running[@]:1}")
+done
+if [ "$failed" = 1 ]; then
+  echo "-- the server's log, last lines"
+  tail -n 20 "$work/log"
+  exit 1
+fi
 if grep -E 'panic|goroutine [0-9]+ \[' "$work/log"; then exit 1; fi
