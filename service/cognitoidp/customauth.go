@@ -255,7 +255,9 @@ type verifyRequest struct {
 }
 
 // answerCustom has the verify function judge an answer. The session is spent before it is asked, so one challenge is
-// answered once however many answers come at the same time.
+// answered once however many answers come at the same time. The answer counts as a wrong one until it is found right: of
+// many sign-ins that are answered at once, no more are judged than one after the other would be. A right answer forgets
+// nothing else: it may be one of many that are asked.
 func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 	s, t, err := a.resume(api.ChallengeNameTypeCustomChallenge, sessionText)
 	if err != nil {
@@ -269,7 +271,13 @@ func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.update(func(rec *store.Records) error { return a.use(rec, s) }); err != nil {
+	err = a.update(func(rec *store.Records) error {
+		if err := a.use(rec, s); err != nil {
+			return err
+		}
+		return a.reserve(rec, t.who)
+	})
+	if err != nil {
 		return nil, err
 	}
 	base := a.customRequest(t, st)
@@ -281,19 +289,13 @@ func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.countAnswer(t.who, opt.Value(verdict.Correct)); err != nil {
-		return nil, err
+	if opt.Value(verdict.Correct) {
+		if err := a.update(func(rec *store.Records) error { return a.release(rec, t.who) }); err != nil {
+			return nil, err
+		}
 	}
 	steps := append(slices.Clone(st.Steps), stepResult{string(api.ChallengeNameTypeCustomChallenge), opt.Value(verdict.Correct), st.Metadata})
 	return a.define(t, s.passage, &customState{Steps: steps})
-}
-
-// countAnswer counts a wrong answer as a guess. A right one forgets nothing: it may be one of many that are asked.
-func (a *attempt) countAnswer(who string, correct bool) error {
-	if correct {
-		return nil
-	}
-	return a.update(func(rec *store.Records) error { return a.failed(rec, who) })
 }
 
 func customBinding(id string) []byte { return []byte("custom/" + id) }

@@ -103,6 +103,32 @@ func (c *scoped) failed(rec *store.Records, who string) error {
 	return c.expire(rec, spentGuess, who, g.Until.Add(quietOf(who)))
 }
 
+// reserve counts a guess whose outcome somebody else is yet to tell, outside of a transaction, as a failure; release takes it
+// back. While guesses are locked out it refuses.
+func (c *scoped) reserve(rec *store.Records, who string) error {
+	if err := c.guard(rec, who); err != nil {
+		return err
+	}
+	return c.failed(rec, who)
+}
+
+// release takes a guess back that was right.
+func (c *scoped) release(rec *store.Records, who string) error {
+	k := c.pool.spentKey(spentGuess, who)
+	g, err := store.Load[guesses](rec, k)
+	if err != nil || g == nil {
+		return err
+	}
+	if g.Failed--; g.Failed <= 0 {
+		return rec.Delete(k)
+	}
+	g.Until = g.Last.Add(lockout(g.Failed))
+	if g.Failed < freeGuesses {
+		g.Until = time.Time{}
+	}
+	return store.Save(rec, k, g)
+}
+
 // forget forgets the failures of a user who signed in.
 func (c *scoped) forget(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)

@@ -97,27 +97,30 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
 }
 
 // migrated is asked for a user whom the pool does not have and who signs in with a password in plain: it makes the user
-// and returns it, or nil. Refusals count as wrong passwords, so that nobody tries the passwords of the other directory
-// through this one without end. Where users are hidden, no refusal shows.
+// and returns it, or nil. Refusals count as wrong passwords, and what is being asked as a refusal, so that nobody tries the
+// passwords of the other directory through this one without end, nor many at once. Where users are hidden, no refusal shows.
 func (a *attempt) migrated(t *candidate, password string) (*user, error) {
 	if a.pool.function(triggerMigration) == "" {
 		return nil, nil
 	}
+	if err := a.update(func(rec *store.Records) error { return a.reserve(rec, t.who) }); err != nil {
+		return nil, err
+	}
 	u, err := a.migrate(newcomer{
 		app: a.app, source: sourceMigrateSignIn, name: t.name, password: &password, validation: a.around.validation, meta: a.around.meta,
 	})
-	if err == nil {
-		t.who = u.Sub
-		return u, nil
+	if err != nil && !a.app.HideUsers {
+		return nil, err
 	}
-	if a.app.HideUsers {
+	if released := a.update(func(rec *store.Records) error { return a.release(rec, t.who) }); released != nil {
+		return nil, released
+	}
+	if err != nil {
 		a.log.Warn("a user was not migrated", "pool", a.pool.ID, "error", err)
 		return nil, nil // which counts, as a wrong password does
 	}
-	if counted := a.update(func(rec *store.Records) error { return a.failed(rec, t.who) }); counted != nil {
-		return nil, counted
-	}
-	return nil, err
+	t.who = u.Sub
+	return u, nil
 }
 
 // migrateForgetful looks for somebody who asks for a new password in the other directory, if the pool does not have them.

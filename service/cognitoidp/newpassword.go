@@ -96,12 +96,29 @@ func (a *attempt) choose(rec *store.Records, s *session, checked *user, verifier
 	if err := a.pool.set(u, writer{client: a.app}, a.givenAttributes()); err != nil {
 		return nil, err
 	}
+	if err := a.keepsFactors(s, before, u); err != nil {
+		return nil, err
+	}
 	if err := a.pool.requireAttributes(u); err != nil {
 		return nil, err
 	}
 	a.pool.setPassword(u, verifier)
 	u.Status, u.Modified = api.UserStatusTypeConfirmed, a.call.Now
 	return u, a.pool.save(rec, before, u, false)
+}
+
+// keepsFactors refuses an address that comes with the new password where codes of a second factor go, or would go: nobody has
+// shown that factor yet, and who was given a temporary password must not choose where the code is sent.
+func (a *attempt) keepsFactors(s *session, before, u *user) error {
+	if s.secondFactor() || len(a.pool.secondFactors(before)) == 0 {
+		return nil
+	}
+	for _, f := range factors {
+		if name := addressOf(f); name != "" && u.Attributes[name] != before.Attributes[name] {
+			return api.NewNotAuthorizedException("Cannot modify an already provided %s", name)
+		}
+	}
+	return nil
 }
 
 func (a *attempt) givenAttributes() []api.AttributeType {
