@@ -121,6 +121,8 @@ type browser struct {
 	client *http.Client
 	// from is the client's address as a proxy tells it; "" is this machine's.
 	from string
+	// host is what the browser sees in place of the server's address; "" for just that.
+	host string
 }
 
 func (s *site) browser() *browser {
@@ -133,6 +135,9 @@ func (b *browser) do(r *http.Request) answer {
 	b.t.Helper()
 	if b.from != "" {
 		r.Header.Set("X-Forwarded-For", b.from)
+	}
+	if b.host != "" {
+		r.Host = b.host
 	}
 	resp, err := b.client.Do(r)
 	b.ok(err)

@@ -15,7 +15,6 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
-	"github.com/bulkhead/bulkhead/internal/store"
 )
 
 // authorization is a request for authorization whose app client and redirect URI are good: what is wrong with the rest
@@ -159,21 +158,37 @@ func (o *oauth) Authorize(ctx context.Context, call *pipeline.Call, in *login.Au
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case v != nil:
-		location, err := a.grant(v.user, v.groups, v.at)
-		return &login.AuthorizeOutput{Location: &location}, err
-	case a.prompts("none"):
-		return &login.AuthorizeOutput{Location: new(a.refusal(oauthError(ErrLoginRequired, "The user is not signed in.")))}, nil
+	if v == nil {
+		if a.prompts("none") {
+			return &login.AuthorizeOutput{Location: new(a.refusal(oauthError(ErrLoginRequired, "The user is not signed in.")))}, nil
+		}
+		return &login.AuthorizeOutput{}, nil
 	}
-	return &login.AuthorizeOutput{}, nil
+	ahead := &onward{a, v, opt.Value(in.Browser), opt.Value(in.Base), []string{StepSavePasskey}}
+	if opt.Value(in.AddPasskey) {
+		return authorized(ahead.addPasskey())
+	}
+	if a.prompts("none") {
+		if needed, err := ahead.consentNeeded(); err != nil || needed {
+			return &login.AuthorizeOutput{Location: new(a.refusal(oauthError(ErrConsentRequired, "The user has not consented.")))}, err
+		}
+	}
+	return authorized(ahead.proceed())
+}
+
+// authorized is the answer of a step as one to an authorization request.
+func authorized(out *login.SignInOutput, err error) (*login.AuthorizeOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &login.AuthorizeOutput{Location: out.Location, Challenge: out.Challenge, Parameters: out.Parameters, State: out.State}, nil
 }
 
 // visitor is a user whom the browser's session names.
 type visitor struct {
-	user   *user
-	groups membership
-	at     time.Time
+	user    *user
+	groups  membership
+	session *loginSession
 }
 
 // remembered returns the user of the browser's session if that serves the request, else nil.
@@ -182,25 +197,7 @@ func (a *authorization) remembered(text string) (*visitor, error) {
 	if !ok || a.prompts("login") || a.prompts("select_account") || a.tooOld(s.At) {
 		return nil, nil //nolint:nilnil // nobody is remembered
 	}
-	var v *visitor
-	err := a.view(func(rec *store.Records) error {
-		over, err := a.loggedOut(rec, s)
-		if err != nil || over {
-			return err
-		}
-		u, err := a.signedIn(rec, s.Sub, s.Epoch, "")
-		if err != nil || u == nil {
-			return err
-		}
-		good, err := a.serves(rec, s, u)
-		if err != nil || !good {
-			return err
-		}
-		m, err := a.membershipOf(rec, u)
-		v = &visitor{u, m, s.At}
-		return err
-	})
-	return v, err
+	return a.visitorOf(s)
 }
 
 // tooOld reports whether the sign-in is longer ago than the request's max_age.

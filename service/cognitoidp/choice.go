@@ -18,7 +18,7 @@ type firstFactor struct {
 	// allowed is its name in a pool's sign-in policy.
 	allowed api.AuthFactorType
 	// usable reports whether a user could answer it.
-	usable func(p *pool, u *user) bool
+	usable func(s *Service, p *pool, u *user) bool
 	// strong is true for those that may be offered to a user who has to show a second factor: passwords, which lead on to
 	// it, and what is two factors in one.
 	strong func(p *pool, u *user) bool
@@ -31,9 +31,9 @@ type firstFactor struct {
 func firstFactors() map[api.ChallengeNameType]firstFactor {
 	always := func(*pool, *user) bool { return true }
 	never := func(*pool, *user) bool { return false }
-	hasPassword := func(_ *pool, u *user) bool { return u.Verifier != nil }
-	verified := func(attribute string) func(*pool, *user) bool {
-		return func(_ *pool, u *user) bool {
+	hasPassword := func(_ *Service, _ *pool, u *user) bool { return u.Verifier != nil }
+	verified := func(attribute string) func(*Service, *pool, *user) bool {
+		return func(_ *Service, _ *pool, u *user) bool {
 			return u.Attributes[attribute] != "" && u.Attributes[verifiedFlag(attribute)] == "true"
 		}
 	}
@@ -135,14 +135,19 @@ func (s *settings) describeSignIn() *api.SignInPolicyType {
 // configured are the first factors by which a user could sign in.
 func (s *Service) configured(p *pool, u *user) []api.ChallengeNameType {
 	var out []api.ChallengeNameType
-	two := p.MFA.mode() == api.UserPoolMfaTypeOn || len(p.secondFactors(u)) > 0
+	two := p.mustShowTwo(u)
 	for name, f := range s.engine.firstFactors {
-		if p.Settings.begins(f.allowed) && f.usable(p, u) && (!two || f.strong(p, u)) {
+		if p.Settings.begins(f.allowed) && f.usable(s, p, u) && (!two || f.strong(p, u)) {
 			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// mustShowTwo reports whether the user has to show a second factor.
+func (p *pool) mustShowTwo(u *user) bool {
+	return p.MFA.mode() == api.UserPoolMfaTypeOn || len(p.secondFactors(u)) > 0
 }
 
 // offered are the choices of a candidate. Nobody is offered what a user with such a name would be.

@@ -93,11 +93,13 @@ func (c *scoped) ownName(name string) bool {
 }
 
 // host is the host name of the domain: for a prefix, "<prefix>.auth.<region>.<suffix>".
-func (c *scoped) host(d *domain) string {
+func (c *scoped) host(d *domain) string { return c.hostOf(c.pool, d) }
+
+func (s *Service) hostOf(p *pool, d *domain) string {
 	if d.custom() {
 		return d.Name
 	}
-	return d.Name + ".auth." + c.pool.Region + "." + c.loginSuffix
+	return d.Name + ".auth." + p.Region + "." + s.loginSuffix
 }
 
 // indexDomain returns where a domain is in the pool's list, -1 if it is not there.

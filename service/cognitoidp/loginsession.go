@@ -75,8 +75,15 @@ func (c *scoped) loggedOut(rec *store.Records, s *loginSession) (bool, error) {
 // loginStep is where a sign-in on the pages stands. The browser holds it, sealed for its app client and itself.
 type loginStep struct {
 	Challenge api.ChallengeNameType
-	Session   *string
-	Username  string
+	Session   *string `json:",omitempty"`
+	Username  string  `json:",omitempty"`
+	// Arrived is the session of a user who has signed in already, for the steps after that. What follows belongs to it: the
+	// steps that are behind, what the request asked for, and until when the step may be answered.
+	Arrived  *loginSession `json:",omitempty"`
+	Done     []string      `json:",omitempty"`
+	Scopes   []string      `json:",omitempty"`
+	Redirect string        `json:",omitempty"`
+	Until    time.Time     `json:",omitzero"`
 }
 
 // aboutBrowser binds a step to the app client and to the cookie of the browser that it was made for, so that a step that
@@ -101,44 +108,53 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 	if f := a.check(); f != nil {
 		return &login.SignInOutput{Location: new(a.refusal(f))}, nil
 	}
-	if err := a.takesLocal(); err != nil {
-		return nil, err
-	}
+	browser, base := opt.Value(in.Browser), opt.Value(in.Base)
 	step := &loginStep{Username: opt.Value(in.Username)}
 	if text := opt.Value(in.State); text != "" {
 		var ok bool
-		if step, ok = openText[loginStep](a.scoped, keyring.LoginSession, text, aboutBrowser(a.app, opt.Value(in.Browser))); !ok {
+		if step, ok = openText[loginStep](a.scoped, keyring.LoginSession, text, aboutBrowser(a.app, browser)); !ok {
 			return nil, badSession()
 		}
+	}
+	if step.Arrived != nil {
+		return a.arrivedStep(step, in, browser, base)
+	}
+	if err := a.takesLocal(); err != nil {
+		return nil, err
 	}
 	out, err := a.step(step, in.Answers)
 	if err != nil {
 		return nil, err
 	}
 	if out.arrival != nil {
-		return a.arrived(out, localProvider)
+		return a.arrived(out, localProvider, &onward{browser: browser, base: base}, in.Answers[AnswerLater] != "")
 	}
 	next := &loginStep{Challenge: out.challenge, Session: out.session, Username: step.Username}
-	state, err := a.sealText(keyring.LoginSession, next, aboutBrowser(a.app, opt.Value(in.Browser)))
+	state, err := a.sealText(keyring.LoginSession, next, aboutBrowser(a.app, browser))
 	if err != nil {
 		return nil, err
 	}
 	return &login.SignInOutput{Challenge: new(string(out.challenge)), Parameters: out.params, State: &state}, nil
 }
 
-// arrived ends a sign-in by the provider: the browser is remembered, and the client gets what it asked for.
-func (a *authorization) arrived(out *outcome, by string) (*login.SignInOutput, error) {
+// arrived ends a sign-in by the provider: the browser is remembered, and the client gets what it asked for once nothing is left to ask. What
+// of o is not known yet is filled in. later leaves out the offer of a passkey.
+func (a *authorization) arrived(out *outcome, by string, o *onward, later bool) (*login.SignInOutput, error) {
 	u := out.arrival.user
 	a.call.Note("sub", u.Sub)
-	session, err := a.sealText(keyring.LoginSession, &loginSession{
-		ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by,
-	}, aboutSession)
+	s := &loginSession{ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by}
+	session, err := a.sealText(keyring.LoginSession, s, aboutSession)
 	if err != nil {
 		return nil, err
 	}
-	location, err := a.grant(u, out.arrival.groups, out.signIn.at)
+	o.authorization, o.visitor = a, &visitor{u, out.arrival.groups, s}
+	if later {
+		o.done = append(o.done, StepSavePasskey)
+	}
+	answer, err := o.proceed()
 	if err != nil {
 		return nil, err
 	}
-	return &login.SignInOutput{Location: &location, Session: &session}, nil
+	answer.Session = &session
+	return answer, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
 // The steps of a sign-in on the pages. Most are the challenges of the API, asked and answered in its words. Here is what
@@ -25,6 +26,9 @@ const (
 // StepSetupApp is the step after MFA_SETUP in which an authenticator app shows that it has its secret: the answer
 // AnswerUserCode is a code of the app.
 const StepSetupApp = string(setupAssociated)
+
+// StepAnyPasskey asks for a signature by a passkey that says whose it is.
+const StepAnyPasskey = string(stepAnyPasskey)
 
 // The answers that the API's challenges do not have.
 const (
@@ -46,12 +50,13 @@ const (
 )
 
 // pageFlow is how sign-ins of the app client's users begin on the pages: by choice if the pool has something to choose
-// from and the app client allows it, and by custom challenges if it allows nothing else.
+// from and the app client allows it, and by custom challenges if it allows nothing else. Where the tenant was found first
+// the password has come already.
 func (a *authorization) pageFlow() string {
 	passwords := []string{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"}
 	custom := a.app.allows("ALLOW_CUSTOM_AUTH") || slices.Contains(a.app.Flows, "CUSTOM_AUTH_FLOW_ONLY")
 	switch {
-	case a.app.allows("ALLOW_USER_AUTH") && len(a.pool.Settings.FirstFactors) > 1:
+	case opt.Value(a.req.Routed) == "" && a.app.allows("ALLOW_USER_AUTH") && len(a.pool.Settings.FirstFactors) > 1:
 		return FlowChoice
 	case custom && !slices.ContainsFunc(passwords, a.app.allows) && a.pool.function(triggerDefineChallenge) != "":
 		return FlowCustom
@@ -73,13 +78,19 @@ func (a *authorization) step(at *loginStep, answers map[string]string) (*outcome
 	if err != nil {
 		return nil, err
 	}
+	at.Username = params[paramUsername] // a passkey may have told it
 	return t.onlyWay(o)
 }
 
 func (a *attempt) stepFrom(at *loginStep, flow api.AuthFlowType) (*outcome, error) {
 	switch at.Challenge {
 	case "":
+		if flow == api.AuthFlowTypeUserAuth && at.Username == "" && a.params[paramAnswer] == string(api.ChallengeNameTypeWebAuthn) {
+			return a.watched(a.askAnyPasskey)
+		}
 		return a.begin(flow, nil)
+	case stepAnyPasskey:
+		return a.watched(func() (*outcome, error) { return a.verifyAnyPasskey(at.Session) })
 	case setupAsked:
 		return a.chooseSetup(at.Session)
 	case setupAssociated:

@@ -26,6 +26,7 @@ const (
 	ErrUnsupportedResponse  = "unsupported_response_type"
 	ErrUnsupportedTokenType = "unsupported_token_type"
 	ErrLoginRequired        = "login_required"
+	ErrConsentRequired      = "consent_required"
 	ErrAccessDenied         = "access_denied"
 )
 

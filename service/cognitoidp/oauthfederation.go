@@ -111,7 +111,7 @@ func (o *oauth) Arrive(ctx context.Context, call *pipeline.Call, in *login.Arriv
 	}
 	back.OIDC.Code, back.OIDC.Issuer, back.OIDC.User = opt.Value(in.Code), opt.Value(in.Issuer), opt.Value(in.User)
 	if back.Sealed == "" && back.SAML != "" {
-		return o.unasked(c, back)
+		return o.unasked(c, back, in)
 	}
 	h, err := c.comeBack(back)
 	if h == nil {
@@ -125,11 +125,11 @@ func (o *oauth) Arrive(ctx context.Context, call *pipeline.Call, in *login.Arriv
 	if aerr != nil {
 		return nil, aerr
 	}
-	return a.received(h, err)
+	return a.received(h, in, err)
 }
 
 // received answers the app client of a request that was at a provider.
-func (a *authorization) received(h *homecoming, err error) (*login.ArriveOutput, error) {
+func (a *authorization) received(h *homecoming, in *login.ArriveInput, err error) (*login.ArriveOutput, error) {
 	if f := a.check(); f != nil {
 		return &login.ArriveOutput{Location: new(a.refusal(f))}, nil
 	}
@@ -141,11 +141,13 @@ func (a *authorization) received(h *homecoming, err error) (*login.ArriveOutput,
 		a.call.Note("refusal", f.Code)
 		return &login.ArriveOutput{Location: new(a.refusal(oauthError(ErrInvalidRequest, f.Message)))}, nil
 	}
-	out, err := a.arrived(h.outcome, h.by)
+	out, err := a.arrived(h.outcome, h.by, &onward{browser: opt.Value(in.Browser), base: opt.Value(in.Base)}, true)
 	if err != nil {
 		return nil, err
 	}
-	answer := &login.ArriveOutput{Location: out.Location, Session: out.Session}
+	answer := &login.ArriveOutput{
+		Location: out.Location, Session: out.Session, Challenge: out.Challenge, Parameters: out.Parameters, State: out.State, Request: a.req,
+	}
 	if h.session != nil {
 		text, err := a.sealText(keyring.LoginSession, h.session, aboutFarewell)
 		if err != nil {
@@ -158,7 +160,7 @@ func (a *authorization) received(h *homecoming, err error) (*login.ArriveOutput,
 
 // unasked takes a SAML response that no request asked for, if the provider is set to (IDPInit). Its RelayState says what
 // the app client would have asked for ("Using SAML session initiation with Amazon Cognito").
-func (o *oauth) unasked(c *scoped, in *returned) (*login.ArriveOutput, error) {
+func (o *oauth) unasked(c *scoped, in *returned, from *login.ArriveInput) (*login.ArriveOutput, error) {
 	q, err := url.ParseQuery(in.State)
 	if err != nil {
 		return nil, badState()
@@ -187,7 +189,7 @@ func (o *oauth) unasked(c *scoped, in *returned) (*login.ArriveOutput, error) {
 	if err == nil {
 		err = c.land(h, v)
 	}
-	return a.received(h, err)
+	return a.received(h, from, err)
 }
 
 // takesLocal refuses the pool's own users where the app client is for those of providers.

@@ -23,8 +23,8 @@ const factorPasskey = string(api.ChallengeNameTypeWebAuthn)
 func passkeyFactor() firstFactor {
 	return firstFactor{
 		allowed: api.AuthFactorTypeWebAuthn,
-		usable:  func(p *pool, u *user) bool { return p.Passkeys != nil && u.Passkeys[p.Passkeys.Party] > 0 },
-		strong:  func(p *pool, _ *user) bool { return p.Passkeys != nil && p.Passkeys.MultiFactor },
+		usable:  func(s *Service, p *pool, u *user) bool { return u.Passkeys[s.partyID(p)] > 0 },
+		strong:  func(p *pool, _ *user) bool { return p.passkeysAlone() },
 		begin:   (*attempt).choosePasskey,
 	}
 }
@@ -101,12 +101,17 @@ func (a *attempt) verifyPasskey(session *string) (*outcome, error) {
 	if err != nil {
 		return nil, passkeyFault(err)
 	}
-	used, verified, refused, err := a.checkPasskey(t.user, s, answer)
+	return a.takePasskey(s, t.user, answer)
+}
+
+// takePasskey goes on with a user whose key signed the session's challenge.
+func (a *attempt) takePasskey(s *session, u *user, answer *passkey.Assertion) (*outcome, error) {
+	used, verified, refused, err := a.checkPasskey(u, s, answer)
 	if err != nil {
 		return nil, err
 	}
 	v := &arrival{passage: s.pass(factorPasskey)}
-	if verified && a.pool.Passkeys.MultiFactor {
+	if verified && a.pool.passkeysAlone() {
 		v.passage = v.pass(stepSecond)
 	}
 	if refused == nil {

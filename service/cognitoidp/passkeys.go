@@ -109,12 +109,31 @@ func (c *scoped) party() (passkey.Party, error) {
 	if !c.pool.Settings.begins(api.AuthFactorTypeWebAuthn) {
 		return passkey.Party{}, api.NewWebAuthnNotEnabledException("Passkeys are not enabled for this user pool.")
 	}
-	set := c.pool.Passkeys
-	if set == nil || set.Party == "" {
+	id := c.partyID(c.pool)
+	if id == "" {
 		return passkey.Party{}, api.NewWebAuthnConfigurationMissingException("The user pool has no relying party id.")
 	}
-	return passkey.Party{ID: set.Party, Timeout: passkeyLife, VerifyUser: set.VerifyUser || set.MultiFactor}, nil
+	set := c.pool.Passkeys
+	return passkey.Party{ID: id, Timeout: passkeyLife, VerifyUser: set != nil && (set.VerifyUser || set.MultiFactor)}, nil
 }
+
+// partyID is the relying party of a pool's keys: the one that it names, else its custom domain, else its prefix domain
+// ("Passkeys", Amazon Cognito Developer Guide); "" if it has none of them.
+func (s *Service) partyID(p *pool) string {
+	if p.Passkeys != nil && p.Passkeys.Party != "" {
+		return p.Passkeys.Party
+	}
+	host := ""
+	for i := range p.Domains {
+		if d := &p.Domains[i]; host == "" || d.custom() {
+			host = s.hostOf(p, d)
+		}
+	}
+	return host
+}
+
+// passkeysAlone reports whether a key that verified its user stands in for MFA.
+func (p *pool) passkeysAlone() bool { return p.Passkeys != nil && p.Passkeys.MultiFactor }
 
 // passkeysOf loads a user's keys for a relying party.
 func (p *pool) passkeysOf(rec *store.Records, sub, party string) (keys []passkey.Key, err error) {
@@ -174,6 +193,15 @@ func (s *Service) StartWebAuthnRegistration(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
+	options, err := b.startRegistration()
+	if err != nil {
+		return nil, err
+	}
+	return &api.StartWebAuthnRegistrationOutput{CredentialCreationOptions: options}, nil
+}
+
+// startRegistration makes the options for a new key.
+func (b *bearer) startRegistration() (json.RawMessage, error) {
 	party, err := b.party()
 	if err != nil {
 		return nil, err
@@ -190,15 +218,12 @@ func (s *Service) StartWebAuthnRegistration(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	challenge, err := b.sealRegistration(registrationOf(b.app.ID, call.Now.Add(passkeyLife)), u.Sub)
+	challenge, err := b.sealRegistration(registrationOf(b.app.ID, b.call.Now.Add(passkeyLife)), u.Sub)
 	if err != nil {
 		return nil, err
 	}
 	options, err := party.Creation(passkeyUser(u), challenge, has)
-	if err != nil {
-		return nil, fault.Wrap(err, "make options")
-	}
-	return &api.StartWebAuthnRegistrationOutput{CredentialCreationOptions: options}, nil
+	return options, internal(err, "make options")
 }
 
 // CompleteWebAuthnRegistration implements api.Service.
@@ -207,9 +232,17 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeli
 	if err != nil {
 		return nil, err
 	}
+	if err := b.completeRegistration(in.Credential); err != nil {
+		return nil, err
+	}
+	return &api.CompleteWebAuthnRegistrationOutput{}, nil
+}
+
+// completeRegistration keeps a key that a browser made for startRegistration's options.
+func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	party, err := b.party()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var u *user
 	err = b.view(func(rec *store.Records) (err error) {
@@ -217,13 +250,13 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeli
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r, key, err := b.checkRegistration(party, u, in.Credential)
+	r, key, err := b.checkRegistration(party, u, credential)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = b.change(func(rec *store.Records, u *user) error {
+	return b.change(func(rec *store.Records, u *user) error {
 		fresh, err := b.spend(rec, spentSession, fmt.Sprintf("%x", r.id), r.expires)
 		if err == nil && !fresh {
 			err = challengeNotFound()
@@ -232,12 +265,8 @@ func (s *Service) CompleteWebAuthnRegistration(ctx context.Context, call *pipeli
 			return err
 		}
 		u.count(party.ID, 1)
-		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: call.Now})
+		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: b.call.Now})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &api.CompleteWebAuthnRegistrationOutput{}, nil
 }
 
 // checkRegistration checks what the browser answered: by which challenge first, for that says who may use it.

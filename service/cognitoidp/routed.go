@@ -219,9 +219,10 @@ func (a *authorization) entered(step *loginStep, out *outcome, browser string) (
 		return at, nil
 	}
 	if out.arrival != nil {
-		done, err := a.arrived(out, localProvider)
+		done, err := a.arrived(out, localProvider, &onward{browser: browser}, true)
 		if err == nil {
 			at.Location, at.Session = done.Location, done.Session
+			at.Challenge, at.Parameters, at.State = done.Challenge, done.Parameters, done.State
 		}
 		return at, err
 	}

@@ -1,7 +1,7 @@
 // Package cognitoidp implements Amazon Cognito user pools: pools and app clients, users with their attributes, groups,
 // sign-up, sign-in by password and by SRP, and the tokens that come of it.
 //
-// Three tags of a pool say what AWS would need a trigger or care for:
+// Tags of a pool say what AWS would need a trigger or care for:
 //
 //   - bulkhead:session-tags = "TenantID=custom:tenant_id" puts the attribute's value into ID tokens as a session tag (the
 //     claim https://aws.amazon.com/tags). Several pairs are separated by spaces or commas. A user without the attribute
@@ -9,6 +9,8 @@
 //   - bulkhead:tenant-attribute = "custom:tenant_id" leaves the attribute to the Admin operations, whatever app clients
 //     may write. Custom attributes named by bulkhead:session-tags are kept from users in the same way, for whoever can
 //     write such an attribute chooses the tenant it acts for.
+//   - bulkhead:third-party-clients = "<client id> <client id>", or "*", are the app clients whose users are asked on a page
+//     whether the client may have what it wants.
 package cognitoidp
 
 import (

@@ -34,7 +34,7 @@ func (w *world) arrive(app, from, id string) (session string) {
 		p := must(c.loadProvider(from))(w.t)
 		a := must((&oauth{w.s}).authorization(c.ctx, c.call, &w.pool, codeRequest(app)))(w.t)
 		h := &homecoming{app: a.app}
-		out, err := a.received(h, c.land(h, &guest{from: p, issuer: "https://idp.example.com", id: id, claims: map[string]string{}}))
+		out, err := a.received(h, &login.ArriveInput{Browser: new("browser")}, c.land(h, &guest{from: p, issuer: "https://idp.example.com", id: id, claims: map[string]string{}}))
 		if err == nil {
 			session = opt.Value(out.Session)
 		}

@@ -145,6 +145,9 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 		Recovery: new(a.pool.recovers()), Attributes: a.signUpFields(), UsernameFields: a.pool.signInNames(), Redirect: &a.redirect,
 		Providers: providers, LocalUsers: &local, Flow: new(a.pageFlow()),
 	}
+	if a.pageFlow() == FlowChoice && a.pool.Settings.begins(api.AuthFactorTypeWebAuthn) {
+		out.Party = opt.Present(a.partyID(a.pool))
+	}
 	if opt.Value(in.Page) == "signup" {
 		if err := a.linkTerms(out); err != nil {
 			return nil, err

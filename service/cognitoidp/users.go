@@ -200,7 +200,7 @@ func (p *pool) remove(rec *store.Records, u *user) error {
 	for _, purpose := range codePurposes {
 		keys = append(keys, codeKey(p.ID, u.Sub, purpose))
 	}
-	for _, prefix := range []store.Key{devicesKey(p.ID, u.Sub), passkeysKey(p.ID, u.Sub), eventsKey(p.ID, u.Sub)} {
+	for _, prefix := range []store.Key{devicesKey(p.ID, u.Sub), passkeysKey(p.ID, u.Sub), eventsKey(p.ID, u.Sub), consentsKey(p.ID, u.Sub)} {
 		err := rec.Scan(prefix, nil, func(k store.Key, _ []byte) bool {
 			keys = append(keys, slices.Clone(k))
 			if parts := k.Parts(); parts[2] == "passkey" {

@@ -17,7 +17,11 @@ import (
 const (
 	cookieBrowser = "browser-" // a random secret by which forms know their browser
 	cookieSession = "session-" // who is signed in, sealed
+	cookieLater   = "later-"   // the browser's user does not want to be offered a passkey
 )
+
+// laterSeconds is how long nobody at a browser is offered to save a passkey after somebody declined.
+const laterSeconds = 30 * 24 * 60 * 60
 
 func (q *request) cookieName(kind string) string {
 	if q.secure() {

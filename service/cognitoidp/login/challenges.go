@@ -3,6 +3,7 @@ package login
 import (
 	"cmp"
 	"encoding/json"
+	"net"
 	"slices"
 	"strings"
 
@@ -23,6 +24,11 @@ var challengePages = map[string][2]string{
 	"MFA_SETUP":             {"select", "Protect your account"},
 	cognitoidp.StepSetupApp: {"app", "Set up your authenticator app"},
 	"CUSTOM_CHALLENGE":      {"custom", "Sign in"},
+	"WEB_AUTHN":             {"passkey", "Use your passkey"},
+
+	cognitoidp.StepAnyPasskey:  {"passkey", "Use your passkey"},
+	cognitoidp.StepSavePasskey: {"savepasskey", "Save a passkey?"},
+	cognitoidp.StepConsent:     {"consent", "Allow access?"},
 }
 
 // codeFields are the inputs of challenges that ask for a code.
@@ -85,8 +91,36 @@ func (q *request) challenge(status int, v *view) {
 		q.showSecret(v)
 	case "CUSTOM_CHALLENGE":
 		v.Shown = shown(v.Parameters)
+	case "WEB_AUTHN", cognitoidp.StepAnyPasskey:
+		v.Options, v.Script = v.Parameters[cognitoidp.ParamRequest], passkeyScript
+	case cognitoidp.StepSavePasskey:
+		v.Options, v.Script = v.Parameters[cognitoidp.ParamCreation], passkeyScript
+		v.Username = v.Parameters[cognitoidp.ParamName]
+	case cognitoidp.StepConsent:
+		v.Username, v.Scopes = v.Parameters[cognitoidp.ParamName], scopes(v.Parameters[cognitoidp.ParamScopes])
 	}
 	q.page(status, v)
+}
+
+// passkeyScript asks browsers for passkeys.
+const passkeyScript = "passkey.js"
+
+// scopes are what a client wants, of a parameter.
+func scopes(text string) []cognitoidp.ConsentScope {
+	var out []cognitoidp.ConsentScope
+	if json.Unmarshal([]byte(text), &out) != nil {
+		return nil
+	}
+	return out
+}
+
+// within reports whether a browser at the host would use keys of the relying party. The server decides by the origin that
+// the browser signs; this is for not offering what cannot work.
+func within(host, party string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return party != "" && (host == party || strings.HasSuffix(host, "."+party))
 }
 
 // requiredFields are the inputs for what a user still has to tell.

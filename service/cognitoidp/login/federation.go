@@ -108,7 +108,7 @@ func (q *request) send(out *api.DepartOutput) {
 
 // arrive takes what the browser brings back from a provider.
 func (q *request) arrive(in *api.ArriveInput) {
-	in.PoolId, in.Base, in.Sealed = &q.pool.ID, new(q.origin()), q.takeAway(in.State)
+	in.PoolId, in.Base, in.Sealed, in.Browser = &q.pool.ID, new(q.origin()), q.takeAway(in.State), new(q.browser())
 	out, err := run[api.ArriveOutput](q, "Arrive", in)
 	if err != nil {
 		q.errorPage(err)
@@ -119,6 +119,10 @@ func (q *request) arrive(in *api.ArriveInput) {
 	}
 	if out.Farewell != nil {
 		q.setCookie(cookieParted, *out.Farewell, 24*60*60)
+	}
+	if out.Challenge != nil {
+		q.step(requested(out.Request), "", out.Challenge, out.State, out.Parameters)
+		return
 	}
 	q.redirect(opt.Value(out.Location))
 }

@@ -168,6 +168,9 @@ type endpoint struct {
 	open bool
 }
 
+// pathAddPasskey is where users who are signed in save another passkey ("Passkeys", Amazon Cognito Developer Guide).
+const pathAddPasskey = "/passkeys/add"
+
 // endpoints are all paths of a pool.
 var endpoints = map[string]endpoint{}
 
@@ -181,6 +184,7 @@ func init() { //nolint:gochecknoinits // the table and its functions refer to ea
 		"/oauth2/idpresponse":    {get: (*request).idpResponse, post: (*request).idpResponse},
 		"/saml2/idpresponse":     {post: (*request).samlResponse},
 		"/saml2/logout":          {get: (*request).samlLogout, post: (*request).samlLogout},
+		pathAddPasskey:           {get: (*request).authorize},
 		"/login":                 {get: (*request).showLogin, post: (*request).signIn},
 		"/signup":                {get: (*request).showSignUp, post: (*request).signUp},
 		"/confirmUser":           {get: (*request).showConfirm, post: (*request).confirm},

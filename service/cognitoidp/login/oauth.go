@@ -77,6 +77,22 @@ func (p parameters) authorization() *api.AuthorizationRequest {
 	}
 }
 
+// requested is the request as the parameters that it was made of.
+func requested(r *api.AuthorizationRequest) parameters {
+	p := parameters{values: url.Values{}}
+	for name, value := range map[string]*string{
+		"client_id": r.ClientId, "redirect_uri": r.RedirectUri, "response_type": r.ResponseType, "scope": r.Scope, "state": r.State,
+		"nonce": r.Nonce, "code_challenge": r.CodeChallenge, "code_challenge_method": r.CodeChallengeMethod,
+		"identity_provider": r.IdentityProvider, "idp_identifier": r.IdpIdentifier, "prompt": r.Prompt, "login_hint": r.LoginHint,
+		"lang": r.Lang, "max_age": r.MaxAge, "resource": r.Resource, "routed": r.Routed,
+	} {
+		if value != nil {
+			p.values.Set(name, *value)
+		}
+	}
+	return p
+}
+
 // carried is the query with which pages refer to each other: the authorization request.
 func (p parameters) carried() string {
 	out := url.Values{}
@@ -95,13 +111,19 @@ func (q *request) authorize() {
 		q.errorPage(err)
 		return
 	}
-	in := &api.AuthorizeInput{PoolId: &q.pool.ID, Request: p.authorization(), Session: q.session()}
+	in := &api.AuthorizeInput{PoolId: &q.pool.ID, Request: p.authorization(), Session: q.session(), Base: new(q.origin())}
+	if in.Session != nil { // who is nobody here is shown no page that has a form
+		in.Browser = new(q.browser())
+	}
+	in.AddPasskey = new(q.path == pathAddPasskey)
 	out, err := run[api.AuthorizeOutput](q, "Authorize", in)
 	switch {
 	case err != nil:
 		q.errorPage(err)
 	case out.Location != nil:
 		q.redirect(*out.Location)
+	case out.Challenge != nil:
+		q.step(p, "", out.Challenge, out.State, out.Parameters)
 	case !q.depart(p):
 		q.redirect(q.base + "/login?" + p.carried())
 	}

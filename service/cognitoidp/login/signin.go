@@ -31,10 +31,16 @@ type pageFacts struct {
 	Terms, Privacy string
 	// Flow is how sign-ins begin, one of cognitoidp's.
 	Flow string
+	// Target is the host or the scheme that the browser will be sent on to.
+	Target string
+	// Passkeys is true where the pool's users can sign in by a passkey that says who they are.
+	Passkeys bool
 }
 
 // AsksPassword reports whether the first page asks for the password beside the name.
-func (f *pageFacts) AsksPassword() bool { return f.Flow == cognitoidp.FlowPassword }
+func (f *pageFacts) AsksPassword() bool {
+	return f.Flow != cognitoidp.FlowChoice && f.Flow != cognitoidp.FlowCustom
+}
 
 // Name is what the pages are headed by.
 func (f *pageFacts) Name() string { return cmp.Or(f.Client, f.Pool) }
@@ -62,6 +68,8 @@ func (q *request) prepare(name, title string, p parameters) *view {
 	q.formTargets(opt.Value(out.Redirect))
 	page := facts(out)
 	page.Providers = q.choices(p, out.Providers)
+	page.Target = target(opt.Value(out.Redirect))
+	page.Passkeys = within(q.r.Host, opt.Value(out.Party))
 	v := &view{
 		Name: name, Title: title, Query: template.URL(p.carried()), //nolint:gosec // made by url.Values.Encode
 		Token: q.formToken(q.browser()), Page: page, Form: map[string]string{},
@@ -130,6 +138,7 @@ var answers = map[string]string{
 	"password": cognitoidp.AnswerPassword, "new_password": "NEW_PASSWORD", "answer": "ANSWER", "sms_code": "SMS_MFA_CODE",
 	"totp_code": "SOFTWARE_TOKEN_MFA_CODE", "email_code": "EMAIL_OTP_CODE", "sms_otp_code": "SMS_OTP_CODE", "select": "ANSWER",
 	"app_code": cognitoidp.AnswerUserCode, "email": cognitoidp.AnswerEmail, "phone_number": cognitoidp.AnswerPhone,
+	"credential": cognitoidp.AnswerCredential, "consent": cognitoidp.AnswerConsent,
 }
 
 // signIn is POST /login.
@@ -142,12 +151,18 @@ func (q *request) signIn() {
 	p := q.query()
 	in := &api.SignInInput{
 		PoolId: &q.pool.ID, Request: p.authorization(), Browser: new(q.browser()), Username: new(form.values.Get("username")),
-		State: form.get("state"), Answers: map[string]string{},
+		State: form.get("state"), Answers: map[string]string{}, Base: new(q.origin()),
 	}
 	for name, parameter := range answers {
 		if v := form.get(name); v != nil {
 			in.Answers[parameter] = *v
 		}
+	}
+	if form.get("later") != nil {
+		q.setCookie(cookieLater, "1", laterSeconds)
+	}
+	if form.get("later") != nil || q.cookie(cookieLater) != nil {
+		in.Answers[cognitoidp.AnswerLater] = "1"
 	}
 	for name := range form.values {
 		if attribute, ok := strings.CutPrefix(name, "attribute."); ok && form.get(name) != nil {
@@ -166,12 +181,17 @@ func (q *request) signIn() {
 		q.redirect(*out.Location)
 		return
 	}
+	q.step(p, form.values.Get("username"), out.Challenge, out.State, out.Parameters)
+}
+
+// step shows the page of a step that an operation asks for.
+func (q *request) step(p parameters, username string, challenge, state *string, params map[string]string) {
 	v := q.prepare("", "", p)
 	if v == nil {
 		return
 	}
-	v.Username = form.values.Get("username")
-	v.Challenge, v.State, v.Parameters = opt.Value(out.Challenge), opt.Value(out.State), out.Parameters
+	v.Username = username
+	v.Challenge, v.State, v.Parameters = opt.Value(challenge), opt.Value(state), params
 	q.challenge(http.StatusOK, v)
 }
 

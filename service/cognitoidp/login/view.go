@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"html/template"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/service/cognitoidp"
 )
 
 //go:embed templates
@@ -57,6 +59,10 @@ type view struct {
 	// Secret is the key for an authenticator app, and QR the image that holds it.
 	Secret string
 	QR     template.HTML
+	// Options are what the browser's user is asked by for a passkey, as JSON, and Script the file that does so.
+	Options, Script string
+	// Scopes are what a client wants.
+	Scopes []cognitoidp.ConsentScope
 	// Shown is what a custom challenge tells.
 	Shown []field
 }
@@ -69,7 +75,11 @@ func (q *request) page(status int, v *view) {
 		q.plainError(http.StatusInternalServerError)
 		return
 	}
-	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	h := q.w.Header()
+	if v.Script != "" {
+		h.Set("Content-Security-Policy", "script-src 'self'; "+h.Get("Content-Security-Policy"))
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
 	q.w.WriteHeader(status)
 	_, _ = q.w.Write(b.Bytes()) //nolint:gosec // escaped by html/template; a client that left is nobody to tell
 }
@@ -92,6 +102,15 @@ func (q *request) errorPage(err error) {
 		status, text = http.StatusInternalServerError, "The service cannot answer at the moment. Please try again later."
 	}
 	q.page(status, &view{Name: "error", Title: "Something is not right", Error: text, Form: map[string]string{"code": f.Code}})
+}
+
+// target names where a redirect URI leads, for people: a host, or the scheme of an application on the machine.
+func target(redirect string) string {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(u.Host, u.Scheme)
 }
 
 // formTargets adds to the policy where a sign-in may lead: browsers hold the redirects after a form to form-action, those
