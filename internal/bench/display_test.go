@@ -15,6 +15,7 @@ func shown() *Result {
 		return Measured{PerSecond: spread(list), Ratio: spread(ratios(slices.Repeat([]float64{12_000}, rounds), list)), P50: 90, P99: 1500}
 	}
 	r := &Result{Rounds: 2, Peers: []Peer{{Name: "one", Bulkhead: true, Secured: true}, {Name: "<two>"}}}
+	r.Machine.Load = []float64{1.25, 2}
 	r.Cells = []Cell{
 		{"GetItem", 1, []Measured{measured(12_000, 2), measured(1000, 2)}},
 		{"GetItem", 32, []Measured{measured(12_000, 2), {Missing: true}}},
@@ -83,12 +84,12 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"&lt;two&gt;", "does not have the operation", "guard, sealing, tenants&#39; sessions", "12.0k", "32 clients"} {
+	for _, want := range []string{"&lt;two&gt;", "does not have the operation", "guard, sealing, tenants&#39; sessions", "12.0k", "32 clients", "load average 1.2 before, 2.0 after"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report lacks %q", want)
 		}
 	}
-	for _, never := range []string{"<two>", "NaN", "Inf", "ZgotmplZ", "http://", "https://", "<script", "url("} {
+	for _, never := range []string{"<two>", "NaN", "Inf", "%!", "ZgotmplZ", "http://", "https://", "<script", "url("} {
 		if strings.Contains(page, never) {
 			t.Errorf("the report has %q", never)
 		}

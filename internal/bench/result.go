@@ -103,7 +103,7 @@ func (m *measurement) result() *Result {
 		Started: m.started.UTC(), Seconds: time.Since(m.started).Seconds(), Machine: m.machine, Items: m.peers[0].rows.tenants * m.peers[0].rows.each,
 		Tenants: m.o.Tenants, ItemBytes: itemSize, Rounds: m.o.Rounds, TurnSeconds: m.o.Turn.Seconds(),
 	}
-	r.Machine.Load[1] = loadAverage()
+	r.Machine.Load = slices.Concat(m.machine.Load, loadAverage())
 	for _, p := range m.peers {
 		shown := Peer{Name: p.Name, URL: p.URL, Bulkhead: p.bulkhead, Secured: p.secured, MemoryBytes: p.memory}
 		if m.o.Keep {

@@ -70,8 +70,8 @@ func (p *Peer) Setup() string {
 // Summary says in a sentence or two what was measured and where.
 func (r *Result) Summary() string {
 	load := ""
-	if r.Machine.Load[0] != nil && r.Machine.Load[1] != nil {
-		load = fmt.Sprintf(", load average %.1f before and %.1f after", *r.Machine.Load[0], *r.Machine.Load[1])
+	if l := r.Machine.Load; len(l) == 2 {
+		load = fmt.Sprintf(", load average %.1f before and %.1f after", l[0], l[1])
 	}
 	model := r.Machine.System
 	if r.Machine.Model != "" {

@@ -89,13 +89,13 @@ type Machine struct {
 	System string `json:"system"`
 	CPUs   int    `json:"cpus"`
 	Model  string `json:"model,omitempty"`
-	// Load is the load average of the last minute when the run began and when it ended; nil where the system does not tell.
-	Load [2]*float64 `json:"load"`
+	// Load is the load average of the last minute when the run began and when it ended; empty where the system does not tell.
+	Load []float64 `json:"load,omitempty"`
 }
 
 func thisMachine() Machine {
 	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
-	m.Load[0] = loadAverage()
+	m.Load = loadAverage()
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(info)) {
 			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
@@ -107,7 +107,7 @@ func thisMachine() Machine {
 	return m
 }
 
-func loadAverage() *float64 {
+func loadAverage() []float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return nil
@@ -117,5 +117,5 @@ func loadAverage() *float64 {
 	if err != nil {
 		return nil
 	}
-	return &n
+	return []float64{n}
 }
