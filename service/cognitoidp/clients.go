@@ -79,6 +79,9 @@ func (c *clientSettings) lifetime(use string) time.Duration {
 
 // newClientSettings reads what creating and updating have in common.
 func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSettings, error) {
+	if in.AnalyticsConfiguration != nil {
+		return clientSettings{}, notServed("AnalyticsConfiguration (Amazon Pinpoint)")
+	}
 	set := clientSettings{
 		Flows: texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
 		Access: int64(opt.Value(in.AccessTokenValidity)), Identity: int64(opt.Value(in.IdTokenValidity)), Refresh: int64(opt.Value(in.RefreshTokenValidity)),
@@ -163,6 +166,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		IdTokenValidity: in.IdTokenValidity, LogoutURLs: in.LogoutURLs, PreventUserExistenceErrors: in.PreventUserExistenceErrors,
 		ReadAttributes: in.ReadAttributes, RefreshTokenRotation: in.RefreshTokenRotation, RefreshTokenValidity: in.RefreshTokenValidity,
 		SupportedIdentityProviders: in.SupportedIdentityProviders, TokenValidityUnits: in.TokenValidityUnits, WriteAttributes: in.WriteAttributes,
+		AnalyticsConfiguration: in.AnalyticsConfiguration,
 	})
 	if err != nil {
 		return nil, err

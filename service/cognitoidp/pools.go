@@ -113,6 +113,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		EmailVerificationMessage: in.EmailVerificationMessage, EmailVerificationSubject: in.EmailVerificationSubject,
 		Policies: in.Policies, SmsConfiguration: in.SmsConfiguration, SmsVerificationMessage: in.SmsVerificationMessage,
 		UserPoolTier: in.UserPoolTier, VerificationMessageTemplate: in.VerificationMessageTemplate, DeviceConfiguration: in.DeviceConfiguration,
+		SmsAuthenticationMessage: in.SmsAuthenticationMessage,
 	})
 	if err == nil {
 		err = p.changeMode(in.MfaConfiguration)
@@ -138,6 +139,9 @@ func enums[E ~string](in []string) []E {
 }
 
 func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
+	if in.SmsAuthenticationMessage != nil {
+		return settings{}, notServed("SmsAuthenticationMessage of a user pool (SetUserPoolMfaConfig sets it)")
+	}
 	policy, err := newPolicy(in.Policies)
 	set := settings{
 		Password: policy, DeletionProtection: in.DeletionProtection == api.DeletionProtectionTypeActive,
