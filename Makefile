@@ -45,6 +45,7 @@ fuzz:
 conformance: tools build
 	$(PG) test/conformance/run.sh
 	$(PG) test/conformance/demo.sh
+	test/conformance/tables.sh
 	test/conformance/readme.sh $(CACHE)/venv
 	test/conformance/examples.sh $(CACHE)/venv
 
