@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -279,4 +280,41 @@ func TestBackupGuard(t *testing.T) {
 	if got := e.must(acme, "GetItem", `{'TableName':'again','Key':{'pk':{'S':'acme#1'},'sk':{'S':'s'}}}`); !strings.Contains(got, "secret-acme") {
 		t.Errorf("its own row is %s", got)
 	}
+}
+
+// A backup that was made before the table had its guard, and a stream that was over before it had, show a tenant's session no more
+// than the table does now: also after the table is gone.
+func TestGuardReachesWhatWasThereBefore(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool(withStream)
+	e.put("acme#1", "v")
+	e.put("globex#1", "v")
+	stream, arn := e.latest(t), e.backup(t)
+	e.work()
+	e.must(root(), "UpdateTable", `{'TableName':'pool','StreamSpecification':{'StreamEnabled':false}}`)
+	e.must(root(), "TagResource", `{'ResourceArn':'arn:aws:dynamodb:`+region+`:`+account+`:table/pool','Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}#*'}]}`)
+	acme := e.user(account, "acme", nil, readAll, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:*","Resource":"*"}]}`)
+	check := func(when string) {
+		t.Helper()
+		if got := sorted(e.records(t, acme, stream, "TRIM_HORIZON")); got != "INSERT acme#1 >v" {
+			t.Errorf("%s: acme sees\n%s", when, got)
+		}
+		for op, in := range map[string]string{
+			"RestoreTableFromBackup": `{'BackupArn':'` + arn + `','TargetTableName':'mine'}`, "DeleteBackup": `{'BackupArn':'` + arn + `'}`,
+		} {
+			if _, err := e.op(acme, op, in); !errors.Is(err, errGuard) {
+				t.Errorf("%s: %s: %v", when, op, err)
+			}
+		}
+	}
+	check("with the table")
+	e.must(root(), "RestoreTableFromBackup", `{'BackupArn':'`+arn+`','TargetTableName':'ours'}`)
+	e.work()
+	if _, err := e.op(acme, "Scan", `{'TableName':'ours'}`); !errors.Is(err, errGuard) {
+		t.Errorf("what the operator restored has no guard: %v", err)
+	}
+	e.must(root(), "DeleteTable", `{'TableName':'pool'}`)
+	e.work()
+	check("after the table")
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -222,6 +223,32 @@ func (r *record) endStream(tx *store.Tx, at place, now time.Time) error {
 	st.Tags, st.Sealed = r.Tags, r.Sealed
 	r.Stream = &streamOf{r.Stream.Label, r.Stream.View, false}
 	return store.Save(recs, k, st)
+}
+
+// leaveStreams gives the streams of a table that is deleted what they need to outlive it: its owner rule as it is now, also to
+// those that ended before the table had one.
+func (r *record) leaveStreams(tx *store.Tx, at place, now time.Time) error {
+	if r.streams() {
+		if err := r.endStream(tx, at, now); err != nil {
+			return err
+		}
+	}
+	recs, err := tx.Records(at.account, at.region)
+	if err != nil {
+		return err
+	}
+	var left []*stream
+	err = store.Each(recs, store.K("stream", r.Name), nil, func(_ store.Key, st *stream) bool {
+		if st.Table == r.ID {
+			left = append(left, st)
+		}
+		return true
+	})
+	for _, st := range left {
+		st.Tags, st.Sealed = r.Tags, r.Sealed
+		err = errors.Join(err, store.Save(recs, streamKey(st.Name, st.Label), st))
+	}
+	return err
 }
 
 // describeStream adds the table's latest stream.

@@ -76,10 +76,8 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		}
 		recs.Changed()
 		rec := t.record
-		if rec.streams() {
-			if err := rec.endStream(tx, at, c.Now); err != nil {
-				return err
-			}
+		if err := rec.leaveStreams(tx, at, c.Now); err != nil {
+			return err
 		}
 		if err := recs.Delete(at.key()); err != nil {
 			return err

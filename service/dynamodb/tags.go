@@ -106,9 +106,41 @@ func (s *Service) changeTags(ctx context.Context, c *pipeline.Call, resource str
 		if _, err := s.sealing(&rec, at.account, at.region); err != nil {
 			return invalid(wrong+"the rows of the table are sealed, and need the tag %s", authz.OwnerKeyTag)
 		}
+		if err := guardBackups(tx, at, &rec); err != nil {
+			return err
+		}
 		return save(tx, at, &rec)
 	})
 	return noResource(err, at)
+}
+
+// guardBackups gives a table's owner rule to those of its backups that were made before it had one, so that no tenant's session
+// restores from them what it may not read.
+func guardBackups(tx *store.Tx, at place, r *record) error {
+	if _, guarded := authn.Tags(r.Tags).Get(authz.OwnerKeyTag); !guarded {
+		return nil
+	}
+	recs, err := tx.Records(at.account, at.region)
+	if err != nil {
+		return err
+	}
+	var bare []*backup
+	err = store.Each(recs, store.K("backup", at.name), nil, func(_ store.Key, b *backup) bool {
+		if _, guarded := authn.Tags(b.Source.Tags).Get(authz.OwnerKeyTag); !guarded && b.Source.ID == r.ID {
+			bare = append(bare, b)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, b := range bare {
+		b.Source.Tags = ownerTags(r.Tags)
+		if err := saveBackup(tx, at, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ListTagsOfResource lists the tags of a table, all in one page.
