@@ -106,3 +106,25 @@ func TestIndexOwnerTags(t *testing.T) {
 	}
 	e.must(root(), "TagResource", `{'ResourceArn':'`+poolARN+`','Tags':[{'Key':'bulkhead:index-owner-key','Value':'by-kind=${tenant} by-kind=k#${tenant}#* later=${tenant}'}]}`)
 }
+
+// The names of placeholders are the caller's to choose: none means one thing here, where an update is judged, and another to the
+// engine that performs it.
+func TestPlaceholdersOfWatchedUpdates(t *testing.T) {
+	t.Parallel()
+	for name, input := range map[string]string{
+		"a name":  `'UpdateExpression':'SET #bulkhead_w0 = :v','ExpressionAttributeNames':{'#bulkhead_w0':'note'},'ExpressionAttributeValues':{':v':{'S':'kind-globex'}}`,
+		"a value": `'UpdateExpression':'SET kind = :bulkhead_w1, wanted = wanted','ExpressionAttributeValues':{':bulkhead_w1':{'S':'kind-acme'}}`,
+		"a condition": `'UpdateExpression':'SET note = :v','ConditionExpression':'#bulkhead_w0 = :bulkhead_w0',
+			'ExpressionAttributeNames':{'#bulkhead_w0':'sk'},'ExpressionAttributeValues':{':v':{'S':'x'},':bulkhead_w0':{'S':'s'}}`,
+	} {
+		far, _ := newFarEnv(t)
+		e := pooledIn(far, "deny+index", "")
+		e.must(root(), "PutItem", `{'TableName':'pool','Item':{'pk':{'S':'acme#3'},'sk':{'S':'s'},'kind':{'S':'kind-acme'},'wanted':{'S':'kind-globex'}}}`)
+		who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+		e.must(who, "UpdateItem", `{'TableName':'pool','Key':{'pk':{'S':'acme#3'},'sk':{'S':'s'}},`+input+`}`)
+		got := e.must(root(), "GetItem", `{'TableName':'pool','Key':{'pk':{'S':'acme#3'},'sk':{'S':'s'}}}`)
+		if !strings.Contains(got, `"kind":{"S":"kind-acme"}`) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

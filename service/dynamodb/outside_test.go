@@ -136,3 +136,21 @@ func (l lying) Call(ctx context.Context, operation string, body []byte) ([]byte,
 	}
 	return out, err
 }
+
+// A transaction with a key that does not fit the table never reaches the engine, which might take it: the guard has not seen it.
+func TestTransactionsOfNoKeyStayHere(t *testing.T) {
+	t.Parallel()
+	far, engine := newFarEnv(t)
+	e := pooledIn(far, "deny", "")
+	engine.before = func(operation string, _ []byte) error {
+		t.Errorf("%s was sent", operation)
+		return nil
+	}
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	for _, key := range []string{`{'pk':{'N':'1'},'sk':{'S':'s'}}`, `{'pk':{'S':'acme#1'}}`, `{'pk':{'S':'acme#1'},'sk':{'S':'s'},'x':{'S':'globex#1'}}`} {
+		got := e.result(who, "TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'pool','Key':`+key+`}}]}`)
+		if !strings.HasPrefix(got, "TransactionCanceledException: ") {
+			t.Errorf("%s: %s", key, got)
+		}
+	}
+}

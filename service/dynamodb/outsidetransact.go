@@ -81,7 +81,7 @@ func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 	for _, a := range actions {
 		k, err := a.write.RowKey(&far[a.table].t.schema)
 		if err != nil {
-			continue // the engine or the evaluation says it as a reason
+			continue // the evaluation says it as a reason
 		}
 		if a.write.Kind != item.CheckRow {
 			err = far[a.table].mayWrite(k, a.write)
@@ -152,10 +152,14 @@ func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 	return out, nil
 }
 
-// evaluates reports whether an action is evaluated here: on sealed rows, and on rows that the guard hides, which are not there for
-// the caller whatever the engine would say.
+// evaluates reports whether an action is evaluated here: on sealed rows, on rows that the guard hides, which are not there for the
+// caller whatever the engine would say, and with a key that is none, of which the guard can say nothing.
 func (f *farRows) evaluates(w *item.Write) (here, hidden bool, err error) {
-	if k, err := w.RowKey(&f.t.schema); w.Kind == item.CheckRow && err == nil {
+	k, err := w.RowKey(&f.t.schema)
+	if err != nil {
+		return true, false, nil //nolint:nilerr // the evaluation refuses it
+	}
+	if w.Kind == item.CheckRow {
 		seen, err := f.guard.Check(k.PK, false)
 		if err != nil || !seen {
 			return true, true, err

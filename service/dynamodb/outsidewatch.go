@@ -66,8 +66,8 @@ func (f *farRows) forwardWatched(named string, w *item.Write, want answer, reque
 	return out, err
 }
 
-// watch adds to a condition that the attributes on which an update depends are as they were read. Its placeholders replace those of
-// the caller that have the same names.
+// watch adds to a condition that the attributes on which an update depends are as they were read. Its placeholders are none of the
+// caller's, which must mean to the engine what they mean here.
 func (f *farRows) watch(w *item.Write, k item.RowKey, condition **string, names *map[string]string, values **item.Map) {
 	row := f.read[rowID(k)].item
 	ns, vs := maps.Clone(*names), map[string]item.Value{}
@@ -77,14 +77,17 @@ func (f *farRows) watch(w *item.Write, k item.RowKey, condition **string, names 
 	if *values != nil {
 		vs = maps.Collect((*values).All())
 	}
+	mark := "bulkhead_w"
+	for i := 0; taken(ns, vs, mark); i++ {
+		mark = fmt.Sprintf("bulkhead%d_w", i)
+	}
 	var tests []string
 	if *condition != nil {
 		tests = append(tests, "("+**condition+")")
 	}
 	for i, attr := range f.watched(w) {
-		name, value := fmt.Sprintf("#bulkhead_w%d", i), fmt.Sprintf(":bulkhead_w%d", i)
+		name, value := fmt.Sprintf("#%s%d", mark, i), fmt.Sprintf(":%s%d", mark, i)
 		ns[name] = attr
-		delete(vs, value)
 		v := row.Get(attr)
 		if v.IsZero() {
 			tests = append(tests, "attribute_not_exists("+name+")")
@@ -99,6 +102,21 @@ func (f *farRows) watch(w *item.Write, k item.RowKey, condition **string, names 
 		m := item.MapOf(vs)
 		*values = &m
 	}
+}
+
+// taken reports whether the caller has a placeholder that begins with the mark.
+func taken(names map[string]string, values map[string]item.Value, mark string) bool {
+	for name := range names {
+		if strings.HasPrefix(name, "#"+mark) {
+			return true
+		}
+	}
+	for name := range values {
+		if strings.HasPrefix(name, ":"+mark) {
+			return true
+		}
+	}
+	return false
 }
 
 // expect is watch for the legacy parameters.
