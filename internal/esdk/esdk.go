@@ -117,7 +117,7 @@ func encodeContext(context map[string]string) (b []byte, err error) {
 	if len(context) > math.MaxUint16 {
 		return nil, errors.New("esdk: a context of too many pairs")
 	}
-	b = binary.BigEndian.AppendUint16(nil, uint16(len(context))) //nolint:gosec // checked above
+	b = binary.BigEndian.AppendUint16(nil, uint16(len(context)))
 	for _, name := range slices.Sorted(maps.Keys(context)) {
 		for _, field := range []string{name, context[name]} {
 			if b, err = appendField(b, []byte(field)); err != nil {
@@ -133,7 +133,7 @@ func appendField(b, field []byte) ([]byte, error) {
 	if len(field) > math.MaxUint16 {
 		return nil, fmt.Errorf("esdk: a field of %d bytes", len(field))
 	}
-	return append(binary.BigEndian.AppendUint16(b, uint16(len(field))), field...), nil //nolint:gosec // checked above
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(field))), field...), nil
 }
 
 // appendFrame appends the body: one frame, number 1, which is also its nonce.
@@ -146,6 +146,6 @@ func appendFrame(b []byte, gcm cipher.AEAD, id, plaintext []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, finalFrame)
 	b = binary.BigEndian.AppendUint32(b, number)
 	b = append(b, nonce...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(plaintext))) //nolint:gosec // at most frameLength
+	b = binary.BigEndian.AppendUint32(b, uint32(len(plaintext)))
 	return gcm.Seal(b, nonce, plaintext, aad)
 }

@@ -139,7 +139,7 @@ func TestPlaces(t *testing.T) {
 
 func TestAFunctionRests(t *testing.T) {
 	t.Parallel()
-	var answer error = ErrTimeout
+	var answer = ErrTimeout
 	n := 0
 	c := NewCaller(fake(func(context.Context, Request) (Result, error) { n++; return Result{}, answer }), Limits{Attempts: 1, Trip: 2}, nil)
 	now := time.Unix(1_790_000_000, 0)

@@ -92,7 +92,7 @@ func (c *Change) Head() ChangeHead {
 func (h *ChangeHead) Encode() []byte {
 	b := make([]byte, 0, changeFixed+len(h.SK))
 	b = append(b, changeV1)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.At.UnixMilli())) //nolint:gosec // times of this era
+	b = binary.BigEndian.AppendUint64(b, uint64(h.At.UnixMilli()))
 	items := byte(0)
 	if h.Old {
 		items |= changeOld
@@ -109,7 +109,7 @@ func DecodeChangeHead(b []byte) (ChangeHead, error) {
 		return ChangeHead{}, ErrCorrupt
 	}
 	h := ChangeHead{
-		At: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(), //nolint:gosec // as written
+		At: time.UnixMilli(int64(binary.BigEndian.Uint64(b[1:]))).UTC(),
 		By: Cause(b[9]), Old: b[10]&changeOld != 0, New: b[10]&changeNew != 0,
 	}
 	if len(b) > changeFixed {

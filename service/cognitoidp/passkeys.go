@@ -164,7 +164,7 @@ func registrationOf(client string, expires time.Time) registration {
 func registrationBinding(sub string) []byte { return []byte("passkey-registration/" + sub) }
 
 func (c *scoped) sealRegistration(r registration, sub string) ([]byte, error) {
-	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix())) //nolint:gosec // after 1970
+	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix()))
 	sealed, err := c.keys.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
 	return sealed, internal(err, "seal a challenge")
 }
@@ -176,7 +176,7 @@ func (c *scoped) openRegistration(sealed []byte, sub string) (registration, erro
 		return r, challengeNotFound()
 	}
 	r.id, r.client = [16]byte(text), [sha256.Size / 2]byte(text[len(r.id)+8:])
-	r.expires = time.Unix(int64(binary.BigEndian.Uint64(text[len(r.id):])), 0) //nolint:gosec // as it was sealed
+	r.expires = time.Unix(int64(binary.BigEndian.Uint64(text[len(r.id):])), 0)
 	if !c.call.Now.Before(r.expires) {
 		return r, challengeNotFound()
 	}

@@ -165,7 +165,7 @@ func (l *lambdas) goldenOf(w *world, source, name string, hide func(event map[st
 			w.t.Fatal(err)
 		}
 	}
-	have, err := os.ReadFile(file) //nolint:gosec // a file of the test's
+	have, err := os.ReadFile(file)
 	if err != nil {
 		w.t.Fatal(err)
 	}

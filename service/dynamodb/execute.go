@@ -199,7 +199,7 @@ func boundTo(c *pipeline.Call, in *api.ExecuteStatementInput) []byte {
 }
 
 func (s *Service) sealCursor(c *pipeline.Call, in *api.ExecuteStatementInput, at *cursor) (*string, error) {
-	b := binary.AppendUvarint(nil, uint64(at.part)) //nolint:gosec // at most maxPartitions
+	b := binary.AppendUvarint(nil, uint64(at.part))
 	if !at.last.IsZero() {
 		b = append(b, at.last.Stored()...)
 	}
@@ -230,7 +230,7 @@ func (s *Service) openCursor(c *pipeline.Call, in *api.ExecuteStatementInput) (c
 	if w <= 0 || n > maxPartitions {
 		return cursor{}, invalid("Invalid NextToken")
 	}
-	at := cursor{part: int(n)} //nolint:gosec // at most maxPartitions
+	at := cursor{part: int(n)}
 	if len(b) > w {
 		if at.last, err = item.Load(b[w:]); err != nil {
 			return cursor{}, invalid("Invalid NextToken")

@@ -32,10 +32,10 @@ const iteratorSize = 8 + 1 + 8 + 8
 // String is the iterator as clients hold it: the ARN, a version and the place.
 func (it *iterator) String() string {
 	b := make([]byte, 0, iteratorSize)
-	b = binary.BigEndian.AppendUint64(b, uint64(it.began.UnixMilli())) //nolint:gosec // times of this era
-	b = append(b, byte(it.part))                                       //nolint:gosec // less than ChangeParts
+	b = binary.BigEndian.AppendUint64(b, uint64(it.began.UnixMilli()))
+	b = append(b, byte(it.part))
 	b = binary.BigEndian.AppendUint64(b, it.next)
-	b = binary.BigEndian.AppendUint64(b, uint64(it.made.UnixMilli())) //nolint:gosec // times of this era
+	b = binary.BigEndian.AppendUint64(b, uint64(it.made.UnixMilli()))
 	return it.arn + "|1|" + base64.StdEncoding.EncodeToString(b)
 }
 
@@ -47,7 +47,7 @@ func parseIterator(text string) (*iterator, error) {
 	if !ok || err != nil || len(b) != iteratorSize || int(b[8]) >= store.ChangeParts {
 		return nil, badIterator()
 	}
-	at := func(b []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(b))) } //nolint:gosec // compared only
+	at := func(b []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(b))) }
 	return &iterator{arn: arn, began: at(b), part: int(b[8]), next: binary.BigEndian.Uint64(b[9:]), made: at(b[17:])}, nil
 }
 

@@ -273,10 +273,10 @@ func indexThere(d *thereTable, x *index) *thereIndex {
 
 func sameKeys(names []string, schema []api.KeySchemaElement) bool {
 	slices.SortStableFunc(schema, func(a, b api.KeySchemaElement) int { // HASH before RANGE
-		switch {
-		case a.KeyType == b.KeyType:
+		switch a.KeyType {
+		case b.KeyType:
 			return 0
-		case a.KeyType == api.KeyTypeHash:
+		case api.KeyTypeHash:
 			return -1
 		}
 		return 1

@@ -7,7 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // what OAEP has by default
+	"crypto/sha1"
 	"crypto/x509"
 	"encoding/base64"
 	"io"

@@ -219,7 +219,7 @@ func (q *request) userInfo() {
 		return
 	}
 	q.w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_, _ = q.w.Write([]byte(opt.Value(out.Claims))) //nolint:gosec // JSON; a client that left is nobody to tell
+	_, _ = q.w.Write([]byte(opt.Value(out.Claims)))
 }
 
 // bearerError refuses an access token (RFC 6750 section 3).
@@ -327,5 +327,5 @@ func (q *request) json(status int, v any) {
 	q.w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	q.w.Header().Set("Pragma", "no-cache")
 	q.w.WriteHeader(status)
-	_, _ = q.w.Write(b) //nolint:gosec // JSON; a client that left is nobody to tell
+	_, _ = q.w.Write(b)
 }
