@@ -95,7 +95,8 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 	}
 	f.o.Display = display(os.Stderr)
 	// the second Ctrl-C ends the removal of what was made, too
-	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
+	stop := context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })
+	defer stop()
 	debug.SetGCPercent(400) // the client's collector takes from the servers' share of the machine
 	r, err := bench.Run(ctx, f.o)
 	if ctx.Err() != nil {

@@ -141,7 +141,7 @@ func (b *browser) do(r *http.Request) answer {
 	}
 	resp, err := b.client.Do(r)
 	b.ok(err)
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	text, err := io.ReadAll(resp.Body)
 	b.ok(err)
 	return answer{resp, string(text)}

@@ -90,7 +90,7 @@ func ratios(first, other []float64) []float64 {
 	n := min(len(first), len(other))
 	list := make([]float64, 0, n)
 	for i := range n {
-		if r := first[i] / other[i]; !math.IsInf(r, 0) && !math.IsNaN(r) {
+		if r := first[i] / other[i]; !math.IsInf(r, 0) && !math.IsNaN(r) { //nolint:gosec // n is no more than either has
 			list = append(list, r)
 		}
 	}

@@ -165,7 +165,7 @@ func (q *Queue) run(ctx context.Context, l *lane, m *Message) error {
 	for _, slots := range []chan struct{}{l.slots, q.slots} {
 		select {
 		case slots <- struct{}{}:
-			defer func() { <-slots }()
+			defer func() { <-slots }() //nolint:revive // two at most
 		case <-ctx.Done():
 			return fmt.Errorf("wait for a turn: %w", ctx.Err())
 		}

@@ -208,7 +208,7 @@ func (p *parser) returning(s *Statement) (string, error) {
 	if !p.accept("RETURNING") {
 		return "", nil
 	}
-	what, old := "", ""
+	var what, old string
 	switch {
 	case p.accept("ALL"):
 		what, old = "ALL", "ALL_"

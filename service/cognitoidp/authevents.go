@@ -97,7 +97,8 @@ func (a *attempt) recordEvent(e *authEvent) error {
 		if err != nil {
 			return err
 		}
-		sub, most := "", maxAuthEvents
+		var sub string
+		most := maxAuthEvents
 		if u != nil {
 			sub = u.Sub
 		} else if sub, err = a.who(nil, name); err != nil {

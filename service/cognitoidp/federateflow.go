@@ -294,7 +294,7 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 		return nil, err
 	}
 	want := &saml.Expect{
-		IdP: m, Audiences: []string{c.pool.entityID()}, Recipients: []string{base + pathSAMLResponse}, RequestID: request,
+		IDP: m, Audiences: []string{c.pool.entityID()}, Recipients: []string{base + pathSAMLResponse}, RequestID: request,
 		Now: c.call.Now, Skew: saml.DefaultSkew, MustEncrypt: p.Details[detailEncrypted] == textTrue,
 	}
 	if want.MustEncrypt {

@@ -45,11 +45,11 @@ type importFile struct {
 func (p *pool) openImport(file []byte) (*importFile, error) {
 	f := &importFile{rest: file}
 	if bytes.HasPrefix(file, []byte("\xef\xbb\xbf")) {
-		return nil, errors.New("The file begins with a byte order mark.") //nolint:staticcheck // words for the operator
+		return nil, errors.New("The file begins with a byte order mark.") //nolint:staticcheck,revive // words for the operator
 	}
 	header, ok := f.next()
 	if !ok {
-		return nil, errors.New("The file is empty.") //nolint:staticcheck // words for the operator
+		return nil, errors.New("The file is empty.") //nolint:staticcheck,revive // words for the operator
 	}
 	f.columns = splitRow(header)
 	want := p.csvHeader()
@@ -57,7 +57,7 @@ func (p *pool) openImport(file []byte) (*importFile, error) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		return nil, errors.New("The header is not that of the user pool.") //nolint:staticcheck // words for the operator
+		return nil, errors.New("The header is not that of the user pool.") //nolint:staticcheck,revive // words for the operator
 	}
 	return f, nil
 }

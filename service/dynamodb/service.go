@@ -95,12 +95,7 @@ func (s *Service) Operations() pipeline.Service {
 	return pipeline.Service{API: api.API, Ops: api.Operations(s, &requirements{s})}
 }
 
-// inTable runs fn in a reading transaction with the table as it is in it.
-func (s *Service) inTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
-	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
-}
-
-// inAnyTable is inTable for what is the same for tables whose rows an outside engine keeps.
+// inAnyTable runs fn in a reading transaction with the table as it is in it, whoever keeps its rows.
 func (s *Service) inAnyTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, at, fn) })
 }

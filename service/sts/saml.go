@@ -131,7 +131,7 @@ func VerifySAML(provider *identity.SAMLFacts, region, response string, now time.
 	}
 	places := signIn(region, provider.UUID)
 	want := saml.Expect{
-		IdP: m, Audiences: append([]string{"urn:amazon:webservices"}, places...), Recipients: places, AnyRequest: true, Now: now,
+		IDP: m, Audiences: append([]string{"urn:amazon:webservices"}, places...), Recipients: places, AnyRequest: true, Now: now,
 		Skew: samlSkew, MustEncrypt: provider.MustEncrypt,
 	}
 	var said *saml.Assertion

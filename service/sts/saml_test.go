@@ -16,7 +16,7 @@ import (
 const (
 	samlARN       = "arn:aws:iam::" + account + ":saml-provider/Corp"
 	samlPost      = "https://signin.aws.amazon.com/saml"
-	samlIdP       = "https://idp.example.com/saml"
+	samlIDP       = "https://idp.example.com/saml"
 	samlQualifier = "/BWCFeaWE+hXWjPktXT8lFPCYqc="
 )
 
@@ -24,7 +24,7 @@ const (
 func samlWorld(t *testing.T, condition string) (*world, *samltest.Provider, string) {
 	t.Helper()
 	w, _ := webWorld(t)
-	idp := samltest.New(t, samlIdP)
+	idp := samltest.New(t, samlIDP)
 	w.samlProvider(account, "Corp", idp)
 	role := w.role(account, "Staff", trusts(`{"Federated":"`+samlARN+`"}`, `"sts:AssumeRoleWithSAML","sts:TagSession","sts:SetSourceIdentity"`, condition), "")
 	return w, idp, role
@@ -59,7 +59,7 @@ func (w *world) samlIn(role, response string, edit func(*awssts.AssumeRoleWithSA
 
 func TestSAML(t *testing.T) {
 	t.Parallel()
-	w, idp, role := samlWorld(t, `"StringEquals":{"saml:aud":"`+samlPost+`","saml:iss":"`+samlIdP+`","saml:sub":"jane","saml:sub_type":"persistent",`+
+	w, idp, role := samlWorld(t, `"StringEquals":{"saml:aud":"`+samlPost+`","saml:iss":"`+samlIDP+`","saml:sub":"jane","saml:sub_type":"persistent",`+
 		`"saml:doc":"`+account+`/Corp","saml:cn":"Jane","sts:RoleSessionName":"jane@example.com","aws:RequestTag/TenantID":"acme","sts:SourceIdentity":"jane"},`+
 		`"ForAllValues:StringEquals":{"sts:TransitiveTagKeys":["TenantID"]}`)
 	response := staff(idp, role, func(r *samltest.Response) {
@@ -76,7 +76,7 @@ func TestSAML(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *out.Subject != "jane" || *out.SubjectType != "persistent" || *out.Issuer != samlIdP || *out.Audience != samlPost ||
+		if *out.Subject != "jane" || *out.SubjectType != "persistent" || *out.Issuer != samlIDP || *out.Audience != samlPost ||
 			*out.SourceIdentity != "jane" || !strings.HasSuffix(*out.AssumedRoleUser.Arn, "assumed-role/Staff/jane@example.com") {
 			t.Errorf("%+v", out)
 		}
@@ -99,7 +99,7 @@ func TestSAML(t *testing.T) {
 func TestSAMLRefused(t *testing.T) {
 	t.Parallel()
 	w, idp, role := samlWorld(t, `"StringEquals":{"saml:aud":"`+samlPost+`"}`)
-	foreign, stranger := samltest.New(t, "https://other.example.com"), samltest.New(t, samlIdP)
+	foreign, stranger := samltest.New(t, "https://other.example.com"), samltest.New(t, samlIDP)
 	admin := w.role(account, "Admin", trusts(`{"Federated":"`+samlARN+`"}`, `"sts:AssumeRoleWithSAML"`, `"StringEquals":{"saml:sub":"root"}`), "")
 	untagged := w.role(account, "Untagged", trusts(`{"Federated":"`+samlARN+`"}`, `"sts:AssumeRoleWithSAML"`, ""), "")
 	const other = "999988887777"

@@ -4,7 +4,7 @@ import "slices"
 
 // Google is Google as a provider ("Adding social identity providers", Amazon Cognito Developer Guide).
 func Google(id string, secret []byte, scopes string) *Provider {
-	return &Provider{
+	return &Provider{ //nolint:gosec // addresses, no credentials
 		Issuer: "https://accounts.google.com", Also: "accounts.google.com",
 		Authorize: "https://accounts.google.com/o/oauth2/v2/auth", Token: "https://oauth2.googleapis.com/token",
 		UserInfo: "https://openidconnect.googleapis.com/v1/userinfo", JWKS: "https://www.googleapis.com/oauth2/v3/certs",
@@ -22,7 +22,7 @@ func withOpenID(scopes string) string {
 
 // Amazon is Login with Amazon.
 func Amazon(id string, secret []byte, scopes string) *Provider {
-	return &Provider{
+	return &Provider{ //nolint:gosec // addresses, no credentials
 		Authorize: "https://www.amazon.com/ap/oa", Token: "https://api.amazon.com/auth/o2/token",
 		UserInfo: "https://api.amazon.com/user/profile",
 		ClientID: id, Secret: secret, Auth: AuthPost, Scopes: scopes, Subject: "user_id",

@@ -70,7 +70,7 @@ func metadata() *Metadata {
 
 func expect() *Expect {
 	return &Expect{
-		IdP: metadata(), Audiences: []string{entity}, Recipients: []string{acs}, RequestID: requestID, Now: now, Skew: DefaultSkew,
+		IDP: metadata(), Audiences: []string{entity}, Recipients: []string{acs}, RequestID: requestID, Now: now, Skew: DefaultSkew,
 	}
 }
 

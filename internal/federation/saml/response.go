@@ -16,7 +16,7 @@ import (
 // Expect is what a response must be like.
 type Expect struct {
 	// IdP is the provider that the response must be of.
-	IdP *Metadata
+	IDP *Metadata
 	// Audiences are the names of this service provider, one of which every audience restriction must hold.
 	Audiences []string
 	// Recipients are the places that responses for this service provider are sent to.
@@ -83,7 +83,7 @@ func Decode(in string) ([]byte, error) {
 // Parse checks a response (Profiles section 4.1.4.3) and returns its assertion. Signed must be the response or the
 // assertion; what is not covered by a signature is not read. Spending the assertion's id is left to the caller.
 func Parse(message []byte, want *Expect) (*Assertion, error) {
-	if want.IdP == nil || len(want.Audiences) == 0 || len(want.Recipients) == 0 || want.Now.IsZero() {
+	if want.IDP == nil || len(want.Audiences) == 0 || len(want.Recipients) == 0 || want.Now.IsZero() {
 		return nil, errors.New("saml: nothing is expected")
 	}
 	root, err := parse(message, MaxMessage, false)
@@ -96,7 +96,7 @@ func Parse(message []byte, want *Expect) (*Assertion, error) {
 	if err := placesOfSignatures(root); err != nil {
 		return nil, err
 	}
-	signed, err := verified(root, want.IdP.Signing, want.Now)
+	signed, err := verified(root, want.IDP.Signing, want.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (want *Expect) checkResponse(root *etree.Element, trusted bool) error {
 		return errors.New("saml: the response answers another request")
 	}
 	issuer, err := one(root, nsAssertion, "Issuer")
-	if err != nil || issuer != nil && strings.TrimSpace(issuer.Text()) != want.IdP.EntityID {
+	if err != nil || issuer != nil && strings.TrimSpace(issuer.Text()) != want.IDP.EntityID {
 		return fmt.Errorf("%w: the response is of another", ErrIssuer)
 	}
 	status, err := one(root, nsProtocol, "Status")
@@ -186,7 +186,7 @@ func (want *Expect) assertion(root *etree.Element, trusted bool) (*etree.Element
 		}
 		el = plain[0]
 	}
-	own, err := verified(el, want.IdP.Signing, want.Now)
+	own, err := verified(el, want.IDP.Signing, want.Now)
 	switch {
 	case err != nil:
 		return nil, err
@@ -275,7 +275,7 @@ func (want *Expect) read(el *etree.Element) (*Assertion, error) {
 		return nil, errors.New("saml: the assertion lacks or repeats what it must have")
 	}
 	a := &Assertion{ID: x.ID, Issuer: strings.TrimSpace(x.Issuer[0])}
-	if a.Issuer != want.IdP.EntityID {
+	if a.Issuer != want.IDP.EntityID {
 		return nil, ErrIssuer
 	}
 	name := x.Subject[0].NameID[0]

@@ -33,7 +33,7 @@ func (q *request) cookieName(kind string) string {
 // setCookie sets a cookie for scripts of nobody. Lax lets it come along when an application sends the browser here, and
 // keeps it from the forms of others.
 func (q *request) setCookie(kind, value string, maxAge int) {
-	http.SetCookie(q.w, &http.Cookie{
+	http.SetCookie(q.w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: q.cookieName(kind), Value: value, Path: "/", MaxAge: maxAge, Secure: q.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }

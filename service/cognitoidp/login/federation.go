@@ -36,7 +36,7 @@ func awayName(state string) string {
 // setAway keeps a flow in the browser. A provider may answer by a form of its own page, with which the browser sends no
 // cookie that is Lax; a browser that came without TLS, which is on this machine, takes no other.
 func (q *request) setAway(state, sealed string, maxAge int) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: q.cookieName(awayName(state)), Value: sealed, Path: "/", MaxAge: maxAge, Secure: q.secure(), HttpOnly: true,
 		SameSite: http.SameSiteNoneMode,
 	}
@@ -60,7 +60,7 @@ func (q *request) trimAway() {
 		}
 	}
 	for i := 0; len(away) >= maxAway && i < len(away); i++ {
-		http.SetCookie(q.w, &http.Cookie{Name: away[i].Name, Path: "/", MaxAge: -1, Secure: q.secure(), HttpOnly: true})
+		http.SetCookie(q.w, &http.Cookie{Name: away[i].Name, Path: "/", MaxAge: -1, Secure: q.secure(), HttpOnly: true}) //nolint:gosec // as it was set; without TLS only on this machine
 	}
 }
 
