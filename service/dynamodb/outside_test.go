@@ -154,3 +154,20 @@ func TestTransactionsOfNoKeyStayHere(t *testing.T) {
 		}
 	}
 }
+
+// A share that nobody would keep is not promised.
+func TestNoSharesOutside(t *testing.T) {
+	t.Parallel()
+	e, _ := newFarEnv(t)
+	const tag = `'Tags':[{'Key':'bulkhead:tenant-capacity','Value':'1/1'}]`
+	e.makePool("")
+	for op, in := range map[string]string{
+		"TagResource": `{'ResourceArn':'` + poolARN + `',` + tag + `}`,
+		"CreateTable": `{'TableName':'other','BillingMode':'PAY_PER_REQUEST','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],
+			'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],` + tag + `}`,
+	} {
+		if got := e.result(root(), op, in); !strings.Contains(got, "has no meaning on a table whose rows an outside engine keeps") {
+			t.Errorf("%s: %s", op, got)
+		}
+	}
+}
