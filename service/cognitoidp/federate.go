@@ -47,6 +47,9 @@ type bond struct {
 	Disabled bool
 }
 
+// bondsKey is where the bonds of a pool are.
+func bondsKey(pool string) store.Key { return inPool(pool, "identity") }
+
 // bondKey is where the bond of an identity is. The value is hashed, for it can be of any length.
 func bondKey(pool, provider, attribute, value string) store.Key {
 	sum := sha256.Sum256([]byte(value))

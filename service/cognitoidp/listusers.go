@@ -46,17 +46,22 @@ func (f *filter) match(p *pool, u *user) bool {
 		return f.compare(p.fold(u.Username), p.fold(f.value))
 	case "sub":
 		have = u.Sub
-	case "cognito:user_status":
-		have = string(u.Status)
+	case "cognito:user_status": // the one attribute that AWS compares in any case
+		return f.compare(strings.ToUpper(string(u.Status)), strings.ToUpper(f.value))
 	case "status":
 		have = "Enabled"
 		if u.Disabled {
 			have = "Disabled"
 		}
-	case "email", "preferred_username":
-		return f.compare(p.fold(u.Attributes[f.attribute]), p.fold(f.value))
 	default:
-		have = u.Attributes[f.attribute]
+		value, has := u.Attributes[f.attribute]
+		if !has {
+			return false
+		}
+		if f.attribute == "email" || f.attribute == "preferred_username" {
+			return f.compare(p.fold(value), p.fold(f.value))
+		}
+		have = value
 	}
 	return f.compare(have, f.value)
 }
@@ -76,6 +81,20 @@ func (f *filter) exact(p *pool) bool {
 	return f.attribute == "username" || f.attribute == "sub" || slices.Contains(p.UsernameAttributes, f.attribute)
 }
 
+// whole reports whether the index knows all users who could match. Profiles of providers' users are in no index of
+// addresses: in a pool that has such users, an address is looked for among all.
+func (f *filter) whole(rec *store.Records, pool string) (bool, error) {
+	if f.attribute == "username" || f.attribute == "sub" {
+		return true, nil
+	}
+	whole := true
+	err := rec.Scan(bondsKey(pool), nil, func(store.Key, []byte) bool {
+		whole = false
+		return false
+	})
+	return whole, err
+}
+
 // ListUsers implements api.Service.
 func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.ListUsersInput) (*api.ListUsersOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
@@ -91,14 +110,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 			return nil, invalid("One or more requested attributes do not exist.")
 		}
 	}
-	var users []*user
-	var token *string
-	if f.exact(c.pool) {
-		users, err = c.findExact(f)
-	} else {
-		keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
-		users, token, err = listPage(c, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
-	}
+	users, token, err := c.search(f, in)
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +125,49 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 	return out, nil
 }
 
-// findExact answers a filter by the index.
-func (c *scoped) findExact(f *filter) (users []*user, err error) {
+// search is a page of the users whom the filter wants.
+func (c *scoped) search(f *filter, in *api.ListUsersInput) (users []*user, token *string, err error) {
+	if f.exact(c.pool) && in.PaginationToken == nil {
+		users, found, err := c.findExact(f)
+		if err != nil || found {
+			return users, nil, err
+		}
+	}
+	keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
+	return listPage(c, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
+}
+
+// findExact answers a filter by the index; whole is false if others may match as well.
+func (c *scoped) findExact(f *filter) (users []*user, whole bool, err error) {
 	err = c.view(func(rec *store.Records) error {
 		users = nil
-		u, err := c.pool.find(rec, f.value)
+		var err error
+		if whole, err = f.whole(rec, c.pool.ID); err != nil || !whole {
+			return err
+		}
+		u, err := f.find(rec, c.pool)
 		if err == nil && u != nil && f.match(c.pool, u) {
 			users = append(users, u)
 		}
 		return err
 	})
-	return users, err
+	return users, whole, err
+}
+
+// find looks in the one index that the filter is about: a name may be another user's sub, and would hide that user.
+func (f *filter) find(rec *store.Records, p *pool) (*user, error) {
+	var k store.Key
+	switch f.attribute {
+	case "sub":
+		return store.Load[user](rec, userKey(p.ID, f.value))
+	case "username":
+		k = p.nameKey(f.value)
+	default:
+		k = p.aliasKey(alias{f.attribute, p.fold(f.value)})
+	}
+	r, err := store.Load[ref](rec, k)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return store.Load[user](rec, userKey(p.ID, r.Sub))
 }
