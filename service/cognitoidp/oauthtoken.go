@@ -39,7 +39,7 @@ func (o *oauth) Token(ctx context.Context, call *pipeline.Call, in *login.TokenI
 	}
 	switch grant {
 	case grantClient:
-		return c.clientCredentials(app, opt.Value(in.Scope))
+		return c.clientCredentials(app, opt.Value(in.Scope), in.Metadata)
 	case grantRefresh:
 		return c.refreshGrant(app, opt.Value(in.RefreshToken))
 	default:
@@ -120,8 +120,9 @@ func refusedSignIn(err error) bool {
 	return fault.Is(err, "NotAuthorizedException") || fault.Is(err, "PasswordResetRequiredException") || fault.Is(err, "UserNotFoundException")
 }
 
-// clientCredentials makes an access token for the app client itself ("Scopes, M2M, and resource servers").
-func (c *scoped) clientCredentials(app *client, requested string) (*login.TokenOutput, error) {
+// clientCredentials makes an access token for the app client itself ("Scopes, M2M, and resource servers"). meta is for the
+// pre token generation trigger.
+func (c *scoped) clientCredentials(app *client, requested string, meta map[string]string) (*login.TokenOutput, error) {
 	if !app.confidential() || !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
 		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use client credentials.")
 	}
@@ -139,7 +140,7 @@ func (c *scoped) clientCredentials(app *client, requested string) (*login.TokenO
 		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
 		"iss": c.issuer(c.pool), "jti": newUUID(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
-	if err := c.customize(&issuance{app: app, source: sourceClientCredentials}, nil, claims); err != nil {
+	if err := c.customize(&issuance{app: app, source: sourceClientCredentials, meta: meta}, nil, claims); err != nil {
 		return nil, err
 	}
 	leave, err := c.work.enter(c.ctx)

@@ -161,7 +161,7 @@ func TestPreTokenOfMachines(t *testing.T) {
 		}}
 		var access object
 		err := w.inside(func(c *scoped) error {
-			out, err := c.clientCredentials(app, "")
+			out, err := c.clientCredentials(app, "", map[string]string{"from": "batch"})
 			if err == nil {
 				access = decoded(t, *out.AccessToken)
 			}

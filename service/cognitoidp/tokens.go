@@ -286,7 +286,11 @@ type claims struct {
 	Device   string `json:"device_key"`
 	Expires  int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
+	Begins   int64  `json:"nbf"`
 }
+
+// clockLeeway is how far the clocks of two nodes may differ: iat and nbf of an access token are in the future by no more.
+const clockLeeway = 30 * time.Second
 
 // verifyAccess checks an access token by itself: signature, issuer, use and time. It returns the token's pool.
 func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
@@ -321,6 +325,9 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	}
 	if now.Unix() >= c.Expires {
 		return nil, nil, accessTokenExpired()
+	}
+	if soonest := now.Add(clockLeeway).Unix(); c.Issued > soonest || c.Begins > soonest {
+		return nil, nil, badAccessToken()
 	}
 	return p, &c, nil
 }

@@ -14,6 +14,7 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/jose"
 )
 
@@ -367,5 +368,45 @@ func TestKeys(t *testing.T) {
 	p.ID, p.Region = "us-east-1_x", "us-east-1"
 	if got := own.issuer(p); got != "http://127.0.0.1:4600/us-east-1_x" {
 		t.Error(got)
+	}
+}
+
+// A token of the pool's own key is refused before its time, but for the difference of two nodes' clocks.
+func TestAccessTokensOfTheFuture(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.member("ana")
+	tok := w.tokens(w.app, "ana")
+	for name, tc := range map[string]struct {
+		claim string
+		ahead time.Duration
+		good  bool
+	}{
+		"iat within the leeway": {"iat", clockLeeway, true}, "iat": {"iat", clockLeeway + time.Second, false},
+		"nbf within the leeway": {"nbf", clockLeeway, true}, "nbf": {"nbf", clockLeeway + time.Second, false},
+	} {
+		claims := decoded(t, *tok.AccessToken)
+		claims[tc.claim], claims["scope"] = w.now.Add(tc.ahead).Unix(), "openid "+scopeSelf
+		var signed string
+		var told error
+		err := w.inside(func(c *scoped) (err error) {
+			signed, err = c.sign(keyOfAccess, claims)
+			if err == nil {
+				_, told = (&oauth{w.s}).UserInfo(c.ctx, c.call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &signed})
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, self := w.getUser(signed)
+		if tc.good {
+			if told != nil || self != nil {
+				t.Errorf("%s: %v, %v", name, told, self)
+			}
+			continue
+		}
+		want(t, name, told, ErrInvalidToken, "")
+		want(t, name, self, "NotAuthorizedException", "Invalid Access Token")
 	}
 }

@@ -143,6 +143,10 @@ func (q *request) token() {
 	if in.GrantType == nil {
 		in.GrantType = new("")
 	}
+	if in.Metadata, err = p.metadata(); err != nil {
+		q.oauthError(err)
+		return
+	}
 	if in.ClientId, in.ClientSecret, err = q.clientOf(p); err != nil {
 		q.oauthError(err)
 		return
@@ -155,6 +159,31 @@ func (q *request) token() {
 	q.json(http.StatusOK, &tokenAnswer{
 		opt.Value(out.IdToken), opt.Value(out.AccessToken), opt.Value(out.RefreshToken), opt.Value(out.ExpiresIn), opt.Value(out.TokenType),
 	})
+}
+
+// metadata reads aws_client_metadata: an object of strings as JSON, for the pool's function ("Token endpoint", Amazon
+// Cognito Developer Guide). How many and how long they may be is the operation's to check.
+func (p parameters) metadata() (map[string]string, error) {
+	text := p.get("aws_client_metadata")
+	if text == nil {
+		return nil, nil
+	}
+	var read map[string]*string
+	if json.Unmarshal([]byte(*text), &read) != nil || read == nil {
+		return nil, badMetadata()
+	}
+	out := make(map[string]string, len(read))
+	for name, value := range read {
+		if value == nil {
+			return nil, badMetadata()
+		}
+		out[name] = *value
+	}
+	return out, nil
+}
+
+func badMetadata() *fault.Error {
+	return fault.Of(cognitoidp.ErrInvalidRequest, "aws_client_metadata is not a JSON object of strings.")
 }
 
 // tokenAnswer is a success of the token endpoint (RFC 6749 section 5.1).
@@ -305,6 +334,9 @@ func (q *request) oauthError(err error) {
 		q.oauthStatus(oauthErrors[f.Code], f.Code, f.Message)
 	case f.Class == fault.Validation || f.Class == fault.Serialization:
 		q.oauthStatus(http.StatusBadRequest, cognitoidp.ErrInvalidRequest, "A parameter is not valid.")
+	case f.Code == "UnexpectedLambdaException" || f.Code == "InvalidLambdaResponseException":
+		// not invalid_grant, for which clients throw a refresh token away: it is the pool's function that is not well
+		q.oauthStatus(http.StatusBadRequest, cognitoidp.ErrInvalidRequest, f.Message)
 	case f.Code == "TooManyRequestsException":
 		q.oauthStatus(http.StatusTooManyRequests, "temporarily_unavailable", "Too many requests.")
 	case f.Code != "" && f.Class != fault.Internal && f.Class != fault.Unavailable:
