@@ -45,7 +45,7 @@ func Facebook(id string, secret []byte, scopes, version string, fields []string)
 
 // Apple is Sign in with Apple. The key is set by the caller.
 func Apple(id, scopes string) *Provider {
-	return &Provider{
+	return &Provider{ //nolint:gosec // addresses, no credentials
 		Issuer: "https://appleid.apple.com", Authorize: "https://appleid.apple.com/auth/authorize",
 		Token: "https://appleid.apple.com/auth/token", JWKS: "https://appleid.apple.com/auth/keys",
 		ClientID: id, Auth: AuthApple, Scopes: scopes, FormPost: true, Subject: "sub",

@@ -26,7 +26,7 @@ const (
 	BindingPost     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 	statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer" //nolint:gosec // a name of the standard
 	version       = "2.0"
 )
 

@@ -83,7 +83,7 @@ func (p *page) open(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: cookie, Value: *out.Session, Path: bulkhead.MailPath, HttpOnly: true, Secure: peer.Secure(r), SameSite: http.SameSiteStrictMode,
 		MaxAge: int(time.Until(*out.ExpiresAt) / time.Second),
 	})

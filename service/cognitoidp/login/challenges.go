@@ -44,7 +44,7 @@ var choices = map[string]struct{ parameter, question string }{
 }
 
 // factorLabels are the kinds of factors.
-var factorLabels = map[string]string{
+var factorLabels = map[string]string{ //nolint:gosec // names of pages
 	"SMS_MFA": "A code by text message", "SMS_OTP": "A code by text message", "EMAIL_OTP": "A code by e-mail",
 	"SOFTWARE_TOKEN_MFA": "A code from my authenticator app", "PASSWORD": "My password", "WEB_AUTHN": "A passkey",
 }
