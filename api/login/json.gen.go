@@ -266,6 +266,40 @@ func (v *AuthorizeOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *ConfirmByLinkInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientId":
+			v.ClientId, err = d.StringPtr()
+		case "Code":
+			v.Code, err = d.StringPtr()
+		case "PoolId":
+			v.PoolId, err = d.StringPtr()
+		case "Username":
+			v.Username, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ConfirmByLinkOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *ConfirmSignUpInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -786,6 +820,10 @@ func (v *ResendCodeInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *ResendCodeOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	if v.ByLink != nil {
+		b = jsoncodec.AppendKey(b, "ByLink")
+		b = jsoncodec.AppendBool(b, *v.ByLink)
+	}
 	if v.Destination != nil {
 		b = jsoncodec.AppendKey(b, "Destination")
 		b = jsoncodec.AppendString(b, *v.Destination)
@@ -1140,6 +1178,10 @@ func (v *SignUpInput) DecodeJSON(d *jsoncodec.Decoder) error {
 // AppendJSON appends v.
 func (v *SignUpOutput) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
+	if v.ByLink != nil {
+		b = jsoncodec.AppendKey(b, "ByLink")
+		b = jsoncodec.AppendBool(b, *v.ByLink)
+	}
 	if v.Confirmed != nil {
 		b = jsoncodec.AppendKey(b, "Confirmed")
 		b = jsoncodec.AppendBool(b, *v.Confirmed)

@@ -17,6 +17,7 @@ import (
 type Service interface {
 	Arrive(context.Context, *pipeline.Call, *ArriveInput) (*ArriveOutput, error)
 	Authorize(context.Context, *pipeline.Call, *AuthorizeInput) (*AuthorizeOutput, error)
+	ConfirmByLink(context.Context, *pipeline.Call, *ConfirmByLinkInput) (*ConfirmByLinkOutput, error)
 	ConfirmSignUp(context.Context, *pipeline.Call, *ConfirmSignUpInput) (*ConfirmSignUpOutput, error)
 	Depart(context.Context, *pipeline.Call, *DepartInput) (*DepartOutput, error)
 	EndDeparture(context.Context, *pipeline.Call, *EndDepartureInput) (*EndDepartureOutput, error)
@@ -42,6 +43,7 @@ type Service interface {
 type Requirements interface {
 	Arrive(*authz.Scope, *ArriveInput) authz.Requirement
 	Authorize(*authz.Scope, *AuthorizeInput) authz.Requirement
+	ConfirmByLink(*authz.Scope, *ConfirmByLinkInput) authz.Requirement
 	ConfirmSignUp(*authz.Scope, *ConfirmSignUpInput) authz.Requirement
 	Depart(*authz.Scope, *DepartInput) authz.Requirement
 	EndDeparture(*authz.Scope, *EndDepartureInput) authz.Requirement
@@ -70,6 +72,8 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ArriveInput], r.Arrive, s.Arrive, awsjson.Encode[ArriveOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Authorize", Kind: pipeline.Data, Unsigned: true, Event: "OAuth2_Authorize_GET"},
 			awsjson.Decode[AuthorizeInput], r.Authorize, s.Authorize, awsjson.Encode[AuthorizeOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmByLink", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Confirm_Link_POST"},
+			awsjson.Decode[ConfirmByLinkInput], r.ConfirmByLink, s.ConfirmByLink, awsjson.Encode[ConfirmByLinkOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ConfirmSignUp", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "Confirm_POST"},
 			awsjson.Decode[ConfirmSignUpInput], r.ConfirmSignUp, s.ConfirmSignUp, awsjson.Encode[ConfirmSignUpOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Depart", Kind: pipeline.Management, Write: true, Unsigned: true, Event: "OAuth2_Authorize_IdP_GET"},

@@ -67,6 +67,18 @@ type AuthorizeOutput struct {
 	State      *string
 }
 
+// ConfirmByLinkInput is a structure of the model.
+type ConfirmByLinkInput struct {
+	ClientId *string
+	Code     *string
+	PoolId   *string
+	Username *string
+}
+
+// ConfirmByLinkOutput is a structure of the model.
+type ConfirmByLinkOutput struct {
+}
+
 // ConfirmSignUpInput is a structure of the model.
 type ConfirmSignUpInput struct {
 	Code     *string
@@ -234,6 +246,7 @@ type ResendCodeInput struct {
 
 // ResendCodeOutput is a structure of the model.
 type ResendCodeOutput struct {
+	ByLink      *bool
 	Destination *string
 	Medium      *string
 }
@@ -354,6 +367,7 @@ type SignUpInput struct {
 
 // SignUpOutput is a structure of the model.
 type SignUpOutput struct {
+	ByLink      *bool
 	Confirmed   *bool
 	Destination *string
 	Medium      *string

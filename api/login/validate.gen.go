@@ -117,6 +117,22 @@ func (v *AuthorizeInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ConfirmByLinkInput) Validate(c *constraint.Checker) {
+	if c.Required("clientId", v.ClientId != nil) {
+		checkClientId(c, "clientId", *v.ClientId)
+	}
+	if c.Required("code", v.Code != nil) {
+		checkSecret(c, "code", *v.Code)
+	}
+	if c.Required("poolId", v.PoolId != nil) {
+		checkPoolId(c, "poolId", *v.PoolId)
+	}
+	if c.Required("username", v.Username != nil) {
+		checkSecret(c, "username", *v.Username)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *ConfirmSignUpInput) Validate(c *constraint.Checker) {
 	if c.Required("code", v.Code != nil) {
 		checkSecret(c, "code", *v.Code)

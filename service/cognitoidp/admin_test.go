@@ -60,18 +60,6 @@ func TestPoolRoundTrip(t *testing.T) {
 	}
 }
 
-func TestPromisesNobodyKeepsAreRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for name, in := range map[string]*api.CreateUserPoolInput{
-		"links": {VerificationMessageTemplate: &api.VerificationMessageTemplateType{DefaultEmailOption: "CONFIRM_WITH_LINK"}},
-	} {
-		in.PoolName = new("p")
-		_, err := do(w, w.r.CreateUserPool, w.s.CreateUserPool, in)
-		want(t, name, err, "Unsupported", "")
-	}
-}
-
 func TestClientSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -99,7 +99,11 @@ func (p *pool) recoveryDestination(u *user) (destination, error) {
 }
 
 // template is the wording of a message.
-type template struct{ subject, body string }
+type template struct {
+	subject, body string
+	// link is where the words lead that the body marks as a link, "" for a message without.
+	link string
+}
 
 func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
 	set := &p.Settings
@@ -111,8 +115,8 @@ func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
 		return template{body: firstOf(t.SmsMessage, set.SMSMessage, new(defaultCodeSMS))}
 	}
 	return template{
-		firstOf(t.EmailSubject, set.EmailSubject, new(defaultCodeSubject)),
-		firstOf(t.EmailMessage, set.EmailMessage, new(defaultCodeBody)),
+		subject: firstOf(t.EmailSubject, set.EmailSubject, new(defaultCodeSubject)),
+		body:    firstOf(t.EmailMessage, set.EmailMessage, new(defaultCodeBody)),
 	}
 }
 
@@ -124,7 +128,7 @@ func (p *pool) inviteTemplate(m api.DeliveryMediumType) template {
 	if m == api.DeliveryMediumTypeSms {
 		return template{body: firstOf(t.SMSMessage, new(defaultInviteBody))}
 	}
-	return template{firstOf(t.EmailSubject, new(defaultInviteSubject)), firstOf(t.EmailMessage, new(defaultInviteBody))}
+	return template{subject: firstOf(t.EmailSubject, new(defaultInviteSubject)), body: firstOf(t.EmailMessage, new(defaultInviteBody))}
 }
 
 func firstOf(texts ...*string) string {
@@ -151,6 +155,9 @@ func (c *scoped) sendNow(n notice, u *user, d destination, t template, secret st
 		return err
 	}
 	t, err := c.customized(n, u, d, t)
+	if err == nil && c.pool.linked(n, d) {
+		t.link, err = c.confirmAddress(n, u, secret)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,12 +172,17 @@ func (c *scoped) message(u *user, d destination, t template, secret string) Mess
 	if len(c.pool.UsernameAttributes) > 0 {
 		shown = d.address
 	}
+	text, rich := t.body, t.body
+	if t.link != "" {
+		text = fillLink(text, func(words string) string { return words + ": " + t.link })
+		rich = fillLink(rich, func(words string) string { return `<a href="` + html.EscapeString(t.link) + `">` + words + "</a>" })
+	}
 	m := Message{
 		Account: c.pool.Account, Region: c.pool.Region, Pool: c.pool.ID, Medium: string(d.medium()), To: d.address,
-		Username: u.Username, Subject: t.subject, Body: fill(t.body, secret, shown), Code: secret, Time: c.call.Now,
+		Username: u.Username, Subject: t.subject, Body: fill(text, secret, shown), Code: secret, Time: c.call.Now,
 	}
 	if m.Medium == delivery.Email {
-		m.HTML = fill(t.body, html.EscapeString(secret), html.EscapeString(shown))
+		m.HTML = fill(rich, html.EscapeString(secret), html.EscapeString(shown))
 		if from := c.pool.Settings.Email; from != nil {
 			m.From, m.ReplyTo = opt.Value(from.From), opt.Value(from.ReplyToEmailAddress)
 		}
@@ -201,7 +213,11 @@ func deliveryError(err error) error {
 
 // sendCode delivers a code.
 func (c *scoped) sendCode(n notice, u *user, d destination, plain string) error {
-	return c.send(n, u, d, c.pool.codeTemplate(d.medium()), plain)
+	t := c.pool.codeTemplate(d.medium())
+	if c.pool.linked(n, d) {
+		t = c.pool.linkTemplate()
+	}
+	return c.send(n, u, d, t, plain)
 }
 
 // sendCodeOf delivers a code that anybody may ask for by a user's name. If the app client hides who is a user, nothing of

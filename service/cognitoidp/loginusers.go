@@ -73,6 +73,7 @@ func (o *oauth) SignUp(ctx context.Context, call *pipeline.Call, in *login.SignU
 	}
 	out := &login.SignUpOutput{Confirmed: done.UserConfirmed}
 	out.Destination, out.Medium = delivered(done.CodeDeliveryDetails)
+	out.ByLink = new(a.pool.confirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
 	return out, nil
 }
 
@@ -109,6 +110,7 @@ func (o *oauth) ResendCode(ctx context.Context, call *pipeline.Call, in *login.R
 	}
 	out := &login.ResendCodeOutput{}
 	out.Destination, out.Medium = delivered(done.CodeDeliveryDetails)
+	out.ByLink = new(a.pool.confirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
 	return out, nil
 }
 

@@ -78,6 +78,7 @@ const (
 	noticeAuthentication  = "Authentication"
 )
 
+// linkPlaceholder stands for a link; the words in it may be others (linkForm).
 const linkPlaceholder = "{##Click Here##}"
 
 // Limits of what the custom message trigger answers, in characters.
@@ -129,7 +130,7 @@ func (c *scoped) customized(n notice, u *user, d destination, t template) (templ
 	if err := override(&t.subject, out.Subject, "emailSubject", maxEmailSubject, nil); err != nil {
 		return t, err
 	}
-	if strings.Contains(t.body, linkPlaceholder) || strings.Contains(firstOf(out.Email), linkPlaceholder) {
+	if c.pool.linked(n, d) && linkForm.MatchString(firstOf(out.Email)) {
 		needs = nil // a link instead of a code
 	}
 	return t, override(&t.body, out.Email, "emailMessage", maxEmailMessage, needs)

@@ -83,7 +83,7 @@ func (p *pool) signInTemplate(m api.DeliveryMediumType) template {
 	if e == nil {
 		e = &api.EmailMfaConfigType{}
 	}
-	return template{firstOf(e.Subject, new(defaultSignInSubject)), firstOf(e.Message, new(defaultSignInBody))}
+	return template{subject: firstOf(e.Subject, new(defaultSignInSubject)), body: firstOf(e.Message, new(defaultSignInBody))}
 }
 
 // codeResponder answers a challenge with a code that was sent.

@@ -25,6 +25,7 @@ const (
 	openByClient  = "authorized by what an app client lets anybody do"
 	openBySecret  = "authorized by the app client's secret, and by a code or refresh token"
 	openByBrowser = "authorized by the browser's sealed session"
+	openByMail    = "authorized by the code in a user's mail"
 )
 
 // Authorize implements login.Requirements.
@@ -70,6 +71,11 @@ func (r *oauthRequirements) SignUp(s *authz.Scope, in *login.SignUpInput) authz.
 // ConfirmSignUp implements login.Requirements.
 func (r *oauthRequirements) ConfirmSignUp(s *authz.Scope, in *login.ConfirmSignUpInput) authz.Requirement {
 	return r.forPool(s, openByClient, in.PoolId)
+}
+
+// ConfirmByLink implements login.Requirements.
+func (r *oauthRequirements) ConfirmByLink(s *authz.Scope, in *login.ConfirmByLinkInput) authz.Requirement {
+	return r.forPool(s, openByMail, in.PoolId)
 }
 
 // ResendCode implements login.Requirements.

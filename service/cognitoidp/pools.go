@@ -35,26 +35,8 @@ func poolARN(account, region, id string) string {
 
 func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 
-// unserved are the settings that promise what this server does not do yet. They are refused: a pool that asks for
-// protection must not come to be one without.
-type unserved struct {
-	template *api.VerificationMessageTemplateType
-}
-
-func (u unserved) check() error {
-	switch {
-	case u.template != nil && u.template.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink:
-		return notServed("CONFIRM_WITH_LINK")
-	}
-	return nil
-}
-
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
-	not := unserved{in.VerificationMessageTemplate}
-	if err := not.check(); err != nil {
-		return nil, err
-	}
 	p, err := newPool(call, in)
 	if err != nil {
 		return nil, err
@@ -282,10 +264,6 @@ func (c *scoped) changePool(fn func(*pool) error) error {
 func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolInput) (*api.UpdateUserPoolOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
-		return nil, err
-	}
-	not := unserved{in.VerificationMessageTemplate}
-	if err := not.check(); err != nil {
 		return nil, err
 	}
 	set, err := newSettings(in)

@@ -21,6 +21,9 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if c.pool.Settings.AdminOnly {
 		return nil, api.NewNotAuthorizedException("SignUp is not permitted for this user pool")
 	}
+	if err := c.pool.checkLinks(); err != nil {
+		return nil, err
+	}
 	// Where a code signs in, users need no password ("SignUp", Amazon Cognito user pools API reference).
 	password := opt.Value(in.Password)
 	if password == "" && !c.pool.Settings.passwordless() {
@@ -148,6 +151,9 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 		return nil, err
 	}
 	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+		return nil, err
+	}
+	if err := c.pool.checkLinks(); err != nil {
 		return nil, err
 	}
 	var u *user

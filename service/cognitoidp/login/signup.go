@@ -75,16 +75,25 @@ func (q *request) signUp() {
 		return
 	}
 	v.Name, v.Title, v.Destination = "confirm", "Confirm your account", opt.Value(out.Destination)
+	v.ByLink = opt.Value(out.ByLink)
 	q.page(http.StatusOK, v)
 }
 
 func (q *request) showConfirm() {
 	p := q.query()
+	if p.linked() {
+		q.showLink(p)
+		return
+	}
 	q.begin(p, "confirm", "Confirm your account", func(v *view) { v.Username = p.values.Get("login_hint") })
 }
 
 // confirm is POST /confirmUser.
 func (q *request) confirm() {
+	if p := q.query(); p.linked() {
+		q.confirmLink(p)
+		return
+	}
 	q.act("confirm", "Confirm your account", func(v *view, p, form parameters) error {
 		_, err := run[api.ConfirmSignUpOutput](q, "ConfirmSignUp", &api.ConfirmSignUpInput{
 			PoolId: &q.pool.ID, Request: p.authorization(), Username: &v.Username, Code: new(form.values.Get("code")),
@@ -102,6 +111,9 @@ func (q *request) resend() {
 		out, err := run[api.ResendCodeOutput](q, "ResendCode", &api.ResendCodeInput{PoolId: &q.pool.ID, Request: p.authorization(), Username: &v.Username})
 		if err == nil {
 			v.Destination, v.Notice = opt.Value(out.Destination), "A new code is on its way."
+			if v.ByLink = opt.Value(out.ByLink); v.ByLink {
+				v.Notice = "A new link is on its way."
+			}
 			q.page(http.StatusOK, v)
 		}
 		return err

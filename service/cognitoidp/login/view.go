@@ -53,6 +53,7 @@ type view struct {
 	Fields           []field
 	Destination      string
 	CodeField        string // the name of the code's input
+	ByLink           bool   // a link was sent rather than a code
 	// Question and Choices are what a page has to choose from, which the input Choice names.
 	Question string
 	Choices  []field
