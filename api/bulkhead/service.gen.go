@@ -134,6 +134,7 @@ var API = &protocol.Service{
 		"InvalidTenantIdException":          {Code: "InvalidTenantIdException", Status: 400},
 		"InvalidTenantRouteException":       {Code: "InvalidTenantRouteException", Status: 400},
 		"InvalidUploadException":            {Code: "InvalidUploadException", Status: 403},
+		"KeysReplacedException":             {Code: "KeysReplacedException", Status: 409},
 		"RouteKeyInUseException":            {Code: "RouteKeyInUseException", Status: 409},
 		"TenantAlreadyExistsException":      {Code: "TenantAlreadyExistsException", Status: 409},
 		"TenantNotFoundException":           {Code: "TenantNotFoundException", Status: 404},
@@ -141,6 +142,7 @@ var API = &protocol.Service{
 		"TenantRouteNotFoundException":      {Code: "TenantRouteNotFoundException", Status: 404},
 		"TooManyRequestsException":          {Code: "TooManyRequestsException", Status: 429},
 		"UserImportNotFoundException":       {Code: "UserImportNotFoundException", Status: 404},
+		"UserPoolNotFoundException":         {Code: "UserPoolNotFoundException", Status: 404},
 	},
 	Unsupported: []string{},
 }

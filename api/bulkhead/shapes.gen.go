@@ -437,6 +437,11 @@ func NewInvalidUploadException(format string, args ...any) *fault.Error {
 	return fault.Of("InvalidUploadException", format, args...)
 }
 
+// NewKeysReplacedException makes the error of the model.
+func NewKeysReplacedException(format string, args ...any) *fault.Error {
+	return fault.Of("KeysReplacedException", format, args...)
+}
+
 // NewRouteKeyInUseException makes the error of the model.
 func NewRouteKeyInUseException(format string, args ...any) *fault.Error {
 	return fault.Of("RouteKeyInUseException", format, args...)
@@ -470,4 +475,9 @@ func NewTooManyRequestsException(format string, args ...any) *fault.Error {
 // NewUserImportNotFoundException makes the error of the model.
 func NewUserImportNotFoundException(format string, args ...any) *fault.Error {
 	return fault.Of("UserImportNotFoundException", format, args...)
+}
+
+// NewUserPoolNotFoundException makes the error of the model.
+func NewUserPoolNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("UserPoolNotFoundException", format, args...)
 }

@@ -76,6 +76,6 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newServe(), newDemo(), newTenant(), newStore(), newAccount(), newAudit(), newMail(), newBench())
+	root.AddCommand(newServe(), newDemo(), newTenant(), newPool(), newStore(), newAccount(), newAudit(), newMail(), newBench())
 	return root
 }

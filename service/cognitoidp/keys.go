@@ -182,9 +182,8 @@ func (o *opened[K]) get(kid string, load func() (*K, error)) (*K, error) {
 	return k, nil
 }
 
-// signer returns a private key of the pool.
-func (s *Service) signer(p *pool, which int) (*rsa.PrivateKey, error) {
-	k := &p.Keys[which]
+// signer returns the private half of a key of the pool.
+func (s *Service) signer(p *pool, k *signingKey) (*rsa.PrivateKey, error) {
 	return s.signers.private.get(k.KID, func() (*rsa.PrivateKey, error) {
 		der, err := s.keys.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
 		if err != nil {

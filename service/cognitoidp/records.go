@@ -82,6 +82,8 @@ type pool struct {
 	Domains []domain
 	// Keys sign ID tokens and access tokens, in this order. They are made when they are first needed (withKeys).
 	Keys [2]signingKey
+	// KeysSign is when Keys begin to sign, if they are published ahead: until then, those that they replace do.
+	KeysSign time.Time
 	// Retired are keys that sign no more, whose tokens still hold.
 	Retired []retiredKey
 }

@@ -20,6 +20,23 @@ type retiredKey struct {
 // maxRetired bounds how often keys can be replaced while tokens of earlier ones hold.
 const maxRetired = 16
 
+// keysAhead is how long new keys are published before they sign: longer than anybody may keep the key set that this server
+// serves (public), so that nobody meets a token whose key is not in it.
+const keysAhead = 10 * time.Minute
+
+// signing returns the key that signs for the use: of two in turn, the old one until the new one has been published for long
+// enough.
+func (p *pool) signing(use int, now time.Time) *signingKey {
+	if now.Before(p.KeysSign) {
+		for i := range p.Retired {
+			if r := &p.Retired[i]; r.Use == use && len(r.Sealed) > 0 {
+				return &r.signingKey
+			}
+		}
+	}
+	return &p.Keys[use]
+}
+
 // keyOf returns the pool's key with the id for the use, also a retired one; nil if it has none.
 func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
 	if kid == "" {
@@ -37,7 +54,8 @@ func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
 }
 
 // RotateKeys gives a pool of the account and region new signing keys and returns the ids of all keys that are published
-// then, the new ones first. Tokens that are out stay good until they expire. The caller has been authorized for it.
+// then, the new ones first. These are published at once and sign from ten minutes later; until then the keys cannot be
+// replaced again. Tokens that are out stay good until they expire. The caller has been authorized for it.
 func (s *Service) RotateKeys(ctx context.Context, account, region, id string, now time.Time) ([]string, error) {
 	p, err := s.factsOf(ctx, id)
 	if err != nil {
@@ -77,12 +95,18 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 	return kids, err
 }
 
-// retire replaces the keys.
+// retire replaces the keys. The old ones sign for keysAhead longer; their private halves go at the next turn.
 func (p *pool) retire(fresh [2]signingKey, now time.Time) (kids []string, err error) {
+	if now.Before(p.KeysSign) {
+		return nil, invalid("The keys were replaced already; the new ones sign from %s.", p.KeysSign.UTC().Format(time.RFC3339))
+	}
+	p.KeysSign = now.Add(keysAhead)
 	p.Retired = slices.DeleteFunc(p.Retired, func(r retiredKey) bool { return !now.Before(r.Until) })
+	for i := range p.Retired {
+		p.Retired[i].Sealed = nil // it signs no more
+	}
 	for use, k := range p.Keys {
-		k.Sealed = nil // it signs no more
-		p.Retired = append(p.Retired, retiredKey{k, use, now.Add(maxTokenLife)})
+		p.Retired = append(p.Retired, retiredKey{k, use, p.KeysSign.Add(maxTokenLife)})
 	}
 	if len(p.Retired) > maxRetired {
 		return nil, invalid("The keys were replaced too often; tokens under earlier ones still hold.")

@@ -209,7 +209,8 @@ func (c *scoped) sign(which int, claims map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := c.signer(p, which)
+	k := p.signing(which, c.call.Now)
+	key, err := c.signer(p, k)
 	if err != nil {
 		return "", err
 	}
@@ -217,7 +218,7 @@ func (c *scoped) sign(which int, claims map[string]any) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode claims")
 	}
-	token, err := jose.Sign(key, p.Keys[which].KID, text)
+	token, err := jose.Sign(key, k.KID, text)
 	return token, internal(err, "sign a token")
 }
 

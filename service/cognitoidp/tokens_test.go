@@ -273,8 +273,8 @@ func TestForgedAccessTokens(t *testing.T) {
 		}
 		return s
 	}
-	access, _ := w.s.signer(p, keyOfAccess)
-	idKey, _ := w.s.signer(p, keyOfID)
+	access, _ := w.s.signer(p, &p.Keys[keyOfAccess])
+	idKey, _ := w.s.signer(p, &p.Keys[keyOfID])
 	kid := p.Keys[keyOfAccess].KID
 	parts := strings.Split(*tok.AccessToken, ".")
 	for name, token := range map[string]string{
