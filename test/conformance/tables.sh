@@ -24,7 +24,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 (cd "$work" && LD_LIBRARY_PATH=$lib exec java -cp "$lib/*" com.amazonaws.services.dynamodbv2.local.main.ServerRunner \
   -inMemory -sharedDb -port "$port" >"$work/engine.log" 2>&1) &
 engine=$!
-trap 'kill "$engine" 2>/dev/null; wait "$engine" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill "$engine" 2>/dev/null || :; wait "$engine" 2>/dev/null || :; rm -rf "$work"' EXIT
 for i in $(seq 1 200); do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
   if ! kill -0 "$engine" 2>/dev/null || [ "$i" = 200 ]; then
