@@ -11,6 +11,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/arn"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
@@ -29,7 +30,7 @@ type Finding struct {
 	Severity string
 	// Code names the kind of finding; it does not change.
 	Code string
-	// Resource is an ARN, or that of a user pool and "/client/<id>".
+	// Resource is an ARN, or that of a user pool and "/client/<id>" or "/provider/<name>".
 	Resource string
 	// Problem says what is wrong, Remedy what to do.
 	Problem, Remedy string
@@ -57,7 +58,11 @@ func (s *Service) CheckTenants(ctx context.Context, account, region string, page
 			if err != nil {
 				return err
 			}
-			out = append(out, check(p, apps)...)
+			providers, err := p.providers(rec)
+			if err != nil {
+				return err
+			}
+			out = append(out, check(p, apps, providers)...)
 		}
 		return nil
 	})
@@ -72,6 +77,16 @@ func (p *pool) apps(rec *store.Records) ([]*client, error) {
 		return true
 	})
 	return apps, err
+}
+
+// providers are the identity providers of the pool.
+func (p *pool) providers(rec *store.Records) ([]*provider, error) {
+	var all []*provider
+	err := store.Each(rec, inPool(p.ID, "provider"), nil, func(_ store.Key, from *provider) bool {
+		all = append(all, from)
+		return true
+	})
+	return all, err
 }
 
 // MayWrite names an app client through which users write the attribute that a claim of the provider's tokens comes from; ""
@@ -113,11 +128,14 @@ func (p *pool) usersWrite(app *client, a *attribute) bool {
 }
 
 // check is the findings in one pool.
-func check(p *pool, apps []*client) []Finding {
+func check(p *pool, apps []*client, providers []*provider) []Finding {
 	c := &checker{pool: p}
 	c.attributes(apps)
 	for _, app := range apps {
 		c.client(app)
+	}
+	for _, from := range providers {
+		c.provider(from)
 	}
 	slices.SortStableFunc(c.found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code))
@@ -189,6 +207,21 @@ func (c *checker) undeclared(a *attribute, apps []*client) {
 		}
 		c.add(SeverityError, "TENANT_ATTRIBUTE_WRITABLE", c.clientARN(app), fmt.Sprintf("Users choose %s by themselves %s.", a.Name, how),
 			fmt.Sprintf("Tag the pool with %s = %s, and give the client WriteAttributes without it.", TenantAttributeTag, a.Name))
+	}
+}
+
+// provider looks at what an identity provider says of its users.
+func (c *checker) provider(from *provider) {
+	at := c.pool.arn() + "/provider/" + from.Name
+	if err := c.pool.checkMapping(from); err != nil {
+		c.add(SeverityWarning, "PROVIDER_MAPPING_REFUSED", at, "Nobody signs in by "+from.Name+" since the tags of the pool changed. "+fault.From(err).Message,
+			"Change AttributeMapping of the provider.")
+	}
+	for _, to := range sortedKeys(from.Mapping) {
+		if tenantNames.MatchString(to) && !c.pool.guarded(to) {
+			c.add(SeverityError, "TENANT_ATTRIBUTE_FROM_PROVIDER", at, from.Name+" chooses "+to+" of its users by its claim "+from.Mapping[to]+".",
+				fmt.Sprintf("Tag the pool with %s = %s, and map it to %s<tenant>.", TenantAttributeTag, to, TenantMapping))
+		}
 	}
 }
 

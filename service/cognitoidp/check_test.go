@@ -26,6 +26,13 @@ func sound() (*pool, *client) {
 	return p, app
 }
 
+func describe(text *strings.Builder, found []Finding) {
+	for _, f := range found {
+		fmt.Fprintf(text, "%s %s %s\n  %s\n  %s\n", f.Severity, f.Code, f.Resource, f.Problem, f.Remedy)
+	}
+	text.WriteString("\n")
+}
+
 // TestCheckTenants makes one mistake after another, and holds what is found of each.
 func TestCheckTenants(t *testing.T) {
 	t.Parallel()
@@ -59,10 +66,23 @@ func TestCheckTenants(t *testing.T) {
 		p, app := sound()
 		tc.change(p, app)
 		fmt.Fprintf(&text, "## %s\n", tc.name)
-		for _, f := range check(p, []*client{app}) {
-			fmt.Fprintf(&text, "%s %s %s\n  %s\n  %s\n", f.Severity, f.Code, f.Resource, f.Problem, f.Remedy)
+		describe(&text, check(p, []*client{app}, nil))
+	}
+	for _, tc := range []struct {
+		name    string
+		tags    bool
+		mapping map[string]string
+	}{
+		{"a provider of one tenant", true, map[string]string{"email": "email", "custom:tenant_id": TenantMapping + "acme"}},
+		{"a provider says the tenant, against the tags", true, map[string]string{"custom:tenant_id": "org"}},
+		{"a provider says the tenant, and no tags", false, map[string]string{"custom:tenant_id": "org"}},
+	} {
+		p, _ := sound()
+		if !tc.tags {
+			p.Tags = nil
 		}
-		text.WriteString("\n")
+		fmt.Fprintf(&text, "## %s\n", tc.name)
+		describe(&text, check(p, nil, []*provider{{Name: "Okta", Type: "OIDC", Mapping: tc.mapping}}))
 	}
 	const file = "testdata/tenant-check.golden"
 	if os.Getenv("UPDATE_GOLDEN") != "" {
