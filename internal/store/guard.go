@@ -68,9 +68,9 @@ func (s *Sealing) HashKey(pk []byte) [HashKeySize]byte { return s.hashPK(pk) }
 func (db *DB) SealValue(ctx context.Context, s *Sealing, pk, place, value []byte) ([]byte, error) {
 	tenant := s.Owner(leadingText(pk))
 	for range maxFetches {
-		k := db.keys.ByTenant(s, tenant)
+		k := db.dataKeys().ByTenant(s, tenant)
 		if k == nil {
-			if err := db.keys.Fetch(ctx, []KeyWant{{Sealing: s, Tenant: tenant, Make: true}}); err != nil {
+			if err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, Tenant: tenant, Make: true}}); err != nil {
 				return nil, err
 			}
 			continue
@@ -90,9 +90,9 @@ func (db *DB) OpenValue(ctx context.Context, s *Sealing, place, sealed []byte) (
 	}
 	id := KeyID(sealed[1 : 1+len(KeyID{})])
 	for range maxFetches {
-		k := db.keys.ByID(s, id)
+		k := db.dataKeys().ByID(s, id)
 		if k == nil {
-			if err := db.keys.Fetch(ctx, []KeyWant{{Sealing: s, ID: id}}); err != nil {
+			if err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, ID: id}}); err != nil {
 				return nil, nil, err
 			}
 			continue

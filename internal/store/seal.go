@@ -110,7 +110,15 @@ type DataKeys interface {
 }
 
 // UseDataKeys sets where data keys are found, before the first table with sealed rows is opened.
-func (db *DB) UseDataKeys(k DataKeys) { db.keys = k }
+func (db *DB) UseDataKeys(k DataKeys) { db.keys.Store(&k) }
+
+// dataKeys is where data keys are found; nil before the first table with sealed rows can be opened.
+func (db *DB) dataKeys() DataKeys {
+	if k := db.keys.Load(); k != nil {
+		return *k
+	}
+	return nil
+}
 
 // maxWants is how many keys are fetched at once.
 const maxWants = 256
@@ -131,7 +139,7 @@ func (db *DB) fetching(ctx context.Context, run func(wants *[]KeyWant) error) er
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := db.keys.Fetch(ctx, wants); err != nil {
+		if err := db.dataKeys().Fetch(ctx, wants); err != nil {
 			return err
 		}
 	}

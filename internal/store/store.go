@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -20,7 +21,8 @@ var ErrNotGranted = errors.New("store: the grant does not cover this view")
 type DB struct {
 	kv     kv.DB
 	epochs *epochs
-	keys   DataKeys
+	// keys is set once, while work in the background may have begun.
+	keys atomic.Pointer[DataKeys]
 }
 
 // New returns a DB over a backend. Close it before the backend.
@@ -52,7 +54,7 @@ func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
 	return db.fetching(ctx, func(wants *[]KeyWant) error {
 		return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
 			*wants = nil
-			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.keys, wants: wants})
+			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants})
 		}))
 	})
 }
@@ -65,7 +67,7 @@ func (db *DB) updateOnce(ctx context.Context, a access, wants *[]KeyWant, fn fun
 	var changed []epochKey
 	err := db.kv.Update(ctx, func(w kv.Tx) error {
 		*wants = nil
-		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.keys, wants: wants}
+		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.dataKeys(), wants: wants}
 		err := fn(tx)
 		if len(*wants) > 0 {
 			err = errWantKeys // whatever came of it: rows that were left out may matter
