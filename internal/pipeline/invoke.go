@@ -37,6 +37,14 @@ func invoke[O, I any](ctx context.Context, c *Call, service, operation string, i
 	return o, nil
 }
 
+// Detach returns a copy of the call for work that goes on after the handler has answered: the call itself is then the
+// pipeline's, which writes its event. It has the call's grant.
+func (c *Call) Detach() *Call {
+	d := *c
+	d.params = nil
+	return &d
+}
+
 // derive is a call on behalf of c's caller or of nobody. It holds no grant yet.
 func (c *Call) derive(via string, caller *authn.Principal) *Call {
 	d := *c

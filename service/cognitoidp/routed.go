@@ -271,7 +271,7 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 	default:
 		return nil, tooManyRequests()
 	}
-	to.scoped = &scoped{to.Service, context.WithoutCancel(ctx), call, to.pool}
+	to.scoped = &scoped{to.Service, context.WithoutCancel(ctx), call.Detach(), to.pool}
 	go func() {
 		defer func() { <-o.s.background }()
 		if err := to.forgotten(opt.Value(in.Username)); err != nil {
