@@ -46,7 +46,7 @@ func (c *scoped) inBackground(n notice, u *user, d destination, t template, secr
 		return
 	}
 	later := *c
-	later.ctx = context.WithoutCancel(c.ctx)
+	later.ctx, later.call = context.WithoutCancel(c.ctx), c.call.Detach()
 	go func() {
 		defer func() { <-c.background }()
 		if err := later.sendNow(n, u, d, t, secret); err != nil {
