@@ -35,13 +35,15 @@ func newPoolRotateKeys(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out struct{ KeyIds []string }
+			var out struct {
+				KeyIDs []string `json:"KeyIds"`
+			}
 			path := "/-/api/v1/user-pools/" + url.PathEscape(args[0]) + "/rotate-keys"
 			if err := client.Do(cmd.Context(), cfg, http.MethodPost, path, nil, &out); err != nil {
 				return err
 			}
 			return r.print(cmd.OutOrStdout(), out, func(w io.Writer) error {
-				for _, id := range out.KeyIds {
+				for _, id := range out.KeyIDs {
 					if _, err := fmt.Fprintln(w, id); err != nil {
 						return err
 					}

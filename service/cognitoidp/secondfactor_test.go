@@ -59,7 +59,7 @@ func TestAnswersAtOnceAreFew(t *testing.T) {
 			sessions = append(sessions, must(w.initiate(app, "CUSTOM_AUTH", map[string]string{"USERNAME": "ada"}))(t).Session)
 		}
 		judged := 0
-		var judge func(map[string]any) = func(map[string]any) {
+		judge := func(map[string]any) {
 			if judged++; judged < many {
 				l.mu.Unlock()
 				_, _ = w.respondCustom(app, sessions[judged], "ada", "red")

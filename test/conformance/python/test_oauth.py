@@ -11,7 +11,7 @@ from test_tenants import call
 idp = client("cognito-idp")
 
 
-def test_tokens_of_machines_outlive_their_keys():
+def test_tokens_of_machines_are_checked_by_published_keys():
     pool = idp.create_user_pool(PoolName=unique("m2m"))["UserPool"]["Id"]
     idp.create_resource_server(UserPoolId=pool, Identifier="orders", Name="Orders",
                                Scopes=[{"ScopeName": "read", "ScopeDescription": "Read"}])
@@ -33,7 +33,15 @@ def test_tokens_of_machines_outlive_their_keys():
 
     old = token()
     assert check(old)["scope"] == "orders/read" and check(old)["sub"] == app["ClientId"]
+
+    def published():
+        with urllib.request.urlopen(found["jwks_uri"]) as r:
+            return {k["kid"] for k in json.load(r)["keys"]}
+
+    before = published()
     call("POST", f"/-/api/v1/user-pools/{pool}/rotate-keys", {})
+    # The new keys are published ten minutes before they sign, so that whoever keeps a key set has them in time.
+    assert published() > before and len(published()) == 2 * len(before)
     new = token()
-    assert jwt.get_unverified_header(new)["kid"] != jwt.get_unverified_header(old)["kid"]
+    assert jwt.get_unverified_header(new)["kid"] == jwt.get_unverified_header(old)["kid"]
     assert check(old) and check(new)
