@@ -3,7 +3,9 @@
 #
 #   test/postgres.sh run COMMAND...   run COMMAND with BULKHEAD_TEST_POSTGRES set to the server's URL; stop it after.
 #                                     Without PostgreSQL, except in CI, run COMMAND alone: it skips what needs the server
-#   test/postgres.sh start            start it and print its URL; it stops when its standard input ends or on a signal
+#   test/postgres.sh start            start it and print its URL; it stops when its standard input ends or on a signal. A line
+#                                     "stop" on its standard input ends it at once, as a crash does, and "go" starts it again at
+#                                     the same port; it prints the line when that is done
 set -euo pipefail
 
 usage() {
@@ -27,7 +29,7 @@ bin_dir() {
 prefix=()
 if [ "$(id -u)" = 0 ]; then prefix=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
 
-dir= server= child=
+bin= dir= server= child=
 
 cleanup() {
   local status=$?
@@ -42,7 +44,6 @@ cleanup() {
 }
 
 start() {
-  local bin
   bin=$(bin_dir)
   dir=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-postgres.XXXXXX")
   trap cleanup EXIT
@@ -54,15 +55,12 @@ start() {
     cat "$dir/initdb.log" >&2
     return 1
   fi
+  cd "$OLDPWD"
   local tries
   for tries in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 30000))
-    # Not durable against a crash of the machine, which throw-away data need not be. $! is the server itself: setpriv becomes it.
-    "${prefix[@]}" "$bin/postgres" -D "$dir/data" -h 127.0.0.1 -p "$port" -k "$dir" -c fsync=off -c max_connections=200 \
-      >"$dir/server.log" 2>&1 &
-    server=$!
+    launch
     if wait_ready "$bin"; then
-      cd "$OLDPWD"
       url="postgres://bulkhead@127.0.0.1:$port/postgres?sslmode=disable"
       return 0
     fi
@@ -71,6 +69,14 @@ start() {
   done
   cat "$dir/server.log" >&2
   return 1
+}
+
+# launch starts the server on what is in its directory. It is not durable against a crash of the machine, which throw-away data
+# need not be. $! is the server itself: setpriv becomes it.
+launch() {
+  (cd "$dir" && exec "${prefix[@]}" "$bin/postgres" -D "$dir/data" -h 127.0.0.1 -p "$port" -k "$dir" -c fsync=off -c max_connections=200 \
+    >>"$dir/server.log" 2>&1) &
+  server=$!
 }
 
 # wait_ready waits until the server answers, or fails when it has exited (a taken port, for one).
@@ -104,10 +110,21 @@ case "${1:-}" in
   start)
     start
     echo "$url"
-    cat >/dev/null &
-    child=$!
-    wait "$child" || true
-    child=
+    while read -r line; do
+      case $line in
+        stop)
+          kill -QUIT "$server"
+          wait "$server" 2>/dev/null || true
+          server=
+          ;;
+        go)
+          launch
+          wait_ready "$bin" || { cat "$dir/server.log" >&2; exit 1; }
+          ;;
+        *) usage ;;
+      esac
+      echo "$line"
+    done
     ;;
   *) usage ;;
 esac

@@ -55,24 +55,21 @@ const enough = 1000
 const maxRounds = 8
 
 // Run copies. When it returns nil the copy is complete, and verified pair by pair. It can be interrupted at any point and run
-// again. It returns how many pairs there are.
+// again, with a server that runs or without. It returns how many pairs there are.
 func (s *StoreCopy) Run(ctx context.Context) (pairs int64, err error) {
-	log := slog.New(slog.DiscardHandler)
-	dst, err := OpenStore(ctx, &Config{Store: s.To}, log)
+	if err := s.servable(ctx); err != nil {
+		return 0, err
+	}
+	dst, err := OpenStore(ctx, &Config{Store: s.To}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
-	st, err := kvcopy.Load(ctx, dst)
+	st, err := kvcopy.Begin(ctx, dst)
 	if err != nil {
 		return 0, err
 	}
-	if st == nil || !s.has(st.From) {
-		if st != nil && st.Copied {
-			return 0, fmt.Errorf("the checkpoint %s is gone that the copy in %s was made of: empty that store and begin again", st.From, redact(s.To))
-		}
-		st = &kvcopy.State{}
-	}
+	s.forgetGone(st)
 	if s.Checkpoint != nil {
 		if err := s.online(ctx, dst, st); err != nil {
 			return 0, err
@@ -82,6 +79,48 @@ func (s *StoreCopy) Run(ctx context.Context) (pairs int64, err error) {
 		}
 	}
 	return s.offline(ctx, dst, st)
+}
+
+// servable refuses a store that is not there, and one that was copied elsewhere: what was served since is there only. One that was
+// retired for this copy, which was then interrupted, is let pass. A server that runs has looked itself.
+func (s *StoreCopy) servable(ctx context.Context) (err error) {
+	live := filepath.Join(s.Config.Data, embeddedDir)
+	if _, err := os.Stat(live); err != nil {
+		return fmt.Errorf("there is no embedded store to copy: %w", err)
+	}
+	if InUse(s.Config.Data) {
+		return nil
+	}
+	src, err := s.open(live)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	to, err := kvcopy.RetiredTo(ctx, src)
+	if err != nil || to == "" {
+		return err
+	}
+	if to == redact(s.To) {
+		under, err := s.underWay(ctx)
+		if err != nil {
+			return err
+		}
+		if under {
+			s.Checkpoint = nil // no server starts on a retired store
+			return nil
+		}
+	}
+	return errRetired(to)
+}
+
+// underWay reports whether a copy into the target is under way.
+func (s *StoreCopy) underWay(ctx context.Context) (under bool, err error) {
+	dst, err := OpenStore(ctx, &Config{Store: s.To}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return false, err
+	}
+	under, err = kvcopy.UnderWay(ctx, dst)
+	return under, errors.Join(err, dst.Close())
 }
 
 func (s *StoreCopy) dir(name string) string { return filepath.Join(s.Config.Data, checkpointDir, name) }
@@ -94,72 +133,65 @@ func (s *StoreCopy) has(name string) bool {
 	return err == nil
 }
 
+// forgetGone adapts a state to checkpoints that were removed meanwhile: what they held is found out by comparing the copy itself.
+func (s *StoreCopy) forgetGone(st *kvcopy.State) {
+	if st.Next != "" && !s.has(st.Next) { // some of it is in the copy
+		*st = kvcopy.State{}
+	}
+	if !s.has(st.Holds) {
+		st.Holds = ""
+	}
+}
+
 func (s *StoreCopy) open(dir string) (kv.DB, error) {
 	return pebblekv.Open(dir, pebblekv.Options{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // online copies a checkpoint, and then what is different in newer ones, until that is little.
 func (s *StoreCopy) online(ctx context.Context, dst kv.DB, st *kvcopy.State) error {
-	if st.From == "" {
-		name, err := s.Checkpoint(ctx)
-		if err != nil {
-			return err
-		}
-		st.From = name
-	}
-	if err := s.base(ctx, dst, st); err != nil {
-		return err
-	}
 	for range maxRounds {
-		if st.To == "" || !s.has(st.To) {
-			name, err := s.Checkpoint(ctx)
-			if err != nil {
-				return err
-			}
-			st.To, st.After = name, nil
-		}
-		changed, err := s.changes(ctx, s.dir(st.To), dst, st)
-		if err != nil || changed <= enough {
+		first := st.Holds == ""
+		changed, err := s.step(ctx, dst, st, s.Checkpoint)
+		if err != nil || !first && changed <= enough {
 			return err
 		}
 	}
 	return nil
 }
 
-// base copies all pairs of the first checkpoint.
-func (s *StoreCopy) base(ctx context.Context, dst kv.DB, st *kvcopy.State) (err error) {
-	if st.Copied {
-		return nil
+// step applies one checkpoint, that of an interrupted step or a new one, and removes the one before it.
+func (s *StoreCopy) step(ctx context.Context, dst kv.DB, st *kvcopy.State, take func(context.Context) (string, error)) (changed int64, err error) {
+	if st.Next == "" {
+		if st.Next, err = take(ctx); err != nil {
+			return 0, err
+		}
+		if err := kvcopy.Save(ctx, dst, st); err != nil {
+			return 0, err
+		}
 	}
-	src, err := s.open(s.dir(st.From))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	total, err := kvcopy.Count(ctx, src)
-	if err != nil {
-		return err
-	}
-	return kvcopy.Copy(ctx, src, dst, st, func(n int64) { s.Progress("copying", n, total) })
-}
-
-// changes applies what is different in the store in dir, and forgets the checkpoint before it.
-func (s *StoreCopy) changes(ctx context.Context, dir string, dst kv.DB, st *kvcopy.State) (changed int64, err error) {
-	was := st.From
-	old, err := s.open(s.dir(was))
+	held := st.Holds
+	next, err := s.open(s.dir(st.Next))
 	if err != nil {
 		return 0, err
 	}
-	cur, err := s.open(dir)
-	if err != nil {
-		return 0, errors.Join(err, old.Close())
+	defer func() { err = errors.Join(err, next.Close()) }()
+	if held == "" {
+		total, err := kvcopy.Count(ctx, next)
+		if err != nil {
+			return 0, err
+		}
+		return kvcopy.Apply(ctx, nil, next, dst, st, func(n int64) { s.Progress("copying", n, total) })
 	}
-	changed, err = kvcopy.Changes(ctx, old, cur, dst, st, func(n int64) { s.Progress("catching up", n, 0) })
-	err = errors.Join(err, cur.Close(), old.Close())
+	holds, err := s.open(s.dir(held))
 	if err != nil {
 		return 0, err
 	}
-	return changed, os.RemoveAll(s.dir(was))
+	total := st.Total
+	changed, err = kvcopy.Apply(ctx, holds, next, dst, st, func(n int64) { s.Progress("catching up", n, total) })
+	if err = errors.Join(err, holds.Close()); err != nil {
+		return 0, err
+	}
+	return changed, os.RemoveAll(s.dir(held))
 }
 
 // offline copies the rest of the store that nobody uses any more, compares all of it with the copy, and retires it: a server
@@ -170,38 +202,31 @@ func (s *StoreCopy) offline(ctx context.Context, dst kv.DB, st *kvcopy.State) (p
 	if err := a.lockData(); err != nil {
 		return 0, err
 	}
-	live := filepath.Join(s.Config.Data, embeddedDir)
-	if err := s.rest(ctx, live, dst, st); err != nil {
+	if a.backend, err = s.open(filepath.Join(s.Config.Data, embeddedDir)); err != nil {
 		return 0, err
 	}
-	src, err := s.open(live)
-	if err != nil {
+	a.onClose(func(context.Context) error { return a.backend.Close() })
+	// A step is between checkpoints, so one that was interrupted is finished first; the store has changed since.
+	if st.Next != "" {
+		if _, err := s.step(ctx, dst, st, a.checkpoint); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := s.step(ctx, dst, st, a.checkpoint); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	if pairs, err = kvcopy.Verify(ctx, src, dst, func(n int64) { s.Progress("verifying", n, 0) }); err != nil {
+	total := st.Total
+	if pairs, err = kvcopy.Verify(ctx, a.backend, dst, func(n int64) { s.Progress("verifying", n, total) }); err != nil {
 		return 0, err
 	}
-	if err := kvcopy.Retire(ctx, src, redact(s.To)); err != nil {
+	// In this order: at no time may both be served.
+	if err := kvcopy.Retire(ctx, a.backend, redact(s.To)); err != nil {
 		return 0, err
 	}
-	return pairs, kvcopy.Finish(ctx, dst)
-}
-
-func (s *StoreCopy) rest(ctx context.Context, live string, dst kv.DB, st *kvcopy.State) error {
-	if st.Copied {
-		_, err := s.changes(ctx, live, dst, st)
-		return err
+	if err := kvcopy.Finish(ctx, dst); err != nil {
+		return 0, err
 	}
-	src, err := s.open(live)
-	if err != nil {
-		return err
-	}
-	total, err := kvcopy.Count(ctx, src)
-	if err == nil {
-		err = kvcopy.Copy(ctx, src, dst, st, func(n int64) { s.Progress("copying", n, total) })
-	}
-	return errors.Join(err, src.Close())
+	return pairs, os.RemoveAll(s.dir(st.Holds))
 }
 
 // redact leaves out what follows the scheme of a URL up to the host: a password may be in it.
@@ -214,6 +239,10 @@ func redact(url string) string {
 	return scheme + "://" + rest
 }
 
+func errRetired(to string) error {
+	return fmt.Errorf("this store was copied to %s, which holds all of it: start the server with --store and that URL", to)
+}
+
 // refuseCopies refuses to serve a store that is a copy under way, or one that was copied to another and is retired.
 func refuseCopies(ctx context.Context, db kv.DB) error {
 	to, err := kvcopy.RetiredTo(ctx, db)
@@ -221,7 +250,7 @@ func refuseCopies(ctx context.Context, db kv.DB) error {
 		return err
 	}
 	if to != "" {
-		return fmt.Errorf("this store was copied to %s, which holds all of it: start the server with --store and that URL", to)
+		return errRetired(to)
 	}
 	under, err := kvcopy.UnderWay(ctx, db)
 	if err != nil {

@@ -1,5 +1,6 @@
 // Package kvcopy copies a store into another while the first is in use: all pairs of a checkpoint of it, then what has changed by
-// a later checkpoint, and so on, until little is left for the time that nobody writes. Each step goes on where it was interrupted.
+// a later checkpoint, and so on, until little is left for the time that nobody writes. Each step is between checkpoints, which
+// never change, and goes on where it was interrupted.
 package kvcopy
 
 import (
@@ -19,72 +20,75 @@ const (
 	pagePairs  = 4000
 )
 
-// stateKey holds how far a copy is, in the store that is copied to, until it is finished. It begins with the byte of facts about
-// the store itself.
-var stateKey = []byte{0x01, 'c'}
+// Facts about a store itself, which are not copied. They begin with a byte of their own.
+var (
+	// stateKey holds how far a copy is, in the store that is copied to, until it is finished.
+	stateKey = []byte{0x01, 'c'}
+	// retiredKey says where a store was copied to.
+	retiredKey = []byte{0x01, 'r'}
+)
 
 // State is how far a copy is.
 type State struct {
-	// From is the checkpoint whose pairs the copy holds, once Copied is true; To is the one whose changes are being applied.
-	From, To string `json:",omitempty"`
-	Copied   bool
+	// Holds is the checkpoint whose pairs, and no others, the copy holds but for the step under way; "" if that is not known.
+	Holds string `json:",omitempty"`
+	// Next is the checkpoint that is being applied; "" between steps.
+	Next string `json:",omitempty"`
 	// After is the last key that is done of the step.
 	After []byte `json:",omitempty"`
-	// Done counts the pairs of the step.
-	Done int64
+	// Done counts the keys of the step that were looked at, Total those of the step before; 0 if there was none.
+	Done  int64
+	Total int64 `json:",omitempty"`
 }
 
-// Load reads how far the copy in dst is; nil if there is none under way. A store that holds anything else is refused: what is in
-// it would be mixed with the copy.
-func Load(ctx context.Context, dst kv.DB) (st *State, err error) {
-	err = dst.View(ctx, func(r kv.Reader) error {
-		st = nil
-		b, ok, err := r.Get(stateKey)
+// ErrNotEmpty is returned for a store that holds something other than a copy under way: what is in it would be mixed with the copy.
+var ErrNotEmpty = errors.New("kvcopy: the store to copy to is not empty, and no copy is under way in it")
+
+// Begin returns how far the copy in dst is. In an empty store one begins, so that no server starts on it from then on; any other
+// is refused with ErrNotEmpty.
+func Begin(ctx context.Context, dst kv.DB) (st *State, err error) {
+	err = dst.Update(ctx, func(tx kv.Tx) error {
+		st = &State{}
+		b, ok, err := tx.Get(stateKey)
 		if err != nil {
 			return err
 		}
 		if ok {
-			st = &State{}
 			return json.Unmarshal(b, st)
 		}
 		empty := true
-		if err := r.Scan(kv.Range{Limit: 1}, func(_, _ []byte) bool { empty = false; return false }); err != nil {
+		if err := tx.Scan(kv.Range{Limit: 1}, func(_, _ []byte) bool { empty = false; return false }); err != nil {
 			return err
 		}
 		if !empty {
-			return errors.New("kvcopy: the store to copy to is not empty, and no copy is under way in it")
+			return ErrNotEmpty
 		}
-		return nil
+		return save(tx, st)
 	})
 	return st, err
 }
 
-// Copy copies all pairs of src, which must not change, to dst, from where st says on. progress is told how many were copied.
-func Copy(ctx context.Context, src, dst kv.DB, st *State, progress func(done int64)) error {
-	from := newPager(src, st.After)
-	w := writer{dst: dst, st: st}
-	for {
-		p, err := from.next(ctx)
-		if err != nil {
-			return err
-		}
-		if p == nil {
-			break
-		}
-		w.set(p.key, p.value)
-		if err := w.flush(ctx, p.key, false, progress); err != nil {
-			return err
-		}
+func save(tx kv.Tx, st *State) error {
+	text, err := json.Marshal(st)
+	if err != nil {
+		return err
 	}
-	st.Copied = true
-	return w.finish(ctx, progress)
+	return tx.Set(stateKey, text)
 }
 
-// Changes applies to dst, which holds the pairs of old, what is different in new. It returns how many pairs were.
-func Changes(ctx context.Context, before, after, dst kv.DB, st *State, progress func(done int64)) (changed int64, err error) {
-	old, cur := newPager(before, st.After), newPager(after, st.After)
+// Save notes how far the copy is.
+func Save(ctx context.Context, dst kv.DB, st *State) error {
+	return dst.Update(ctx, func(tx kv.Tx) error { return save(tx, st) })
+}
+
+// Apply makes dst hold the pairs of next, the checkpoint st.Next, from where st says on. holds is the checkpoint st.Holds; nil if
+// it is not known what dst holds, and then dst itself is compared. It returns how many pairs were written or removed.
+func Apply(ctx context.Context, holds, next, dst kv.DB, st *State, progress func(done int64)) (changed int64, err error) {
+	if holds == nil {
+		holds = dst // what is written of it is behind what is read of it
+	}
 	w := writer{dst: dst, st: st}
-	err = merge(ctx, old, cur, func(was, is *pair) error {
+	err = merge(ctx, newPager(holds, st.After), newPager(next, st.After), func(was, is *pair) error {
 		key := pick(was, is).key
 		switch {
 		case is == nil:
@@ -95,13 +99,15 @@ func Changes(ctx context.Context, before, after, dst kv.DB, st *State, progress 
 			changed++
 		}
 		w.seen++
-		return w.flush(ctx, key, false, progress)
+		if !w.full() {
+			return nil
+		}
+		return w.flush(ctx, State{Holds: st.Holds, Next: st.Next, After: key, Done: st.Done + int64(w.seen), Total: st.Total}, progress)
 	})
 	if err != nil {
 		return 0, err
 	}
-	st.From, st.To = st.To, ""
-	return changed, w.finish(ctx, progress)
+	return changed, w.flush(ctx, State{Holds: st.Next, Total: st.Done + int64(w.seen)}, progress)
 }
 
 // errDifferent is returned for a copy that is none.
@@ -194,7 +200,8 @@ func merge(ctx context.Context, x, y *pager, do func(a, b *pair) error) error {
 	return nil
 }
 
-// pager reads a store that does not change, in several short views. The state of a copy is not of it.
+// pager reads a store in several short views. It need not see what is written behind where it is. Facts about the store itself are
+// left out.
 type pager struct {
 	db    kv.DB
 	after []byte
@@ -218,7 +225,7 @@ func (p *pager) next(ctx context.Context) (*pair, error) {
 		}
 		first := &p.page[0]
 		p.page = p.page[1:]
-		if !bytes.Equal(first.key, stateKey) {
+		if !bytes.Equal(first.key, stateKey) && !bytes.Equal(first.key, retiredKey) {
 			return first, nil
 		}
 	}
@@ -252,39 +259,23 @@ type writer struct {
 	sets  []pair
 	drops [][]byte
 	size  int
-	seen  int // pairs looked at since the last flush
+	seen  int // keys looked at since the last flush
 }
 
 func (w *writer) set(k, v []byte) {
 	w.sets = append(w.sets, pair{k, v})
 	w.size += len(k) + len(v)
-	w.seen = max(w.seen, len(w.sets))
 }
 
 func (w *writer) delete(k []byte) { w.drops = append(w.drops, k) }
 
-// flush writes what was collected if it is enough, and notes that all up to key is done.
-func (w *writer) flush(ctx context.Context, key []byte, now bool, progress func(int64)) error {
-	if !now && len(w.sets)+len(w.drops) < batchPairs && w.size < batchBytes && w.seen < 50*batchPairs {
-		return nil
-	}
-	next := *w.st
-	next.After, next.Done = key, next.Done+int64(w.seen)
-	if err := w.write(ctx, &next); err != nil {
-		return err
-	}
-	*w.st = next
-	w.sets, w.drops, w.size, w.seen = nil, nil, 0, 0
-	progress(w.st.Done)
-	return nil
+func (w *writer) full() bool {
+	return len(w.sets)+len(w.drops) >= batchPairs || w.size >= batchBytes || w.seen >= 50*batchPairs
 }
 
-func (w *writer) write(ctx context.Context, st *State) error {
-	text, err := json.Marshal(st)
-	if err != nil {
-		return err
-	}
-	return w.dst.Update(ctx, func(tx kv.Tx) error {
+// flush writes what was collected, and the state that is then.
+func (w *writer) flush(ctx context.Context, then State, progress func(int64)) error {
+	err := w.dst.Update(ctx, func(tx kv.Tx) error {
 		for _, p := range w.sets {
 			if err := tx.Set(p.key, p.value); err != nil {
 				return err
@@ -295,21 +286,16 @@ func (w *writer) write(ctx context.Context, st *State) error {
 				return err
 			}
 		}
-		return tx.Set(stateKey, text)
+		return save(tx, &then)
 	})
-}
-
-// finish writes the rest; the next step begins at the first key.
-func (w *writer) finish(ctx context.Context, progress func(int64)) error {
-	if err := w.flush(ctx, nil, true, progress); err != nil {
+	if err != nil {
 		return err
 	}
-	w.st.Done = 0
+	*w.st = then
+	w.sets, w.drops, w.size, w.seen = nil, nil, 0, 0
+	progress(max(then.Done, then.Total))
 	return nil
 }
-
-// retiredKey says where a store was copied to.
-var retiredKey = []byte{0x01, 'r'}
 
 // Retire notes in a store that it was copied, whole, to another.
 func Retire(ctx context.Context, src kv.DB, to string) error {

@@ -70,72 +70,114 @@ func (f *failing) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return f.DB.Update(ctx, fn)
 }
 
-// A store that is written to all the while is copied whole, however often the copy is interrupted.
+// A store that is written to all the while is copied whole, however often the copy is interrupted and whichever checkpoints are lost.
 func TestCopyOfAStoreInUse(t *testing.T) {
 	t.Parallel()
-	ctx, rng := context.Background(), rand.New(rand.NewPCG(1, 2))
-	src, dst := memkv.New(), &failing{DB: memkv.New()}
-	for round := range 3 {
-		fill(t, src, rng, 20_000, round)
-	}
-	points := map[string]kv.DB{"0": checkpoint(t, src)}
-	cuts := 0
-	for round := 0; ; {
-		dst.left = rng.IntN(4)
-		st, err := Load(ctx, dst)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if st == nil {
-			st = &State{From: "0"}
-		}
-		if !st.Copied {
-			err = Copy(ctx, points[st.From], dst, st, none)
-		} else {
-			if st.To == "" {
-				if round++; round > 4 {
-					break
-				}
-				fill(t, src, rng, 20_000/round, 10+round)
-				st.To = fmt.Sprint(round)
-				points[st.To] = checkpoint(t, src)
+	for _, loses := range []string{"no checkpoint", "the one held", "the next one"} {
+		t.Run(loses, func(t *testing.T) {
+			t.Parallel()
+			ctx, rng := context.Background(), rand.New(rand.NewPCG(1, 2))
+			src, dst := memkv.New(), &failing{DB: memkv.New()}
+			for round := range 3 {
+				fill(t, src, rng, 20_000, round)
 			}
-			_, err = Changes(ctx, points[st.From], points[st.To], dst, st, none)
-			if errors.Is(err, errCut) { // what was not written is begun again, from another checkpoint
-				if again, err := Load(ctx, dst); err != nil || again.To == "" {
-					round--
+			points := map[string]kv.DB{}
+			cuts, rounds := 0, 0
+			for rounds < 5 || !same(t, src, dst) {
+				dst.left = rng.IntN(4)
+				if again(t, ctx, src, dst, points, rng, &rounds) {
+					continue
+				}
+				cuts++
+				dst.left = 1
+				st, err := Begin(ctx, dst)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case loses == "the one held" && cuts%3 == 0:
+					delete(points, st.Holds)
+				case loses == "the next one" && cuts%3 == 0:
+					delete(points, st.Next)
 				}
 			}
-		}
-		if errors.Is(err, errCut) {
-			cuts++
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	dst.left = 1
-	if cuts < 4 {
-		t.Errorf("the copy was cut %d times only", cuts)
-	}
-	if under, err := UnderWay(ctx, dst); !under || err != nil {
-		t.Errorf("under way: %v %v", under, err)
-	}
-	n, err := Verify(ctx, checkpointOf(points), dst, none)
-	if err != nil || n < 4_000 {
-		t.Errorf("verified %d pairs: %v", n, err)
-	}
-	if err := Finish(ctx, dst); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(ctx, dst); err == nil {
-		t.Error("a store in use is taken for one to copy to")
+			if cuts < 4 {
+				t.Errorf("the copy was cut %d times only", cuts)
+			}
+			if under, err := UnderWay(ctx, dst); !under || err != nil {
+				t.Errorf("under way: %v %v", under, err)
+			}
+			if n, err := Verify(ctx, src, dst, none); err != nil || n < 4_000 {
+				t.Errorf("verified %d pairs: %v", n, err)
+			}
+			dst.left = 2
+			if err := Finish(ctx, dst); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Begin(ctx, dst); !errors.Is(err, ErrNotEmpty) {
+				t.Errorf("a store in use is taken for one to copy to: %v", err)
+			}
+		})
 	}
 }
 
-// checkpointOf is the newest.
-func checkpointOf(points map[string]kv.DB) kv.DB { return points[fmt.Sprint(len(points)-1)] }
+// again runs a copy until it is cut, or one step of it is done.
+func again(t *testing.T, ctx context.Context, src kv.DB, dst *failing, points map[string]kv.DB, rng *rand.Rand, rounds *int) bool { //nolint:revive // t first
+	t.Helper()
+	st, err := Begin(ctx, dst)
+	if err == nil && points[st.Next] == nil {
+		if *rounds++; *rounds <= 5 {
+			fill(t, src, rng, 20_000 / *rounds, 10+*rounds)
+		}
+		if st.Next != "" { // what it left is a mixture
+			st = &State{}
+		}
+		st.Next, st.After = fmt.Sprint(*rounds), nil
+		points[st.Next] = checkpoint(t, src)
+		err = Save(ctx, dst, st)
+	}
+	if err == nil {
+		_, err = Apply(ctx, points[st.Holds], points[st.Next], dst, st, none)
+	}
+	if err != nil && !errors.Is(err, errCut) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+func same(t *testing.T, a, b kv.DB) bool {
+	t.Helper()
+	_, err := Verify(context.Background(), a, b, none)
+	if err != nil && !errors.Is(err, errDifferent) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// What says that a store is retired is not copied, and its copy is alike without.
+func TestRetirementIsNotCopied(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	src, dst := memkv.New(), memkv.New()
+	fill(t, src, rand.New(rand.NewPCG(1, 1)), 100, 1)
+	if err := Retire(ctx, src, "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	st, err := Begin(ctx, dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Next = "1"
+	if _, err := Apply(ctx, nil, src, dst, st, none); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := RetiredTo(ctx, dst); to != "" || err != nil {
+		t.Errorf("the copy is retired to %q: %v", to, err)
+	}
+	if !same(t, src, dst) {
+		t.Error("the copy differs")
+	}
+}
 
 func TestVerifyFindsDifferences(t *testing.T) {
 	t.Parallel()

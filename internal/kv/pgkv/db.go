@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,6 +88,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 			config.ConnConfig.RuntimeParams[k] = v
 		}
 	}
+	config.AfterConnect = durably
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("pgkv: %w", err)
@@ -97,6 +99,13 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("pgkv: table %s: %w", o.Table, err)
 	}
 	return db, nil
+}
+
+// durably has the server wait for its disk at each COMMIT where its settings or the URL say otherwise: what Update acknowledges
+// survives a crash. Settings that wait for more, for replicas say, stay.
+func durably(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
+	return err
 }
 
 // Shared is true: other processes may write to the same table.
@@ -128,16 +137,30 @@ func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	defer db.gate.Exit()
-	conn, err := db.pool.Acquire(ctx)
+	conn, err := db.snapshot(ctx)
 	if err != nil {
 		return wrap(err)
 	}
 	defer release(conn)
-	if _, err := conn.Exec(ctx, "begin isolation level serializable read only deferrable"); err != nil {
-		return wrap(err)
-	}
 	// Nothing to commit: the snapshot is safe from its start.
 	return fn(&tx{ctx: ctx, conn: conn, sql: &db.sql})
+}
+
+// snapshot begins a transaction that reads. A connection that was idle may have broken meanwhile; then it takes another.
+func (db *DB) snapshot(ctx context.Context) (*pgxpool.Conn, error) {
+	for broken := 0; ; broken++ {
+		conn, err := db.pool.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if _, err = conn.Exec(ctx, "begin isolation level serializable read only deferrable"); err == nil {
+			return conn, nil
+		}
+		release(conn)
+		if ctx.Err() != nil || !isBroken(err) || broken == reconnects {
+			return nil, err
+		}
+	}
 }
 
 // Update implements kv.DB.
@@ -261,6 +284,7 @@ func isBroken(err error) bool {
 	if !errors.As(err, &e) {
 		return !errors.Is(err, pgx.ErrNoRows)
 	}
-	// Class 08 is a connection exception, 57P an operator's intervention (shutdown, terminated backend).
-	return e.Severity == "FATAL" || e.Severity == "PANIC" || e.Code[:2] == "08" || e.Code[:3] == "57P"
+	// Class 08 is a connection exception, 57P an operator's intervention (shutdown, terminated backend). With 40003, "statement
+	// completion unknown", CockroachDB says that it has lost track of a COMMIT.
+	return e.Severity == "FATAL" || e.Severity == "PANIC" || e.Code == "40003" || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
 }
