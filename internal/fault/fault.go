@@ -80,6 +80,14 @@ func Wrap(cause error, doing string) *Error {
 	return &Error{Class: Internal, Cause: fmt.Errorf("%s: %w", doing, cause)}
 }
 
+// Doing is Wrap for an error that may be nil, and is nil then.
+func Doing(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return Wrap(err, doing)
+}
+
 // With returns e with its cause set.
 func (e *Error) With(cause error) *Error {
 	e.Cause = cause

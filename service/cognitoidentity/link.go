@@ -1,6 +1,8 @@
 package cognitoidentity
 
 import (
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -130,7 +132,8 @@ func (c *scoped) create(rec, dir *store.Records, logins []login) (string, error)
 	if p, err := store.Load[pool](rec, poolKey(c.pool.ID)); err != nil || p == nil {
 		return "", orErr(err, poolNotFound(c.pool.ID))
 	}
-	who := &identityRecord{ID: c.pool.Region + ":" + newUUID(), Created: c.call.Now, Modified: c.call.Now, Logins: logins}
+	// Whoever knows the id of a guest's identity is that guest: all of its 122 bits are random.
+	who := &identityRecord{ID: c.pool.Region + ":" + uuid.NewString(), Created: c.call.Now, Modified: c.call.Now, Logins: logins}
 	err := store.Save(dir, store.K(kindIdentity, who.ID), &place{c.pool.Account, c.pool.Region, c.pool.ID})
 	if err != nil {
 		return "", err

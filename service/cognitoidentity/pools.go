@@ -6,6 +6,8 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidentity"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -43,7 +45,7 @@ func (s *Service) CreateIdentityPool(ctx context.Context, call *pipeline.Call, i
 	if err := s.ensureKey(ctx, call); err != nil {
 		return nil, err
 	}
-	p.ID = region + ":" + newUUID()
+	p.ID = region + ":" + uuid.NewString()
 	err = (&scoped{s, ctx, call, p}).update(func(rec, dir *store.Records) error {
 		if err := store.Save(dir, store.K(kindPool, p.ID), &place{account, region, p.ID}); err != nil {
 			return err

@@ -19,7 +19,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/hex"
 	"errors"
 	"sync/atomic"
 
@@ -95,14 +94,4 @@ func New(c Config) (*Service, error) {
 // Operations are the service's operations for the pipeline.
 func (s *Service) Operations() pipeline.Service {
 	return pipeline.Service{API: api.API, Ops: api.Operations(s, &requirements{s})}
-}
-
-// newUUID returns a random version 4 UUID (RFC 9562 section 5.4). Whoever knows the id of a guest's identity is that
-// guest, so all of its 122 bits are random.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	s := hex.EncodeToString(b[:])
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }

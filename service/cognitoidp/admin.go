@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // AdminGetUser implements api.Service.
@@ -205,7 +206,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 	var reset *user
 	err = c.change(in.Username, func(rec *store.Records, u *user) (err error) {
 		if u.Disabled {
-			return userDisabled()
+			return refusal.UserDisabled()
 		}
 		if u.Status != api.UserStatusTypeConfirmed && u.Status != api.UserStatusTypeResetRequired {
 			return api.NewNotAuthorizedException("User password cannot be reset in the current state.")

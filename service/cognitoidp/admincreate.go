@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // AdminCreateUser implements api.Service.
@@ -106,12 +107,12 @@ func invitations(u *user, mediums []api.DeliveryMediumType) ([]destination, erro
 			if len(mediums) > 1 {
 				continue
 			}
-			return nil, invalid("User has no attribute %s to send the invitation to.", a)
+			return nil, refusal.Invalid("User has no attribute %s to send the invitation to.", a)
 		}
 		out = append(out, d)
 	}
 	if len(out) == 0 {
-		return nil, invalid("User has no attribute to send the invitation to.")
+		return nil, refusal.Invalid("User has no attribute to send the invitation to.")
 	}
 	return out, nil
 }

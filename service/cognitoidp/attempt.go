@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Names of parameters and responses.
@@ -171,7 +172,7 @@ func (a *attempt) param(name string) (string, error) {
 	if v := a.params[name]; v != "" {
 		return v, nil
 	}
-	return "", missing(name)
+	return "", refusal.Missing(name)
 }
 
 // maxNameLength and maxParameter are the bounds of UsernameType and of what else is put into hashes.
@@ -184,7 +185,7 @@ const (
 func (a *attempt) name() (string, error) {
 	for _, v := range a.params {
 		if len(v) > maxParameter {
-			return "", invalid("A parameter is too long.")
+			return "", refusal.Invalid("A parameter is too long.")
 		}
 	}
 	name, err := a.param(paramUsername)
@@ -192,7 +193,7 @@ func (a *attempt) name() (string, error) {
 		return "", err
 	}
 	if len(name) > maxNameLength {
-		return "", invalid("The username is too long.")
+		return "", refusal.Invalid("The username is too long.")
 	}
 	if a.channel == channelLogin {
 		return name, nil

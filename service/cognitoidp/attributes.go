@@ -1,12 +1,14 @@
 package cognitoidp
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // writer is who sets attributes.
@@ -58,19 +60,19 @@ func (p *pool) guarded(name string) bool {
 // checkTags refuses tags whose meaning here cannot be kept.
 func checkTags(tags map[string]string, schema []attribute) error {
 	if k := authn.AmbiguousKey(tags); k != "" {
-		return invalid("Tag keys must differ in more than case: %s", k)
+		return refusal.Invalid("Tag keys must differ in more than case: %s", k)
 	}
 	if v := tags[SessionTagsTag]; v != "" {
 		for _, pair := range splitTag(v) {
 			key, name, ok := strings.Cut(pair, "=")
 			if !ok || key == "" || indexOf(schema, name) < 0 {
-				return invalid("The tag %s must hold pairs Tag=attribute with attributes of the schema: %s", SessionTagsTag, pair)
+				return refusal.Invalid("The tag %s must hold pairs Tag=attribute with attributes of the schema: %s", SessionTagsTag, pair)
 			}
 		}
 	}
 	for _, name := range splitTag(tags[TenantAttributeTag]) {
 		if i := indexOf(schema, name); i < 0 || !schema[i].custom() {
-			return invalid("The tag %s must hold names of custom attributes: %s", TenantAttributeTag, name)
+			return refusal.Invalid("The tag %s must hold names of custom attributes: %s", TenantAttributeTag, name)
 		}
 	}
 	return nil
@@ -100,7 +102,7 @@ func (p *pool) set(u *user, w writer, attrs []api.AttributeType) error {
 	for i := range attrs {
 		name, value := opt.Value(attrs[i].Name), opt.Value(attrs[i].Value)
 		if _, twice := changed[name]; twice {
-			return invalid("Duplicate attribute name: %s", name)
+			return refusal.Invalid("Duplicate attribute name: %s", name)
 		}
 		if err := p.checkSet(w, name, value); err != nil {
 			return err
@@ -161,13 +163,13 @@ func (p *pool) checkSet(w writer, name, value string) error {
 	}
 	a := &p.Schema[at]
 	if name == "sub" {
-		return invalid("Cannot modify the non-mutable attribute sub")
+		return refusal.Invalid("Cannot modify the non-mutable attribute sub")
 	}
 	if !p.mayWrite(w, a) {
-		return unauthorizedWrite()
+		return refusal.UnauthorizedWrite()
 	}
 	if !a.Mutable && !w.creating {
-		return invalid("user.%s: Attribute cannot be updated.\n", name)
+		return refusal.Invalid("user.%s: Attribute cannot be updated.\n", name)
 	}
 	if wrong := a.check(value); wrong != "" {
 		return p.schemaError(w, name, wrong)
@@ -183,9 +185,9 @@ func (p *pool) checkSet(w writer, name, value string) error {
 
 func (p *pool) schemaError(w writer, name, wrong string) error {
 	if w.creating {
-		return invalid("Attributes did not conform to the schema: %s: %s\n", name, wrong)
+		return refusal.Invalid("Attributes did not conform to the schema: %s: %s\n", name, wrong)
 	}
-	return invalid("user.%s: %s\n", name, wrong)
+	return refusal.Invalid("user.%s: %s\n", name, wrong)
 }
 
 // normal is the value as it is kept: flags in lower case, and addresses too where case does not tell users apart.
@@ -222,7 +224,7 @@ func (p *pool) requireAttributes(u *user) error {
 		}
 	}
 	if missing != "" {
-		return invalid("Attributes did not conform to the schema: %s", missing)
+		return refusal.Invalid("Attributes did not conform to the schema: %s", missing)
 	}
 	return nil
 }
@@ -230,7 +232,7 @@ func (p *pool) requireAttributes(u *user) error {
 // attributesOf lists what the client may see of a user, or all for nil; sub first, then by name.
 func attributesOf(u *user, app *client) []api.AttributeType {
 	out := []api.AttributeType{{Name: new("sub"), Value: new(u.Sub)}}
-	for _, name := range sortedKeys(u.Attributes) {
+	for _, name := range slices.Sorted(maps.Keys(u.Attributes)) {
 		if app == nil || mayRead(app, name) {
 			out = append(out, api.AttributeType{Name: new(name), Value: new(u.Attributes[name])})
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -76,7 +78,7 @@ func (a *attempt) watched(step func() (*outcome, error)) (*outcome, error) {
 	if !passed && !refused {
 		return o, err
 	}
-	if kept := a.recordEvent(&authEvent{ID: newUUID(), At: a.call.Now, Passed: passed, Blocked: blocked && refused}); kept != nil {
+	if kept := a.recordEvent(&authEvent{ID: uuid.NewString(), At: a.call.Now, Passed: passed, Blocked: blocked && refused}); kept != nil {
 		return nil, kept
 	}
 	return o, err

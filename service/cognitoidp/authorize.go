@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -215,7 +217,7 @@ func (a *authorization) grant(u *user, m membership, at time.Time) (string, erro
 		return a.implicitGrant(&issuance{app: a.app, user: u, groups: m, signIn: in, source: sourceHostedAuth})
 	}
 	code, err := a.sealText(keyring.AuthorizationCode, &authCode{
-		ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, Redirect: opt.Value(a.req.RedirectUri), Challenge: opt.Value(a.req.CodeChallenge),
+		ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, Redirect: opt.Value(a.req.RedirectUri), Challenge: opt.Value(a.req.CodeChallenge),
 		Nonce: in.nonce, Scopes: in.scopes, Origin: in.origin, At: in.at, Expires: a.call.Now.Add(CodeLife),
 	}, a.app.ID)
 	if err != nil {

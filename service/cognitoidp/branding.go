@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // branding is how managed login looks for an app client ("Apply branding to managed login pages", Amazon Cognito
@@ -22,7 +25,8 @@ type branding struct {
 	Created, Modified time.Time
 }
 
-func brandingKey(pool, id string) store.Key    { return inPool(pool, "branding", id) }
+func brandingKey(pool, id string) store.Key { return inPool(pool, "branding", id) }
+
 func brandedKey(pool, client string) store.Key { return inPool(pool, "branded", client) }
 
 // Limits of a branding ("CreateManagedLoginBranding", Amazon Cognito user pools API reference).
@@ -47,22 +51,22 @@ func checkAssets(assets []api.AssetType) error {
 		kind, ok := assetTypes[a.Extension]
 		switch {
 		case !ok || len(a.Bytes) == 0:
-			return invalid("An asset has no bytes or an unknown extension.")
+			return refusal.Invalid("An asset has no bytes or an unknown extension.")
 		case a.Extension == api.AssetExtensionTypeSvg:
 			if !looksLikeSVG(a.Bytes) {
-				return invalid("An asset is not the SVG that its extension says.")
+				return refusal.Invalid("An asset is not the SVG that its extension says.")
 			}
 		case imageType(a.Bytes) != kind:
-			return invalid("An asset is not the %s that its extension says.", a.Extension)
+			return refusal.Invalid("An asset is not the %s that its extension says.", a.Extension)
 		}
 		for j := range i {
 			if b := &assets[j]; b.Category == a.Category && b.ColorMode == a.ColorMode && opt.Value(b.ResourceId) == opt.Value(a.ResourceId) {
-				return invalid("An asset of category %s is there twice for its colour mode.", a.Category)
+				return refusal.Invalid("An asset of category %s is there twice for its colour mode.", a.Category)
 			}
 		}
 	}
 	if total > maxAssets {
-		return invalid("Assets are larger than 2 MB together.")
+		return refusal.Invalid("Assets are larger than 2 MB together.")
 	}
 	return nil
 }
@@ -71,10 +75,10 @@ func checkAssets(assets []api.AssetType) error {
 func newBranding(provided *bool, settings json.RawMessage, assets []api.AssetType) (*branding, error) {
 	b := &branding{Provided: opt.Value(provided), Settings: settings, Assets: assets}
 	if b.Provided && (len(settings) > 0 || len(assets) > 0) {
-		return nil, invalid("UseCognitoProvidedValues cannot be with Settings or Assets.")
+		return nil, refusal.Invalid("UseCognitoProvidedValues cannot be with Settings or Assets.")
 	}
 	if len(settings) > maxSettings {
-		return nil, invalid("Settings are too large.")
+		return nil, refusal.Invalid("Settings are too large.")
 	}
 	if len(settings) > 0 {
 		if _, err := readLooks(settings); err != nil {
@@ -126,7 +130,7 @@ func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline
 	if err != nil {
 		return nil, err
 	}
-	b.ID, b.Client, b.Created, b.Modified = newUUID(), app.ID, call.Now, call.Now
+	b.ID, b.Client, b.Created, b.Modified = uuid.NewString(), app.ID, call.Now, call.Now
 	err = c.update(func(rec *store.Records) error {
 		if have, err := c.brandingOf(rec, app.ID); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -217,7 +218,7 @@ func (c *checker) provider(from *provider) {
 		c.add(SeverityWarning, "PROVIDER_MAPPING_REFUSED", at, "Nobody signs in by "+from.Name+" since the tags of the pool changed. "+fault.From(err).Message,
 			"Change AttributeMapping of the provider.")
 	}
-	for _, to := range sortedKeys(from.Mapping) {
+	for _, to := range slices.Sorted(maps.Keys(from.Mapping)) {
 		if tenantNames.MatchString(to) && !c.pool.guarded(to) {
 			c.add(SeverityError, "TENANT_ATTRIBUTE_FROM_PROVIDER", at, from.Name+" chooses "+to+" of its users by its claim "+from.Mapping[to]+".",
 				fmt.Sprintf("Tag the pool with %s = %s, and map it to %s<tenant>.", TenantAttributeTag, to, TenantMapping))

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Choice-based sign-in, the flow USER_AUTH ("Authentication flows", Amazon Cognito Developer Guide): who signs in is told
@@ -74,7 +75,7 @@ func choiceResponders() map[api.ChallengeNameType]responder {
 
 func (a *attempt) allowsChoice() error {
 	if !a.app.allows("ALLOW_USER_AUTH") {
-		return invalid("USER_AUTH is not enabled for the client.")
+		return refusal.Invalid("USER_AUTH is not enabled for the client.")
 	}
 	return nil
 }
@@ -91,14 +92,14 @@ func (s *settings) setSignIn(in *api.UserPoolPolicyType) error {
 	}
 	for i, f := range given {
 		if slices.Contains(given[:i], f) {
-			return invalid("AllowedFirstAuthFactors has %s twice.", f)
+			return refusal.Invalid("AllowedFirstAuthFactors has %s twice.", f)
 		}
 		if !served[f] {
-			return notServed("The first factor " + string(f))
+			return refusal.NotServed("The first factor " + string(f))
 		}
 	}
 	if !slices.Contains(given, api.AuthFactorTypePassword) {
-		return invalid("AllowedFirstAuthFactors must contain PASSWORD.")
+		return refusal.Invalid("AllowedFirstAuthFactors must contain PASSWORD.")
 	}
 	if s.Tier == api.UserPoolTierTypeLite {
 		return api.NewFeatureUnavailableInTierException("A sign-in policy is not available in the LITE tier.")
@@ -226,7 +227,7 @@ func (a *attempt) selectChallenge(session *string) (*outcome, error) {
 		return nil, err
 	}
 	if !slices.Contains(choices, api.ChallengeNameType(answer)) {
-		return nil, invalid("The challenge %s is not available.", shortened(answer))
+		return nil, refusal.Invalid("The challenge %s is not available.", shortened(answer))
 	}
 	return a.engine.firstFactors[api.ChallengeNameType(answer)].begin(a, t, s)
 }

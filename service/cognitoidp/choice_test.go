@@ -1,6 +1,7 @@
 package cognitoidp
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -118,7 +119,7 @@ func TestChoiceOfNobody(t *testing.T) {
 		}
 		next := must(w.answerAs(w.quiet, "SELECT_CHALLENGE", c.Session, "USERNAME", name, "ANSWER", "EMAIL_OTP"))(t)
 		got = append(got, string(next.ChallengeName), next.ChallengeParameters["CODE_DELIVERY_DELIVERY_MEDIUM"])
-		got = append(got, sortedKeys(next.ChallengeParameters)...)
+		got = append(got, slices.Sorted(maps.Keys(next.ChallengeParameters))...)
 		for range freeGuesses + 1 {
 			_, err := w.answerAs(w.quiet, "EMAIL_OTP", next.Session, "USERNAME", name, "EMAIL_OTP_CODE", "00000000")
 			got = append(got, err.Error())

@@ -10,7 +10,9 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 const (
@@ -80,7 +82,7 @@ func (c *clientSettings) lifetime(use string) time.Duration {
 // newClientSettings reads what creating and updating have in common.
 func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSettings, error) {
 	if in.AnalyticsConfiguration != nil {
-		return clientSettings{}, notServed("AnalyticsConfiguration (Amazon Pinpoint)")
+		return clientSettings{}, refusal.NotServed("AnalyticsConfiguration (Amazon Pinpoint)")
 	}
 	set := clientSettings{
 		Flows: texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
@@ -111,7 +113,7 @@ func (c *clientSettings) checkFlows() error {
 		}
 	}
 	if old > 0 && old < len(c.Flows) {
-		return invalid("ExplicitAuthFlows cannot mix values with and without the prefix ALLOW_.")
+		return refusal.Invalid("ExplicitAuthFlows cannot mix values with and without the prefix ALLOW_.")
 	}
 	return nil
 }
@@ -119,11 +121,11 @@ func (c *clientSettings) checkFlows() error {
 func (c *clientSettings) checkLifetimes() error {
 	refresh := c.lifetime(useRefresh)
 	if refresh < minRefreshLife || refresh > maxRefreshLife {
-		return invalid("Invalid range for token validity.")
+		return refusal.Invalid("Invalid range for token validity.")
 	}
 	for _, use := range []string{useAccess, useID} {
 		if life := c.lifetime(use); life < minTokenLife || life > maxTokenLife || life > refresh {
-			return invalid("Invalid range for token validity.")
+			return refusal.Invalid("Invalid range for token validity.")
 		}
 	}
 	return nil
@@ -133,19 +135,19 @@ func (c *clientSettings) checkLifetimes() error {
 func (p *pool) checkPermissions(c *clientSettings) error {
 	for _, name := range c.Read {
 		if indexOf(p.Schema, name) < 0 {
-			return invalid("Invalid read attributes specified while creating a client")
+			return refusal.Invalid("Invalid read attributes specified while creating a client")
 		}
 	}
 	for _, name := range c.Write {
 		i := indexOf(p.Schema, name)
 		if i < 0 || name == "sub" || name == "email_verified" || name == "phone_number_verified" {
-			return invalid("Invalid write attributes specified while creating a client")
+			return refusal.Invalid("Invalid write attributes specified while creating a client")
 		}
 	}
 	for i := range p.Schema {
 		a := &p.Schema[i]
 		if len(c.Write) > 0 && a.Required && a.Name != "sub" && !slices.Contains(c.Write, a.Name) {
-			return invalid("Invalid write attributes specified while creating a client")
+			return refusal.Invalid("Invalid write attributes specified while creating a client")
 		}
 	}
 	return nil
@@ -172,12 +174,12 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	app := &client{
-		ID: randomText(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: opt.Value(in.ClientName), Created: call.Now, Modified: call.Now,
+		ID: random.Text(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: opt.Value(in.ClientName), Created: call.Now, Modified: call.Now,
 		clientSettings: set,
 	}
 	secret := opt.Value(in.ClientSecret)
 	if secret == "" && opt.Value(in.GenerateSecret) {
-		secret = randomText(lowerAlphanumeric, secretLength)
+		secret = random.Text(lowerAlphanumeric, secretLength)
 	}
 	if secret != "" {
 		sealed, err := c.newSecret(app, secret)
@@ -203,7 +205,7 @@ func (c *scoped) createClient(app *client) error {
 			return err
 		}
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		if err := c.checkOAuth(rec, &app.clientSettings, app.confidential()); err != nil {
 			return err
@@ -328,7 +330,7 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if !found {
-			return clientNotFound(id)
+			return refusal.ClientNotFound(id)
 		}
 		rec.ChangedIn(c.pool.ID)
 		return errors.Join(rec.Delete(k), dir.Delete(store.K("client", id)))

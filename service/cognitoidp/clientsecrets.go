@@ -15,7 +15,9 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // maxClientSecrets is how many secrets an app client has at a time: the one in use and the one that takes its place
@@ -40,7 +42,7 @@ func (c *scoped) newSecret(app *client, plain string) (clientSecret, error) {
 		at++
 	}
 	sealed, err := c.keys.Seal(keyring.ClientSecret, c.pool.scope(), []byte(plain), []byte(app.ID))
-	return clientSecret{id(), sealed, c.call.Now}, internal(err, "seal a client secret")
+	return clientSecret{id(), sealed, c.call.Now}, fault.Doing(err, "seal a client secret")
 }
 
 // openSecrets returns the app client's secrets, oldest first.
@@ -118,7 +120,7 @@ func (c *scoped) changeClient(id *string, fn func(*store.Records, *client) error
 			return err
 		}
 		if app == nil {
-			return clientNotFound(opt.Value(id))
+			return refusal.ClientNotFound(opt.Value(id))
 		}
 		if err := fn(rec, app); err != nil {
 			return err
@@ -140,20 +142,20 @@ func (s *Service) AddUserPoolClientSecret(ctx context.Context, call *pipeline.Ca
 	plain := opt.Value(in.ClientSecret)
 	generated := plain == ""
 	if generated {
-		plain = randomText(lowerAlphanumeric, secretLength)
+		plain = random.Text(lowerAlphanumeric, secretLength)
 	}
 	var added clientSecret
 	_, err = c.changeClient(in.ClientId, func(_ *store.Records, app *client) (err error) {
 		switch {
 		case !app.confidential():
-			return invalid("A client secret can be added only to a client that was created with one.")
+			return refusal.Invalid("A client secret can be added only to a client that was created with one.")
 		case len(app.Secrets) >= maxClientSecrets:
 			return api.NewLimitExceededException("A client has at most %d secrets.", maxClientSecrets)
 		}
 		if held, err := c.secretMatches(app, plain); err != nil {
 			return err
 		} else if held {
-			return invalid("The client already has this secret.")
+			return refusal.Invalid("The client already has this secret.")
 		}
 		if added, err = c.newSecret(app, plain); err != nil {
 			return err
@@ -205,7 +207,7 @@ func (s *Service) DeleteUserPoolClientSecret(ctx context.Context, call *pipeline
 		case i < 0:
 			return api.NewResourceNotFoundException("Client secret %s does not exist.", opt.Value(in.ClientSecretId))
 		case len(app.Secrets) == 1:
-			return invalid("The last secret of a client cannot be deleted.")
+			return refusal.Invalid("The last secret of a client cannot be deleted.")
 		}
 		app.Secrets = slices.Delete(app.Secrets, i, i+1)
 		return nil

@@ -8,7 +8,9 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The purposes of codes.
@@ -54,9 +56,9 @@ func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destina
 		next.Sent, next.Failed, next.Since = old.Sent, old.Failed, old.Since
 	}
 	if next.Sent++; next.Sent > maxCodesSent {
-		return "", attemptLimit()
+		return "", refusal.AttemptLimit()
 	}
-	plain := fmt.Sprintf("%0*d", codeDigits, randomInt(1e6))
+	plain := fmt.Sprintf("%0*d", codeDigits, random.Int(1e6))
 	if next.Sealed, err = c.keys.Seal(keyring.ConfirmationCode, c.pool.scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
 		return "", fault.Wrap(err, "seal a code")
 	}
@@ -83,17 +85,17 @@ func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (ha
 	}
 	now := c.call.Now
 	if have == nil || have.Sealed == nil {
-		return nil, codeExpired(), nil
+		return nil, refusal.CodeExpired(), nil
 	}
 	if now.Sub(have.Since) >= codeWindow {
 		have.Since, have.Failed, have.Sent = now, 0, 0
 	}
 	if have.Failed >= maxCodesWrong {
-		return nil, attemptLimit(), nil
+		return nil, refusal.AttemptLimit(), nil
 	}
 	// A code shows that its user reads what is sent to one address; it says nothing of another that came in its place.
 	if !now.Before(have.Expires) || have.Address != u.addressFor(purpose, have.Target) {
-		return nil, codeExpired(), nil
+		return nil, refusal.CodeExpired(), nil
 	}
 	plain, err := c.keys.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
 	if err != nil {
@@ -101,7 +103,7 @@ func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (ha
 	}
 	if subtle.ConstantTimeCompare(plain, []byte(given)) != 1 {
 		have.Failed++
-		return nil, codeMismatch(), store.Save(rec, k, have)
+		return nil, refusal.CodeMismatch(), store.Save(rec, k, have)
 	}
 	return have, nil, nil
 }

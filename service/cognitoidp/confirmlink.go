@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The texts of mail with a link unless the pool has its own ("Customizing email verification messages", Amazon Cognito
@@ -44,7 +45,7 @@ func (p *pool) confirmsByLink() bool {
 // that it tells nothing of who is a user.
 func (p *pool) checkLinks() error {
 	if p.confirmsByLink() && slices.Contains(p.AutoVerified, "email") && len(p.Domains) == 0 {
-		return invalid("The user pool confirms users by link and has no domain for the link.")
+		return refusal.Invalid("The user pool confirms users by link and has no domain for the link.")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // ThirdPartyTag names the app clients of a pool that are not the operator's own: users are asked whether such a client may
@@ -137,5 +138,5 @@ func (o *onward) takeConsent(answer string) (refused *login.SignInOutput, err er
 		err := o.update(func(rec *store.Records) error { return rec.Delete(k) })
 		return &login.SignInOutput{Location: new(o.refusal(oauthError(ErrAccessDenied, "The user has denied the request.")))}, err
 	}
-	return nil, missing(AnswerConsent)
+	return nil, refusal.Missing(AnswerConsent)
 }

@@ -5,11 +5,14 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Sign-in by challenges of the operator's own ("Custom authentication challenge Lambda triggers", Amazon Cognito Developer
@@ -76,7 +79,7 @@ func (a *attempt) allowsCustom() error {
 // withCustom begins a sign-in by custom challenges, with the password first if the client sends SRP_A.
 func (a *attempt) withCustom(*string) (*outcome, error) {
 	if a.pool.function(triggerDefineChallenge) == "" {
-		return nil, invalid("Custom auth lambda trigger is not configured for the user pool.")
+		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	name, err := a.name()
 	if err != nil {
@@ -107,7 +110,7 @@ func (a *attempt) withCustom(*string) (*outcome, error) {
 		}
 		st.Steps = []stepResult{{Name: challengeSRPA, Result: true}}
 	default:
-		return nil, invalid("%s can only be %s.", paramChallengeName, challengeSRPA)
+		return nil, refusal.Invalid("%s can only be %s.", paramChallengeName, challengeSRPA)
 	}
 	return a.define(t, a.passageOf(t, api.AuthFlowTypeCustomAuth, shown), st)
 }
@@ -151,7 +154,7 @@ func (a *attempt) customRequest(t *candidate, st *customState) customRequest {
 // define asks what is next.
 func (a *attempt) define(t *candidate, p passage, st *customState) (*outcome, error) {
 	if len(st.Steps) > maxCustomSteps {
-		return nil, badCredentials()
+		return nil, refusal.BadCredentials()
 	}
 	var next struct {
 		Challenge *string `json:"challengeName"`
@@ -165,7 +168,7 @@ func (a *attempt) define(t *candidate, p passage, st *customState) (*outcome, er
 	challenge := api.ChallengeNameType(opt.Value(next.Challenge))
 	switch {
 	case opt.Value(next.Fail):
-		return nil, badCredentials()
+		return nil, refusal.BadCredentials()
 	case opt.Value(next.Issue):
 		return a.customPassed(t, p)
 	case challenge == api.ChallengeNameTypeCustomChallenge:
@@ -179,7 +182,7 @@ func (a *attempt) define(t *candidate, p passage, st *customState) (*outcome, er
 // customPassed goes on with a user for whom the define function asks for tokens. Nobody gets none, whatever it says.
 func (a *attempt) customPassed(t *candidate, p passage) (*outcome, error) {
 	if t.user == nil {
-		return nil, badCredentials()
+		return nil, refusal.BadCredentials()
 	}
 	v := &arrival{passage: p.pass(stepCustom)}
 	err := a.view(func(rec *store.Records) (err error) {
@@ -187,7 +190,7 @@ func (a *attempt) customPassed(t *candidate, p passage) (*outcome, error) {
 			return err
 		}
 		if !p.holdsFor(v.user) {
-			return badSession()
+			return refusal.BadSession()
 		}
 		v.groups, err = a.membershipOf(rec, v.user)
 		return err
@@ -215,7 +218,7 @@ func (a *attempt) customSRP(t *candidate, st *customState) (*outcome, error) {
 // stays here.
 func (a *attempt) createChallenge(t *candidate, p passage, st *customState) (*outcome, error) {
 	if a.pool.function(triggerCreateChallenge) == "" || a.pool.function(triggerVerifyChallenge) == "" {
-		return nil, invalid("Custom auth lambda trigger is not configured for the user pool.")
+		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	var made struct {
 		Public   map[string]string `json:"publicChallengeParameters"`
@@ -306,7 +309,7 @@ func (a *attempt) keepCustom(st *customState) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode a sign-in")
 	}
-	id := newUUID()
+	id := uuid.NewString()
 	sealed, err := a.keys.Seal(keyring.AuthSession, a.pool.scope(), text, customBinding(id))
 	if err != nil {
 		return "", fault.Wrap(err, "seal a sign-in")
@@ -331,12 +334,12 @@ func (a *attempt) customState(id string) (*customState, error) {
 		return nil, err
 	}
 	if id == "" || r == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	text, err := a.keys.Open(keyring.AuthSession, a.pool.scope(), r.Sealed, customBinding(id))
 	if err != nil {
 		return nil, fault.Wrap(err, "open a sign-in")
 	}
 	var st customState
-	return &st, internal(json.Unmarshal(text, &st), "read a sign-in")
+	return &st, fault.Doing(json.Unmarshal(text, &st), "read a sign-in")
 }

@@ -11,6 +11,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The texts of messages unless the pool has its own ("Configuring email and phone verification messages").
@@ -95,7 +96,7 @@ func (p *pool) recoveryDestination(u *user) (destination, error) {
 			return destination{a, v}, nil
 		}
 	}
-	return destination{}, invalid("Cannot reset password for the user as there is no registered/verified email or phone_number")
+	return destination{}, refusal.Invalid("Cannot reset password for the user as there is no registered/verified email or phone_number")
 }
 
 // template is the wording of a message.
@@ -204,9 +205,9 @@ func deliveryError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, delivery.ErrLimited):
-		return attemptLimit().With(err)
+		return refusal.AttemptLimit().With(err)
 	case errors.Is(err, delivery.ErrBusy):
-		return tooManyRequests().With(err)
+		return refusal.TooManyRequests().With(err)
 	}
 	return api.NewCodeDeliveryFailureException("Unable to deliver the message.").With(err)
 }

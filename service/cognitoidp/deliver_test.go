@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/delivery"
@@ -39,7 +41,7 @@ func TestDeliveryErrors(t *testing.T) {
 		delivery.ErrRefused: "CodeDeliveryFailureException", errors.New("550 we do not like <ana>"): "CodeDeliveryFailureException",
 	} {
 		w.s.deliver = &carrier{err: err}
-		name := newUUID()
+		name := uuid.NewString()
 		_, got := do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{
 			ClientId: &w.app, Username: &name, Password: new(password),
 			UserAttributes: []api.AttributeType{{Name: new("email"), Value: new(name + "@example.com")}},

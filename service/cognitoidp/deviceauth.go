@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Steps of a passage that a device passes: having shown its secret, and, of one that the pool trusts, standing in for MFA.
@@ -66,11 +67,11 @@ func (a *attempt) askDevice(v *arrival, asked func(*device) bool) (*outcome, err
 // deviceOf loads the device of a session, which must be the one that the answer names.
 func (a *attempt) deviceOf(rec *store.Records, s *session) (*device, error) {
 	if a.params[paramDevice] != s.Device {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	d, err := a.knownDevice(rec, &arrival{passage: s.passage, user: &user{Sub: s.Sub}})
 	if err == nil && d == nil {
-		err = badSession()
+		err = refusal.BadSession()
 	}
 	return d, err
 }
@@ -86,7 +87,7 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 		return nil, err
 	}
 	if t.user == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	var d *device
 	err = a.view(func(rec *store.Records) (err error) {
@@ -107,7 +108,7 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 	}
 	state, pub, err := srp.Begin(v, srpA)
 	if err != nil {
-		return nil, invalid("Invalid SRP_A.")
+		return nil, refusal.Invalid("Invalid SRP_A.")
 	}
 	// The two sessions are one answer, so they share their id: the second is spent for both.
 	s.State = state.Bytes()
@@ -138,7 +139,7 @@ func (a *attempt) verifyDevice(*string) (*outcome, error) {
 		return nil, err
 	}
 	if t.user == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	var d *device
 	err = a.view(func(rec *store.Records) (err error) {
@@ -176,7 +177,7 @@ func (a *attempt) deviceClaimHolds(d *device, s *session, cl *claim) (bool, erro
 	}
 	key, err := state.Key(v)
 	if err != nil {
-		return false, badCredentials()
+		return false, refusal.BadCredentials()
 	}
 	signed := srp.Claim{Pool: group, User: d.Key, SecretBlock: cl.block, Timestamp: cl.stamp}
 	return signed.Verify(key, cl.signature), nil
@@ -196,14 +197,14 @@ func (a *attempt) settleDevice(s *session, ok bool) (*outcome, error) {
 			return err
 		}
 		if !ok {
-			refused = badCredentials()
+			refused = refusal.BadCredentials()
 			return a.failed(rec, who)
 		}
 		if v.user, err = store.Load[user](rec, userKey(a.pool.ID, s.Sub)); err != nil {
 			return err
 		}
 		if !s.holdsFor(v.user) {
-			return badSession()
+			return refusal.BadSession()
 		}
 		if err := errors.Join(a.forget(rec, who), a.deviceUsed(rec, v, s)); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // ConfirmDevice implements api.Service. The device is the one that the token's sign-in was given the key of.
@@ -62,7 +63,7 @@ func (c *scoped) addDevice(rec *store.Records, sub string, d *device) error {
 		return err
 	}
 	if n == maxDevices {
-		return invalid("A user can have at most %d devices.", maxDevices)
+		return refusal.Invalid("A user can have at most %d devices.", maxDevices)
 	}
 	return store.Save(rec, k, d)
 }
@@ -142,7 +143,7 @@ func (o *owner) forget(key *string) error {
 
 func (o *owner) setStatus(key *string, status api.DeviceRememberedStatusType) error {
 	if status == "" {
-		return missing("DeviceRememberedStatus")
+		return refusal.Missing("DeviceRememberedStatus")
 	}
 	return o.update(func(rec *store.Records) error {
 		u, err := o.load(rec)

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -13,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Devices ("Working with user devices in your user pool", Amazon Cognito Developer Guide). A sign-in without a known device
@@ -35,7 +38,8 @@ type device struct {
 // maxDevices bounds the records that a user can make. AWS publishes no number.
 const maxDevices = 100
 
-func devicesKey(pool, sub string) store.Key     { return inPool(pool, "device", sub) }
+func devicesKey(pool, sub string) store.Key { return inPool(pool, "device", sub) }
+
 func deviceKey(pool, sub, key string) store.Key { return inPool(pool, "device", sub, key) }
 
 func deviceNotFound() *fault.Error {
@@ -51,7 +55,7 @@ func (p *pool) trusts(d *device) bool {
 }
 
 // newDeviceKey names a new device. The form is AWS's: the region and a UUID.
-func (p *pool) newDeviceKey() string { return p.Region + "_" + newUUID() }
+func (p *pool) newDeviceKey() string { return p.Region + "_" + uuid.NewString() }
 
 // deviceGroup is the name under which a user's devices hash their secrets: the same for all devices of a user, another for
 // each user.
@@ -72,19 +76,19 @@ func (d *device) binding(sub string) []byte { return []byte(sub + "/" + d.Key) }
 // sealVerifier reads what a device sent as the verifier of its secret, and seals it.
 func (c *scoped) sealVerifier(d *device, sub string, in *api.DeviceSecretVerifierConfigType) error {
 	if in == nil || in.PasswordVerifier == nil || in.Salt == nil {
-		return missing("DeviceSecretVerifierConfig")
+		return refusal.Missing("DeviceSecretVerifierConfig")
 	}
 	salt, saltErr := base64.StdEncoding.DecodeString(*in.Salt)
 	number, err := base64.StdEncoding.DecodeString(*in.PasswordVerifier)
 	if saltErr != nil || err != nil {
-		return invalid("DeviceSecretVerifierConfig is not base64.")
+		return refusal.Invalid("DeviceSecretVerifierConfig is not base64.")
 	}
 	v, err := srp.ClientVerifier(salt, number)
 	if err != nil {
-		return invalid("Invalid DeviceSecretVerifierConfig.")
+		return refusal.Invalid("Invalid DeviceSecretVerifierConfig.")
 	}
 	d.Verifier, err = c.keys.Seal(keyring.DeviceVerifier, c.pool.scope(), v.Bytes(), d.binding(sub))
-	return internal(err, "seal a verifier")
+	return fault.Doing(err, "seal a verifier")
 }
 
 func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error) {
@@ -93,7 +97,7 @@ func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error)
 		return v, fault.Wrap(err, "open a verifier")
 	}
 	v, err = srp.ParseVerifier(plain)
-	return v, internal(err, "read a verifier")
+	return v, fault.Doing(err, "read a verifier")
 }
 
 // describe is the device as lists show it.
@@ -150,11 +154,11 @@ func (c *scoped) checkDevice(rec *store.Records, bound, given string) error {
 		return nil
 	}
 	if given != bound {
-		return badRefreshToken()
+		return refusal.BadRefreshToken()
 	}
 	_, found, err := rec.Get(c.pool.spentKey(spentDevice, bound))
 	if err == nil && found {
-		err = badRefreshToken()
+		err = refusal.BadRefreshToken()
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // domain is where a pool's pages and OAuth 2 endpoints are: a prefix of the server's own domains, or a custom one.
@@ -50,24 +51,24 @@ func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, vers
 		d.Version = *version
 	}
 	if d.Version != classicLogin && d.Version != managedLogin {
-		return nil, invalid("ManagedLoginVersion has to be 1 or 2.")
+		return nil, refusal.Invalid("ManagedLoginVersion has to be 1 or 2.")
 	}
 	if config != nil {
 		d.Certificate = opt.Value(config.CertificateArn)
 	}
 	switch {
 	case !d.custom() && !prefixForm.MatchString(name):
-		return nil, invalid("Domain contains an invalid character or is too long, or a custom domain lacks its CustomDomainConfig.")
+		return nil, refusal.Invalid("Domain contains an invalid character or is too long, or a custom domain lacks its CustomDomainConfig.")
 	case !d.custom():
 		for _, w := range reservedWords {
 			if strings.Contains(name, w) {
-				return nil, invalid("Domain cannot contain reserved word: %s", w)
+				return nil, refusal.Invalid("Domain cannot contain reserved word: %s", w)
 			}
 		}
 	case len(name) > maxCustomDomain || !customForm.MatchString(name):
-		return nil, invalid("Custom domain is not a valid subdomain.")
+		return nil, refusal.Invalid("Custom domain is not a valid subdomain.")
 	case !c.mayHaveDomain(name):
-		return nil, invalid("Custom domain %s is not one that the account may use: the server's operator grants domains (--login-domain).", name)
+		return nil, refusal.Invalid("Custom domain %s is not one that the account may use: the server's operator grants domains (--login-domain).", name)
 	}
 	return d, nil
 }
@@ -135,7 +136,7 @@ func (c *scoped) changeDomains(fn func(p *pool, dir *store.Records) error) error
 			return err
 		}
 		if p == nil {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		if err := fn(p, dir); err != nil {
 			return err
@@ -158,13 +159,13 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	err = c.changeDomains(func(p *pool, dir *store.Records) error {
 		for _, have := range p.Domains {
 			if have.custom() == d.custom() {
-				return invalid("Domain already associated with this user pool: %s", have.Name)
+				return refusal.Invalid("Domain already associated with this user pool: %s", have.Name)
 			}
 		}
 		if _, taken, err := dir.Get(domainKey(d.Name)); err != nil {
 			return err
 		} else if taken {
-			return invalid("Domain already exists.")
+			return refusal.Invalid("Domain already exists.")
 		}
 		p.Domains = append(p.Domains, *d)
 		return store.Save(dir, domainKey(d.Name), &place{p.Account, p.Region, p.ID})
@@ -233,7 +234,7 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	err = c.changeDomains(func(p *pool, _ *store.Records) error {
 		i := p.indexDomain(name)
 		if i < 0 {
-			return invalid("No such domain or user pool exists.").With(errNoDomain)
+			return refusal.Invalid("No such domain or user pool exists.").With(errNoDomain)
 		}
 		version := in.ManagedLoginVersion
 		if version == nil {
@@ -244,7 +245,7 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 			config = &api.CustomDomainConfigType{CertificateArn: &p.Domains[i].Certificate}
 		}
 		if config != nil && !p.Domains[i].custom() {
-			return invalid("CustomDomainConfig is for custom domains.")
+			return refusal.Invalid("CustomDomainConfig is for custom domains.")
 		}
 		if d, err = c.newDomain(name, config, version); err != nil {
 			return err
@@ -272,7 +273,7 @@ func (s *Service) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	err = c.changeDomains(func(p *pool, dir *store.Records) error {
 		i := p.indexDomain(name)
 		if i < 0 {
-			return invalid("No such domain or user pool exists.").With(errNoDomain)
+			return refusal.Invalid("No such domain or user pool exists.").With(errNoDomain)
 		}
 		p.Domains = slices.Delete(p.Domains, i, i+1)
 		return dir.Delete(domainKey(name))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The course of a sign-in ("Authentication with Amazon Cognito user pools", Amazon Cognito Developer Guide):
@@ -107,7 +108,7 @@ type arrival struct {
 func (a *attempt) begin(name api.AuthFlowType, session *string) (*outcome, error) {
 	f, ok := a.engine.flows[name]
 	if !ok {
-		return nil, notServed("The authentication flow " + string(name))
+		return nil, refusal.NotServed("The authentication flow " + string(name))
 	}
 	if a.channel != channelLogin {
 		if err := f.allows(a); err != nil {
@@ -121,7 +122,7 @@ func (a *attempt) begin(name api.AuthFlowType, session *string) (*outcome, error
 func (a *attempt) answer(challenge api.ChallengeNameType, session *string) (*outcome, error) {
 	r, ok := a.engine.responders[challenge]
 	if !ok {
-		return nil, notServed("The challenge " + string(challenge))
+		return nil, refusal.NotServed("The challenge " + string(challenge))
 	}
 	return a.watched(func() (*outcome, error) { return r(a, session) })
 }
@@ -147,7 +148,7 @@ func (a *attempt) next(v *arrival) (*outcome, error) {
 // standing says why a user may not sign in whatever they show.
 func standing(u *user) error {
 	if u.Disabled {
-		return userDisabled()
+		return refusal.UserDisabled()
 	}
 	switch u.Status {
 	case api.UserStatusTypeConfirmed, api.UserStatusTypeForceChangePassword:
@@ -157,7 +158,7 @@ func standing(u *user) error {
 	case api.UserStatusTypeResetRequired:
 		return resetRequired()
 	default:
-		return badCredentials()
+		return refusal.BadCredentials()
 	}
 }
 
@@ -183,7 +184,7 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 		}
 		return &outcome{tokens: tokens, params: map[string]string{}}, err
 	default:
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 }
 

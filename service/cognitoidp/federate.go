@@ -8,9 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/federation/saml"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // cognitoProvider is what linking operations call the pool's own users, and cognitoSubject the identifier that a provider
@@ -91,7 +94,7 @@ func (p *pool) username(v *guest) string { return p.fold(v.from.Name + "_" + v.i
 // says, an e-mail address least of all, makes the guest somebody who is there.
 func (a *attempt) welcome(v *guest) (*outcome, error) {
 	if !slices.Contains(a.app.IdentityProviders, v.from.Name) {
-		return nil, invalid("The provider %s is not supported for the client.", v.from.Name)
+		return nil, refusal.Invalid("The provider %s is not supported for the client.", v.from.Name)
 	}
 	if err := a.pool.checkMapping(v.from); err != nil {
 		return nil, err
@@ -151,7 +154,7 @@ func (a *attempt) bondOf(rec *store.Records, v *guest, attrs map[string]string) 
 	if err != nil || b != nil {
 		return k, b, err
 	}
-	for _, to := range sortedKeys(attrs) {
+	for _, to := range slices.Sorted(maps.Keys(attrs)) {
 		if flag := verifiedFlag(to); flag != "" && strings.EqualFold(v.claims[flag], textFalse) {
 			continue // the provider itself does not know whose address that is
 		}
@@ -192,7 +195,7 @@ func (a *attempt) enter(rec *store.Records, v *guest, attrs map[string]string) (
 func standingGuest(u *user) error {
 	switch {
 	case u.Disabled:
-		return userDisabled()
+		return refusal.UserDisabled()
 	case u.Status == api.UserStatusTypeUnconfirmed:
 		return api.NewUserNotConfirmedException("User is not confirmed.")
 	}
@@ -221,7 +224,7 @@ func (v *arrival) admits(u *user) error {
 func (a *attempt) makeGuest(rec *store.Records, v *guest, attrs map[string]string) (*user, error) {
 	tenants := v.from.tenants()
 	u := &user{
-		Sub: newUUID(), Username: a.pool.username(v), Created: a.call.Now, Modified: a.call.Now, Attributes: maps.Clone(tenants),
+		Sub: uuid.NewString(), Username: a.pool.username(v), Created: a.call.Now, Modified: a.call.Now, Attributes: maps.Clone(tenants),
 		Status: api.UserStatusTypeExternalProvider, Provider: v.from.Name,
 		Identities: []identity{v.identity(a.pool, a.call.Now, true)},
 	}
@@ -355,7 +358,7 @@ func (a *attempt) rebind(rec *store.Records, u *user, v *guest, k store.Key, b *
 // setMapped sets what a provider says. All is checked before any of it is set.
 func (p *pool) setMapped(u *user, attrs map[string]string, creating bool) error {
 	w := writer{admin: true, creating: creating}
-	for _, name := range sortedKeys(attrs) {
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		if i := indexOf(p.Schema, name); i >= 0 && !p.Schema[i].Mutable && u.Attributes[name] == p.normal(name, attrs[name]) {
 			continue
 		}
@@ -381,7 +384,7 @@ func (p *pool) checkMapped(w writer, name, value string) error {
 		return p.schemaError(w, name, "Attribute does not exist in the schema.")
 	}
 	if !p.Schema[i].Mutable && !w.creating {
-		return invalid("user.%s: Attribute cannot be updated.\n", name)
+		return refusal.Invalid("user.%s: Attribute cannot be updated.\n", name)
 	}
 	if wrong := p.Schema[i].check(value); wrong != "" {
 		return p.schemaError(w, name, wrong)
@@ -398,7 +401,7 @@ func (p *pool) requireMapped(u *user) error {
 		}
 	}
 	if len(missing) > 0 {
-		return invalid("attributes required: [%s]", strings.Join(missing, ", "))
+		return refusal.Invalid("attributes required: [%s]", strings.Join(missing, ", "))
 	}
 	return nil
 }

@@ -19,7 +19,9 @@ import (
 	"github.com/bulkhead/bulkhead/internal/federation/saml"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/outside"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Where browsers come back to, below a pool's domain.
@@ -123,7 +125,7 @@ func (a *attempt) departSAML(p *provider, f *away) (*saml.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.ID = randomText(alphanumeric, 43)
+	f.ID = random.Text(random.Alphanumeric, 43)
 	id, to, err := sp.AuthnRequest(m, f.ID, p.Details[detailSigning] != "", a.call.Now)
 	if err != nil {
 		return nil, fault.Wrap(err, "make a SAML request")
@@ -149,11 +151,11 @@ func (c *scoped) sealAway(f *away) (string, error) {
 		return "", fault.Wrap(err, "encode a flow")
 	}
 	sealed, err := c.keys.Seal(keyring.FederationState, c.pool.scope(), text, []byte(f.ID))
-	return base64.RawURLEncoding.EncodeToString(sealed), internal(err, "seal a flow")
+	return base64.RawURLEncoding.EncodeToString(sealed), fault.Doing(err, "seal a flow")
 }
 
 // badState is all that is told of a response that does not belong to a flow of this browser.
-func badState() error { return invalid("Invalid state or the sign-in took too long.") }
+func badState() error { return refusal.Invalid("Invalid state or the sign-in took too long.") }
 
 // openAway reads the flow that a response names, from the cookie of the browser that brought it.
 func (c *scoped) openAway(state, sealed, base string) (*away, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // maxIdentities is how many identities a user can have beside the own ("Linking federated users to an existing user
@@ -67,7 +68,7 @@ func (p *pool) squats(rec *store.Records, name string) error {
 	}
 	_, found, err := rec.Get(providerNameKey(p.ID, prefix))
 	if err == nil && found {
-		err = invalid("Username cannot begin with the name of an identity provider.")
+		err = refusal.Invalid("Username cannot begin with the name of an identity provider.")
 	}
 	return err
 }
@@ -84,7 +85,7 @@ func (p *pool) named(rec *store.Records, name string) (*user, error) {
 	}
 	u, err := store.Load[user](rec, userKey(p.ID, sub))
 	if err == nil && u == nil {
-		err = userNotFound()
+		err = refusal.UserNotFound()
 	}
 	return u, err
 }
@@ -93,16 +94,16 @@ func (p *pool) named(rec *store.Records, name string) (*user, error) {
 func (p *pool) attributeOf(from *provider, in *api.ProviderUserIdentifierType) (attribute, value string, err error) {
 	attribute, value = opt.Value(in.ProviderAttributeName), opt.Value(in.ProviderAttributeValue)
 	if value == "" || len(value) > maxAttributeValue {
-		return "", "", invalid("ProviderAttributeValue is required.")
+		return "", "", refusal.Invalid("ProviderAttributeValue is required.")
 	}
 	if attribute == cognitoSubject {
 		return attribute, p.subject(&guest{from: from, id: value}), nil
 	}
 	if slices.Contains(social, from.Type) {
-		return "", "", invalid("ProviderAttributeName must be %s for the provider %s.", cognitoSubject, from.Name)
+		return "", "", refusal.Invalid("ProviderAttributeName must be %s for the provider %s.", cognitoSubject, from.Name)
 	}
 	if _, ok := from.claimed()[attribute]; !ok {
-		return "", "", invalid("ProviderAttributeName %s is not mapped by the provider %s.", attribute, from.Name)
+		return "", "", refusal.Invalid("ProviderAttributeName %s is not mapped by the provider %s.", attribute, from.Name)
 	}
 	return attribute, p.normal(attribute, value), nil
 }
@@ -115,7 +116,7 @@ func (s *Service) AdminLinkProviderForUser(ctx context.Context, call *pipeline.C
 	}
 	to, from := opt.Value(in.DestinationUser), opt.Value(in.SourceUser)
 	if opt.Value(from.ProviderName) == cognitoProvider || opt.Value(from.ProviderName) == localProvider {
-		return nil, invalid("SourceUser must be a user of an external identity provider.")
+		return nil, refusal.Invalid("SourceUser must be a user of an external identity provider.")
 	}
 	err = c.update(func(rec *store.Records) error {
 		p, err := c.mustProvider(rec, opt.Value(from.ProviderName))
@@ -149,7 +150,7 @@ func (c *scoped) destination(rec *store.Records, in *api.ProviderUserIdentifierT
 		return nil, err
 	}
 	if b == nil {
-		return nil, userNotFound()
+		return nil, refusal.UserNotFound()
 	}
 	return c.pool.named(rec, b.Sub)
 }
@@ -161,7 +162,7 @@ func (c *scoped) link(rec *store.Records, before *user, p *provider, from *api.P
 	}
 	for name, tenant := range p.tenants() {
 		if before.Attributes[name] != tenant {
-			return invalid("The destination user is of another tenant than the provider %s.", p.Name)
+			return refusal.Invalid("The destination user is of another tenant than the provider %s.", p.Name)
 		}
 	}
 	id := identity{UserID: value, Attribute: attribute, Provider: p.Name, Type: p.Type, Issuer: p.Details[detailIssuer], Created: c.call.Now}
@@ -172,9 +173,9 @@ func (c *scoped) link(rec *store.Records, before *user, p *provider, from *api.P
 	}
 	if taken != nil {
 		if taken.Sub == before.Sub {
-			return invalid("SourceUser is already linked to DestinationUser")
+			return refusal.Invalid("SourceUser is already linked to DestinationUser")
 		}
-		return invalid("Merging is not currently supported, provide a SourceUser that has not been signed up in order to link")
+		return refusal.Invalid("Merging is not currently supported, provide a SourceUser that has not been signed up in order to link")
 	}
 	u := before.clone()
 	u.Identities = append(slices.Clone(u.Identities), id)
@@ -208,7 +209,7 @@ func (s *Service) AdminDisableProviderForUser(ctx context.Context, call *pipelin
 
 func (c *scoped) disableNative(rec *store.Records, in *api.ProviderUserIdentifierType) error {
 	if opt.Value(in.ProviderAttributeName) != cognitoSubject {
-		return invalid("ProviderAttributeName must be %s for the provider %s.", cognitoSubject, cognitoProvider)
+		return refusal.Invalid("ProviderAttributeName must be %s for the provider %s.", cognitoSubject, cognitoProvider)
 	}
 	before, err := c.pool.named(rec, opt.Value(in.ProviderAttributeValue))
 	if err != nil {
@@ -236,7 +237,7 @@ func (c *scoped) disableIdentity(rec *store.Records, in *api.ProviderUserIdentif
 		return err
 	}
 	if b == nil {
-		return userNotFound()
+		return refusal.UserNotFound()
 	}
 	before, err := c.pool.named(rec, b.Sub)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // factorPassword is the step that showing a password passes, be it in plain or by SRP.
@@ -28,7 +29,7 @@ func (a *attempt) allowsPassword() error {
 	case a.channel != channelAPI:
 		return flowNotSupported()
 	case !a.app.allows("ALLOW_USER_PASSWORD_AUTH"):
-		return invalid("USER_PASSWORD_AUTH flow not enabled for this client")
+		return refusal.Invalid("USER_PASSWORD_AUTH flow not enabled for this client")
 	}
 	return nil
 }
@@ -71,7 +72,7 @@ func (a *attempt) look(name string) (*candidate, error) {
 // password.
 func (a *attempt) hidden(t *candidate) error {
 	if t.user == nil && !a.app.HideUsers {
-		return userNotFound()
+		return refusal.UserNotFound()
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func (a *attempt) settlePassword(t *candidate, ok bool, p passage, used *session
 			return err
 		}
 		if v.user == nil {
-			refused = badCredentials()
+			refused = refusal.BadCredentials()
 			return a.failed(rec, t.who)
 		}
 		refused = nil
@@ -220,9 +221,9 @@ func resetRequired() *fault.Error {
 	return api.NewPasswordResetRequiredException("Password reset required for the user")
 }
 
-func flowNotSupported() *fault.Error { return invalid("Initiate Auth method not supported.") }
+func flowNotSupported() *fault.Error { return refusal.Invalid("Initiate Auth method not supported.") }
 
-func flowNotEnabled() *fault.Error { return invalid("Auth flow not enabled for this client") }
+func flowNotEnabled() *fault.Error { return refusal.Invalid("Auth flow not enabled for this client") }
 
 // sameVerifier reports whether the password is still the one that was checked.
 func sameVerifier(a, b *user) bool {

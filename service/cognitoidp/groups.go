@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // membership is the groups of a user, by precedence.
@@ -128,7 +129,7 @@ func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.
 			return api.NewGroupExistsException("A group with the name already exists.")
 		}
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		return store.Save(rec, k, g)
 	})

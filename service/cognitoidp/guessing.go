@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Lock-out on guessing ("Lockout behavior for failed sign-in attempts", Amazon Cognito Developer Guide): the n-th failure
@@ -70,7 +71,7 @@ func (c *scoped) who(u *user, name string) (string, error) {
 func (c *scoped) guard(rec *store.Records, who string) error {
 	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, who))
 	if err == nil && g.locked(c.call.Now) {
-		err = lockedOut()
+		err = refusal.LockedOut()
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The columns of an import file that are no attributes.
@@ -102,14 +103,14 @@ type row struct {
 // parse reads one line.
 func (f *importFile) parse(line string) (*row, error) {
 	if !utf8.ValidString(line) || utf8.RuneCountInString(line) > maxRow {
-		return nil, invalid("The line is not UTF-8, or has more than %d characters.", maxRow)
+		return nil, refusal.Invalid("The line is not UTF-8, or has more than %d characters.", maxRow)
 	}
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, invalid("The line has control characters.")
+		return nil, refusal.Invalid("The line has control characters.")
 	}
 	values := splitRow(line)
 	if len(values) != len(f.columns) {
-		return nil, invalid("The line has %d values and not %d.", len(values), len(f.columns))
+		return nil, refusal.Invalid("The line has %d values and not %d.", len(values), len(f.columns))
 	}
 	r := &row{}
 	for i, name := range f.columns {
@@ -119,7 +120,7 @@ func (f *importFile) parse(line string) (*row, error) {
 		case name == columnMFA:
 			lower := strings.ToLower(value)
 			if lower != "true" && lower != "false" {
-				return nil, invalid("%s must be true or false.", columnMFA)
+				return nil, refusal.Invalid("%s must be true or false.", columnMFA)
 			}
 			r.mfa = lower == "true"
 		case value != "":
@@ -127,7 +128,7 @@ func (f *importFile) parse(line string) (*row, error) {
 		}
 	}
 	if n := utf8.RuneCountInString(r.username); n == 0 || n > maxUsername || strings.ContainsRune(r.username, ' ') {
-		return nil, invalid("%s must have 1 to %d characters and no spaces.", columnUsername, maxUsername)
+		return nil, refusal.Invalid("%s must have 1 to %d characters and no spaces.", columnUsername, maxUsername)
 	}
 	return r, nil
 }
@@ -157,15 +158,15 @@ func (p *pool) importable(u *user, r *row) error {
 	for _, name := range []string{"email", "phone_number"} {
 		verified := u.Attributes[verifiedFlag(name)] == "true"
 		if verified && u.Attributes[name] == "" {
-			return invalid("The User Record sets %s to true without %s.", verifiedFlag(name), name)
+			return refusal.Invalid("The User Record sets %s to true without %s.", verifiedFlag(name), name)
 		}
 		reachable = reachable || verified && slices.Contains(p.AutoVerified, name)
 	}
 	switch {
 	case !reachable:
-		return invalid("The User Record does not set any of the auto verified attributes to verified. (Example: email_verified to true).")
+		return refusal.Invalid("The User Record does not set any of the auto verified attributes to verified. (Example: email_verified to true).")
 	case r.mfa && u.Attributes["phone_number"] == "":
-		return invalid("The User Record enables MFA without a phone_number.")
+		return refusal.Invalid("The User Record enables MFA without a phone_number.")
 	}
 	return nil
 }

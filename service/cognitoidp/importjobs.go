@@ -8,7 +8,9 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // importLife is how long a job waits to be started ("UserImportJobType": 24 to 48 hours).
@@ -94,7 +96,7 @@ func (s *Service) CreateUserImportJob(ctx context.Context, call *pipeline.Call, 
 		return nil, err
 	}
 	j := &importJob{
-		ID: "import-" + randomText(alphanumeric, 10), Name: opt.Value(in.JobName), RoleARN: opt.Value(in.CloudWatchLogsRoleArn),
+		ID: "import-" + random.Text(random.Alphanumeric, 10), Name: opt.Value(in.JobName), RoleARN: opt.Value(in.CloudWatchLogsRoleArn),
 		Status: api.UserImportJobStatusTypeCreated, Created: call.Now,
 	}
 	url, err := c.uploadURL(j)
@@ -103,7 +105,7 @@ func (s *Service) CreateUserImportJob(ctx context.Context, call *pipeline.Call, 
 	}
 	err = c.update(func(rec *store.Records) error {
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		return store.Save(rec, importKey(c.pool.ID, j.ID), j)
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // signingKeyBits is the size of the RSA keys that Cognito signs with.
@@ -45,7 +46,7 @@ func (s *Service) keyed(ctx context.Context, p *pool) (*pool, error) {
 		return err
 	})
 	if err == nil && now == nil {
-		err = poolNotFound(p.ID)
+		err = refusal.PoolNotFound(p.ID)
 	}
 	return now, err
 }
@@ -94,7 +95,7 @@ func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
 			return err
 		}
 		if now == nil {
-			return poolNotFound(p.ID)
+			return refusal.PoolNotFound(p.ID)
 		}
 		if now.hasKeys() {
 			return nil

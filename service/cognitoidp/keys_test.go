@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Keys are made at the first need, once however many ask at the same time, and stay.
@@ -68,7 +69,7 @@ func TestTokensOfPoolWithoutKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.s.verifyAccess(t.Context(), token, w.now); err == nil || err.Error() != badAccessToken().Error() {
+	if _, _, err := w.s.verifyAccess(t.Context(), token, w.now); err == nil || err.Error() != refusal.BadAccessToken().Error() {
 		t.Errorf("a token without a key id answers %v", err)
 	}
 	if key, _, own := w.s.Keys(t.Context(), ProviderName(testRegion, w.pool), ""); key != nil || !own {

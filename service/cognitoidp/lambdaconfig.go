@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // trigger is a point at which a pool calls a function ("Customizing user pool workflows with Lambda triggers", Amazon
@@ -82,7 +83,7 @@ func newLambdaConfig(in *api.LambdaConfigType, tier api.UserPoolTierType) (*api.
 	}
 	for t, name := range functionsOf(&out) {
 		if name != "" && !isFunctionARN(name) {
-			return nil, invalid("The ARN of %s is not that of a Lambda function: %s", t, name)
+			return nil, refusal.Invalid("The ARN of %s is not that of a Lambda function: %s", t, name)
 		}
 	}
 	if out.CustomSMSSender == nil && out.CustomEmailSender == nil {
@@ -90,7 +91,7 @@ func newLambdaConfig(in *api.LambdaConfigType, tier api.UserPoolTierType) (*api.
 	}
 	key, ok := arn.Parse(opt.Value(out.KMSKeyID))
 	if !ok || key.Service != "kms" || !strings.HasPrefix(key.Resource, "key/") {
-		return nil, invalid("KMSKeyID must be the ARN of a KMS key when a CustomSMSSender or CustomEmailSender is set")
+		return nil, refusal.Invalid("KMSKeyID must be the ARN of a KMS key when a CustomSMSSender or CustomEmailSender is set")
 	}
 	return &out, nil
 }
@@ -109,7 +110,7 @@ func settlePreToken(l *api.LambdaConfigType, tier api.UserPoolTierType) error {
 	case l.PreTokenGeneration == nil:
 		l.PreTokenGeneration = c.LambdaArn
 	case *l.PreTokenGeneration != opt.Value(c.LambdaArn):
-		return invalid("PreTokenGeneration and the LambdaArn of PreTokenGenerationConfig must be the same")
+		return refusal.Invalid("PreTokenGeneration and the LambdaArn of PreTokenGenerationConfig must be the same")
 	}
 	if c.LambdaVersion != api.PreTokenGenerationLambdaVersionTypeV10 && tier == api.UserPoolTierTypeLite {
 		return api.NewFeatureUnavailableInTierException("Version %s of the pre token generation trigger is not available in the tier %s", c.LambdaVersion, tier)

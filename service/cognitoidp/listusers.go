@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // filter is ListUsers' Filter: an attribute that equals, or begins with, a value.
@@ -31,10 +32,10 @@ func parseFilter(s string) (*filter, error) {
 	}
 	m := filterForm.FindStringSubmatch(s)
 	if m == nil {
-		return nil, invalid("Error while parsing filter.")
+		return nil, refusal.Invalid("Error while parsing filter.")
 	}
 	if !slices.Contains(searchable, m[1]) {
-		return nil, invalid("Invalid search attribute: %s", m[1])
+		return nil, refusal.Invalid("Invalid search attribute: %s", m[1])
 	}
 	return &filter{m[1], strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[3]), m[2] == "^="}, nil
 }
@@ -107,7 +108,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 	}
 	for _, name := range in.AttributesToGet {
 		if indexOf(c.pool.Schema, name) < 0 {
-			return nil, invalid("One or more requested attributes do not exist.")
+			return nil, refusal.Invalid("One or more requested attributes do not exist.")
 		}
 	}
 	users, token, err := c.search(f, in)

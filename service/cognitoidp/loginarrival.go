@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Between a sign-in and the answer to the app client, pages may have something left to ask: consent to what a third
@@ -91,14 +92,14 @@ func (o *onward) ask(step api.ChallengeNameType, params map[string]string) (*log
 // arrivedStep takes the answer to one of these steps. The request must be the one that the step was asked for.
 func (a *authorization) arrivedStep(at *loginStep, in *login.SignInInput, browser, base string) (*login.SignInOutput, error) {
 	if !a.call.Now.Before(at.Until) || !slices.Equal(at.Scopes, a.scopes) || at.Redirect != a.redirect {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	v, err := a.visitorOf(at.Arrived)
 	if err != nil {
 		return nil, err
 	}
 	if v == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	o := &onward{a, v, browser, base, append(slices.Clip(at.Done), string(at.Challenge))}
 	switch at.Challenge {
@@ -113,7 +114,7 @@ func (a *authorization) arrivedStep(at *loginStep, in *login.SignInInput, browse
 			}
 		}
 	default:
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	return o.proceed()
 }

@@ -7,12 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // spentLogin marks the session of a browser that signed out.
@@ -113,7 +116,7 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 	if text := opt.Value(in.State); text != "" {
 		var ok bool
 		if step, ok = openText[loginStep](a.scoped, keyring.LoginSession, text, aboutBrowser(a.app, browser)); !ok {
-			return nil, badSession()
+			return nil, refusal.BadSession()
 		}
 	}
 	if step.Arrived != nil {
@@ -142,7 +145,7 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 func (a *authorization) arrived(out *outcome, by string, o *onward, later bool) (*login.SignInOutput, error) {
 	u := out.arrival.user
 	a.call.Note("sub", u.Sub)
-	s := &loginSession{ID: newUUID(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by}
+	s := &loginSession{ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by}
 	session, err := a.sealText(keyring.LoginSession, s, aboutSession)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The steps of a sign-in on the pages. Most are the challenges of the API, asked and answered in its words. Here is what
@@ -143,7 +144,7 @@ func (a *attempt) chooseSetup(session *string) (*outcome, error) {
 		text, err := list([]factor{choice})
 		return &outcome{challenge: setupAsked, session: session, params: map[string]string{ParamCanSetup: text}}, err
 	}
-	return nil, missing(paramAnswer)
+	return nil, refusal.Missing(paramAnswer)
 }
 
 // beginApp makes the secret for an authenticator app.

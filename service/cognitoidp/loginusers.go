@@ -5,6 +5,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
+	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
@@ -64,7 +66,7 @@ func (o *oauth) SignUp(ctx context.Context, call *pipeline.Call, in *login.SignU
 		return nil, err
 	}
 	req := &api.SignUpInput{ClientId: new(a.app.ID), SecretHash: hash, Username: in.Username, Password: in.Password}
-	for _, name := range sortedKeys(in.Attributes) {
+	for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
 		req.UserAttributes = append(req.UserAttributes, api.AttributeType{Name: new(name), Value: new(in.Attributes[name])})
 	}
 	done, err := public[api.SignUpOutput](a, "SignUp", req)

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // looks are what the pages use of a branding's settings, in the settings' own structure. The rest is kept and shown by
@@ -66,10 +68,10 @@ type state struct {
 func readLooks(settings json.RawMessage) (*looks, error) {
 	l := &looks{}
 	if !bytes.HasPrefix(bytes.TrimSpace(settings), []byte("{")) || json.Unmarshal(settings, l) != nil {
-		return nil, invalid("Settings are not a valid managed login branding.")
+		return nil, refusal.Invalid("Settings are not a valid managed login branding.")
 	}
 	if mode := l.Categories.Global.ColorSchemeMode; mode != "" && !slices.Contains([]string{"LIGHT", "DARK", "DYNAMIC"}, mode) {
-		return nil, invalid("colorSchemeMode has to be LIGHT, DARK or DYNAMIC.")
+		return nil, refusal.Invalid("colorSchemeMode has to be LIGHT, DARK or DYNAMIC.")
 	}
 	return l, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -55,7 +56,7 @@ func (b *Mailbox) Deliver(ctx context.Context, g authz.Grant, m Message) error {
 	if err != nil {
 		return fault.Wrap(err, "seal a message")
 	}
-	trim := randomInt(trimEvery) == 0
+	trim := random.Int(trimEvery) == 0
 	return b.db.Update(ctx, g, func(tx *store.Tx) error {
 		rec, err := tx.Records(m.Account, m.Region)
 		if err != nil {
@@ -128,5 +129,5 @@ func (b *Mailbox) open(account string, l *letter) (m Message, err error) {
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}
-	return m, internal(err, "open a message")
+	return m, fault.Doing(err, "open a message")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/esdk"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // notice says why a message is sent: what the custom message and custom sender triggers are told beside the user.
@@ -42,7 +43,7 @@ func (c *scoped) inBackground(n notice, u *user, d destination, t template, secr
 	select {
 	case c.background <- struct{}{}:
 	default:
-		lost(tooManyRequests())
+		lost(refusal.TooManyRequests())
 		return
 	}
 	later := *c

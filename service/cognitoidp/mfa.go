@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // factor is a second factor, by the name of its challenge.
@@ -133,7 +134,7 @@ func (a *attempt) askFactor(v *arrival, f factor) (*outcome, error) {
 // list is a list of factors as parameters of challenges hold it.
 func list(fs []factor) (string, error) {
 	text, err := json.Marshal(fs)
-	return string(text), internal(err, "encode factors")
+	return string(text), fault.Doing(err, "encode factors")
 }
 
 func (a *attempt) askChoice(v *arrival, choices []factor) (*outcome, error) {
@@ -198,7 +199,7 @@ func shortened(text string) string {
 func (a *attempt) holder(rec *store.Records, s *session) (*user, error) {
 	u, err := store.Load[user](rec, userKey(a.pool.ID, s.Sub))
 	if err == nil && !s.holdsFor(u) {
-		err = badSession()
+		err = refusal.BadSession()
 	}
 	return u, err
 }
@@ -259,7 +260,7 @@ func (a *attempt) tried(rec *store.Records, s *session) (u *user, err error) {
 
 func orBadSession(err error) error {
 	if err == nil {
-		err = badSession()
+		err = refusal.BadSession()
 	}
 	return err
 }

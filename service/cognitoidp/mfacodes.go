@@ -8,7 +8,9 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The lengths of codes: those that sign in by themselves are longer than those beside a password.
@@ -68,7 +70,7 @@ func newDigits(n int) string {
 	for range n {
 		most *= 10
 	}
-	return fmt.Sprintf("%0*d", n, randomInt(most))
+	return fmt.Sprintf("%0*d", n, random.Int(most))
 }
 
 func (p *pool) signInTemplate(m api.DeliveryMediumType) template {
@@ -160,7 +162,7 @@ func (a *attempt) countSent(who string) error {
 			n = &tally{Since: now}
 		}
 		if n.Count++; n.Count > maxSentCode {
-			return tooManyRequests()
+			return refusal.TooManyRequests()
 		}
 		if err := store.Save(rec, k, n); err != nil {
 			return err

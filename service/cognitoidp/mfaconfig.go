@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // poolMFA is what a pool says of second factors. UpdateUserPool changes its mode alone; a mode that an update does not name
@@ -50,7 +51,7 @@ func (p *pool) changeMode(mode api.UserPoolMfaType) error {
 	}
 	if mode != api.UserPoolMfaTypeOff && !p.MFA.any() {
 		if p.Settings.SMS == nil {
-			return invalid("SMS configuration and Auto verification for phone_number are required when MFA is required/optional")
+			return refusal.Invalid("SMS configuration and Auto verification for phone_number are required when MFA is required/optional")
 		}
 		p.MFA.SMS = &smsMFA{}
 	}
@@ -114,7 +115,7 @@ func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
 			sms = m.SmsConfiguration
 		}
 		if sms == nil {
-			return invalid("SMS configuration is required to set up SMS MFA.")
+			return refusal.Invalid("SMS configuration is required to set up SMS MFA.")
 		}
 	}
 	if err := p.checkMFA(&next); err != nil {
@@ -129,11 +130,11 @@ func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
 func (p *pool) checkMFA(m *poolMFA) error {
 	switch {
 	case m.mode() == api.UserPoolMfaTypeOff && m.has(factorTOTP):
-		return invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+		return refusal.Invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
 	case m.mode() != api.UserPoolMfaTypeOff && !m.any():
-		return invalid("Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration.")
+		return refusal.Invalid("Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration.")
 	case m.Mode == api.UserPoolMfaTypeOn && p.Settings.passwordless():
-		return invalid("MFA cannot be required in a user pool whose sign-in policy has factors other than PASSWORD.")
+		return refusal.Invalid("MFA cannot be required in a user pool whose sign-in policy has factors other than PASSWORD.")
 	}
 	if m.Email == nil {
 		return nil
@@ -142,7 +143,7 @@ func (p *pool) checkMFA(m *poolMFA) error {
 		return api.NewFeatureUnavailableInTierException("Email MFA is not available in the LITE tier.")
 	}
 	if e := p.Settings.Email; e == nil || e.EmailSendingAccount != api.EmailSendingAccountTypeDeveloper {
-		return invalid("Email MFA requires an email configuration with the sending account DEVELOPER.")
+		return refusal.Invalid("Email MFA requires an email configuration with the sending account DEVELOPER.")
 	}
 	return nil
 }

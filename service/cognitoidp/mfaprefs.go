@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // preference is what a request says of one factor; nil where it says nothing.
@@ -36,7 +37,7 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	if in.WebAuthnMfaSettings != nil {
-		return nil, notServed("WebAuthnMfaSettings")
+		return nil, refusal.NotServed("WebAuthnMfaSettings")
 	}
 	err = b.change(func(_ *store.Records, u *user) error {
 		return b.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), false)
@@ -50,7 +51,7 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, call *pipeline.Call,
 // AdminSetUserMFAPreference implements api.Service.
 func (s *Service) AdminSetUserMFAPreference(ctx context.Context, call *pipeline.Call, in *api.AdminSetUserMFAPreferenceInput) (*api.AdminSetUserMFAPreferenceOutput, error) {
 	if in.WebAuthnMfaSettings != nil {
-		return nil, notServed("WebAuthnMfaSettings")
+		return nil, refusal.NotServed("WebAuthnMfaSettings")
 	}
 	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
 		return c.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), true)
@@ -72,7 +73,7 @@ func (p *pool) prefer(u *user, given []preference, admin bool) error {
 		next = next.with(g.factor, on)
 		switch {
 		case opt.Value(g.preferred) && !on:
-			return invalid("%s cannot be the preferred MFA because it is not enabled.", g.factor)
+			return refusal.Invalid("%s cannot be the preferred MFA because it is not enabled.", g.factor)
 		case opt.Value(g.preferred):
 			preferred++
 			next.Preferred = g.factor
@@ -81,7 +82,7 @@ func (p *pool) prefer(u *user, given []preference, admin bool) error {
 		}
 	}
 	if preferred > 1 {
-		return invalid("Only one MFA method can be preferred.")
+		return refusal.Invalid("Only one MFA method can be preferred.")
 	}
 	u.MFA = next
 	return nil
@@ -92,17 +93,17 @@ func (p *pool) prefer(u *user, given []preference, admin bool) error {
 func (p *pool) checkPreference(u *user, f factor, on, admin bool) error {
 	if !on {
 		if !admin && p.MFA.mode() == api.UserPoolMfaTypeOn && u.MFA.on(f) {
-			return invalid("%s cannot be turned off because the user pool requires MFA.", f)
+			return refusal.Invalid("%s cannot be turned off because the user pool requires MFA.", f)
 		}
 		return nil
 	}
 	switch {
 	case f == factorTOTP && !u.MFA.Token:
-		return invalid("User has not verified software token mfa")
+		return refusal.Invalid("User has not verified software token mfa")
 	case f != factorTOTP && u.Attributes[addressOf(f)] == "":
-		return invalid("User does not have delivery config set to turn on %s", f)
+		return refusal.Invalid("User does not have delivery config set to turn on %s", f)
 	case !p.MFA.has(f):
-		return invalid("%s is not enabled for the user pool.", f)
+		return refusal.Invalid("%s is not enabled for the user pool.", f)
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (s *Service) AdminSetUserSettings(ctx context.Context, call *pipeline.Call,
 func (p *pool) setOptions(u *user, options []api.MFAOptionType, admin bool) error {
 	for _, o := range options {
 		if opt.Value(o.AttributeName) != "phone_number" || o.DeliveryMedium != api.DeliveryMediumTypeSms {
-			return invalid("Invalid MFA options: only SMS to phone_number can be set.")
+			return refusal.Invalid("Invalid MFA options: only SMS to phone_number can be set.")
 		}
 	}
 	return p.prefer(u, []preference{{factor: factorSMS, on: new(len(options) > 0)}}, admin)

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/totp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // What a session of MFA_SETUP has come to: asked for, an app given its secret, the app verified. Each is of a kind of its
@@ -36,11 +37,11 @@ func (a *attempt) askSetup(v *arrival) (*outcome, error) {
 // neither pool nor app client: the session says both, in front of what is sealed for them.
 func (s *Service) resumeSetup(ctx context.Context, call *pipeline.Call, text *string) (*attempt, error) {
 	if text == nil {
-		return nil, invalid("Either AccessToken or Session must be given.")
+		return nil, refusal.Invalid("Either AccessToken or Session must be given.")
 	}
 	id, ch, _, ok := unwrapSession(*text)
 	if !ok {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	c, app, err := s.clientOf(ctx, call, &id)
 	if err != nil {
@@ -57,7 +58,7 @@ func (a *attempt) settingUp(rec *store.Records, s *session) (*user, error) {
 		return nil, err
 	}
 	if u == nil || len(a.pool.secondFactors(u)) > 0 {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	return u, standing(u)
 }
@@ -191,7 +192,7 @@ func (a *attempt) setupByCode(session *string, by factor, address string) (*outc
 // setUp gives the user the address of a factor, as far as the app client may write it.
 func (a *attempt) setUp(u *user, t *sent) error {
 	if len(a.pool.secondFactors(u)) > 0 {
-		return badSession()
+		return refusal.BadSession()
 	}
 	return a.pool.set(u, writer{client: a.app}, []api.AttributeType{{Name: &t.Set, Value: &t.To}})
 }

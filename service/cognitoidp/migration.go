@@ -1,6 +1,9 @@
 package cognitoidp
 
 import (
+	"maps"
+	"slices"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -64,7 +67,7 @@ func (c *scoped) migrate(n newcomer) (*user, error) {
 func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
 	name := n.name
 	var attrs []api.AttributeType
-	for _, k := range sortedKeys(out.UserAttributes) {
+	for _, k := range slices.Sorted(maps.Keys(out.UserAttributes)) {
 		if k == usernameKey {
 			name = out.UserAttributes[k]
 			continue

@@ -2,11 +2,14 @@ package cognitoidp
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 const attributePrefix = "userAttributes."
@@ -59,7 +62,7 @@ func (a *attempt) newPassword(sessionText *string) (*outcome, error) {
 		return nil, err
 	}
 	if t.user == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	if err := a.checkNewPassword(t.user, password); err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func (a *attempt) choose(rec *store.Records, s *session, checked *user, verifier
 		return nil, err
 	}
 	if !s.holdsFor(before) || !sameVerifier(before, checked) || before.Status != api.UserStatusTypeForceChangePassword {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	u := before.clone()
 	if err := a.pool.set(u, writer{client: a.app}, a.givenAttributes()); err != nil {
@@ -123,7 +126,7 @@ func (a *attempt) keepsFactors(s *session, before, u *user) error {
 
 func (a *attempt) givenAttributes() []api.AttributeType {
 	var out []api.AttributeType
-	for _, k := range sortedKeys(a.params) {
+	for _, k := range slices.Sorted(maps.Keys(a.params)) {
 		if name, ok := strings.CutPrefix(k, attributePrefix); ok {
 			out = append(out, api.AttributeType{Name: new(name), Value: new(a.params[k])})
 		}

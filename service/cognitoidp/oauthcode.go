@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -91,7 +93,7 @@ func (c *scoped) redeem(app *client, text, redirect, verifier string) (*issuance
 		return nil, badCode("code_verifier does not match the code challenge.")
 	}
 	i := &issuance{app: app, source: sourceHostedAuth, refresh: true, signIn: signIn{
-		origin: a.Origin, at: a.At, event: newUUID(), scopes: a.Scopes, nonce: a.Nonce,
+		origin: a.Origin, at: a.At, event: uuid.NewString(), scopes: a.Scopes, nonce: a.Nonce,
 	}}
 	var refused error
 	err := c.update(func(rec *store.Records) (err error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
@@ -242,7 +243,7 @@ func (c *scoped) farewell(app *client, base, sealed, to string) (*departure, err
 	if err != nil {
 		return nil, err
 	}
-	f := &away{ID: randomText(alphanumeric, 43), Client: app.ID, Provider: p.Name, Base: base, Expires: c.call.Now.Add(awayLife), Resume: []byte(to)}
+	f := &away{ID: random.Text(random.Alphanumeric, 43), Client: app.ID, Provider: p.Name, Base: base, Expires: c.call.Now.Add(awayLife), Resume: []byte(to)}
 	id, message, err := sp.LogoutRequest(m, &saml.Assertion{
 		NameID: s.NameID, NameFormat: s.Format, NameQualifier: s.Qualifier, SessionIndex: s.Index,
 	}, f.ID, c.call.Now)

@@ -8,6 +8,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Scopes that are not a resource server's ("Scopes, M2M, and resource servers", Amazon Cognito Developer Guide).
@@ -44,7 +45,7 @@ func (c *clientSettings) checkOAuthFlows(confidential bool) error {
 	case c.OAuth && !machine && len(c.CallbackURLs) == 0:
 		return api.NewInvalidOAuthFlowException("CallbackUrls can not be empty when code flow or implicit flow is selected")
 	case c.Propagate && !confidential:
-		return invalid("EnablePropagateAdditionalUserContextData can only be enabled for a client with a client secret.")
+		return refusal.Invalid("EnablePropagateAdditionalUserContextData can only be enabled for a client with a client secret.")
 	}
 	return nil
 }
@@ -72,7 +73,7 @@ func (c *clientSettings) checkURLs() error {
 		}
 	}
 	if d := opt.Value(c.DefaultRedirectURI); d != "" && !slices.Contains(c.CallbackURLs, d) {
-		return invalid("DefaultRedirectURI must be in the list of CallbackURLs.")
+		return refusal.Invalid("DefaultRedirectURI must be in the list of CallbackURLs.")
 	}
 	return nil
 }
@@ -86,15 +87,15 @@ func checkRedirect(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme == "" || strings.ContainsAny(text, "*\\") || strings.ContainsFunc(text, isControl):
-		return invalid("%s is not a valid redirect URI.", text)
+		return refusal.Invalid("%s is not a valid redirect URI.", text)
 	case strings.Contains(text, "#"):
-		return invalid("%s cannot have a fragment.", text)
+		return refusal.Invalid("%s cannot have a fragment.", text)
 	case slices.Contains(unsafeSchemes, strings.ToLower(u.Scheme)):
-		return invalid("%s is not a valid redirect URI.", text)
+		return refusal.Invalid("%s is not a valid redirect URI.", text)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return invalid("%s cannot use the HTTP protocol.", text)
+		return refusal.Invalid("%s cannot use the HTTP protocol.", text)
 	case (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "" || u.User != nil):
-		return invalid("%s is not a valid redirect URI.", text)
+		return refusal.Invalid("%s is not a valid redirect URI.", text)
 	}
 	return nil
 }
@@ -114,7 +115,7 @@ func (c *scoped) checkProviders(rec *store.Records, names []string) error {
 			return err
 		}
 		if !exists {
-			return invalid("The provider %s does not exist for User Pool %s.", name, c.pool.ID)
+			return refusal.Invalid("The provider %s does not exist for User Pool %s.", name, c.pool.ID)
 		}
 	}
 	return nil

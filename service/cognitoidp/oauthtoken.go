@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -138,7 +140,7 @@ func (c *scoped) clientCredentials(app *client, requested string, meta map[strin
 	now, life := c.call.Now, app.lifetime(useAccess)
 	claims := map[string]any{
 		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
-		"iss": c.issuer(c.pool), "jti": newUUID(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+		"iss": c.issuer(c.pool), "jti": uuid.NewString(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	if err := c.customize(&issuance{app: app, source: sourceClientCredentials, meta: meta}, nil, claims); err != nil {
 		return nil, err

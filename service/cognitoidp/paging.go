@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // maxPage is the largest page, and the default ("QueryLimit", Amazon Cognito user pools API reference).
@@ -20,7 +21,7 @@ func (s *Service) page(account, region, list string, about []string, token *stri
 		Keys: s.keys, Account: account, Region: region, Operation: serviceName + ":" + list, Query: about,
 	}.Page(token, size)
 	if errors.Is(err, paging.ErrToken) {
-		err = invalid("Invalid pagination token")
+		err = refusal.Invalid("Invalid pagination token")
 	}
 	return p, err
 }

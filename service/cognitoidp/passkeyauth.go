@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Names of a passkey's parameters.
@@ -53,7 +54,7 @@ func (a *attempt) choosePasskey(t *candidate, used *session) (*outcome, error) {
 		return nil, err
 	}
 	if t.user == nil {
-		return nil, badSession() // nobody is offered this choice
+		return nil, refusal.BadSession() // nobody is offered this choice
 	}
 	if err := standing(t.user); err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func (a *attempt) verifyPasskey(session *string) (*outcome, error) {
 		return nil, err
 	}
 	if t.user == nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	answer, err := passkey.ParseAssertion([]byte(text))
 	if err != nil {
@@ -151,7 +152,7 @@ func (a *attempt) checkPasskey(u *user, s *session, answer *passkey.Assertion) (
 			return nil, false, badPasskey(), nil
 		}
 	}
-	return used, verified, nil, internal(err, "check a passkey")
+	return used, verified, nil, fault.Doing(err, "check a passkey")
 }
 
 // badPasskey refuses a signature. It does not say what was wrong: the operations that answer challenges have no faults of
@@ -173,7 +174,7 @@ func (a *attempt) admitPasskey(s *session, used *passkey.Key, v *arrival) (refus
 			return err
 		}
 		if !s.holdsFor(v.user) {
-			return badSession()
+			return refusal.BadSession()
 		}
 		k := passkeyKey(a.pool.ID, s.Sub, used.ID)
 		known, err := store.Load[passkeyRecord](rec, k)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"golang.org/x/net/publicsuffix"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -22,6 +24,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // passkeySettings are a pool's for passkeys ("WebAuthnConfigurationType", Amazon Cognito user pools API reference).
@@ -77,10 +80,10 @@ const (
 func newPasskeySettings(party, verification string, multiFactor bool) (*passkeySettings, error) {
 	if party != "" {
 		if len(party) > maxParty || !partyForm.MatchString(party) {
-			return nil, invalid("RelyingPartyId is not a valid domain.")
+			return nil, refusal.Invalid("RelyingPartyId is not a valid domain.")
 		}
 		if suffix, _ := publicsuffix.PublicSuffix(party); suffix == party && party != localParty {
-			return nil, invalid("RelyingPartyId cannot be a public suffix.")
+			return nil, refusal.Invalid("RelyingPartyId cannot be a public suffix.")
 		}
 	}
 	return &passkeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
@@ -158,7 +161,7 @@ type registration struct {
 
 func registrationOf(client string, expires time.Time) registration {
 	sum := sha256.Sum256([]byte(client))
-	return registration{uuidBytes(), expires, [sha256.Size / 2]byte(sum[:])}
+	return registration{uuid.New(), expires, [sha256.Size / 2]byte(sum[:])}
 }
 
 func registrationBinding(sub string) []byte { return []byte("passkey-registration/" + sub) }
@@ -166,7 +169,7 @@ func registrationBinding(sub string) []byte { return []byte("passkey-registratio
 func (c *scoped) sealRegistration(r registration, sub string) ([]byte, error) {
 	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix()))
 	sealed, err := c.keys.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
-	return sealed, internal(err, "seal a challenge")
+	return sealed, fault.Doing(err, "seal a challenge")
 }
 
 func (c *scoped) openRegistration(sealed []byte, sub string) (registration, error) {
@@ -223,7 +226,7 @@ func (b *bearer) startRegistration() (json.RawMessage, error) {
 		return nil, err
 	}
 	options, err := party.Creation(passkeyUser(u), challenge, has)
-	return options, internal(err, "make options")
+	return options, fault.Doing(err, "make options")
 }
 
 // CompleteWebAuthnRegistration implements api.Service.
@@ -306,7 +309,7 @@ func passkeyFault(err error) error {
 	case errors.Is(err, passkey.ErrChallenge):
 		return challengeNotFound()
 	case errors.Is(err, passkey.ErrMalformed), errors.Is(err, passkey.ErrRefused):
-		return invalid("Invalid credential.")
+		return refusal.Invalid("Invalid credential.")
 	}
 	return fault.Wrap(err, "check a passkey")
 }
@@ -318,7 +321,7 @@ func (c *scoped) addPasskey(rec *store.Records, sub string, k *passkeyRecord) er
 	if _, taken, err := rec.Get(owner); err != nil {
 		return err
 	} else if taken {
-		return invalid("Invalid credential.")
+		return refusal.Invalid("Invalid credential.")
 	}
 	n := 0
 	err := rec.Scan(passkeysKey(c.pool.ID, sub), nil, func(store.Key, []byte) bool {
@@ -388,7 +391,7 @@ func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.C
 	}
 	id, err := base64.RawURLEncoding.DecodeString(opt.Value(in.CredentialId))
 	if err != nil {
-		return nil, invalid("CredentialId is not base64url.")
+		return nil, refusal.Invalid("CredentialId is not base64url.")
 	}
 	err = b.change(func(rec *store.Records, u *user) error {
 		k := passkeyKey(b.pool.ID, u.Sub, id)

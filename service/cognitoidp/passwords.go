@@ -2,10 +2,7 @@ package cognitoidp
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
-	"math/big"
 	"strings"
 	"unicode/utf8"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/srp"
 )
 
@@ -90,26 +88,15 @@ func (p passwordPolicy) check(password string) error {
 func (p passwordPolicy) temporary() string {
 	n := max(minInvitation, int(p.MinimumLength))
 	all := lowerLetters + upperLetters + digits + invitationSymbols
-	b := []byte{pick(lowerLetters), pick(upperLetters), pick(digits), pick(invitationSymbols)}
+	b := []byte{random.Pick(lowerLetters), random.Pick(upperLetters), random.Pick(digits), random.Pick(invitationSymbols)}
 	for len(b) < n {
-		b = append(b, pick(all))
+		b = append(b, random.Pick(all))
 	}
 	for i := len(b) - 1; i > 0; i-- {
-		j := randomInt(i + 1)
+		j := random.Int(i + 1)
 		b[i], b[j] = b[j], b[i]
 	}
 	return string(b)
-}
-
-func pick(from string) byte { return from[randomInt(len(from))] }
-
-// randomInt is uniform in [0, n).
-func randomInt(n int) int {
-	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	if err != nil {
-		panic(fmt.Sprintf("cognitoidp: no randomness: %v", err)) // crypto/rand never fails
-	}
-	return int(v.Int64())
 }
 
 // srpName is the pool's id after the underscore, as SRP hashes it.
@@ -129,7 +116,7 @@ func (c *scoped) sealPassword(u *user, password string) ([]byte, error) {
 	defer leave()
 	v := srp.NewVerifier(c.pool.srpName(), u.Username, password)
 	sealed, err := c.keys.Seal(keyring.Verifier, c.pool.scope(), v.Bytes(), []byte(u.Sub))
-	return sealed, internal(err, "seal a verifier")
+	return sealed, fault.Doing(err, "seal a verifier")
 }
 
 // verifierOf returns what to check a password of u against: a decoy for a user who does not exist or has no password,

@@ -4,6 +4,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // What the operations of second factors and of sign-in without the flows need.
@@ -14,7 +15,7 @@ const openBySession = "authorized by the session of a sign-in"
 func (r *Requirements) forSession(s *authz.Scope, text *string) authz.Requirement {
 	id, _, _, ok := unwrapSession(opt.Value(text))
 	if !ok {
-		return authz.Failed(badSession())
+		return authz.Failed(refusal.BadSession())
 	}
 	return r.forClient(s, openBySession, &id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // errNowhere is returned for an id that the directory does not have.
@@ -81,7 +82,7 @@ func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*sco
 		return nil, err
 	}
 	if p == nil || !granted(call.Grant, p) {
-		return nil, poolNotFound(opt.Value(id))
+		return nil, refusal.PoolNotFound(opt.Value(id))
 	}
 	return &scoped{s, ctx, call, p}, nil
 }
@@ -118,7 +119,7 @@ func (c *scoped) update(fn func(*store.Records) error) error {
 func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *client, error) {
 	at, err := s.placeOf(ctx, "client", opt.Value(id))
 	if errors.Is(err, errNowhere) {
-		return nil, nil, clientNotFound(opt.Value(id))
+		return nil, nil, refusal.ClientNotFound(opt.Value(id))
 	}
 	if err != nil {
 		return nil, nil, err
@@ -139,14 +140,14 @@ func (c *scoped) client(id string) (*client, error) {
 	app, err := c.clients.GetIn(c.pool.Account, c.pool.ID, id, func() (app *client, err error) {
 		err = c.view(func(rec *store.Records) error {
 			if app, err = store.Load[client](rec, clientKey(c.pool.ID, id)); err == nil && app == nil {
-				err = clientNotFound(id)
+				err = refusal.ClientNotFound(id)
 			}
 			return err
 		})
 		return app, err
 	})
 	if err == nil && app.Pool != c.pool.ID {
-		err = clientNotFound(id)
+		err = refusal.ClientNotFound(id)
 	}
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The points of a sign-in where others take part. They are called outside of transactions, so they may call out.
@@ -71,7 +72,7 @@ func (a *attempt) again(v *arrival) error {
 			return err
 		}
 		if u == nil || u.Epoch != v.user.Epoch || !slices.Equal(u.Verifier, v.user.Verifier) {
-			return badCredentials()
+			return refusal.BadCredentials()
 		}
 		if err := v.admits(u); err != nil {
 			return err

@@ -12,21 +12,13 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // defaultUnusedDays is AdminCreateUserConfigType's UnusedAccountValidityDays.
 const defaultUnusedDays = 7
-
-const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-func randomText(from string, n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = pick(from)
-	}
-	return string(b)
-}
 
 // poolARN names a pool.
 func poolARN(account, region, id string) string {
@@ -70,7 +62,7 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 
 func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 	p := &pool{
-		ID: call.Region + "_" + randomText(alphanumeric, 9), Name: opt.Value(in.PoolName), Account: call.Account, Region: call.Region,
+		ID: call.Region + "_" + random.Text(random.Alphanumeric, 9), Name: opt.Value(in.PoolName), Account: call.Account, Region: call.Region,
 		Created: call.Now, Modified: call.Now, Tags: in.UserPoolTags, CaseSensitive: true,
 		AutoVerified: texts(in.AutoVerifiedAttributes), Aliases: texts(in.AliasAttributes), UsernameAttributes: texts(in.UsernameAttributes),
 	}
@@ -78,7 +70,7 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		p.HasUsernameConfig, p.CaseSensitive = true, opt.Value(in.UsernameConfiguration.CaseSensitive)
 	}
 	if len(p.Aliases) > 0 && len(p.UsernameAttributes) > 0 {
-		return nil, invalid("Only one of aliasAttributes or usernameAttributes can be set in a user pool.")
+		return nil, refusal.Invalid("Only one of aliasAttributes or usernameAttributes can be set in a user pool.")
 	}
 	var err error
 	if p.Schema, err = extendSchema(standardAttributes(), in.Schema, false); err != nil {
@@ -122,7 +114,7 @@ func enums[E ~string](in []string) []E {
 
 func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 	if in.SmsAuthenticationMessage != nil {
-		return settings{}, notServed("SmsAuthenticationMessage of a user pool (SetUserPoolMfaConfig sets it)")
+		return settings{}, refusal.NotServed("SmsAuthenticationMessage of a user pool (SetUserPoolMfaConfig sets it)")
 	}
 	policy, err := newPolicy(in.Policies)
 	set := settings{
@@ -249,7 +241,7 @@ func (c *scoped) changePool(fn func(*pool) error) error {
 			return err
 		}
 		if p == nil {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		if err := fn(p); err != nil {
 			return err
@@ -376,13 +368,13 @@ func deletePool(rec, dir *store.Records, id string) error {
 		return err
 	}
 	if p == nil {
-		return poolNotFound(id)
+		return refusal.PoolNotFound(id)
 	}
 	if len(p.Domains) > 0 {
-		return invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
+		return refusal.Invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
 	}
 	if p.Settings.DeletionProtection {
-		return invalid("The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
+		return refusal.Invalid("The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
 	}
 	if err := store.Save(rec, goneKey(id), &ref{}); err != nil {
 		return err
@@ -449,11 +441,11 @@ const maxTags = 50
 func (s *Service) byARN(ctx context.Context, call *pipeline.Call, name *string) (*scoped, error) {
 	id, ok := poolOfARN(opt.Value(name))
 	if !ok {
-		return nil, invalid("Invalid resource ARN: %s", opt.Value(name))
+		return nil, refusal.Invalid("Invalid resource ARN: %s", opt.Value(name))
 	}
 	c, err := s.in(ctx, call, &id)
 	if err == nil && c.pool.arn() != opt.Value(name) {
-		err = poolNotFound(id)
+		err = refusal.PoolNotFound(id)
 	}
 	return c, err
 }
@@ -480,7 +472,7 @@ func (s *Service) TagResource(ctx context.Context, call *pipeline.Call, in *api.
 		}
 		maps.Copy(tags, in.Tags)
 		if len(tags) > maxTags {
-			return invalid("A resource has at most %d tags.", maxTags)
+			return refusal.Invalid("A resource has at most %d tags.", maxTags)
 		}
 		p.Tags = tags
 		return checkTags(tags, p.Schema)

@@ -5,6 +5,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // verifyFirst reads which attributes change only once they are verified. Such a change sends a code by itself, so the pool
@@ -16,7 +17,7 @@ func (s *settings) verifyFirst(in *api.UpdateUserPoolInput) error {
 	s.VerifyFirst = texts(in.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate)
 	for _, name := range in.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate {
 		if !slices.Contains(in.AutoVerifiedAttributes, name) {
-			return invalid("AttributesRequireVerificationBeforeUpdate must be a subset of AutoVerifiedAttributes: %s", name)
+			return refusal.Invalid("AttributesRequireVerificationBeforeUpdate must be a subset of AutoVerifiedAttributes: %s", name)
 		}
 	}
 	return nil
@@ -31,12 +32,12 @@ func checkRecovery(r *api.AccountRecoverySettingType) error {
 	names, priorities := map[api.RecoveryOptionNameType]bool{}, map[int32]bool{}
 	for _, m := range r.RecoveryMechanisms {
 		if names[m.Name] || priorities[opt.Value(m.Priority)] {
-			return invalid("Account Recovery Setting has a mechanism or a priority twice.")
+			return refusal.Invalid("Account Recovery Setting has a mechanism or a priority twice.")
 		}
 		names[m.Name], priorities[opt.Value(m.Priority)] = true, true
 	}
 	if names[api.RecoveryOptionNameTypeAdminOnly] && len(names) > 1 {
-		return invalid("Account Recovery Setting cannot use admin_only setting with any other recovery mechanisms.")
+		return refusal.Invalid("Account Recovery Setting cannot use admin_only setting with any other recovery mechanisms.")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Why tokens are made, in the words of the pre token generation trigger.
@@ -281,7 +282,7 @@ func (c *scoped) stillSignedIn(u *user) error {
 	return c.view(func(rec *store.Records) error {
 		now, err := store.Load[user](rec, userKey(c.pool.ID, u.Sub))
 		if err == nil && (now == nil || now.Disabled || now.Epoch != u.Epoch) {
-			err = badCredentials()
+			err = refusal.BadCredentials()
 		}
 		return err
 	})

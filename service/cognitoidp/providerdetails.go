@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/federation/oidc"
 	"github.com/bulkhead/bulkhead/internal/federation/saml"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Keys of ProviderDetails ("CreateIdentityProvider", Amazon Cognito user pools API reference).
@@ -85,7 +86,7 @@ var graphVersion = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,2}$`)
 func (c *scoped) setDetails(p *provider, given map[string]string) error {
 	kind, ok := detailsOf[p.Type]
 	if !ok {
-		return invalid("Provider type %s is not supported.", p.Type)
+		return refusal.Invalid("Provider type %s is not supported.", p.Type)
 	}
 	p.Details = map[string]string{}
 	for name, value := range given {
@@ -93,9 +94,9 @@ func (c *scoped) setDetails(p *provider, given map[string]string) error {
 		case slices.Contains(kind.shown, name):
 			continue
 		case !slices.Contains(kind.required, name) && !slices.Contains(kind.optional, name):
-			return invalid("Provider detail %s is not one of %s.", name, p.Type)
+			return refusal.Invalid("Provider detail %s is not one of %s.", name, p.Type)
 		case name != detailMetadataFile && name != detailPrivateKey && len(value) > maxProviderDetail:
-			return invalid("Provider detail %s is too long.", name)
+			return refusal.Invalid("Provider detail %s is too long.", name)
 		}
 		if value != "" {
 			p.Details[name] = value
@@ -103,7 +104,7 @@ func (c *scoped) setDetails(p *provider, given map[string]string) error {
 	}
 	for _, name := range kind.required {
 		if p.Details[name] == "" {
-			return invalid("Provider detail %s is required for %s.", name, p.Type)
+			return refusal.Invalid("Provider detail %s is required for %s.", name, p.Type)
 		}
 	}
 	switch p.Type {
@@ -115,7 +116,7 @@ func (c *scoped) setDetails(p *provider, given map[string]string) error {
 		}
 	case api.IdentityProviderTypeTypeFacebook:
 		if v := p.Details[detailVersion]; v != "" && !graphVersion.MatchString(v) {
-			return invalid("Provider detail %s is not a version of Facebook's API.", detailVersion)
+			return refusal.Invalid("Provider detail %s is not a version of Facebook's API.", detailVersion)
 		}
 	}
 	if err := c.sealDetails(p); err != nil {
@@ -130,7 +131,7 @@ func (c *scoped) sealDetails(p *provider) error {
 	if p.Type == api.IdentityProviderTypeTypeSignInWithApple {
 		secret = p.Details[detailPrivateKey]
 		if _, err := oidc.ParseAppleKey(secret); err != nil {
-			return invalid("Provider detail %s is not a private key of Apple.", detailPrivateKey)
+			return refusal.Invalid("Provider detail %s is not a private key of Apple.", detailPrivateKey)
 		}
 	}
 	delete(p.Details, detailClientSecret)
@@ -140,7 +141,7 @@ func (c *scoped) sealDetails(p *provider) error {
 	}
 	var err error
 	p.Secret, err = c.keys.Seal(keyring.ProviderSecret, c.pool.scope(), []byte(secret), []byte(p.Name))
-	return internal(err, "seal a provider's secret")
+	return fault.Doing(err, "seal a provider's secret")
 }
 
 func (c *scoped) providerSecret(p *provider) ([]byte, error) {
@@ -148,7 +149,7 @@ func (c *scoped) providerSecret(p *provider) ([]byte, error) {
 		return nil, nil
 	}
 	secret, err := c.keys.Open(keyring.ProviderSecret, c.pool.scope(), p.Secret, []byte(p.Name))
-	return secret, internal(err, "open a provider's secret")
+	return secret, fault.Doing(err, "open a provider's secret")
 }
 
 // showSocial adds what is always the same of a social provider.
@@ -176,17 +177,17 @@ func (c *scoped) showSocial(p *provider) error {
 func (c *scoped) setOIDC(p *provider) error {
 	d := p.Details
 	if m := d[detailMethod]; m != "GET" && m != "POST" {
-		return invalid("Provider detail %s must be GET or POST.", detailMethod)
+		return refusal.Invalid("Provider detail %s must be GET or POST.", detailMethod)
 	}
 	if err := c.outside.CheckURL(d[detailIssuer], false); err != nil {
-		return invalid("Provider detail %s must be an https URL.", detailIssuer)
+		return refusal.Invalid("Provider detail %s must be an https URL.", detailIssuer)
 	}
 	endpoints := []string{detailAuthorize, detailToken, detailProfile, detailKeys}
 	given := slices.DeleteFunc(slices.Clone(endpoints), func(name string) bool { return d[name] == "" })
 	if len(given) < len(endpoints) {
 		m, err := c.outsideTokens.Discover(c.ctx, d[detailIssuer])
 		if err != nil {
-			return invalid("Unable to contact well-known endpoint.").With(err)
+			return refusal.Invalid("Unable to contact well-known endpoint.").With(err)
 		}
 		for name, value := range map[string]string{
 			detailAuthorize: m.Authorization, detailToken: m.Token, detailProfile: m.UserInfo, detailKeys: m.JWKS,
@@ -204,7 +205,7 @@ func (c *scoped) setOIDC(p *provider) error {
 			continue // a provider may say all in the ID token
 		}
 		if err := c.outside.CheckURL(d[name], true); err != nil {
-			return invalid("Provider detail %s must be an https URL.", name)
+			return refusal.Invalid("Provider detail %s must be an https URL.", name)
 		}
 	}
 	d[detailAdds] = textFalse
@@ -216,30 +217,30 @@ func (c *scoped) setSAML(p *provider) error {
 	d := p.Details
 	for _, name := range []string{detailIDPSignout, detailIDPInit, detailEncrypted} {
 		if v := d[name]; v != "" && v != textTrue && v != textFalse {
-			return invalid("Provider detail %s must be true or false.", name)
+			return refusal.Invalid("Provider detail %s must be true or false.", name)
 		}
 	}
 	if v := d[detailSigning]; v != "" && v != samlSigning {
-		return invalid("Provider detail %s must be %s.", detailSigning, samlSigning)
+		return refusal.Invalid("Provider detail %s must be %s.", detailSigning, samlSigning)
 	}
 	place, file := d[detailMetadataURL], d[detailMetadataFile]
 	if (place == "") == (file == "") {
-		return invalid("Exactly one of MetadataURL and MetadataFile is required for SAML.")
+		return refusal.Invalid("Exactly one of MetadataURL and MetadataFile is required for SAML.")
 	}
 	p.Metadata = []byte(file)
 	delete(d, detailMetadataFile)
 	if place != "" {
 		if err := c.outside.CheckURL(place, true); err != nil {
-			return invalid("Provider detail %s must be an https URL.", detailMetadataURL)
+			return refusal.Invalid("Provider detail %s must be an https URL.", detailMetadataURL)
 		}
 		var err error
 		if p.Metadata, err = c.fetchMetadata(c.ctx, place); err != nil {
-			return invalid("Unable to fetch the metadata from MetadataURL.").With(err)
+			return refusal.Invalid("Unable to fetch the metadata from MetadataURL.").With(err)
 		}
 	}
 	m, err := c.parseMetadata(p.Metadata)
 	if err != nil {
-		return invalid("Error parsing SAML metadata: it is not the metadata of one SAML 2.0 identity provider with a signing certificate.").With(err)
+		return refusal.Invalid("Error parsing SAML metadata: it is not the metadata of one SAML 2.0 identity provider with a signing certificate.").With(err)
 	}
 	for name, value := range map[string]string{detailSSO: m.SSORedirect, detailSLO: m.SLORedirect} {
 		if value != "" {
@@ -284,7 +285,7 @@ func (c *scoped) relyingOn(p *provider) (*oidc.Provider, error) {
 		out := oidc.Apple(id, scopes)
 		out.AppleTeam, out.AppleKeyID = d[detailTeam], d[detailKeyID]
 		out.AppleKey, err = oidc.ParseAppleKey(string(secret))
-		return out, internal(err, "read the key for Apple")
+		return out, fault.Doing(err, "read the key for Apple")
 	case api.IdentityProviderTypeTypeOidc:
 		out := &oidc.Provider{
 			Issuer: d[detailIssuer], Authorize: d[detailAuthorize], Token: d[detailToken], UserInfo: d[detailProfile], JWKS: d[detailKeys],

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // TenantMapping is what the operator maps a tenant attribute to: not a claim of the provider, but the tenant whose
@@ -42,14 +43,14 @@ func (p *provider) tenants() map[string]string {
 // checkMapping refuses a mapping that could make somebody of another tenant out of a provider's user, at the time it is
 // set and again at each sign-in: the pool's tags may have changed since.
 func (p *pool) checkMapping(from *provider) error {
-	for _, to := range sortedKeys(from.Mapping) {
+	for _, to := range slices.Sorted(maps.Keys(from.Mapping)) {
 		claim := from.Mapping[to]
 		if to == mappedUsername && claim != "" && claim == subjects[from.Type] {
 			continue
 		}
 		i := indexOf(p.Schema, to)
 		if i < 0 || to == "sub" {
-			return invalid("Attribute mapping: %s is not an attribute of the user pool that can be mapped.", to)
+			return refusal.Invalid("Attribute mapping: %s is not an attribute of the user pool that can be mapped.", to)
 		}
 		if value, operator := strings.CutPrefix(claim, TenantMapping); operator {
 			if err := p.checkTenantMapping(&p.Schema[i], value); err != nil {
@@ -59,14 +60,14 @@ func (p *pool) checkMapping(from *provider) error {
 		}
 		switch {
 		case claim == "":
-			return invalid("Attribute mapping: %s is mapped to nothing.", to)
+			return refusal.Invalid("Attribute mapping: %s is mapped to nothing.", to)
 		case p.guarded(to):
-			return invalid("Attribute mapping: %s says what tenant a user is of, which a provider cannot say. "+
+			return refusal.Invalid("Attribute mapping: %s says what tenant a user is of, which a provider cannot say. "+
 				"Map it to %s<tenant> to make all users of the provider that tenant's.", to, TenantMapping)
 		case p.vouches(to):
-			return invalid("Attribute mapping: %s is what %s goes by, which a provider cannot say.", to, SessionTagsTag)
+			return refusal.Invalid("Attribute mapping: %s is what %s goes by, which a provider cannot say.", to, SessionTagsTag)
 		case p.Schema[i].DeveloperOnly:
-			return invalid("Attribute mapping: %s is for administrators only.", to)
+			return refusal.Invalid("Attribute mapping: %s is for administrators only.", to)
 		}
 	}
 	return nil
@@ -75,10 +76,10 @@ func (p *pool) checkMapping(from *provider) error {
 // checkTenantMapping checks a value that the operator sets: only on attributes that nobody else sets.
 func (p *pool) checkTenantMapping(a *attribute, value string) error {
 	if !p.guarded(a.Name) {
-		return invalid("Attribute mapping: %s is not named by %s or %s, so users could change it.", a.Name, TenantAttributeTag, SessionTagsTag)
+		return refusal.Invalid("Attribute mapping: %s is not named by %s or %s, so users could change it.", a.Name, TenantAttributeTag, SessionTagsTag)
 	}
 	if wrong := a.check(value); value == "" || wrong != "" {
-		return invalid("Attribute mapping: %s cannot be %s.", a.Name, value)
+		return refusal.Invalid("Attribute mapping: %s cannot be %s.", a.Name, value)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // provider is an outside identity provider of a pool.
@@ -36,6 +37,7 @@ type provider struct {
 type identifier struct{ Provider string }
 
 func providerKey(pool, name string) store.Key { return inPool(pool, "provider", name) }
+
 func identifierKey(pool, text string) store.Key {
 	return inPool(pool, "provider-identifier", text)
 }
@@ -62,11 +64,11 @@ func checkProviderName(name string, kind api.IdentityProviderTypeType) error {
 	known := slices.Contains(social, api.IdentityProviderTypeType(name))
 	switch {
 	case slices.Contains(social, kind) && name != string(kind):
-		return invalid("Provider name for %s must be %s.", kind, kind)
+		return refusal.Invalid("Provider name for %s must be %s.", kind, kind)
 	case known && name != string(kind), name == localProvider, name == cognitoProvider:
-		return invalid("Provider name %s is reserved.", name)
+		return refusal.Invalid("Provider name %s is reserved.", name)
 	case strings.Contains(name, "_"):
-		return invalid("Provider name %s cannot contain an underscore.", name)
+		return refusal.Invalid("Provider name %s cannot contain an underscore.", name)
 	}
 	return nil
 }
@@ -94,7 +96,7 @@ func (s *Service) CreateIdentityProvider(ctx context.Context, call *pipeline.Cal
 			return api.NewDuplicateProviderException("Identity provider %s already exists.", p.Name)
 		}
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		return c.saveProvider(rec, nil, p)
 	})
@@ -112,7 +114,7 @@ func (c *scoped) saveProvider(rec *store.Records, before, p *provider) error {
 		return err
 	}
 	if now == nil {
-		return poolNotFound(c.pool.ID)
+		return refusal.PoolNotFound(c.pool.ID)
 	}
 	if err := now.checkMapping(p); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 func refreshFlows() map[api.AuthFlowType]flow {
@@ -176,19 +177,19 @@ func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error)
 	case err != nil:
 		return nil, err
 	case u == nil:
-		return nil, badRefreshToken()
+		return nil, refusal.BadRefreshToken()
 	case u.Disabled:
-		return nil, userDisabled()
+		return nil, refusal.UserDisabled()
 	case u.Epoch != t.Epoch:
-		return nil, refreshTokenRevoked()
+		return nil, refusal.RefreshTokenRevoked()
 	case u.Status == api.UserStatusTypeResetRequired:
 		return nil, resetRequired()
 	case u.Status != api.UserStatusTypeConfirmed && u.Status != api.UserStatusTypeExternalProvider:
-		return nil, badRefreshToken()
+		return nil, refusal.BadRefreshToken()
 	}
 	revoked, err := c.revoked(rec, t.Origin)
 	if err == nil && revoked {
-		err = refreshTokenRevoked()
+		err = refusal.RefreshTokenRevoked()
 	}
 	return u, err
 }
@@ -204,15 +205,15 @@ func (s *clientSettings) setRotation(r *api.RefreshTokenRotationType) error {
 	s.Rotation = r
 	switch grace := opt.Value(r.RetryGracePeriodSeconds); {
 	case grace < 0 || grace > maxGrace:
-		return invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
+		return refusal.Invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
 	case !s.rotates():
 		return nil
 	case s.NoRevocation:
-		return invalid("Refresh token rotation requires token revocation.")
+		return refusal.Invalid("Refresh token rotation requires token revocation.")
 	}
 	for _, f := range s.Flows {
 		if f == "ALLOW_REFRESH_TOKEN_AUTH" || f == "ADMIN_NO_SRP_AUTH" || f == "CUSTOM_AUTH_FLOW_ONLY" || f == "USER_PASSWORD_AUTH" {
-			return invalid("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
+			return refusal.Invalid("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
 		}
 	}
 	return nil

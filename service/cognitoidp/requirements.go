@@ -2,6 +2,8 @@ package cognitoidp
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -33,7 +35,7 @@ const (
 // resource is a pool as policies see it.
 func (p *pool) resource() authz.Resource {
 	r := authz.Resource{ARN: p.arn(), Account: p.Account, Region: p.Region, ID: p.ID}
-	for _, k := range sortedKeys(p.Tags) {
+	for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
 		r.Tags = append(r.Tags, authn.Tag{Key: k, Value: p.Tags[k]})
 	}
 	return r
@@ -103,7 +105,7 @@ func requestTags(tags map[string]string) func(*policy.Context) {
 		for name, value := range tags {
 			k.Set("aws:RequestTag/"+name, value)
 		}
-		k.Set("aws:TagKeys", sortedKeys(tags)...)
+		k.Set("aws:TagKeys", slices.Sorted(maps.Keys(tags))...)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // resourceServer is an API outside of the pool whose scopes access tokens may carry ("Scopes, M2M, and resource servers",
@@ -49,7 +50,7 @@ func newScopes(in []api.ResourceServerScopeType) ([]scope, error) {
 	for i := range in {
 		name := opt.Value(in[i].ScopeName)
 		if seen[name] {
-			return nil, invalid("Duplicate scope name: %s", name)
+			return nil, refusal.Invalid("Duplicate scope name: %s", name)
 		}
 		seen[name] = true
 		out = append(out, scope{name, opt.Value(in[i].ScopeDescription)})
@@ -91,10 +92,10 @@ func (s *Service) CreateResourceServer(ctx context.Context, call *pipeline.Call,
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if found {
-			return invalid("%s already exists in user pool %s.", r.Identifier, c.pool.ID)
+			return refusal.Invalid("%s already exists in user pool %s.", r.Identifier, c.pool.ID)
 		}
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		return store.Save(rec, k, r)
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // riskSettings are a pool's or an app client's ("Advanced security with threat protection", Amazon Cognito Developer
@@ -51,7 +52,7 @@ func (s *settings) setProtection(in *api.UserPoolAddOnsType) error {
 		return nil
 	}
 	if more := in.AdvancedSecurityAdditionalFlows; more != nil && more.CustomAuthMode != "" {
-		return notServed("AdvancedSecurityAdditionalFlows")
+		return refusal.NotServed("AdvancedSecurityAdditionalFlows")
 	}
 	s.Protection = in.AdvancedSecurityMode
 	return nil
@@ -88,7 +89,7 @@ func (s *Service) SetRiskConfiguration(ctx context.Context, call *pipeline.Call,
 	for _, list := range [][]string{r.Blocked, r.Skipped} {
 		for _, text := range list {
 			if _, err := netip.ParsePrefix(text); err != nil {
-				return nil, invalid("%s is not an IP range in CIDR notation.", text)
+				return nil, refusal.Invalid("%s is not an IP range in CIDR notation.", text)
 			}
 		}
 	}
@@ -110,21 +111,21 @@ func (c *scoped) riskClient(id *string) error {
 // checkActions refuses what would need an estimate of risk or a list of leaked passwords.
 func checkActions(in *api.SetRiskConfigurationInput) error {
 	if c := in.CompromisedCredentialsRiskConfiguration; c != nil && c.Actions != nil && c.Actions.EventAction != api.CompromisedCredentialsEventActionTypeNoAction {
-		return notServed("CompromisedCredentialsRiskConfiguration with an action")
+		return refusal.NotServed("CompromisedCredentialsRiskConfiguration with an action")
 	}
 	a := in.AccountTakeoverRiskConfiguration
 	if a == nil {
 		return nil
 	}
 	if a.NotifyConfiguration != nil {
-		return notServed("NotifyConfiguration")
+		return refusal.NotServed("NotifyConfiguration")
 	}
 	if a.Actions == nil {
 		return nil
 	}
 	for _, action := range []*api.AccountTakeoverActionType{a.Actions.LowAction, a.Actions.MediumAction, a.Actions.HighAction} {
 		if action != nil && (action.EventAction != api.AccountTakeoverEventActionTypeNoAction || opt.Value(action.Notify)) {
-			return notServed("AccountTakeoverRiskConfiguration with an action")
+			return refusal.NotServed("AccountTakeoverRiskConfiguration with an action")
 		}
 	}
 	return nil
@@ -207,7 +208,7 @@ func (s *Service) SetLogDeliveryConfiguration(ctx context.Context, call *pipelin
 		return nil, err
 	}
 	if len(in.LogConfigurations) > 0 {
-		return nil, notServed("Log delivery to CloudWatch, S3 or Firehose")
+		return nil, refusal.NotServed("Log delivery to CloudWatch, S3 or Firehose")
 	}
 	return &api.SetLogDeliveryConfigurationOutput{LogDeliveryConfiguration: c.noDelivery()}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // retiredKey is a signing key that was replaced. It is published and accepted until the last token under it has expired.
@@ -62,7 +63,7 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 		return nil, err
 	}
 	if p == nil || p.Account != account || p.Region != region {
-		return nil, poolNotFound(id)
+		return nil, refusal.PoolNotFound(id)
 	}
 	if _, err := s.withKeys(ctx, p); err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 			return err
 		}
 		if p == nil {
-			return poolNotFound(id)
+			return refusal.PoolNotFound(id)
 		}
 		if kids, err = p.retire(fresh, now); err != nil {
 			return err
@@ -98,7 +99,7 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 // retire replaces the keys. The old ones sign for keysAhead longer; their private halves go at the next turn.
 func (p *pool) retire(fresh [2]signingKey, now time.Time) (kids []string, err error) {
 	if now.Before(p.KeysSign) {
-		return nil, invalid("The keys were replaced already; the new ones sign from %s.", p.KeysSign.UTC().Format(time.RFC3339))
+		return nil, refusal.Invalid("The keys were replaced already; the new ones sign from %s.", p.KeysSign.UTC().Format(time.RFC3339))
 	}
 	p.KeysSign = now.Add(keysAhead)
 	p.Retired = slices.DeleteFunc(p.Retired, func(r retiredKey) bool { return !now.Before(r.Until) })
@@ -109,7 +110,7 @@ func (p *pool) retire(fresh [2]signingKey, now time.Time) (kids []string, err er
 		p.Retired = append(p.Retired, retiredKey{k, use, p.KeysSign.Add(maxTokenLife)})
 	}
 	if len(p.Retired) > maxRetired {
-		return nil, invalid("The keys were replaced too often; tokens under earlier ones still hold.")
+		return nil, refusal.Invalid("The keys were replaced too often; tokens under earlier ones still hold.")
 	}
 	p.Keys = fresh
 	for i := range p.Keys {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // TenantRoute is where a tenant's users sign in, as the registry of tenants says.
@@ -126,7 +127,7 @@ func (d *destined) shadow(name string) string { return d.route.Seed + "\x00" + n
 // allowed limits what a client may ask for by routes.
 func (o *oauth) allowed(call *pipeline.Call) error {
 	if !o.s.routed.Allow(ratelimit.Client(call.SourceIP), call.Now) {
-		return tooManyRequests()
+		return refusal.TooManyRequests()
 	}
 	return nil
 }
@@ -192,7 +193,7 @@ func (o *oauth) RoutedSignIn(ctx context.Context, call *pipeline.Call, in *login
 		return nil, to.refused(err, name, opt.Value(in.Password))
 	}
 	if !to.leads() {
-		return nil, badCredentials() // nobody's password is right
+		return nil, refusal.BadCredentials() // nobody's password is right
 	}
 	return a.entered(step, out, opt.Value(in.Browser))
 }
@@ -240,7 +241,7 @@ func (d *destined) refused(err error, name, password string) error {
 	switch {
 	case f.Class == fault.Internal || f.Class == fault.Unavailable || f.Code == "TooManyRequestsException":
 		return err
-	case f.Code == "NotAuthorizedException" && f.Message == badCredentials().Message:
+	case f.Code == "NotAuthorizedException" && f.Message == refusal.BadCredentials().Message:
 		return err
 	}
 	if _, err := d.nowhere.passwordMatches(nil, name, password); err != nil {
@@ -253,7 +254,7 @@ func (d *destined) refused(err error, name, password string) error {
 	if err := d.nowhere.update(func(rec *store.Records) error { return d.nowhere.failed(rec, who) }); err != nil {
 		return err
 	}
-	return badCredentials()
+	return refusal.BadCredentials()
 }
 
 // RoutedForgotPassword implements login.Service. It answers before anything is done, so that nothing of what is done can
@@ -269,7 +270,7 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 	select {
 	case o.s.background <- struct{}{}:
 	default:
-		return nil, tooManyRequests()
+		return nil, refusal.TooManyRequests()
 	}
 	to.scoped = &scoped{to.Service, context.WithoutCancel(ctx), call.Detach(), to.pool}
 	go func() {

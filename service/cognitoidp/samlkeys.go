@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // The two key pairs of a pool for SAML: what signs and what opens must never be one key.
@@ -77,7 +78,7 @@ func (c *scoped) makePair(use string) (*samlPair, error) {
 			return err
 		}
 		if c.pool.gone(rec) {
-			return poolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.pool.ID)
 		}
 		k := samlPairKey(c.pool.ID, use)
 		if kept, err = store.Load[samlPair](rec, k); err != nil || kept != nil {

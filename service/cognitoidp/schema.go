@@ -10,6 +10,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // Limits of attributes ("Working with user attributes", Amazon Cognito Developer Guide). The number of custom attributes
@@ -68,7 +69,7 @@ func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool)
 		a := &add[i]
 		name := opt.Value(a.Name)
 		if name == "" {
-			return nil, invalid("An attribute of the schema has no name.")
+			return nil, refusal.Invalid("An attribute of the schema has no name.")
 		}
 		if at := indexOf(out, name); at >= 0 && !later {
 			if err := setStandard(&out[at], a); err != nil {
@@ -81,7 +82,7 @@ func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool)
 			return nil, err
 		}
 		if indexOf(out, added.Name) >= 0 {
-			return nil, invalid("%s: Existing attribute already has name %s.", added.Name, added.Name)
+			return nil, refusal.Invalid("%s: Existing attribute already has name %s.", added.Name, added.Name)
 		}
 		out = append(out, added)
 	}
@@ -106,10 +107,10 @@ func indexOf(schema []attribute, name string) int {
 
 func setStandard(to *attribute, from *api.SchemaAttributeType) error {
 	if to.Name == "sub" {
-		return invalid("Required custom attributes are not supported currently.")
+		return refusal.Invalid("Required custom attributes are not supported currently.")
 	}
 	if from.AttributeDataType != "" && from.AttributeDataType != to.Type {
-		return invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+		return refusal.Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
 	}
 	if from.Mutable != nil {
 		to.Mutable = *from.Mutable
@@ -121,14 +122,14 @@ func setStandard(to *attribute, from *api.SchemaAttributeType) error {
 func newCustom(from *api.SchemaAttributeType) (attribute, error) {
 	name := strings.TrimPrefix(opt.Value(from.Name), customPrefix)
 	if name == "" || utf8.RuneCountInString(name) > maxCustomName {
-		return attribute{}, invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
+		return attribute{}, refusal.Invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
 	}
 	if opt.Value(from.Required) {
-		return attribute{}, invalid("Required custom attributes are not supported currently.")
+		return attribute{}, refusal.Invalid("Required custom attributes are not supported currently.")
 	}
 	a := attribute{Name: customPrefix + name, Type: from.AttributeDataType, Mutable: from.Mutable == nil || *from.Mutable}
 	if a.Type == "" {
-		return attribute{}, invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+		return attribute{}, refusal.Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
 	}
 	if opt.Value(from.DeveloperOnlyAttribute) {
 		a.DeveloperOnly, a.Name = true, devPrefix+a.Name
@@ -158,11 +159,11 @@ func setBounds(a *attribute, from *api.SchemaAttributeType) error {
 			continue
 		}
 		if _, err := strconv.ParseInt(bound, 10, 64); err != nil {
-			return invalid("%s: a constraint is not a number: %s", a.Name, bound)
+			return refusal.Invalid("%s: a constraint is not a number: %s", a.Name, bound)
 		}
 	}
 	if n, ok := limit(a.MaxLength); ok && n > maxAttributeValue {
-		return invalid("%s: the maximum length is over %d", a.Name, maxAttributeValue)
+		return refusal.Invalid("%s: the maximum length is over %d", a.Name, maxAttributeValue)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // GetUser implements api.Service.
@@ -70,7 +71,7 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	if in.PreviousPassword == nil {
-		return nil, missing("PreviousPassword")
+		return nil, refusal.Missing("PreviousPassword")
 	}
 	ok, err := b.passwordMatches(known, known.Username, *in.PreviousPassword)
 	if err != nil {
@@ -100,7 +101,7 @@ func (b *bearer) replacePassword(known *user, ok bool, verifier []byte) error {
 			return err
 		}
 		if !ok || !sameVerifier(u, known) {
-			refused = badCredentials()
+			refused = refusal.BadCredentials()
 			return b.failed(rec, u.Sub)
 		}
 		b.pool.setPassword(u, verifier)

@@ -35,6 +35,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // serviceName is the signing name, and the prefix of actions.
@@ -162,7 +163,7 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.queue <- struct{}{}:
 	default:
-		return nil, tooManyRequests()
+		return nil, refusal.TooManyRequests()
 	}
 	select {
 	case g.slots <- struct{}{}:

@@ -6,11 +6,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // session is a sign-in between two steps. It is held by the client, sealed: for its pool, app client, channel and
@@ -31,7 +34,7 @@ func (a *attempt) newSession(p passage, state []byte) *session {
 		minutes = defaultSessionMinutes
 	}
 	return &session{
-		ID: newUUID(), Expires: a.call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,
+		ID: uuid.NewString(), Expires: a.call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,
 	}
 }
 
@@ -51,21 +54,21 @@ func (a *attempt) sealSession(kind string, s *session) ([]byte, error) {
 		return nil, fault.Wrap(err, "encode a session")
 	}
 	sealed, err := a.keys.Seal(keyring.AuthSession, a.pool.scope(), text, a.sessionBinding(kind))
-	return sealed, internal(err, "seal a session")
+	return sealed, fault.Doing(err, "seal a session")
 }
 
 // openSession reads a session of the kind that the app client was given.
 func (a *attempt) openSession(kind string, sealed []byte) (*session, error) {
 	text, err := a.keys.Open(keyring.AuthSession, a.pool.scope(), sealed, a.sessionBinding(kind))
 	if err != nil {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	var s session
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fault.Wrap(err, "read a session")
 	}
 	if !a.call.Now.Before(s.Expires) {
-		return nil, sessionExpired()
+		return nil, refusal.SessionExpired()
 	}
 	return &s, nil
 }
@@ -95,10 +98,10 @@ func (a *attempt) reload(s *session, name string) (*candidate, error) {
 		}
 		same := named != nil && named.Sub == s.Sub || named == nil && s.Sub == ""
 		if !same {
-			return badSession()
+			return refusal.BadSession()
 		}
 		if t.user = named; named != nil && !s.holdsFor(named) {
-			return badSession()
+			return refusal.BadSession()
 		}
 		return a.guard(rec, t.who)
 	})
@@ -112,7 +115,7 @@ func (a *attempt) use(rec *store.Records, s *session) error {
 	}
 	fresh, err := a.spend(rec, spentSession, s.ID, s.Expires)
 	if err == nil && !fresh {
-		err = badSession()
+		err = refusal.BadSession()
 	}
 	return err
 }
@@ -121,7 +124,7 @@ func (a *attempt) use(rec *store.Records, s *session) error {
 func (a *attempt) sessionFrom(kind api.ChallengeNameType, text *string) (*session, error) {
 	id, ch, sealed, ok := unwrapSession(opt.Value(text))
 	if !ok || id != a.app.ID || (ch == channelLogin) != (a.channel == channelLogin) {
-		return nil, badSession()
+		return nil, refusal.BadSession()
 	}
 	return a.openSession(string(kind), sealed)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // SignUp implements api.Service.
@@ -27,7 +28,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	// Where a code signs in, users need no password ("SignUp", Amazon Cognito user pools API reference).
 	password := opt.Value(in.Password)
 	if password == "" && !c.pool.Settings.passwordless() {
-		return nil, invalid("Password is required to sign up.")
+		return nil, refusal.Invalid("Password is required to sign up.")
 	}
 	if password != "" {
 		if err := c.pool.Settings.Password.check(password); err != nil {
@@ -126,11 +127,11 @@ func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpI
 	}
 	switch {
 	case before == nil && app.HideUsers, before != nil && before.Disabled && app.HideUsers:
-		return nil, "", nil, codeExpired()
+		return nil, "", nil, refusal.CodeExpired()
 	case before == nil:
-		return nil, "", nil, userNotFound()
+		return nil, "", nil, refusal.UserNotFound()
 	case begun != nil && !begun.holdsFor(before):
-		return nil, "", nil, badSession()
+		return nil, "", nil, refusal.BadSession()
 	case before.Status != api.UserStatusTypeUnconfirmed:
 		return nil, "", nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
@@ -167,11 +168,11 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 			return c.pretendCode(rec, opt.Value(in.Username), codeSignUp)
 		}
 		if u.Status != api.UserStatusTypeUnconfirmed {
-			return invalid("User is already confirmed.")
+			return refusal.Invalid("User is already confirmed.")
 		}
 		var sends bool
 		if to, sends = c.pool.signUpDestination(u); !sends {
-			return invalid("Auto verification not turned on.")
+			return refusal.Invalid("Auto verification not turned on.")
 		}
 		plain, err = c.newCode(rec, u, codeSignUp, to)
 		return err
@@ -197,9 +198,9 @@ func (c *scoped) reachable(rec *store.Records, app *client, name *string) (*user
 		case app.HideUsers:
 			return nil, nil
 		case u == nil:
-			return nil, userNotFound()
+			return nil, refusal.UserNotFound()
 		default:
-			return nil, userDisabled()
+			return nil, refusal.UserDisabled()
 		}
 	}
 	return u, nil
@@ -249,7 +250,7 @@ func (c *scoped) pretendReset(name, given string) error {
 	if err := c.holdsCode(g, codeForgot, given); err != nil {
 		return err
 	}
-	return codeMismatch()
+	return refusal.CodeMismatch()
 }
 
 // holdsCode checks a code before work is done for whoever has it, and counts a wrong one.
@@ -339,9 +340,9 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	case app.HideUsers && (known == nil || known.Disabled):
 		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
 	case known == nil:
-		return nil, userNotFound()
+		return nil, refusal.UserNotFound()
 	case known.Disabled:
-		return nil, userDisabled()
+		return nil, refusal.UserDisabled()
 	}
 	// Who has no code must not learn from the history which passwords the user had.
 	if err := c.holdsCode(known, codeForgot, opt.Value(in.ConfirmationCode)); err != nil {
@@ -373,7 +374,7 @@ func (c *scoped) resetPassword(known *user, given string, verifier []byte) (u *u
 			return err
 		}
 		if !sameVerifier(before, known) {
-			return codeExpired() // deleted, or given another password, since the new one was checked
+			return refusal.CodeExpired() // deleted, or given another password, since the new one was checked
 		}
 		var target string
 		if target, refused, err = c.useCode(rec, before, codeForgot, given); err != nil || refused != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/totp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // softwareToken is the authenticator app of a user.
@@ -29,12 +30,12 @@ const maxTokenName = 256
 
 func (c *scoped) sealToken(sub string, secret []byte) ([]byte, error) {
 	sealed, err := c.keys.Seal(keyring.SoftwareToken, c.pool.scope(), secret, []byte(sub))
-	return sealed, internal(err, "seal a software token")
+	return sealed, fault.Doing(err, "seal a software token")
 }
 
 func (c *scoped) openToken(sub string, sealed []byte) ([]byte, error) {
 	secret, err := c.keys.Open(keyring.SoftwareToken, c.pool.scope(), sealed, []byte(sub))
-	return secret, internal(err, "open a software token")
+	return secret, fault.Doing(err, "open a software token")
 }
 
 // AssociateSoftwareToken implements api.Service. With an access token the new secret waits beside the one in use; with the
@@ -91,11 +92,11 @@ func (c *scoped) tokensServed() error {
 // VerifySoftwareToken implements api.Service.
 func (s *Service) VerifySoftwareToken(ctx context.Context, call *pipeline.Call, in *api.VerifySoftwareTokenInput) (*api.VerifySoftwareTokenOutput, error) {
 	if in.AccessToken != nil && in.Session != nil {
-		return nil, invalid("Only one of AccessToken and Session can be given.")
+		return nil, refusal.Invalid("Only one of AccessToken and Session can be given.")
 	}
 	name := opt.Value(in.FriendlyDeviceName)
 	if len(name) > maxTokenName {
-		return nil, invalid("FriendlyDeviceName is too long.")
+		return nil, refusal.Invalid("FriendlyDeviceName is too long.")
 	}
 	if in.AccessToken == nil {
 		a, err := s.resumeSetup(ctx, call, in.Session)

@@ -3,9 +3,12 @@ package cognitoidp
 import (
 	"encoding/base64"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/srp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 func srpFlows() map[api.AuthFlowType]flow {
@@ -18,7 +21,7 @@ func srpResponders() map[api.ChallengeNameType]responder {
 
 func (a *attempt) allowsSRP() error {
 	if !a.app.allows("ALLOW_USER_SRP_AUTH") {
-		return invalid("USER_SRP_AUTH is not enabled for the client.")
+		return refusal.Invalid("USER_SRP_AUTH is not enabled for the client.")
 	}
 	return nil
 }
@@ -52,7 +55,7 @@ func (a *attempt) beginSRP(t *candidate, srpA string, p passage) (*outcome, erro
 	}
 	state, pub, err := srp.Begin(v, srpA)
 	if err != nil {
-		return nil, invalid("Invalid SRP_A.")
+		return nil, refusal.Invalid("Invalid SRP_A.")
 	}
 	block, err := a.sealSession(string(api.ChallengeNameTypePasswordVerifier), a.newSession(p, state.Bytes()))
 	if err != nil {
@@ -76,7 +79,12 @@ func (a *attempt) shownName(t *candidate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return formatUUID([16]byte(seed[:16]), 4), nil
+	id, err := uuid.FromBytes(seed[:16])
+	if err != nil {
+		return "", fault.Wrap(err, "make up a username")
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4, as usernames are that the pool makes
+	return id.String(), nil
 }
 
 // claim is what a client answers to PASSWORD_VERIFIER.
@@ -97,7 +105,7 @@ func (a *attempt) readClaim() (*claim, error) {
 		return nil, err
 	}
 	if _, err := srp.ParseTimestamp(out.stamp); err != nil {
-		return nil, invalid("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
+		return nil, refusal.Invalid("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
 	}
 	for param, to := range map[string]*[]byte{"PASSWORD_CLAIM_SECRET_BLOCK": &out.block, "PASSWORD_CLAIM_SIGNATURE": &out.signature} {
 		text, err := a.param(param)
@@ -105,7 +113,7 @@ func (a *attempt) readClaim() (*claim, error) {
 			return nil, err
 		}
 		if *to, err = base64.StdEncoding.DecodeString(text); err != nil {
-			return nil, invalid("%s is not base64.", param)
+			return nil, refusal.Invalid("%s is not base64.", param)
 		}
 	}
 	return out, nil
@@ -152,7 +160,7 @@ func (a *attempt) claimHolds(u *user, s *session, cl *claim) (bool, error) {
 	}
 	key, err := state.Key(v)
 	if err != nil {
-		return false, badCredentials()
+		return false, refusal.BadCredentials()
 	}
 	signed := srp.Claim{Pool: a.pool.srpName(), User: s.Name, SecretBlock: cl.block, Timestamp: cl.stamp}
 	return signed.Verify(key, cl.signature) && !decoy, nil

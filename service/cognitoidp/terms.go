@@ -6,10 +6,13 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // terms are documents that the sign-up page links to: an app client's terms of use or its privacy policy.
@@ -33,11 +36,11 @@ func termsNotFound() error { return api.NewResourceNotFoundException("Terms do n
 // checkLinks checks where the documents are: pages that a browser may be sent to.
 func checkLinks(links map[string]string) error {
 	if links["cognito:default"] == "" {
-		return invalid("Links must have a link for cognito:default.")
+		return refusal.Invalid("Links must have a link for cognito:default.")
 	}
 	for _, l := range links {
 		if u, err := url.Parse(l); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return invalid("%s is not an HTTPS URL.", l)
+			return refusal.Invalid("%s is not an HTTPS URL.", l)
 		}
 	}
 	return nil
@@ -74,7 +77,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 		return nil, err
 	}
 	t := &terms{
-		ID: newUUID(), Name: opt.Value(in.TermsName), Client: app.ID, Links: in.Links, Created: call.Now, Modified: call.Now,
+		ID: uuid.NewString(), Name: opt.Value(in.TermsName), Client: app.ID, Links: in.Links, Created: call.Now, Modified: call.Now,
 	}
 	err = c.update(func(rec *store.Records) error {
 		if have, err := c.sameTerms(rec, t.Name, t.Client); err != nil {

@@ -2,7 +2,6 @@ package cognitoidp
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/jose"
@@ -18,6 +19,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 const (
@@ -45,10 +47,10 @@ type signIn struct {
 // newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
 // before the user was last signed out everywhere; the rest is random (RFC 9562 version 8).
 func (c *scoped) newSignIn(u *user) signIn {
-	var id [16]byte
-	rand.Read(id[:]) // never fails (crypto/rand)
+	id := uuid.New()
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
-	return signIn{origin: formatUUID(id, 8), at: c.call.Now, event: newUUID()}
+	id[6] = id[6]&0x0f | 8<<4
+	return signIn{origin: id.String(), at: c.call.Now, event: uuid.NewString()}
 }
 
 // epochOf reads the epoch out of an origin.
@@ -147,7 +149,7 @@ func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[s
 	now := c.call.Now
 	life := app.lifetime(use)
 	claims := map[string]any{
-		"sub": u.Sub, "iss": c.issuer(c.pool), "token_use": use, "event_id": in.event, "jti": newUUID(),
+		"sub": u.Sub, "iss": c.issuer(c.pool), "token_use": use, "event_id": in.event, "jti": uuid.NewString(),
 		"auth_time": in.at.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	if !app.NoRevocation {
@@ -219,7 +221,7 @@ func (c *scoped) sign(which int, claims map[string]any) (string, error) {
 		return "", fault.Wrap(err, "encode claims")
 	}
 	token, err := jose.Sign(key, k.KID, text)
-	return token, internal(err, "sign a token")
+	return token, fault.Doing(err, "sign a token")
 }
 
 // refreshToken is the content of one: sealed, so that nothing of it is stored or can be read or made up.
@@ -237,7 +239,7 @@ type refreshToken struct {
 
 // signIn is the sign-in that the token goes on with.
 func (t *refreshToken) signIn() signIn {
-	return signIn{origin: t.Origin, at: t.At, event: newUUID(), device: t.Device, scopes: t.Scopes, nonce: t.Nonce}
+	return signIn{origin: t.Origin, at: t.At, event: uuid.NewString(), device: t.Device, scopes: t.Scopes, nonce: t.Nonce}
 }
 
 func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
@@ -263,11 +265,11 @@ func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 func (c *scoped) openRefreshToken(app *client, token string) (*refreshToken, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
-		return nil, badRefreshToken()
+		return nil, refusal.BadRefreshToken()
 	}
 	text, err := c.keys.Open(keyring.RefreshToken, c.pool.scope(), sealed, []byte(app.ID))
 	if err != nil {
-		return nil, badRefreshToken()
+		return nil, refusal.BadRefreshToken()
 	}
 	var t refreshToken
 	if err := json.Unmarshal(text, &t); err != nil {
@@ -297,38 +299,38 @@ const clockLeeway = 30 * time.Second
 func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
 	t, err := jose.Parse(compact)
 	if err != nil {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	var c claims
 	if json.Unmarshal(t.Claims, &c) != nil {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	p, err := s.factsOf(ctx, c.Issuer[strings.LastIndexByte(c.Issuer, '/')+1:])
 	if err != nil {
 		return nil, nil, err
 	}
 	if p == nil || s.issuer(p) != c.Issuer {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	if p, err = s.keyed(ctx, p); err != nil {
 		return nil, nil, err
 	}
 	k := p.keyOf(keyOfAccess, t.KID, now)
 	if k == nil {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	key, err := s.opened(k)
 	if err != nil {
 		return nil, nil, err
 	}
 	if t.Verify(key) != nil || c.Use != useAccess {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	if now.Unix() >= c.Expires {
-		return nil, nil, accessTokenExpired()
+		return nil, nil, refusal.AccessTokenExpired()
 	}
 	if soonest := now.Add(clockLeeway).Unix(); c.Issued > soonest || c.Begins > soonest {
-		return nil, nil, badAccessToken()
+		return nil, nil, refusal.BadAccessToken()
 	}
 	return p, &c, nil
 }
@@ -382,15 +384,15 @@ func (b *bearer) user(rec *store.Records) (*user, error) {
 	case err != nil:
 		return nil, err
 	case u == nil:
-		return nil, userNotFound()
+		return nil, refusal.UserNotFound()
 	case u.Disabled:
-		return nil, userDisabled()
+		return nil, refusal.UserDisabled()
 	case b.signedOut(u):
-		return nil, accessTokenRevoked()
+		return nil, refusal.AccessTokenRevoked()
 	}
 	revoked, err := b.revoked(rec, b.claims.Origin)
 	if err == nil && revoked {
-		err = accessTokenRevoked()
+		err = refusal.AccessTokenRevoked()
 	}
 	return u, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // allClients stands for every app client that has no customization of its own.
@@ -64,12 +65,12 @@ func cleanCSS(text string) (string, error) {
 	for strings.TrimSpace(text) != "" {
 		m := cssRule.FindStringSubmatch(text)
 		if m == nil {
-			return "", invalid("The CSS is not valid.")
+			return "", refusal.Invalid("The CSS is not valid.")
 		}
 		text = text[len(m[0]):]
 		target := cssTarget.FindStringSubmatch(m[1])
 		if target == nil || !slices.Contains(customClasses, target[1]) {
-			return "", invalid("Invalid CSS class name: %s", m[1])
+			return "", refusal.Invalid("Invalid CSS class name: %s", m[1])
 		}
 		out.WriteString(m[1] + "{")
 		for part := range strings.SplitSeq(m[2], ";") {
@@ -91,11 +92,11 @@ func cleanDeclaration(text string) (string, error) {
 	name, value, ok := strings.Cut(text, ":")
 	name, value = strings.ToLower(strings.TrimSpace(name)), strings.Join(strings.Fields(value), " ")
 	if !ok || !customProperties.MatchString(name) || !cssValue.MatchString(value) {
-		return "", invalid("Invalid CSS: %s", strings.TrimSpace(text))
+		return "", refusal.Invalid("Invalid CSS: %s", strings.TrimSpace(text))
 	}
 	for _, f := range cssFunction.FindAllStringSubmatch(value, -1) {
 		if !slices.Contains(cssFunctions, strings.ToLower(f[1])) {
-			return "", invalid("Invalid CSS: %s", strings.TrimSpace(text))
+			return "", refusal.Invalid("Invalid CSS: %s", strings.TrimSpace(text))
 		}
 	}
 	return name + ":" + value, nil
@@ -137,7 +138,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 	if len(u.Image) > 0 {
 		u.ImageType = imageType(u.Image)
 		if len(u.Image) > maxLogo || !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, u.ImageType) {
-			return nil, invalid("The image has to be a PNG, JPEG or GIF of at most 100 KB.")
+			return nil, refusal.Invalid("The image has to be a PNG, JPEG or GIF of at most 100 KB.")
 		}
 	}
 	err = c.update(func(rec *store.Records) error {
@@ -162,7 +163,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 // customizes reads whose pages are meant. A pool needs a domain to have pages to customize, as with AWS.
 func (c *scoped) customizes(id *string) (string, error) {
 	if len(c.pool.Domains) == 0 {
-		return "", invalid("There has to be an existing domain associated with this user pool")
+		return "", refusal.Invalid("There has to be an existing domain associated with this user pool")
 	}
 	if v := opt.Value(id); v != "" && v != allClients {
 		app, err := c.client(v)

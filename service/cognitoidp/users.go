@@ -1,33 +1,18 @@
 package cognitoidp
 
 import (
-	"crypto/rand"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// newUUID is a random one (RFC 9562 version 4).
-func newUUID() string { return formatUUID(uuidBytes(), 4) }
-
-func uuidBytes() (b [16]byte) {
-	rand.Read(b[:]) // never fails (crypto/rand)
-	return b
-}
-
-func formatUUID(b [16]byte, version byte) string {
-	b[6] = b[6]&0x0f | version<<4
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
 
 // fold is a name as the pool compares it.
 func (p *pool) fold(name string) string {
@@ -41,6 +26,7 @@ func (p *pool) fold(name string) string {
 type alias struct{ attribute, value string }
 
 func (p *pool) aliasKey(a alias) store.Key { return inPool(p.ID, "alias", a.attribute, a.value) }
+
 func (p *pool) nameKey(name string) store.Key {
 	return inPool(p.ID, "name", p.fold(name))
 }
@@ -93,7 +79,7 @@ func (p *pool) find(rec *store.Records, name string) (*user, error) {
 func (p *pool) mustFind(rec *store.Records, name *string) (*user, error) {
 	u, err := p.find(rec, opt.Value(name))
 	if err == nil && u == nil {
-		err = userNotFound()
+		err = refusal.UserNotFound()
 	}
 	return u, err
 }
@@ -255,7 +241,7 @@ func (u *user) describe() api.UserType {
 // address of a user whose username is the sub.
 func (c *scoped) newUser(name string, w writer, attrs []api.AttributeType) (*user, error) {
 	p := c.pool
-	u := &user{Sub: newUUID(), Created: c.call.Now, Modified: c.call.Now, Attributes: map[string]string{}}
+	u := &user{Sub: uuid.NewString(), Created: c.call.Now, Modified: c.call.Now, Attributes: map[string]string{}}
 	if err := p.set(u, w, attrs); err != nil {
 		return nil, err
 	}
@@ -269,7 +255,7 @@ func (c *scoped) newUser(name string, w writer, attrs []api.AttributeType) (*use
 		return nil, err
 	}
 	if given := u.Attributes[attribute]; given != "" && p.fold(given) != p.fold(name) {
-		return nil, invalid("Cannot have a different %s from the username.", attribute)
+		return nil, refusal.Invalid("Cannot have a different %s from the username.", attribute)
 	}
 	if u.Attributes[attribute] == "" {
 		p.replace(u, w, attribute, name, u.Attributes)
@@ -286,21 +272,21 @@ func (p *pool) usernameAttribute(name string) (string, error) {
 		}
 	}
 	if len(p.UsernameAttributes) > 1 {
-		return "", invalid("Username should be either an email or a phone number.")
+		return "", refusal.Invalid("Username should be either an email or a phone number.")
 	}
 	if p.UsernameAttributes[0] == "email" {
-		return "", invalid("Username should be an email.")
+		return "", refusal.Invalid("Username should be an email.")
 	}
-	return "", invalid("Username should be a phone number.")
+	return "", refusal.Invalid("Username should be a phone number.")
 }
 
 // checkUsername refuses a username that could be mistaken for somebody's alias or sub.
 func (p *pool) checkUsername(name string) error {
 	switch {
 	case slices.Contains(p.Aliases, "email") && emailForm.MatchString(name):
-		return invalid("Username cannot be of email format, since user pool is configured for email alias.")
+		return refusal.Invalid("Username cannot be of email format, since user pool is configured for email alias.")
 	case slices.Contains(p.Aliases, "phone_number") && phoneForm.MatchString(name):
-		return invalid("Username cannot be of phone number format, since user pool is configured for phone number alias.")
+		return refusal.Invalid("Username cannot be of phone number format, since user pool is configured for phone number alias.")
 	}
 	return nil
 }
@@ -311,7 +297,7 @@ func (c *scoped) create(rec *store.Records, u *user, force bool) error {
 		return err
 	}
 	if c.pool.gone(rec) {
-		return poolNotFound(c.pool.ID)
+		return refusal.PoolNotFound(c.pool.ID)
 	}
 	return c.pool.save(rec, nil, u, force)
 }
@@ -345,12 +331,4 @@ func (p *pool) freeName(rec *store.Records, u *user) error {
 func (p *pool) gone(rec *store.Records) bool {
 	_, ok, err := rec.Get(poolKey(p.ID))
 	return err != nil || !ok
-}
-
-// internal wraps a failure that has nothing to say to the caller.
-func internal(err error, doing string) error {
-	if err == nil {
-		return nil
-	}
-	return fault.Wrap(err, doing)
 }

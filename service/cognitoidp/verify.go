@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // verification is a code on its way to an address that changed.
@@ -60,7 +61,7 @@ func (c *scoped) sendVerifications(n notice, u *user, codes []verification) ([]a
 // verifiable checks that an attribute is an address.
 func verifiable(name string) error {
 	if verifiedFlag(name) == "" {
-		return invalid("Invalid attribute name: %s. Only email and phone_number can be verified.", name)
+		return refusal.Invalid("Invalid attribute name: %s. Only email and phone_number can be verified.", name)
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 			return err
 		}
 		if v.to = (destination{name, u.addressFor(codeVerify, name)}); v.to.address == "" {
-			return invalid("User does not have the attribute %s.", name)
+			return refusal.Invalid("User does not have the attribute %s.", name)
 		}
 		v.plain, err = b.newCode(rec, u, codeVerify+name, v.to)
 		return err
@@ -132,7 +133,7 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, 
 func (p *pool) drop(u *user, w writer, names []string) error {
 	for _, name := range names {
 		if i := indexOf(p.Schema, name); i >= 0 && p.Schema[i].Required && name != "sub" {
-			return invalid("user.%s: A required attribute cannot be deleted.\n", name)
+			return refusal.Invalid("user.%s: A required attribute cannot be deleted.\n", name)
 		}
 		if err := p.checkSet(w, name, ""); err != nil {
 			return err
@@ -147,7 +148,7 @@ func (p *pool) drop(u *user, w writer, names []string) error {
 	}
 	has := func(name string) bool { return u.Attributes[name] != "" }
 	if len(p.UsernameAttributes) > 0 && !slices.ContainsFunc(p.UsernameAttributes, has) {
-		return invalid("The last attribute that a user signs in with cannot be deleted.")
+		return refusal.Invalid("The last attribute that a user signs in with cannot be deleted.")
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -60,7 +62,7 @@ func newBackup(t *record, name, kind string, now time.Time) *backup {
 	var b [4]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
 	return &backup{
-		ID: fmt.Sprintf("%014d-%s", now.UnixMilli(), hex.EncodeToString(b[:])), Name: name, Rows: newID(), Type: kind, Created: now.UTC(), Source: *t,
+		ID: fmt.Sprintf("%014d-%s", now.UnixMilli(), hex.EncodeToString(b[:])), Name: name, Rows: uuid.NewString(), Type: kind, Created: now.UTC(), Source: *t,
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -54,7 +56,7 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 	if err := refuseOptions(in); err != nil {
 		return nil, err
 	}
-	r := &record{ID: newID(), Name: at.name, Created: now.UTC(), Protected: opt.Value(in.DeletionProtectionEnabled), Class: string(in.TableClass)}
+	r := &record{ID: uuid.NewString(), Name: at.name, Created: now.UTC(), Protected: opt.Value(in.DeletionProtectionEnabled), Class: string(in.TableClass)}
 	if err := r.bill(in.BillingMode, in.ProvisionedThroughput); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package dynamodb
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -26,7 +28,7 @@ func (r *record) setPolicy(at place, document string) error {
 	if _, err := policy.Parse([]byte(document), policy.Resource); err != nil {
 		return invalid("Invalid policy document for resource %s: %s", at.arn(), err.Error())
 	}
-	r.Policy, r.PolicyRevision = document, newID()
+	r.Policy, r.PolicyRevision = document, uuid.NewString()
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -76,7 +78,7 @@ func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overr
 		return nil, api.NewTableAlreadyExistsException("Table already exists: %s", to.name)
 	}
 	rec := &record{
-		ID: newID(), Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
+		ID: uuid.NewString(), Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
 		Throughput: source.Throughput, MaxOnDemand: source.MaxOnDemand, Class: source.Class, Tags: ownerTags(source.Tags),
 	}
 	if o.billing != "" || o.throughput != nil {
@@ -115,7 +117,7 @@ func (r *record) keepIndexes(source *record, o *overrides) error {
 			continue
 		}
 		delete(named, x.Name)
-		x.ID, x.Filling = newID(), false
+		x.ID, x.Filling = uuid.NewString(), false
 		if r.OnDemand {
 			x.Throughput = throughput{}
 		} else if x.Throughput == (throughput{}) && !x.Local {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
@@ -128,7 +130,7 @@ func (r *record) addIndex(x index, keys []api.KeySchemaElement, p *api.Projectio
 	if r.index(x.Name) != nil {
 		return invalid(wrong+"Duplicate index name: %s", x.Name)
 	}
-	x.ID = newID()
+	x.ID = uuid.NewString()
 	r.Indexes = append(r.Indexes, x)
 	n := 0
 	for i := range r.Indexes {

@@ -92,12 +92,3 @@ func parseID(s string) (id [keyIDSize]byte, err error) {
 	_, err = hex.Decode(id[:], digits[:])
 	return id, err
 }
-
-// newID makes a random key id (UUID version 4, RFC 9562).
-func newID() string {
-	var id [keyIDSize]byte
-	rand.Read(id[:])
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	return formatID(id)
-}

@@ -6,6 +6,8 @@ import (
 	"crypto/cipher"
 	"testing"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/authz"
 )
@@ -53,9 +55,9 @@ func FuzzParseName(f *testing.F) {
 
 func TestNewID(t *testing.T) {
 	t.Parallel()
-	id := newID()
+	id := uuid.NewString()
 	raw, err := parseID(id)
-	if err != nil || formatID(raw) != id || id[14] != '4' || newID() == id {
+	if err != nil || formatID(raw) != id || id[14] != '4' || uuid.NewString() == id {
 		t.Errorf("%q %v", id, err)
 	}
 }

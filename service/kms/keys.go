@@ -3,6 +3,8 @@ package kms
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -15,7 +17,7 @@ func (s *Service) CreateKey(ctx context.Context, c *pipeline.Call, in *api.Creat
 		return nil, err
 	}
 	account, region, _ := c.Grant.Resource(0)
-	r := ref{account, region, newID()}
+	r := ref{account, region, uuid.NewString()}
 	k := &keyRecord{ID: r.id, Description: opt.Value(in.Description), State: api.KeyStateEnabled, Created: c.Now}
 	var err error
 	if k.Tags, err = addTags(nil, in.Tags); err != nil {
