@@ -28,20 +28,57 @@ func FuzzExpressions(f *testing.F) {
 		}
 		r := request{names: fuzzNames, values: fuzzValues}
 		if c, err := ParseCondition("ConditionExpression", src, r.placeholders(t)); err == nil {
-			c.Holds(m)
 			c.Attributes()
+			var x Text
+			text := *x.Condition(c)
+			back, err := ParseCondition("ConditionExpression", text, x.placeholders(t))
+			if err != nil && len(text) <= maxExpression || err == nil && back.Holds(m) != c.Holds(m) {
+				t.Fatalf("%s written as %s: %v", src, text, err)
+			}
 		}
 		if p, err := ParseProjection(src, r.placeholders(t)); err == nil {
 			checkStored(t, p.Apply(m))
 		}
 		if u, err := ParseUpdate(src, r.placeholders(t)); err == nil {
-			if out, err := u.Apply(m); err == nil {
+			out, err := u.Apply(m)
+			checkUpdateText(t, src, u, m, out)
+			if err == nil {
 				checkStored(t, out)
 			} else if !fault.IsClass(err, fault.Validation) {
 				t.Fatal(err)
 			}
 		}
 	})
+}
+
+func (x *Text) placeholders(t *testing.T) *Placeholders {
+	t.Helper()
+	var values Map
+	if v := x.Values(); v != nil {
+		values = *v
+	}
+	ph, err := NewPlaceholders(x.Names(), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ph
+}
+
+// checkUpdateText checks that an update does the same when it is read from its text.
+func checkUpdateText(t *testing.T, src string, u *Update, m, want Map) {
+	t.Helper()
+	var x Text
+	text := *x.Update(u)
+	back, err := ParseUpdate(text, x.placeholders(t))
+	if err != nil {
+		if len(text) <= maxExpression {
+			t.Fatalf("%s written as %s: %v", src, text, err)
+		}
+		return
+	}
+	if got, _ := back.Apply(m); !got.Equal(want) {
+		t.Fatalf("%s written as %s: %s, not %s", src, text, got.AppendJSON(nil), want.AppendJSON(nil))
+	}
 }
 
 // checkStored checks that a map survives its stored form.

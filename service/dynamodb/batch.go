@@ -109,13 +109,13 @@ func (b *batch) err() error {
 
 // BatchGetItem reads rows by key, of several tables, from one snapshot.
 func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (*api.BatchGetItemOutput, error) {
-	far, err := s.fetchBatch(ctx, c, in)
-	if err != nil {
-		return nil, noTable(err)
-	}
 	var out *api.BatchGetItemOutput
 	m := s.meter(c)
 	defer m.settle()
+	far, err := s.fetchBatch(ctx, c, m, in)
+	if err != nil {
+		return nil, noTable(err)
+	}
 	names := slices.Sorted(maps.Keys(in.RequestItems))
 	err = s.readTables(ctx, c, names, far, func(open opener) error {
 		m.reset()
@@ -150,7 +150,7 @@ func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysA
 		return item.Cost{}, err
 	}
 	found, done, cost, err := t.schema.GetBatch(t.rows, ks.Keys, pr, opt.Value(ks.ConsistentRead), budget,
-		func() bool { return b.admits(t.table, false) }, func(c item.Cost) { b.meter.spend(t.table, "", c, false) })
+		func() bool { return t.reads(b) }, func(c item.Cost) { b.meter.spend(t.table, "", c, false) })
 	if err != nil {
 		return item.Cost{}, err
 	}

@@ -35,6 +35,16 @@ func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *ap
 		return s.selectRows(ctx, c, p, in)
 	}
 	out := &api.ExecuteStatementOutput{}
+	if t, err := s.elsewhereNamed(ctx, c, p.Table); t != nil || err != nil {
+		if err == nil {
+			out.Items = []item.Map{}
+			out.ConsumedCapacity, err = s.performFar(ctx, c, t, p, in.ReturnConsumedCapacity, func(m item.Map) { out.Items = append(out.Items, m) })
+		}
+		if err != nil {
+			return nil, failed(err)
+		}
+		return out, nil
+	}
 	m := s.meter(c)
 	defer m.settle()
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
@@ -67,14 +77,19 @@ func (t opened) perform(p parsed, m *meter) (item.Map, item.Cost, error) {
 		return item.Map{}, item.Cost{}, err
 	}
 	done, err := m.write(t.table, t.rows, w)
-	var condition *item.ConditionFailedError
-	switch {
-	case p.Kind == partiql.Insert && errors.As(err, &condition):
-		return item.Map{}, item.Cost{}, errDuplicate()
-	case err != nil:
-		return item.Map{}, item.Cost{}, err
+	if err != nil {
+		return item.Map{}, item.Cost{}, p.duplicate(err)
 	}
 	return w.Returned(string(p.Returning), done), done.Cost, nil
+}
+
+// duplicate is the error of a statement that writes: an INSERT's condition fails by a duplicate.
+func (p *parsed) duplicate(err error) error {
+	var condition *item.ConditionFailedError
+	if p.Kind == partiql.Insert && errors.As(err, &condition) {
+		return errDuplicate()
+	}
+	return err
 }
 
 // cursor is a place in a selection: what follows last in a partition; an absent last is the partition's beginning.
@@ -97,31 +112,25 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 	var next *cursor
 	m := s.meter(c)
 	defer m.settle()
-	err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
-		m.reset()
-		*out = api.ExecuteStatementOutput{Items: []item.Map{}}
-		rs, err := rows(tx, c, t)
-		if err != nil {
+	far, err := s.elsewhere(ctx, at)
+	switch {
+	case err != nil:
+	case far != nil:
+		var f *farRows
+		if f, err = s.far(ctx, c, far); err == nil {
+			next, err = opened{far, f}.selects(m, p, in, from, out)
+		}
+	default:
+		err = s.readRows(ctx, c, at, func(tx *store.Tx, t *table) error {
+			m.reset()
+			rs, err := rows(tx, c, t)
+			if err != nil {
+				return err
+			}
+			next, err = opened{t, rs}.selects(m, p, in, from, out)
 			return err
-		}
-		sel, err := t.selection(p.Statement, p.consistent)
-		if err != nil {
-			return err
-		}
-		if !sel.decided(c, t) {
-			return errNoIndex
-		}
-		if err := m.admit(t, p.Index, false); err != nil {
-			return err
-		}
-		var cost item.Cost
-		if next, cost, err = t.read(rs, sel, from, int(opt.Value(in.Limit)), out); err != nil {
-			return err
-		}
-		m.spend(t, p.Index, cost, false)
-		out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t, p.Table, cost)
-		return nil
-	})
+		})
+	}
 	if err == nil && next != nil {
 		out.NextToken, err = s.sealCursor(c, in, next)
 	}
@@ -129,6 +138,28 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 		return nil, noTable(err)
 	}
 	return out, nil
+}
+
+// selects reads a page of a SELECT and returns where the next one begins.
+func (t opened) selects(m *meter, p parsed, in *api.ExecuteStatementInput, from cursor, out *api.ExecuteStatementOutput) (*cursor, error) {
+	*out = api.ExecuteStatementOutput{Items: []item.Map{}}
+	sel, err := t.selection(p.Statement, p.consistent)
+	if err != nil {
+		return nil, err
+	}
+	if !sel.decided(m.c, t.table) {
+		return nil, errNoIndex
+	}
+	if err := m.admit(t.table, p.Index, false); err != nil {
+		return nil, err
+	}
+	next, cost, err := t.read(t.rows, sel, from, int(opt.Value(in.Limit)), out)
+	if err != nil {
+		return nil, err
+	}
+	m.spend(t.table, p.Index, cost, false)
+	out.ConsumedCapacity = consumed(in.ReturnConsumedCapacity, t.table, p.Table, cost)
+	return next, nil
 }
 
 var errNoIndex = invalid("The table does not have the specified index")
@@ -164,6 +195,9 @@ func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *
 		q.Start, from.last = from.last, item.Map{}
 		if limit > 0 {
 			q.Limit = limit - scanned
+		}
+		if f, ok := rs.(*farRows); ok {
+			f.about(q)
 		}
 		p, err := t.schema.Query(rs, q)
 		if err != nil {

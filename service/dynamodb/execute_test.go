@@ -24,8 +24,25 @@ func many(n int) string {
 
 func orders(t *testing.T) *env {
 	t.Helper()
-	e := newEnv(t)
-	e.must(root(), "CreateTable", fmt.Sprintf(strings.Replace(pool, "'pool'", "'orders'", 1), ""))
+	return ordersIn(newEnv(t), "")
+}
+
+// everywhere runs a test of a table of orders whose rows are here, and of ones whose rows an outside engine keeps.
+func everywhere(t *testing.T, test func(*testing.T, *env)) {
+	t.Helper()
+	t.Run("here", func(t *testing.T) { t.Parallel(); test(t, orders(t)) })
+	for name, tags := range map[string]string{"outside": "", "sealed outside": strings.Replace(fmt.Sprintf(guardTags, "deny"), "[", "["+sealTag1, 1)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newFarEnv(t)
+			test(t, ordersIn(e, tags))
+		})
+	}
+}
+
+func ordersIn(e *env, tags string) *env {
+	e.t.Helper()
+	e.must(root(), "CreateTable", fmt.Sprintf(strings.Replace(pool, "'pool'", "'orders'", 1), tags))
 	for _, pk := range []string{"a", "b", "c"} {
 		for i := range 3 {
 			e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'orders','Item':{'pk':{'S':'%s'},'sk':{'S':'s%d'},'kind':{'S':'k%d'},'n':{'N':'%d'},'m':{'M':{'x':{'S':'%s%d'}}}}}`, pk, i, i, i, pk, i))
@@ -36,7 +53,10 @@ func orders(t *testing.T) *env {
 
 func TestExecuteStatement(t *testing.T) {
 	t.Parallel()
-	e := orders(t)
+	everywhere(t, testExecuteStatement)
+}
+
+func testExecuteStatement(t *testing.T, e *env) {
 	for _, tc := range []struct{ text, more, want string }{
 		{`SELECT m.x FROM orders WHERE pk = 'a' AND sk = 's1'`, ``, `{"Items":[{"x":{"S":"a1"}}]}`},
 		{`SELECT sk, n FROM "orders" WHERE pk = ? AND n >= ? ORDER BY sk DESC`, `,'Parameters':[{'S':'a'},{'N':'1'}]`, `{"Items":[{"sk":{"S":"s2"},"n":{"N":"2"}},{"sk":{"S":"s1"},"n":{"N":"1"}}]}`},
@@ -86,7 +106,10 @@ func TestExecuteStatement(t *testing.T) {
 // Pages of a statement end at the limit, within a partition and between two, and their tokens are good for it only.
 func TestStatementPages(t *testing.T) {
 	t.Parallel()
-	e := orders(t)
+	everywhere(t, testStatementPages)
+}
+
+func testStatementPages(t *testing.T, e *env) {
 	for _, text := range []string{
 		`SELECT pk, sk FROM orders`, `SELECT pk, sk FROM orders WHERE pk IN ['a', 'b', 'c'] AND n <> 7`, `SELECT pk, sk FROM orders."by-kind"`,
 		`SELECT pk, sk FROM orders."by-kind" WHERE kind IN ['k0', 'k1', 'k2']`,
@@ -125,7 +148,10 @@ func TestStatementPages(t *testing.T) {
 
 func TestBatchExecuteStatement(t *testing.T) {
 	t.Parallel()
-	e := orders(t)
+	everywhere(t, testBatchExecuteStatement)
+}
+
+func testBatchExecuteStatement(t *testing.T, e *env) {
 	for name, tc := range map[string]struct{ in, want string }{
 		"reads": {
 			`{'Statements':[{'Statement':'SELECT n FROM orders WHERE pk = ? AND sk = ?','Parameters':[{'S':'a'},{'S':'s1'}]},
@@ -165,7 +191,10 @@ func TestBatchExecuteStatement(t *testing.T) {
 
 func TestExecuteTransaction(t *testing.T) {
 	t.Parallel()
-	e := orders(t)
+	everywhere(t, testExecuteTransaction)
+}
+
+func testExecuteTransaction(t *testing.T, e *env) {
 	const exists = `{'Statement':'EXISTS(SELECT * FROM orders WHERE pk = ? AND sk = ? AND n = 1)','Parameters':[{'S':'a'},{'S':'%s'}]}`
 	const insert = `{'Statement':'INSERT INTO orders VALUE {\"pk\": ?, \"sk\": ?}','Parameters':[{'S':'t'},{'S':'%s'}]}`
 	for _, tc := range []struct{ name, in, want string }{

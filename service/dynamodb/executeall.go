@@ -16,7 +16,7 @@ import (
 )
 
 // BatchExecuteStatement performs statements, each for itself: one that fails says so in its place of the answer. Those that
-// write do so in one transaction.
+// write do so in one transaction, but for those on tables that an outside engine keeps: they come after it, one by one.
 func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, in *api.BatchExecuteStatementInput) (*api.BatchExecuteStatementOutput, error) {
 	all, writes, err := parseBatch(in)
 	if err != nil {
@@ -29,16 +29,27 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 	}
 	m := s.meter(c)
 	defer m.settle()
+	far, err := s.fetchStatements(ctx, c, m, all, writes)
+	if err != nil {
+		return nil, err
+	}
 	err = run(ctx, c.Grant, func(tx *store.Tx) error {
 		m.reset()
 		*out = api.BatchExecuteStatementOutput{Responses: make([]api.BatchStatementResponse, len(all))}
+		open := func(named string) (opened, error) { return s.openAny(tx, c, named, far) }
 		for i, p := range all {
-			if err := s.inBatch(tx, c, m, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
+			if writes && far[p.table()] != nil {
+				continue
+			}
+			if err := inBatch(open, m, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err == nil && writes {
+		err = s.writeStatementsFar(ctx, c, all, far, in.ReturnConsumedCapacity, out)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +57,11 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 }
 
 // inBatch performs one statement of a batch. Its error is one of the whole batch.
-func (s *Service) inBatch(tx *store.Tx, c *pipeline.Call, m *meter, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
+func inBatch(open opener, m *meter, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
 	err := p.err
 	var t opened
 	if err == nil {
-		t, err = s.open(tx, c, p.Table)
+		t, err = open(p.Table)
 	}
 	var row item.Map
 	var cost item.Cost
@@ -78,8 +89,9 @@ func (t opened) get(p parsed, m *meter) (item.Map, item.Cost, error) {
 	if err != nil {
 		return item.Map{}, item.Cost{}, err
 	}
-	if err := m.admit(t.table, "", false); err != nil {
-		return item.Map{}, item.Cost{}, err
+	b := batch{meter: m}
+	if !t.reads(&b) {
+		return item.Map{}, item.Cost{}, b.refused
 	}
 	got, err := t.schema.GetWhere(t.rows, key, filter, p.Columns, p.consistent)
 	m.spend(t.table, "", got.Cost, false)
@@ -134,10 +146,17 @@ func (s *Service) ExecuteTransaction(ctx context.Context, c *pipeline.Call, in *
 	out := &api.ExecuteTransactionOutput{}
 	m := s.meter(c)
 	defer m.settle()
-	if writes {
+	far, err := s.transactsFar(ctx, c, names)
+	switch {
+	case err != nil:
+	case far != nil && writes:
+		out, err = s.transactStatementsFar(ctx, c, all, in, far)
+	case writes:
 		err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.transactWrites(tx, c, m, all, names, in, out) })
-	} else {
-		err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.transactReads(tx, c, m, all, names, in, out) })
+	default:
+		if err = s.fetchTransactionOf(ctx, m, all, names, far); err == nil {
+			err = s.readTables(ctx, c, names, far, func(open opener) error { return transactReads(open, m, all, names, in, out) })
+		}
 	}
 	if err != nil {
 		return nil, canceledStatements(err, all)
@@ -161,10 +180,10 @@ func canceledStatements(err error, all []parsed) error {
 	return canceled(err)
 }
 
-func (s *Service) transactReads(tx *store.Tx, c *pipeline.Call, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+func transactReads(open opener, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
 	*out = api.ExecuteTransactionOutput{}
 	m.reset()
-	tables, err := s.openAll(tx, c, names)
+	tables, err := openEach(names, open)
 	if err != nil {
 		return err
 	}

@@ -75,8 +75,9 @@ func member(m item.Map) *item.Map {
 	return &m
 }
 
-// outcome is what a single write answers.
+// outcome is what a single write answers. units is what it cost at an outside engine.
 type outcome struct {
+	units      float64
 	attributes *item.Map
 	capacity   *api.ConsumedCapacity
 	metrics    *api.ItemCollectionMetrics

@@ -48,12 +48,16 @@ func (s *Service) farOf(ctx context.Context, c *pipeline.Call, names []string) (
 
 // fetchBatch reads what a batch names of tables that the engine keeps. It is done before the batch's transaction, in which no
 // outside call is made.
-func (s *Service) fetchBatch(ctx context.Context, c *pipeline.Call, in *api.BatchGetItemInput) (map[string]*farRows, error) {
+func (s *Service) fetchBatch(ctx context.Context, c *pipeline.Call, m *meter, in *api.BatchGetItemInput) (map[string]*farRows, error) {
 	far, err := s.farOf(ctx, c, slices.Sorted(maps.Keys(in.RequestItems)))
 	if err != nil {
 		return nil, err
 	}
+	m.admitFetch(far)
 	for named, f := range far {
+		if f.refused != nil {
+			continue
+		}
 		ks := in.RequestItems[named]
 		f.consistent = opt.Value(ks.ConsistentRead)
 		if err := f.fetch(ks.Keys); err != nil {
@@ -152,6 +156,9 @@ type batchThere struct {
 	names    map[string]string // of tables here, by those there
 	from     map[string]origin
 	metrics  map[string][]api.ItemCollectionMetrics
+	// admission says what tenants' shares let through; left is what they do not.
+	admission batch
+	left      map[string][]api.WriteRequest
 }
 
 type origin struct {
@@ -162,7 +169,11 @@ type origin struct {
 // writeBatchFar performs a batch that names tables of the engine. What it writes here is one transaction, before what it writes
 // there; all is checked before anything is written. Writes of a batch have no conditions, so that sealed rows need not be read.
 func (s *Service) writeBatchFar(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput, far map[string]*farRows) (*api.BatchWriteItemOutput, error) {
-	b := &batchThere{requests: map[string][]map[string]any{}, names: map[string]string{}, from: map[string]origin{}, metrics: map[string][]api.ItemCollectionMetrics{}}
+	m := s.meter(c)
+	b := &batchThere{
+		requests: map[string][]map[string]any{}, names: map[string]string{}, from: map[string]origin{},
+		metrics: map[string][]api.ItemCollectionMetrics{}, admission: batch{meter: m}, left: map[string][]api.WriteRequest{},
+	}
 	for _, named := range slices.Sorted(maps.Keys(far)) {
 		if err := b.add(ctx, far[named], named, in.RequestItems[named], in.ReturnItemCollectionMetrics); err != nil {
 			return nil, err
@@ -174,7 +185,14 @@ func (s *Service) writeBatchFar(ctx context.Context, c *pipeline.Call, in *api.B
 		if out, err = s.BatchWriteItem(ctx, c, here); err != nil {
 			return nil, err
 		}
+	} else if err := b.admission.err(); err != nil {
+		return nil, err
 	}
+	maps.Copy(out.UnprocessedItems, b.left)
+	if len(b.requests) == 0 {
+		return out, nil
+	}
+	defer m.settle()
 	var done struct {
 		UnprocessedItems map[string][]map[string]struct{ Item, Key item.Map }
 		ConsumedCapacity []api.ConsumedCapacity
@@ -226,6 +244,11 @@ func (b *batchThere) add(ctx context.Context, f *farRows, named string, in []api
 		if err := f.mayWrite(keys[i], w); err != nil {
 			return err
 		}
+		if len(b.left[named]) > 0 || !b.admission.admits(f.t, true) {
+			b.left[named] = append(b.left[named], in[i])
+			continue
+		}
+		b.admission.meter.spend(f.t, "", item.Cost{Table: unitsOfWrite(w)}, true)
 		request := map[string]any{"DeleteRequest": map[string]any{"Key": f.keyThere(keys[i])}}
 		if w.Kind == item.PutRow {
 			m, err := f.rowThere(ctx, w.Item)

@@ -24,8 +24,10 @@ type farRows struct {
 	// query is what Query and Scan are about, nil if they are not called.
 	query      *item.Query
 	consistent bool
-	names      []string
-	hashed     map[string]bool
+	// refused is why nothing is read: what it would cost is not admitted.
+	refused error
+	names   []string
+	hashed  map[string]bool
 	// read are the rows that were read, by key; an item that is absent is a row that is not there.
 	read map[string]farRow
 	// written are the changes, in their order.
@@ -46,6 +48,9 @@ func newFarRows(ctx context.Context, s *Service, c *pipeline.Call, t *table) (*f
 	f.names, f.hashed = t.keyNamesThere()
 	return f, nil
 }
+
+// about says what Query and Scan are about.
+func (f *farRows) about(q *item.Query) { f.query, f.consistent = q, q.Consistent }
 
 func rowID(k item.RowKey) string { return fmt.Sprintf("%d:%s%s", len(k.PK), k.PK, k.SK) }
 

@@ -35,17 +35,6 @@ func keepOutside(r *record, tags []authn.Tag) error {
 	if outsideTagOf(tags) != outsideTagOf(r.Tags) {
 		return invalid(wrong+"tag %s is given when a table is made, and stays", outsideTag)
 	}
-	if r.Outside != nil {
-		return unmetered(tags)
-	}
-	return nil
-}
-
-// unmetered refuses the tag of tenants' shares, which nobody would keep: what an engine's table costs is the engine's to limit.
-func unmetered(tags authn.Tags) error {
-	if _, ok := tags.Get(capacityTag); ok {
-		return invalid(wrong+"tag %s has no meaning on a table whose rows an outside engine keeps", capacityTag)
-	}
 	return nil
 }
 
@@ -71,11 +60,6 @@ type thereIndex struct {
 // placeThere says where in the engine a new table is.
 func (s *Service) tableThere(c *pipeline.Call, at place, rec *record) (*outside, error) {
 	adopt := outsideTagOf(rec.Tags)
-	if s.engine != nil {
-		if err := unmetered(rec.Tags); err != nil {
-			return nil, err
-		}
-	}
 	switch {
 	case s.engine == nil && adopt != "":
 		return nil, invalid(wrong+"tag %s: this server has no outside table engine", outsideTag)

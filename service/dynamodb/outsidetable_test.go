@@ -34,7 +34,6 @@ func TestOutsideTables(t *testing.T) {
 		"UpdateTimeToLive":        `{'TableName':'orders','TimeToLiveSpecification':{'AttributeName':'x','Enabled':true}}`,
 		"UpdateContinuousBackups": `{'TableName':'orders','PointInTimeRecoverySpecification':{'PointInTimeRecoveryEnabled':true}}`,
 		"CreateBackup":            `{'TableName':'orders','BackupName':'one'}`,
-		"ExecuteStatement":        `{'Statement':'SELECT * FROM orders'}`,
 		"UpdateTable":             `{'TableName':'orders','StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}}`,
 	} {
 		if _, err := e.op(root(), op, input); !errors.Is(err, errOutside) {

@@ -31,14 +31,17 @@ func (s *Service) transactsFar(ctx context.Context, c *pipeline.Call, names []st
 
 // fetchTransaction reads the rows of a transaction of reads from one snapshot of the engine's. Keys that do not fit their table are
 // left for the transaction to refuse.
-func (s *Service) fetchTransaction(ctx context.Context, far map[string]*farRows, names []string, in *api.TransactGetItemsInput) error {
+func (s *Service) fetchTransaction(ctx context.Context, m *meter, far map[string]*farRows, names []string, named []item.Map) error {
+	if err := m.admitAll(openedFar(far), names, false); err != nil {
+		return err
+	}
 	var gets []any
 	var keys []item.RowKey
 	var of []*farRows
 	tables := map[string]string{}
-	for i, named := range names {
-		f, m := far[named], *in.TransactItems[i].Get.Key
-		k, err := f.t.schema.Keys.Key(m)
+	for i, table := range names {
+		f := far[table]
+		k, err := f.t.schema.Keys.Key(named[i])
 		if err != nil {
 			return nil //nolint:nilerr // the transaction says it as a reason
 		}
@@ -49,7 +52,7 @@ func (s *Service) fetchTransaction(ctx context.Context, far map[string]*farRows,
 		if !ok {
 			continue
 		}
-		tables[f.t.Outside.Name] = named
+		tables[f.t.Outside.Name] = table
 		gets = append(gets, map[string]any{"Get": map[string]any{"TableName": f.t.Outside.Name, "Key": f.keyThere(k)}})
 		keys, of = append(keys, k), append(of, f)
 	}
@@ -74,6 +77,15 @@ func (s *Service) fetchTransaction(ctx context.Context, far map[string]*farRows,
 // transactFar performs a transaction of writes at the engine. Rows that are not sealed are written with their expressions; those
 // that are, on condition that they are as they were when they were evaluated here.
 func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, far map[string]*farRows) (*api.TransactWriteItemsOutput, error) {
+	names := make([]string, len(actions))
+	for i, a := range actions {
+		names[i] = a.table
+	}
+	m := s.meter(c)
+	defer m.settle()
+	if err := m.admitAll(openedFar(far), names, true); err != nil {
+		return nil, err
+	}
 	sealed := false
 	for _, f := range far {
 		sealed = sealed || f.t.sealing != nil
@@ -90,26 +102,36 @@ func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 			return nil, err
 		}
 	}
-	names := make([]string, len(actions))
-	for i, a := range actions {
-		names[i] = a.table
-	}
 	token := ""
 	if opt.Value(in.ClientRequestToken) != "" {
 		token = tokenID(c.Caller, *in.ClientRequestToken)
 	}
-	if sealed && token != "" {
-		return s.onceFar(ctx, c, in, func() (*api.TransactWriteItemsOutput, error) { return s.writeAllFar(ctx, c, in, actions, names, "") })
+	perform := func() (*api.TransactWriteItemsOutput, error) {
+		out, err := s.writeAllFar(ctx, c, in, actions, names, token)
+		m.spendAllThere(far, actions, out, err)
+		return out, err
 	}
-	return s.writeAllFar(ctx, c, in, actions, names, token)
+	var out *api.TransactWriteItemsOutput
+	var err error
+	if sealed && token != "" {
+		token = "" // it is kept here
+		out, err = s.onceFar(ctx, c, in, perform)
+	} else {
+		out, err = perform()
+	}
+	if err == nil && orNone(in.ReturnConsumedCapacity) == api.ReturnConsumedCapacityNone {
+		out.ConsumedCapacity = nil
+	}
+	return out, err
 }
 
 // maxTokenThere is the longest ClientRequestToken.
 const maxTokenThere = 36
 
 func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, names []string, token string) (*api.TransactWriteItemsOutput, error) {
-	request := map[string]any{}
-	if in.ReturnConsumedCapacity != "" {
+	// It is always asked for: shares count it, and the answer to a request that comes again under its token holds it.
+	request := map[string]any{"ReturnConsumedCapacity": api.ReturnConsumedCapacityTotal}
+	if orNone(in.ReturnConsumedCapacity) != api.ReturnConsumedCapacityNone {
 		request["ReturnConsumedCapacity"] = in.ReturnConsumedCapacity
 	}
 	if token != "" {
@@ -310,13 +332,3 @@ func (s *Service) onceFar(ctx context.Context, c *pipeline.Call, in *api.Transac
 
 // settleTimeout bounds how long the end of a transaction is put on record after its caller has gone.
 const settleTimeout = 5 * time.Second
-
-func unitsOf(out *api.TransactWriteItemsOutput) map[string]float64 {
-	units := map[string]float64{}
-	if out != nil {
-		for _, c := range out.ConsumedCapacity {
-			units[opt.Value(c.TableName)] = opt.Value(c.CapacityUnits)
-		}
-	}
-	return units
-}

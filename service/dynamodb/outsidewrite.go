@@ -41,13 +41,29 @@ func untilCurrent(ctx context.Context, try func() error) error {
 	return api.NewTransactionConflictException("Transaction is ongoing for the item")
 }
 
-// writeFar performs one write of one row. request is the input with the expressions of the write.
+// writeFar performs one write of one row, if the tenant's share of the table admits it. request is the input with the expressions of
+// the write.
 func (s *Service) writeFar(ctx context.Context, c *pipeline.Call, t *table, named string, w *item.Write, want answer, request any) (*outcome, error) {
-	k, err := w.RowKey(&t.schema)
+	m := s.meter(c)
+	defer m.settle()
+	f, err := s.far(ctx, c, t)
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.far(ctx, c, t)
+	if err := m.admit(t, "", true); err != nil {
+		return nil, err
+	}
+	if m.counts(t, true) {
+		request = counting(request)
+	}
+	out, err := s.writeAdmitted(ctx, c, f, named, w, want, request)
+	m.spendThere(t, out, err)
+	return out, err
+}
+
+func (s *Service) writeAdmitted(ctx context.Context, c *pipeline.Call, f *farRows, named string, w *item.Write, want answer, request any) (*outcome, error) {
+	t := f.t
+	k, err := w.RowKey(&t.schema)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +90,7 @@ func (s *Service) writeFar(ctx context.Context, c *pipeline.Call, t *table, name
 		}
 		out = &outcome{
 			attributes: member(w.Returned(string(want.returns), done)), capacity: consumed(want.capacity, t, named, done.Cost),
-			metrics: collection(want.metrics, t, w),
+			metrics: collection(want.metrics, t, w), units: done.Cost.Total(),
 		}
 		return f.commitOne()
 	})
@@ -92,10 +108,15 @@ func (f *farRows) forward(named string, w *item.Write, want answer, request any)
 	if err := f.s.ask(f.ctx, f.t, operationOf[w.Kind], request, &out); err != nil {
 		return nil, err
 	}
-	if out.ConsumedCapacity != nil {
-		out.ConsumedCapacity.TableName = &named
+	done := &outcome{attributes: member(out.Attributes), metrics: collection(want.metrics, f.t, w), units: unitsOfWrite(w)}
+	if u := out.ConsumedCapacity; u != nil {
+		done.units = max(done.units, opt.Value(u.CapacityUnits))
+		if orNone(want.capacity) != api.ReturnConsumedCapacityNone {
+			u.TableName = &named
+			done.capacity = u
+		}
 	}
-	return &outcome{attributes: member(out.Attributes), capacity: out.ConsumedCapacity, metrics: collection(want.metrics, f.t, w)}, nil
+	return done, nil
 }
 
 // commitOne sends the change of one row, if there is one.
@@ -195,11 +216,17 @@ func (s *Service) getFar(ctx context.Context, c *pipeline.Call, t *table, in *ap
 	if err != nil {
 		return nil, err
 	}
+	m := s.meter(c)
+	defer m.settle()
+	if err := m.admit(t, "", false); err != nil {
+		return nil, err
+	}
 	f.consistent = opt.Value(in.ConsistentRead)
 	got, err := t.schema.Get(f, *in.Key, pr, f.consistent)
 	if err != nil {
 		return nil, err
 	}
+	m.spend(t, "", got.Cost, false)
 	return &api.GetItemOutput{Item: member(got.Item), ConsumedCapacity: consumed(in.ReturnConsumedCapacity, t, *in.TableName, got.Cost)}, nil
 }
 
@@ -212,10 +239,16 @@ func (s *Service) pageFar(ctx context.Context, c *pipeline.Call, t *table, named
 	if !decided(c, t, q) {
 		return nil, invalid("The table does not have the specified index: %s", q.Index)
 	}
-	f.query, f.consistent = q, q.Consistent
+	m := s.meter(c)
+	defer m.settle()
+	if err := m.admit(t, q.Index, false); err != nil {
+		return nil, err
+	}
+	f.about(q)
 	p, err := t.schema.Query(f, q)
 	if err != nil {
 		return nil, err
 	}
+	m.spend(t, q.Index, p.Cost, false)
 	return &page{p, consumed(capacity, t, named, p.Cost)}, nil
 }

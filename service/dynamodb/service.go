@@ -20,8 +20,8 @@
 //   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
 //   - The rows of a table with the tag bulkhead:seal-key are sealed, each tenant's under its own KMS key. While that key cannot be
 //     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.
-//   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, time to live, recovery, backups and PartiQL
-//     of such tables are refused.
+//   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, time to live, recovery and backups of such
+//     tables are refused.
 //   - Encryption of tables under KMS keys of the caller's choice and global tables are refused, never accepted in silence.
 package dynamodb
 

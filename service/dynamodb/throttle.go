@@ -118,7 +118,7 @@ type limit struct {
 // all indexes.
 func (s *Service) limitsOf(t *table, caller *authn.Principal, index string, write bool) []limit {
 	var all []limit
-	if s.enforce {
+	if s.enforce && t.Outside == nil { // an outside engine limits its tables itself
 		all = t.limits(index, write)
 	}
 	if rate := t.share.of(write); rate > 0 && authz.Confined(caller) {

@@ -43,16 +43,20 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 			return nil, err
 		}
 	}
+	var out *api.TransactGetItemsOutput
+	m := s.meter(c)
+	defer m.settle()
 	far, err := s.transactsFar(ctx, c, names)
 	if err == nil && far != nil {
-		err = s.fetchTransaction(ctx, far, names, in)
+		keys := make([]item.Map, len(names))
+		for i := range keys {
+			keys[i] = *in.TransactItems[i].Get.Key
+		}
+		err = s.fetchTransaction(ctx, m, far, names, keys)
 	}
 	if err != nil {
 		return nil, canceled(err)
 	}
-	var out *api.TransactGetItemsOutput
-	m := s.meter(c)
-	defer m.settle()
 	err = s.readTables(ctx, c, names, far, func(open opener) error {
 		m.reset()
 		tables, err := openEach(names, open)

@@ -1,0 +1,234 @@
+package dynamodb
+
+import (
+	"context"
+
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
+)
+
+// Statements on tables that the engine keeps are planned here, as all are, and sent as requests of the classic operations: no
+// statement reaches the engine, so that it need not know PartiQL, and what guard and seal hold for those operations holds for these.
+
+// elsewhereNamed is elsewhere of a table as a request names it.
+func (s *Service) elsewhereNamed(ctx context.Context, c *pipeline.Call, named string) (*table, error) {
+	at, err := locate(c.Account, c.Region, named)
+	if err != nil {
+		return nil, err
+	}
+	return s.elsewhere(ctx, at)
+}
+
+// performFar performs a statement that writes a row, and hands over what its RETURNING clause asks for, if there is something.
+func (s *Service) performFar(ctx context.Context, c *pipeline.Call, t *table, p parsed, mode api.ReturnConsumedCapacity, returned func(item.Map)) (*api.ConsumedCapacity, error) {
+	w, err := t.change(p.Statement, p.returnOnFailure)
+	if err != nil {
+		return nil, err
+	}
+	want := answer{returns: api.ReturnValue(p.Returning), capacity: mode}
+	out, err := s.writeFar(ctx, c, t, p.Table, w, want, t.classic(p, w, want))
+	if err != nil {
+		return nil, p.duplicate(err)
+	}
+	if out.attributes != nil && out.attributes.Len() > 0 {
+		returned(*out.attributes)
+	}
+	return out.capacity, nil
+}
+
+func (p *parsed) onFailure() api.ReturnValuesOnConditionCheckFailure {
+	if p.returnOnFailure {
+		return api.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	return ""
+}
+
+// classic is the write of a statement as a request to the engine.
+func (t *table) classic(p parsed, w *item.Write, want answer) any {
+	var x item.Text
+	condition, update := x.Condition(w.Condition), x.Update(w.Update)
+	switch w.Kind {
+	case item.PutRow:
+		return &api.PutItemInput{
+			TableName: &t.Outside.Name, Item: &w.Item, ConditionExpression: condition, ExpressionAttributeNames: x.Names(),
+			ExpressionAttributeValues: x.Values(), ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: p.onFailure(),
+		}
+	case item.UpdateRow:
+		return &api.UpdateItemInput{
+			TableName: &t.Outside.Name, Key: &w.Key, UpdateExpression: update, ConditionExpression: condition,
+			ExpressionAttributeNames: x.Names(), ExpressionAttributeValues: x.Values(), ReturnValues: want.returns,
+			ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: p.onFailure(),
+		}
+	}
+	return &api.DeleteItemInput{
+		TableName: &t.Outside.Name, Key: &w.Key, ConditionExpression: condition, ExpressionAttributeNames: x.Names(),
+		ExpressionAttributeValues: x.Values(), ReturnValues: want.returns, ReturnConsumedCapacity: want.capacity,
+		ReturnValuesOnConditionCheckFailure: p.onFailure(),
+	}
+}
+
+// classicAction is the write of a statement as an action of a transaction.
+func (p *parsed) classicAction(w *item.Write) api.TransactWriteItem {
+	var x item.Text
+	condition, update := x.Condition(w.Condition), x.Update(w.Update)
+	names, values, fails := x.Names(), x.Values(), p.onFailure()
+	switch w.Kind {
+	case item.PutRow:
+		return api.TransactWriteItem{Put: &api.Put{
+			TableName: &p.Table, Item: &w.Item, ConditionExpression: condition, ExpressionAttributeNames: names,
+			ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: fails,
+		}}
+	case item.UpdateRow:
+		return api.TransactWriteItem{Update: &api.Update{
+			TableName: &p.Table, Key: &w.Key, UpdateExpression: update, ConditionExpression: condition, ExpressionAttributeNames: names,
+			ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: fails,
+		}}
+	case item.CheckRow:
+		return api.TransactWriteItem{ConditionCheck: &api.ConditionCheck{
+			TableName: &p.Table, Key: &w.Key, ConditionExpression: condition, ExpressionAttributeNames: names,
+			ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: fails,
+		}}
+	}
+	return api.TransactWriteItem{Delete: &api.Delete{
+		TableName: &p.Table, Key: &w.Key, ConditionExpression: condition, ExpressionAttributeNames: names,
+		ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: fails,
+	}}
+}
+
+// table is the table that a statement names, "" of one that could not be read.
+func (p *parsed) table() string {
+	if p.err != nil || p.Statement == nil {
+		return ""
+	}
+	return p.Table
+}
+
+// fetchStatements opens the tables of a batch that the engine keeps and reads the rows of its SELECTs. What is wrong with a
+// statement is left for it to say.
+func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *meter, all []parsed, writes bool) (map[string]*farRows, error) {
+	var names []string
+	for i := range all {
+		name := all[i].table()
+		at, err := locate(c.Account, c.Region, name)
+		if err != nil {
+			continue
+		}
+		if t, err := s.elsewhere(ctx, at); err != nil {
+			return nil, err
+		} else if t == nil {
+			continue
+		} else if _, ok := c.Grant.RowRule(t.ID); ok {
+			names = append(names, name)
+		}
+	}
+	far, err := s.farOf(ctx, c, names)
+	if err != nil || writes {
+		return far, err
+	}
+	m.admitFetch(far)
+	keys := map[*farRows][]item.Map{}
+	for i := range all {
+		f := far[all[i].table()]
+		if f == nil || f.refused != nil {
+			continue
+		}
+		key, _, err := f.t.single(all[i].Statement, "BatchExecuteStatement")
+		if err == nil {
+			_, err = f.t.schema.Keys.Key(key)
+		}
+		if err != nil {
+			continue
+		}
+		f.consistent = f.consistent || all[i].consistent
+		keys[f] = append(keys[f], key)
+	}
+	for f, ks := range keys {
+		if err := f.fetch(ks); err != nil {
+			return nil, err
+		}
+	}
+	return far, nil
+}
+
+// writeStatementsFar performs the statements of a batch that write rows of the engine's, each for itself.
+func (s *Service) writeStatementsFar(ctx context.Context, c *pipeline.Call, all []parsed, far map[string]*farRows, mode api.ReturnConsumedCapacity, out *api.BatchExecuteStatementOutput) error {
+	for i, p := range all {
+		f := far[p.table()]
+		if f == nil {
+			continue
+		}
+		r := &out.Responses[i]
+		units, err := s.performFar(ctx, c, f.t, p, mode, func(m item.Map) { r.Item = &m })
+		if err != nil {
+			if r.Error, err = farError(err); err != nil {
+				return err
+			}
+			continue
+		}
+		r.TableName = &p.Table
+		if units != nil {
+			out.ConsumedCapacity = append(out.ConsumedCapacity, *units)
+		}
+	}
+	return nil
+}
+
+// farError is batchError for what an engine answers: statements before this one may have been performed, so that it alone fails if
+// the engine does.
+func farError(err error) (*api.BatchStatementError, error) {
+	code := api.BatchStatementErrorCodeEnum("")
+	switch {
+	case codeOf(err) == "TransactionConflictException":
+		code = api.BatchStatementErrorCodeEnumTransactionConflict
+	case codeOf(err) == "RequestLimitExceeded":
+		code = api.BatchStatementErrorCodeEnumRequestLimitExceeded
+	case codeOf(err) == "ItemCollectionSizeLimitExceededException":
+		code = api.BatchStatementErrorCodeEnumItemCollectionSizeLimitExceeded
+	case fault.IsClass(err, fault.Unavailable):
+		code = api.BatchStatementErrorCodeEnumInternalServerError
+	default:
+		return batchError(err)
+	}
+	message := messageOf(err)
+	return &api.BatchStatementError{Code: code, Message: &message}, nil
+}
+
+// fetchTransactionOf reads the rows of a transaction of SELECTs of tables that the engine keeps; of none it does nothing.
+func (s *Service) fetchTransactionOf(ctx context.Context, m *meter, all []parsed, names []string, far map[string]*farRows) error {
+	if far == nil {
+		return nil
+	}
+	keys := make([]item.Map, len(all))
+	for i, p := range all {
+		key, _, err := far[names[i]].t.single(p.Statement, "ExecuteTransaction")
+		if err != nil {
+			return inStatement(i, err)
+		}
+		keys[i] = key
+	}
+	return s.fetchTransaction(ctx, m, far, names, keys)
+}
+
+// transactStatementsFar performs a transaction of statements that write rows of the engine's.
+func (s *Service) transactStatementsFar(ctx context.Context, c *pipeline.Call, all []parsed, in *api.ExecuteTransactionInput, far map[string]*farRows) (*api.ExecuteTransactionOutput, error) {
+	request := &api.TransactWriteItemsInput{
+		TransactItems: make([]api.TransactWriteItem, len(all)), ClientRequestToken: in.ClientRequestToken, ReturnConsumedCapacity: in.ReturnConsumedCapacity,
+	}
+	actions := make([]action, len(all))
+	for i := range all {
+		p := &all[i]
+		w, err := far[p.Table].t.change(p.Statement, p.returnOnFailure)
+		if err != nil {
+			return nil, inStatement(i, err)
+		}
+		actions[i] = action{name: statementActions[p.Kind], table: p.Table, write: w}
+		request.TransactItems[i] = p.classicAction(w)
+	}
+	out, err := s.transactFar(ctx, c, request, actions, far)
+	if err != nil {
+		return nil, err
+	}
+	return &api.ExecuteTransactionOutput{Responses: make([]api.ItemResponse, len(all)), ConsumedCapacity: out.ConsumedCapacity}, nil
+}
