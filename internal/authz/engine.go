@@ -216,7 +216,7 @@ func guarded(r *Request, c *Check) bool {
 func reachesAll(p *authn.Principal, c *Check) bool {
 	rows := rowRule(p, c)
 	for _, k := range c.Rows.Leading {
-		if !rows.reaches(c.Rows.IndexID, k) && !c.Resource.Owner.filter {
+		if !rows.Reaches(c.Rows.IndexID, k) && !c.Resource.Owner.filter {
 			return false
 		}
 	}

@@ -313,9 +313,9 @@ func (r *RowRule) Ruled(index string) bool {
 	return ruled
 }
 
-// reaches reports whether the partition of the index may be queried: it is not another tenant's, as far as there is a rule for
-// the index.
-func (r *RowRule) reaches(index, partition string) bool {
+// Reaches reports whether the partition of the index with the id may be queried: it is not another tenant's, as far as there is a
+// rule for the index.
+func (r *RowRule) Reaches(index, partition string) bool {
 	return r.Enters(index, partition) || r.guard.Shared(partition)
 }
 

@@ -2,6 +2,7 @@ package item
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 )
 
@@ -58,6 +59,10 @@ type Query struct {
 	Consistent bool
 	// Segment is the part of a parallel scan.
 	Segment Segment
+	// Resume is the Pause of the page before, in place of Start.
+	Resume []byte
+	// Whole asks for a page that never pauses.
+	Whole bool
 }
 
 // Page is the answer. The Items have memory of their own.
@@ -68,7 +73,10 @@ type Page struct {
 	Count, Scanned int
 	// Last is the LastEvaluatedKey; absent at the end.
 	Last Map
-	Cost Cost
+	// Pause is where to go on after a page that ended because it had passed over too much that is not shown; nil otherwise. Such
+	// a page costs as much as a full one.
+	Pause []byte
+	Cost  Cost
 	// Bytes is how much was read, which the limit of a page is about.
 	Bytes int
 }
@@ -83,6 +91,7 @@ type bound struct {
 	r     Range
 	after *IndexPos
 	fetch bool // items of a local index are completed from the table
+	pause []byte
 	count bool // only the count is asked for
 }
 
@@ -123,7 +132,9 @@ func (t *Table) bind(q *Query) (*bound, error) {
 	if err := b.bindSelect(); err != nil {
 		return nil, err
 	}
-	b.r.Reverse, b.r.Limit = q.Reverse && q.Keys != nil, q.Limit
+	b.r.Reverse, b.r.Limit, b.r.Resume = q.Reverse && q.Keys != nil, q.Limit, q.Resume
+	b.r.Base = b.x != nil && b.keys.Hash == t.Keys.Hash
+	b.r.Whole, b.Segment.Whole, b.Segment.Resume = q.Whole, q.Whole, q.Resume
 	return b, nil
 }
 
@@ -285,6 +296,9 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 		p.Last = b.lastKey(read[p.Scanned-1])
 	}
 	p.Bytes = max(size, completed)
+	if b.pause != nil && p.Scanned == len(read) {
+		p.Pause, size = b.pause, max(size, MaxPage)
+	}
 	if u := ReadUnits(size, b.Consistent); b.x == nil {
 		p.Cost.Table = u
 	} else {
@@ -336,7 +350,12 @@ func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 	default:
 		err = rows.Scan(b.Segment, nil, b.Limit, yield)
 	}
-	if err == nil {
+	var pause *Pause
+	switch {
+	case errors.As(err, &pause):
+		b.pause, items = pause.At, items[:pause.Shown]
+		return items, false, failed
+	case err == nil:
 		err = failed
 	}
 	return items, more, err

@@ -17,11 +17,31 @@ type Range struct {
 	Reverse    bool
 	// Limit is a hint of how many rows the caller will take; 0 is no hint. It never cuts a scan short.
 	Limit int
+	// Resume is where a Pause said that reading goes on; nil at the beginning.
+	Resume []byte
+	// Whole asks for no Pause.
+	Whole bool
+	// Base is true of an index whose partition key is the table's: its partition holds rows of that partition only.
+	Base bool
 }
 
+// Pause is the error of a Query or Scan that has passed over so much without yielding it that it ends early.
+type Pause struct {
+	// At is where reading goes on: a Range or Segment takes it as Resume. It means something to the reader that made it only.
+	At []byte
+	// Shown is how many of the values that were yielded come before At. Those after it are yielded again.
+	Shown int
+}
+
+func (p *Pause) Error() string { return "item: a scan has paused" }
+
 // Segment is a part of a parallel scan: rows whose partition key hash falls in part Index of Total equal parts of the
-// hash space. The zero Segment is the whole table.
-type Segment struct{ Index, Total int }
+// hash space. The zero Segment is the whole table. Resume and Whole are as in Range.
+type Segment struct {
+	Index, Total int
+	Resume       []byte
+	Whole        bool
+}
 
 // IndexPos is the position of an entry in an index.
 type IndexPos struct {
@@ -29,7 +49,7 @@ type IndexPos struct {
 	Key, Base RowKey
 }
 
-// RowReader reads one table within one transaction. Values are what Rows.Put stored. Slices passed to yield are valid
+// RowReader reads one table within one transaction. Its scans, and those of indexes, may end with a Pause. Values are what Rows.Put stored. Slices passed to yield are valid
 // only during the call; what Get returns is valid until the transaction ends; neither may be changed.
 type RowReader interface {
 	// Get returns the row at k, or nil and false.

@@ -234,7 +234,7 @@ func TestPagesAgainstModel(t *testing.T) {
 	}
 	var segments []string
 	for i := range 3 {
-		segments = append(segments, pages(t, tab, rows, Query{Segment: Segment{i, 3}, Limit: 2})...)
+		segments = append(segments, pages(t, tab, rows, Query{Segment: Segment{Index: i, Total: 3}, Limit: 2})...)
 	}
 	slices.Sort(segments)
 	if want := matching(tab, "", items, nil); !slices.Equal(segments, want) {
@@ -294,7 +294,7 @@ func TestQueryErrors(t *testing.T) {
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{}}`)}, "The provided starting key is invalid: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"N":"x"}}`)}, "The parameter cannot be converted to a numeric value: x"},
 		{Query{Keys: pk, Select: SelectSpecific}, "One or more parameter values were invalid: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
-		{Query{Segment: Segment{3, 3}}, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 3 is not less than TotalSegments: 3"},
+		{Query{Segment: Segment{Index: 3, Total: 3}}, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 3 is not less than TotalSegments: 3"},
 	} {
 		if _, err := tab.Query(rows, &c.q); message(err) != c.want {
 			t.Errorf("got %v, want %s", err, c.want)

@@ -39,6 +39,15 @@ func (g *RowGuard) Check(pk []byte, write bool) (bool, error) {
 	return false, notGranted("a row of a partition that the request did not name")
 }
 
+// Reaches reports whether the partition of the index with the id may hold rows that are shown. If not it is noted for the audit.
+func (g *RowGuard) Reaches(index string, pk []byte) bool {
+	ok := g.rule.Reaches(index, leadingText(pk))
+	if !ok {
+		g.grant.NoteHidden()
+	}
+	return ok
+}
+
 // Enter refuses a row whose place in the index with the id would be in another tenant's partition.
 func (g *RowGuard) Enter(index string, pk []byte) error {
 	if g.rule.Enters(index, leadingText(pk)) {

@@ -8,6 +8,7 @@ import (
 // index reads one secondary index of a table under the table's RowRule: an entry is shown if the row it stands for is.
 type index struct {
 	rows   *rows
+	id     string
 	prefix []byte
 }
 
@@ -15,7 +16,7 @@ func (r *rows) index(id string) *index {
 	h := hashOf([]byte(id))
 	p := make([]byte, 0, 1+2*hashSize)
 	p = append(append(p, spaceIndex), r.table[:]...)
-	return &index{r, append(p, h[:hashSize/2]...)}
+	return &index{r, id, append(p, h[:hashSize/2]...)}
 }
 
 // Index implements item.RowReader.
@@ -35,6 +36,9 @@ func (x *index) key(pos item.IndexPos) []byte {
 
 // Query implements item.IndexReader.
 func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func([]byte) bool) error {
+	if ok, err := x.reaches(pk, r.Base); err != nil || !ok {
+		return err
+	}
 	var start, end []byte
 	if r.Start != nil {
 		start = appendOrdered(nil, r.Start)
@@ -42,7 +46,8 @@ func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func(
 	if r.End != nil {
 		end = appendOrdered(nil, r.End)
 	}
-	rng := bounds(x.partition(pk), start, end, r)
+	base := x.partition(pk)
+	rng := bounds(base, start, end, r)
 	if after != nil {
 		at := x.key(*after)
 		if r.Reverse {
@@ -51,7 +56,19 @@ func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func(
 			rng.Start = keyorder.After(at)
 		}
 	}
-	return x.rows.scan(rng, nil, yield)
+	return x.rows.scan(resume(rng, base, r.Resume), len(base), r.Whole, nil, yield)
+}
+
+// reaches reports whether anything of a partition is shown, as far as its key says it. base is true if that is the key of a
+// partition of the table.
+func (x *index) reaches(pk []byte, base bool) (bool, error) {
+	switch {
+	case x.rows.system:
+		return true, nil
+	case base:
+		return x.rows.check(pk, false)
+	}
+	return x.rows.guard.Reaches(x.id, pk), nil
 }
 
 // Scan implements item.IndexReader.
@@ -61,7 +78,7 @@ func (x *index) Scan(s item.Segment, after *item.IndexPos, limit int, yield func
 	if after != nil {
 		rng.Start = append(x.key(*after), 0)
 	}
-	return x.rows.scan(rng, nil, yield)
+	return x.rows.scan(resume(rng, x.prefix, s.Resume), len(x.prefix), s.Whole, nil, yield)
 }
 
 // appendOrdered appends b so that encodings compare as the bytes do and none is a prefix of another: groups of eight

@@ -114,7 +114,12 @@ var errCollision = errors.New("store: two partition keys of one table have the s
 
 // Query implements item.RowReader.
 func (r *rows) Query(pk []byte, rng item.Range, yield func([]byte) bool) error {
-	return r.scan(bounds(r.partition(pk), rng.Start, rng.End, rng), pk, yield)
+	// Asked first: whether there are rows, and whether their key can be used, is no answer about a partition that is hidden.
+	if ok, err := r.check(pk, false); err != nil || !ok {
+		return err
+	}
+	base := r.partition(pk)
+	return r.scan(resume(bounds(base, rng.Start, rng.End, rng), base, rng.Resume), len(base), true, pk, yield)
 }
 
 // bounds is the range of keys under prefix between two suffixes.
@@ -131,12 +136,13 @@ func bounds(prefix, start, end []byte, rng item.Range) kv.Range {
 
 // Scan implements item.RowReader.
 func (r *rows) Scan(s item.Segment, after *item.RowKey, limit int, yield func([]byte) bool) error {
-	rng := segment(append([]byte{spaceRows}, r.table[:]...), s)
+	base := append([]byte{spaceRows}, r.table[:]...)
+	rng := segment(base, s)
 	rng.Limit = limit
 	if after != nil {
 		rng.Start = append(r.key(*after), 0)
 	}
-	return r.scan(rng, nil, yield)
+	return r.jumps(resume(rng, base, s.Resume), s.Whole, yield)
 }
 
 // segment is the part of the hash space under prefix that the segment covers.
@@ -155,37 +161,70 @@ func segment(prefix []byte, s item.Segment) kv.Range {
 	return kv.Range{Start: at(s.Index), End: at(s.Index + 1)}
 }
 
-// scan yields what the rule permits of a range. Each row is checked by its own partition key, whichever way it is found. A row
+// scan yields what the rule permits of a range of keys that share their first base bytes.
+func (r *rows) scan(rng kv.Range, base int, whole bool, want []byte, yield func([]byte) bool) error {
+	if empty(rng) {
+		return nil
+	}
+	return r.walk(r.newWalk(base, rng.Reverse, whole), rng, want, yield, nil)
+}
+
+// walk yields what the rule permits of a range. Each row is checked by its own partition key, whichever way it is found. A row
 // whose key cannot be used is an error in the partition that was asked for, and left out of what goes through many tenants' rows:
-// one tenant's key must not stop the others' work.
-func (r *rows) scan(rng kv.Range, want []byte, yield func([]byte) bool) error {
+// one tenant's key must not stop the others' work. passed is told the place of each row that the guard hides, and ends the scan if
+// it returns false; nil is not told. So many rows left out that w has had enough end it with an item.Pause.
+func (r *rows) walk(w *walk, rng kv.Range, want []byte, yield func([]byte) bool, passed func(place []byte) bool) error {
 	var bad error
 	err := r.tx.r.Scan(rng, func(place, b []byte) bool {
-		pk, value, unusable, err := r.decodeRow(place, b)
-		if unusable != nil && want != nil {
-			bad = unusable
-			return false
-		}
-		if err == errSkipped { //nolint:errorlint // never wrapped
-			return true
-		}
-		if err == nil && want != nil && string(pk) != string(want) {
-			err = errCollision
-		}
-		ok := false
-		if err == nil {
-			ok, err = r.check(pk, false)
-		}
-		if err != nil {
+		value, is, err := r.judge(place, b, want)
+		switch {
+		case err == errSkipped: //nolint:errorlint // never wrapped
+			return true // the transaction runs again
+		case err != nil:
 			bad = err
 			return false
+		case is == rowShown:
+			w.show(place)
+			return yield(value)
 		}
-		return !ok || yield(value)
+		if pause := w.pass(place, len(b)); pause != nil {
+			bad = pause
+			return false
+		}
+		return is != rowHidden || passed == nil || passed(place)
 	})
 	if bad != nil {
 		return bad
 	}
 	return err
+}
+
+// shown says what becomes of a row in a scan.
+type shown uint8
+
+const (
+	rowLocked shown = iota // its key cannot be used now
+	rowHidden
+	rowShown
+)
+
+// judge opens a row, or an entry of an index, and says whether it is shown. want is its partition key, nil if that is not known.
+func (r *rows) judge(place, b, want []byte) ([]byte, shown, error) {
+	pk, value, unusable, err := r.decodeRow(place, b)
+	switch {
+	case unusable != nil && want != nil:
+		return nil, rowLocked, unusable
+	case unusable != nil:
+		return nil, rowLocked, nil
+	case err != nil:
+		return nil, rowLocked, err
+	case want != nil && string(pk) != string(want):
+		return nil, rowLocked, errCollision
+	}
+	if ok, err := r.check(pk, false); err != nil || !ok {
+		return nil, rowHidden, err
+	}
+	return value, rowShown, nil
 }
 
 // Put implements item.Rows.

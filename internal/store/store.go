@@ -23,6 +23,7 @@ type DB struct {
 	epochs *epochs
 	// keys is set once, while work in the background may have begun.
 	keys atomic.Pointer[DataKeys]
+	walk int // LimitWalk; 0 is DefaultWalk
 }
 
 // New returns a DB over a backend. Close it before the backend.
@@ -54,7 +55,7 @@ func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
 	return db.fetching(ctx, func(wants *[]KeyWant) error {
 		return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
 			*wants = nil
-			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants})
+			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk})
 		}))
 	})
 }
@@ -67,7 +68,7 @@ func (db *DB) updateOnce(ctx context.Context, a access, wants *[]KeyWant, fn fun
 	var changed []epochKey
 	err := db.kv.Update(ctx, func(w kv.Tx) error {
 		*wants = nil
-		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.dataKeys(), wants: wants}
+		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk}
 		err := fn(tx)
 		if len(*wants) > 0 {
 			err = errWantKeys // whatever came of it: rows that were left out may matter
@@ -134,6 +135,7 @@ type Tx struct {
 	// keys are the data keys of sealed tables, and wants those that the transaction lacks.
 	keys  DataKeys
 	wants *[]KeyWant
+	walk  int
 }
 
 // Home is the view of the records where the grant's first resource is.

@@ -92,11 +92,16 @@ func (p *parsed) duplicate(err error) error {
 	return err
 }
 
-// cursor is a place in a selection: what follows last in a partition; an absent last is the partition's beginning.
+// cursor is a place in a selection: what follows last in a partition, or what follows a pause; with neither it is the partition's
+// beginning.
 type cursor struct {
-	part int
-	last item.Map
+	part  int
+	last  item.Map
+	pause []byte
 }
+
+// pausedParts is added to the number of the partition in the token of a cursor with a pause.
+const pausedParts = maxPartitions + 1
 
 // selectRows answers a page of a SELECT.
 func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
@@ -192,7 +197,8 @@ func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *
 		if err != nil {
 			return nil, cost, err
 		}
-		q.Start, from.last = from.last, item.Map{}
+		q.Start, q.Resume = from.last, from.pause
+		from = cursor{}
 		if limit > 0 {
 			q.Limit = limit - scanned
 		}
@@ -207,9 +213,11 @@ func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *
 		out.Items = append(out.Items, p.Items...)
 		scanned, bytes = scanned+p.Scanned, bytes+p.Bytes
 		switch {
+		case p.Pause != nil:
+			return &cursor{part: i, pause: p.Pause}, cost, nil
 		case !p.Last.IsZero():
 			out.LastEvaluatedKey = &p.Last
-			return &cursor{i, p.Last}, cost, nil
+			return &cursor{part: i, last: p.Last}, cost, nil
 		case i+1 < sel.parts() && (limit > 0 && scanned >= limit || bytes >= item.MaxPage):
 			return &cursor{part: i + 1}, cost, nil
 		}
@@ -233,7 +241,12 @@ func boundTo(c *pipeline.Call, in *api.ExecuteStatementInput) []byte {
 }
 
 func (s *Service) sealCursor(c *pipeline.Call, in *api.ExecuteStatementInput, at *cursor) (*string, error) {
-	b := binary.AppendUvarint(nil, uint64(at.part))
+	var b []byte
+	if at.pause != nil {
+		b = append(binary.AppendUvarint(b, uint64(at.part+pausedParts)), at.pause...)
+	} else {
+		b = binary.AppendUvarint(b, uint64(at.part))
+	}
 	if !at.last.IsZero() {
 		b = append(b, at.last.Stored()...)
 	}
@@ -261,8 +274,11 @@ func (s *Service) openCursor(c *pipeline.Call, in *api.ExecuteStatementInput) (c
 		return cursor{}, err
 	}
 	n, w := binary.Uvarint(b)
-	if w <= 0 || n > maxPartitions {
+	if w <= 0 || n > maxPartitions+pausedParts {
 		return cursor{}, invalid("Invalid NextToken")
+	}
+	if n >= pausedParts {
+		return cursor{part: int(n - pausedParts), pause: b[w:]}, nil
 	}
 	at := cursor{part: int(n)}
 	if len(b) > w {

@@ -96,6 +96,9 @@ func (f *farRows) keep(k item.RowKey, m item.Map) (farRow, error) {
 
 // Query implements item.RowReader. The range is the query's: the engine is given the condition and the starting key it comes from.
 func (f *farRows) Query(pk []byte, r item.Range, yield func([]byte) bool) error {
+	if ok, err := f.guard.Check(pk, false); err != nil || !ok {
+		return err // whether there are rows, and whether their key can be used, is no answer about a partition that is hidden
+	}
 	return f.pages("Query", f.queryThere(&f.t.schema.Keys, r), r.Limit, pk, func(m item.Map) (item.Map, bool) { return m, true }, yield)
 }
 
@@ -121,8 +124,15 @@ type farIndex struct {
 }
 
 // Query implements item.IndexReader.
-func (i *farIndex) Query(_ []byte, r item.Range, _ *item.IndexPos, yield func([]byte) bool) error {
-	if i.x == nil {
+func (i *farIndex) Query(pk []byte, r item.Range, _ *item.IndexPos, yield func([]byte) bool) error {
+	switch {
+	case i.x == nil:
+		return nil
+	case r.Base:
+		if ok, err := i.f.guard.Check(pk, false); err != nil || !ok {
+			return err
+		}
+	case !i.f.guard.Reaches(i.x.ID, pk):
 		return nil
 	}
 	return i.f.pages("Query", i.narrow(i.f.queryThere(&i.x.Keys, r)), r.Limit, nil, i.entry, yield)

@@ -1,0 +1,136 @@
+package dynamodb
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/keyring"
+)
+
+// pauseMark begins the attribute of a LastEvaluatedKey that holds where a page has paused (docs/adr/0014).
+const pauseMark = "bulkhead-page:"
+
+// query reads one page. Where it has passed over too much that the guard hides, or the next one begins where that was, its
+// LastEvaluatedKey and the ExclusiveStartKey are keys of no row: one of their attributes holds the place, sealed.
+func (s *Service) query(t *table, rs item.RowReader, q *item.Query) (*item.Page, error) {
+	one := *q // requests that run again begin with q
+	carrier, ok := t.carrier(q)
+	if !ok {
+		one.Whole = true
+	} else if at, err := s.pausedAt(t, q, carrier); err != nil {
+		return nil, err
+	} else if at != nil {
+		one.Start, one.Resume = item.Map{}, at
+	}
+	p, err := t.schema.Query(rs, &one)
+	if err != nil || p.Pause == nil {
+		return p, err
+	}
+	p.Last, err = s.pausedKey(t, q, carrier, p.Pause)
+	return p, err
+}
+
+// carrier is the key attribute that may hold a place: one that is a string or binary, and that is not given by the request.
+func (t *table) carrier(q *item.Query) (item.KeyPart, bool) {
+	for _, p := range t.keyParts(q) {
+		if (p.Kind == item.S || p.Kind == item.B) && (q.Keys == nil || p.Name != t.keysRead(q).Hash.Name) {
+			return p, true
+		}
+	}
+	return item.KeyPart{}, false
+}
+
+// keysRead are the keys by which a query reads.
+func (t *table) keysRead(q *item.Query) *item.KeySchema {
+	if x := t.schema.IndexNamed(q.Index); q.Index != "" && x != nil {
+		return &x.Keys
+	}
+	return &t.schema.Keys
+}
+
+// keyParts are the attributes of a LastEvaluatedKey.
+func (t *table) keyParts(q *item.Query) []item.KeyPart {
+	all := t.schema.Keys.Parts()
+	for _, p := range t.keysRead(q).Parts() {
+		if !t.schema.Keys.Has(p.Name) {
+			all = append(all[:len(all):len(all)], p)
+		}
+	}
+	return all
+}
+
+// pauseScope and pausedIn bind a place to the table, the index and the partition.
+func (t *table) pauseScope() keyring.Scope {
+	return keyring.Scope{Account: t.at.account, Name: "dynamodb:Query"}
+}
+
+func (t *table) pausedIn(q *item.Query) []byte {
+	about := []string{t.ID, t.indexID(q.Index)}
+	if q.Keys != nil {
+		about = append(about, t.queried(q)...)
+	}
+	var b []byte
+	for _, s := range about {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	return b
+}
+
+// pausedAt returns the place that an ExclusiveStartKey holds; nil if it is the key of a row.
+func (s *Service) pausedAt(t *table, q *item.Query, carrier item.KeyPart) ([]byte, error) {
+	v := q.Start.Get(carrier.Name)
+	if v.Kind() != carrier.Kind {
+		return nil, nil
+	}
+	text := v.Str()
+	if carrier.Kind == item.B {
+		text = string(v.Bytes())
+	}
+	text, ok := strings.CutPrefix(text, pauseMark)
+	if !ok {
+		return nil, nil
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, nil //nolint:nilerr // a key that looks like one
+	}
+	at, err := s.ring.Open(keyring.PagingToken, t.pauseScope(), sealed, t.pausedIn(q))
+	if errors.Is(err, keyring.ErrOpen) {
+		return nil, nil
+	}
+	return at, err
+}
+
+// pausedKey is the LastEvaluatedKey of a page that has paused. All of its attributes are there, with values of their types.
+func (s *Service) pausedKey(t *table, q *item.Query, carrier item.KeyPart, at []byte) (item.Map, error) {
+	sealed, err := s.ring.Seal(keyring.PagingToken, t.pauseScope(), at, t.pausedIn(q))
+	if err != nil {
+		return item.Map{}, err
+	}
+	text := pauseMark + base64.RawURLEncoding.EncodeToString(sealed)
+	var b item.Builder
+	for _, p := range t.keyParts(q) {
+		switch {
+		case p == carrier:
+			b.Set(p.Name, keyValue(p.Kind, text))
+		case q.Keys != nil && p.Name == t.keysRead(q).Hash.Name:
+			b.Set(p.Name, q.Keys.Leading(t.keysRead(q)))
+		default:
+			b.Set(p.Name, keyValue(p.Kind, "0"))
+		}
+	}
+	return b.Map(), nil
+}
+
+func keyValue(k item.Kind, text string) item.Value {
+	switch k {
+	case item.N:
+		return item.Number(text)
+	case item.B:
+		return item.Binary([]byte(text))
+	}
+	return item.String(text)
+}

@@ -1,0 +1,294 @@
+package dynamodb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/authz"
+)
+
+const pagesTable = `{'TableName':'pages','BillingMode':'PAY_PER_REQUEST',
+ 'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'sk','AttributeType':'N'},{'AttributeName':'kind','AttributeType':'S'},{'AttributeName':'at','AttributeType':'N'}],
+ 'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'RANGE'}],
+ 'GlobalSecondaryIndexes':[{'IndexName':'by-kind','KeySchema':[{'AttributeName':'kind','KeyType':'HASH'},{'AttributeName':'at','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}},
+  {'IndexName':'by-at','KeySchema':[{'AttributeName':'at','KeyType':'HASH'}],'Projection':{'ProjectionType':'KEYS_ONLY'}}]`
+
+// pagesEnv is a table of rows of two tenants that are mixed as the choices say, with a limit of so many bytes on what a page passes
+// over. It returns the names of the rows of acme.
+func pagesEnv(t testing.TB, guard string, walk int, choices []byte) (*env, []string) {
+	e := newEnv(t)
+	e.s.db.LimitWalk(walk)
+	e.must(root(), "CreateTable", pagesTable+fmt.Sprintf(guardTags, guard)+"}")
+	var own []string
+	for i, c := range choices {
+		tenant, name := "globex", fmt.Sprintf("row%d.", i)
+		if c%8 == 0 {
+			tenant = "acme"
+			own = append(own, name)
+		}
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pages','Item':{'pk':{'S':'%s#%d'},'sk':{'N':'%d'},'kind':{'S':'all'},'at':{'N':'%d'},'name':{'S':'%s'},'v':{'S':'secret-%s'}}}`,
+			tenant, c/16, i, i%50, name, tenant))
+	}
+	slices.Sort(own)
+	return e, own
+}
+
+// walked pages through a request, and returns the names of the rows that it showed and how many pages had no rows or were short.
+func walked(t testing.TB, e *env, who caller, op, input string, limit int) (seen []string, pages, paused int) {
+	t.Helper()
+	start := ""
+	for {
+		if limit > 0 {
+			start += fmt.Sprintf(`,'Limit':%d`, limit)
+		}
+		out := e.must(who, op, strings.Replace(input, "START", start, 1))
+		if strings.Contains(out, "globex") {
+			t.Fatalf("%s shows a hidden row: %s", input, out)
+		}
+		var page struct {
+			Items               []struct{ PK, Name struct{ S string } }
+			Count, ScannedCount int
+			LastEvaluatedKey    json.RawMessage
+			NextToken           string
+		}
+		if err := json.Unmarshal([]byte(out), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range page.Items {
+			seen = append(seen, i.Name.S)
+		}
+		if op != "ExecuteStatement" && (page.ScannedCount != page.Count || !strings.Contains(input, "COUNT") && page.Count != len(page.Items)) {
+			t.Fatalf("the counts of %s", out)
+		}
+		if limit > 0 && page.Count > limit {
+			t.Fatalf("%d rows under the limit %d", page.Count, limit)
+		}
+		if strings.Contains(input, "COUNT") {
+			seen = append(seen, make([]string, page.Count)...)
+		}
+		pages++
+		switch {
+		case op == "ExecuteStatement" && page.NextToken != "":
+			start = `,'NextToken':'` + page.NextToken + `'`
+			if page.LastEvaluatedKey == nil {
+				paused++
+			}
+		case op != "ExecuteStatement" && page.LastEvaluatedKey != nil:
+			start = `,'ExclusiveStartKey':` + strings.ReplaceAll(string(page.LastEvaluatedKey), `"`, `'`)
+			if strings.Contains(start, pauseMark) {
+				paused++
+			}
+		default:
+			slices.Sort(seen)
+			return seen, pages, paused
+		}
+	}
+}
+
+var pagedRequests = []struct{ op, input string }{
+	{"Scan", `{'TableName':'pages'START}`},
+	{"Scan", `{'TableName':'pages','Select':'COUNT'START}`},
+	{"Scan", `{'TableName':'pages','IndexName':'by-kind'START}`},
+	{"Scan", `{'TableName':'pages','IndexName':'by-at','Select':'COUNT'START}`},
+	{"Query", `{'TableName':'pages','IndexName':'by-kind','KeyConditionExpression':'kind = :k','ExpressionAttributeValues':{':k':{'S':'all'}}START}`},
+	{"Query", `{'TableName':'pages','IndexName':'by-kind','ScanIndexForward':false,'KeyConditionExpression':'kind = :k and #a >= :n','ExpressionAttributeNames':{'#a':'at'},'ExpressionAttributeValues':{':k':{'S':'all'},':n':{'N':'0'}}START}`},
+	{"ExecuteStatement", `{'Statement':'SELECT name FROM pages'START}`},
+	{"ExecuteStatement", `{'Statement':'SELECT name FROM pages.\"by-kind\" WHERE kind IN [?,?] ORDER BY kind, \"at\" DESC','Parameters':[{'S':'none'},{'S':'all'}]START}`},
+}
+
+// checkPages pages through every request with the limit: each own row is shown once, whatever others have.
+func checkPages(t testing.TB, e *env, own []string, limit int) (paused int) {
+	t.Helper()
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	for _, r := range pagedRequests {
+		want := own
+		if strings.Contains(r.input, "COUNT") {
+			want = make([]string, len(own))
+		}
+		seen, _, n := walked(t, e, who, r.op, r.input, limit)
+		if !slices.Equal(seen, want) {
+			t.Errorf("%s %s with limit %d shows %q, not %q", r.op, r.input, limit, seen, want)
+		}
+		paused += n
+	}
+	return paused
+}
+
+// A page passes over a bounded number of hidden rows, and the pages together show each own row once.
+func TestPagesPause(t *testing.T) {
+	t.Parallel()
+	choices := make([]byte, 400)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range choices {
+		choices[i] = byte(rnd.IntN(256))
+	}
+	e, own := pagesEnv(t, "filter", 4000, choices)
+	for _, limit := range []int{0, 1, 3, 1000} {
+		if checkPages(t, e, own, limit) == 0 {
+			t.Errorf("no page with limit %d has paused", limit)
+		}
+	}
+	var all []string
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	for _, total := range []int{7, 1_000_000} {
+		all = nil
+		for i := range min(total, 7) {
+			seen, _, _ := walked(t, e, who, "Scan", fmt.Sprintf(`{'TableName':'pages','Segment':%d,'TotalSegments':%d START}`, i*(total/7), total), 0)
+			all = append(all, seen...)
+		}
+		slices.Sort(all)
+		if total == 7 && !slices.Equal(all, own) {
+			t.Errorf("segments show %q", all)
+		}
+	}
+}
+
+// In the mode deny, queries of a global index leave rows out too.
+func TestIndexPagesPauseUnderDeny(t *testing.T) {
+	t.Parallel()
+	choices := slices.Repeat([]byte{1, 17, 33, 49}, 60)
+	choices[120] = 0
+	e, own := pagesEnv(t, "deny", 2000, choices)
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	seen, pages, paused := walked(t, e, who, "Query", pagedRequests[4].input, 0)
+	if !slices.Equal(seen, own) || paused < 5 || pages != paused+1 {
+		t.Errorf("%q in %d pages, of which %d paused", seen, pages, paused)
+	}
+}
+
+// A page that has paused costs what a full page does: who lets the guard walk does not do so for nothing.
+func TestPausedPagesCost(t *testing.T) {
+	t.Parallel()
+	e, _ := pagesEnv(t, "filter", 2000, slices.Repeat([]byte{1, 17, 33, 49, 65, 81, 97}, 30))
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	out := e.must(who, "Scan", `{'TableName':'pages','ReturnConsumedCapacity':'TOTAL'}`)
+	if !strings.Contains(out, pauseMark) || get(t, out, "ConsumedCapacity", "CapacityUnits").(float64) != 128 {
+		t.Errorf("got %s", out)
+	}
+	// Operators see all, and pause for nothing.
+	if out := e.must(root(), "Scan", `{'TableName':'pages','Select':'COUNT'}`); get(t, out, "Count").(float64) != 210 || strings.Contains(out, "LastEvaluatedKey") {
+		t.Errorf("got %s", out)
+	}
+}
+
+// The key of a page that has paused is good for the list it is of, and what looks like one is an ordinary key.
+func TestPauseKeys(t *testing.T) {
+	t.Parallel()
+	e, _ := pagesEnv(t, "filter", 2000, slices.Repeat([]byte{1, 17, 33, 49, 65, 81, 97}, 30))
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	var page struct {
+		LastEvaluatedKey struct{ PK struct{ S string } }
+	}
+	if err := json.Unmarshal([]byte(e.must(who, "Query", strings.Replace(pagedRequests[4].input, "START", "", 1))), &page); err != nil {
+		t.Fatal(err)
+	}
+	token := page.LastEvaluatedKey.PK.S
+	key := func(token, kind string) string {
+		return `,'ExclusiveStartKey':{'pk':{'S':'` + token + `'},'sk':{'N':'0'},'kind':{'S':'` + kind + `'},'at':{'N':'0'}}`
+	}
+	if !strings.HasPrefix(token, pauseMark) {
+		t.Fatalf("the key is %q", token)
+	}
+	if got := e.result(who, "Query", strings.Replace(strings.Replace(pagedRequests[4].input, "'all'", "'none'", 1), "START", key(token, "all"), 1)); !strings.Contains(got, "outside query boundaries") {
+		t.Errorf("another partition: %s", got)
+	}
+	// Of another index, and altered, it is a key of no row: the scan begins behind where such a row would be.
+	for _, token := range []string{token, token[:len(token)-2], pauseMark, pauseMark + "AAAA"} {
+		e.must(who, "Scan", strings.Replace(pagedRequests[0].input, "START", `,'ExclusiveStartKey':{'pk':{'S':'`+token+`'},'sk':{'N':'0'}}`, 1))
+	}
+	e.must(root(), "PutItem", `{'TableName':'pages','Item':{'pk':{'S':'`+pauseMark+`'},'sk':{'N':'1'}}}`)
+	if out := e.must(root(), "Scan", `{'TableName':'pages','Limit':1,'ExclusiveStartKey':{'pk':{'S':'`+pauseMark+`'},'sk':{'N':'0'}}}`); !strings.Contains(out, pauseMark) {
+		t.Errorf("a row whose key looks like a pause: %s", out)
+	}
+}
+
+// A table whose keys are all numbers has no attribute for the place, so that its pages do not pause; binary keys have one.
+func TestPausesOfOtherKeys(t *testing.T) {
+	t.Parallel()
+	for kind, keys := range map[string]func(i int) string{
+		"N": func(i int) string { return fmt.Sprintf(`{'N':'%d'}`, i) },
+		"B": func(i int) string { return fmt.Sprintf(`{'B':'a%03d'}`, i) },
+	} {
+		e := newEnv(t)
+		e.s.db.LimitWalk(1000)
+		e.must(root(), "CreateTable", `{'TableName':'ttt','BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'`+kind+`'}],
+		 'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}'},{'Key':'bulkhead:guard','Value':'filter'}]}`)
+		for i := range 100 {
+			e.must(root(), "PutItem", `{'TableName':'ttt','Item':{'pk':`+keys(i)+`}}`)
+		}
+		who := e.user(account, map[string]string{"N": "42", "B": "a042"}[kind], nil, strings.ReplaceAll(wide, "'", `"`))
+		pages, rows, start := 0, 0, ""
+		for {
+			var page struct {
+				Count            int
+				LastEvaluatedKey json.RawMessage
+			}
+			if err := json.Unmarshal([]byte(e.must(who, "Scan", `{'TableName':'ttt'`+start+`}`)), &page); err != nil {
+				t.Fatal(err)
+			}
+			pages, rows = pages+1, rows+page.Count
+			if page.LastEvaluatedKey == nil {
+				break
+			}
+			start = `,'ExclusiveStartKey':` + string(page.LastEvaluatedKey)
+		}
+		if rows != 1 || (kind == "N") != (pages == 1) {
+			t.Errorf("%s: %d rows in %d pages", kind, rows, pages)
+		}
+	}
+}
+
+// What an answer says about a partition that is hidden does not depend on what is in it: not on whether there is anything, nor on
+// how much, nor on whether its tenant's key can be used.
+func TestHiddenPartitionsTellNothing(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.s.db.LimitWalk(500)
+	e.must(root(), "CreateTable", strings.Replace(pagesTable, `'GlobalSecondaryIndexes'`, `'LocalSecondaryIndexes':[{'IndexName':'local','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'at','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}],'GlobalSecondaryIndexes'`, 1)+
+		strings.Replace(fmt.Sprintf(guardTags, "filter"), "[", `[{'Key':'bulkhead:seal-key','Value':'alias/customer-${tenant}'},{'Key':'bulkhead:index-owner-key','Value':'by-kind=${tenant}'},`, 1)+"}")
+	for i := range 40 {
+		for _, tenant := range []string{"globex", "initech", "acme"} {
+			e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pages','Item':{'pk':{'S':'%s#1'},'sk':{'N':'%d'},'kind':{'S':'%s'},'at':{'N':'%d'}}}`, tenant, i, tenant, i))
+		}
+	}
+	e.keys.set(t, "alias/customer-initech", "disabled")
+	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	for name, input := range map[string]string{
+		"table": `{'TableName':'pages','KeyConditionExpression':'pk = :k','ExpressionAttributeValues':{':k':{'S':'KEY#1'}}}`,
+		"local": `{'TableName':'pages','IndexName':'local','KeyConditionExpression':'pk = :k','ExpressionAttributeValues':{':k':{'S':'KEY#1'}}}`,
+		"index": `{'TableName':'pages','IndexName':'by-kind','KeyConditionExpression':'kind = :k','ExpressionAttributeValues':{':k':{'S':'KEY'}}}`,
+	} {
+		want := e.result(who, "Query", strings.Replace(input, "KEY", "nobody", 1))
+		for _, tenant := range []string{"globex", "initech"} {
+			if got := e.result(who, "Query", strings.Replace(input, "KEY", tenant, 1)); got != want {
+				t.Errorf("%s of %s: %s, not %s", name, tenant, got, want)
+			}
+		}
+		if got := e.must(who, "Query", strings.Replace(input, "KEY", "acme", 1)); get(t, got, "Count").(float64) != 40 {
+			t.Errorf("%s of acme: %s", name, got)
+		}
+	}
+	for _, op := range []string{`'Select':'COUNT'`, `'IndexName':'by-at','Select':'COUNT'`} {
+		if _, err := e.op(who, "Scan", `{'TableName':'pages',`+op+`}`); err != nil || errors.Is(err, authz.ErrForeignRow) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
+// FuzzPages pages through rows of two tenants that are mixed in any way.
+func FuzzPages(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 8, 16, 24, 250, 251, 252}, uint16(300), uint8(2))
+	f.Add([]byte(strings.Repeat("abc\x00", 30)), uint16(1), uint8(0))
+	f.Fuzz(func(t *testing.T, choices []byte, walk uint16, limit uint8) {
+		if len(choices) > 200 {
+			t.Skip()
+		}
+		e, own := pagesEnv(t, "filter", int(walk)+1, choices)
+		checkPages(t, e, own, int(limit%16))
+	})
+}
