@@ -37,6 +37,9 @@ func (tx *Tx) Rows(id string, seal *Sealing, now time.Time) (item.Rows, error) {
 	if tx.access.system != "" || !ok {
 		return nil, notGranted("rows of " + id)
 	}
+	if err := tx.open(seal); err != nil {
+		return nil, err
+	}
 	return &rows{tx: tx, guard: RowGuard{tx.access.grant, rule}, table: hashOf([]byte(id)), seal: seal, now: now}, nil
 }
 

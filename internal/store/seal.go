@@ -15,28 +15,37 @@ import (
 )
 
 // Sealing says how the rows of a table are sealed, each under the data key of its tenant (AES-256-GCM, with the row's place as
-// associated data). Partition keys, of the table and of its indexes, are stored as keyed hashes only; sort keys, of which the
-// store needs the order, stay readable.
+// associated data). Partition keys, of the table and of its indexes, are stored as keyed hashes only, but for tables that had rows
+// before they were sealed; sort keys, of which the store needs the order, stay readable.
 type Sealing struct {
 	// Table is the id of the table, Account and Region are where its records are.
 	Table, Account, Region string
 	// Owner returns the tenant that a row with the leading key belongs to; "" for rows that are no tenant's.
 	Owner func(leading string) string
-	// Alias returns the name of the key that encrypts the data key of a tenant.
+	// Alias returns the name of the key that encrypts the data key of a tenant, and for "" of the rows that are no tenant's: "" is
+	// the server's.
 	Alias func(tenant string) string
-	macs  sync.Pool
+	// Generation changes with the key that encrypts the data key of the rows that are no tenant's.
+	Generation int
+	// Whole is true if the whole table depends on that data key: while it cannot be used no row is read or written.
+	Whole bool
+	// Mixed is true while there may be rows that are not sealed yet.
+	Mixed bool
+	macs  *sync.Pool
 }
 
-// NewSealing returns the sealing of a table. hashKey is the key of its partition keys' hashes.
+// NewSealing returns the sealing of a table. hashKey is the key of its partition keys' hashes; nil hashes them without one.
 func NewSealing(table, account, region string, hashKey []byte, owner, alias func(string) string) *Sealing {
 	s := &Sealing{Table: table, Account: account, Region: region, Owner: owner, Alias: alias}
-	s.macs.New = func() any { return hmac.New(sha256.New, hashKey) }
+	if hashKey != nil {
+		s.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, hashKey) }}
+	}
 	return s
 }
 
 // hashPK is the hash that stands for a partition key.
 func (s *Sealing) hashPK(pk []byte) (h hash) {
-	if s == nil {
+	if s == nil || s.macs == nil {
 		return hashOf(pk)
 	}
 	mac := s.macs.Get().(interface {
@@ -185,6 +194,10 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 		pk, value, err = openRow(b)
 		return pk, value, nil, err
 	}
+	if r.seal.Mixed && len(b) > 0 && b[0] == rowV1 {
+		pk, value, err = openRow(b)
+		return pk, value, nil, err
+	}
 	if len(b) < sealedHead || b[0] != rowV2 {
 		return nil, nil, nil, errNotSealed
 	}
@@ -212,6 +225,19 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 	}
 	pk, value, err = cutRow(plain)
 	return pk, value, nil, err
+}
+
+// open refuses the rows of a table whose own key cannot be used, found or not.
+func (tx *Tx) open(s *Sealing) error {
+	if s == nil || !s.Whole {
+		return nil
+	}
+	k := tx.keys.ByTenant(s, "")
+	if k == nil {
+		tx.want(KeyWant{Sealing: s, Make: true})
+		return nil
+	}
+	return k.Unusable
 }
 
 func (tx *Tx) want(w KeyWant) {

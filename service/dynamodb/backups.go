@@ -303,7 +303,7 @@ func (b *backup) describe(at place) *api.BackupDescription {
 			},
 			OnDemandThroughput: t.OnDemandThroughput, ItemCount: &b.Items, TableSizeBytes: &b.Bytes, BillingMode: mode,
 		},
-		SourceTableFeatureDetails: &api.SourceTableFeatureDetails{StreamDescription: t.StreamSpecification},
+		SourceTableFeatureDetails: &api.SourceTableFeatureDetails{StreamDescription: t.StreamSpecification, SSEDescription: t.SSEDescription},
 	}
 	f := d.SourceTableFeatureDetails
 	for _, x := range t.GlobalSecondaryIndexes {

@@ -25,6 +25,10 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 	if rec.Outside, err = s.tableThere(c, at, rec); err != nil {
 		return nil, err
 	}
+	key, err := s.encryptNew(ctx, c, at, rec, in.SSESpecification)
+	if err != nil {
+		return nil, err
+	}
 	if rec.Outside != nil {
 		return s.createFar(ctx, c, at, rec, in)
 	}
@@ -40,6 +44,11 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 		made := *rec
 		if err := made.firstStream(tx, at, c.Now, in.StreamSpecification); err != nil {
 			return err
+		}
+		if key != nil {
+			if err := key.install(tx, at, &made); err != nil {
+				return err
+			}
 		}
 		desc = made.describe(at)
 		return save(tx, at, &made)
@@ -99,8 +108,6 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 // refuseOptions refuses what would be a false promise if it was accepted.
 func refuseOptions(in *api.CreateTableInput) error {
 	switch {
-	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
-		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:
 		return unsupported("WarmThroughput")
 	case in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != "":

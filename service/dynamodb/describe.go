@@ -33,6 +33,9 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 		}
 		return err
 	})
+	if err == nil {
+		err = s.describeInaccessible(ctx, at, out.Table)
+	}
 	if err == nil && far != nil {
 		err = s.describeFar(ctx, far, out.Table, !far.res.Confines(c.Caller))
 	}
@@ -68,6 +71,7 @@ func (r *record) describe(at place) *api.TableDescription {
 		r.Indexes[i].describe(d)
 	}
 	r.describeStream(at, d)
+	r.describeKey(d)
 	if r.Restored != nil {
 		d.RestoreSummary = r.Restored.describe()
 		if r.Restored.InProgress {

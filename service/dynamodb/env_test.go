@@ -39,13 +39,15 @@ type env struct {
 	now time.Time
 	// keys are those of tenants.
 	keys *testKeys
+	// raw yields what the store holds.
+	raw func(yield func(k, v []byte) bool)
 	// between runs after a decision and before its execution, once.
 	between func()
 }
 
 func newEnv(t testing.TB) *env {
 	t.Helper()
-	db := storetest.New(t)
+	db, raw := storetest.NewRaw(t)
 	ids, err := tenant.NewLanguage(tenant.DefaultLanguage)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +55,8 @@ func newEnv(t testing.TB) *env {
 	ring := keyringtest.New(t, 1)
 	keys := &testKeys{db: db, state: map[string]string{}, version: map[string]int{}}
 	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler), Keyring: ring, Keys: keys})
-	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys}
+	s.calls = keys
+	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys, raw: raw}
 }
 
 // caller is who calls, with which identity policies.

@@ -28,6 +28,8 @@ const (
 	makeBackup   = "backup"
 	restoreTable = "restore"
 	dropBackup   = "drop-backup"
+	// sealRows seals the rows that a table had when it was given a key.
+	sealRows = "seal-rows"
 )
 
 // job is work that is left to do, on record in the directory: it belongs to no account.
@@ -37,6 +39,8 @@ type job struct {
 	// Where the record of the table is: for all but drops of tables and indexes.
 	Account, Region, Name string       `json:",omitempty"`
 	After                 *item.RowKey `json:",omitempty"`
+	// From is where the sealing of rows goes on.
+	From []byte `json:",omitempty"`
 	// Backup is for the jobs that are about one.
 	Backup *backing `json:",omitempty"`
 	// Due is when the job begins; zero is at once.
@@ -171,6 +175,8 @@ func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
 		return s.restore(tx, j)
 	case dropBackup:
 		return s.forgetBackup(tx, j)
+	case sealRows:
+		return s.sealRows(tx, j)
 	}
 	return s.drop(tx, j)
 }

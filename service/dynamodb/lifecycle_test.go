@@ -115,7 +115,7 @@ func TestCreateTableRefusals(t *testing.T) {
 		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'sk','KeyType':'HASH'},{'AttributeName':'pk','KeyType':'RANGE'}],`+all+`}`), one + "Index KeySchema does not have the same leading hash key as table KeySchema for index: idx. index hash key: sk, table hash key: pk"},
 		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true}`, one + "StreamViewType is required when StreamEnabled is true"},
 		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':false,'StreamViewType':'NEW_IMAGE'}`, one + "StreamViewType cannot be specified when StreamEnabled is false"},
-		{name + defs + `,` + hash + `,'SSESpecification':{'Enabled':true}`, "Unsupported: SSESpecification with Enabled true (encryption under a key of AWS KMS) is not supported yet."},
+		{name + defs + `,` + hash + `,'SSESpecification':{'Enabled':true,'SSEType':'AES256'}`, one + "The only valid SSEType is KMS"},
 		{name + defs + `,` + hash + `,'Tags':[{'Key':'a','Value':'1'},{'Key':'A','Value':'2'}]`, one + "Duplicate tag key: A"},
 	} {
 		if got := e.result(root(), "CreateTable", `{`+c.input+`}`); got != c.want {

@@ -18,7 +18,9 @@ type overrides struct {
 	billing    api.BillingMode
 	throughput *api.ProvisionedThroughput
 	onDemand   *api.OnDemandThroughput
-	sse        *api.SSESpecification
+	// id is the new table's; key is prepared for it, nil for none.
+	id  string
+	key *newKey
 	// global and local are the indexes to keep; nil keeps all.
 	global []api.GlobalSecondaryIndex
 	local  []api.LocalSecondaryIndex
@@ -32,8 +34,12 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, in.SSESpecificationOverride,
+	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, uuid.NewString(), nil,
 		in.GlobalSecondaryIndexOverride, in.LocalSecondaryIndexOverride}
+	to := place{at.account, at.region, *in.TargetTableName}
+	if o.key, err = s.keyFromBackup(ctx, c, at, id, to, &o, in.SSESpecificationOverride); err != nil {
+		return nil, noBackup(err, *in.BackupArn)
+	}
 	out := &api.RestoreTableFromBackupOutput{}
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		b, err := shownBackup(tx, at, id)
@@ -43,7 +49,7 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 		if !b.Ready {
 			return api.NewBackupInUseException("Backup is being created: %s", *in.BackupArn)
 		}
-		rec, err := s.restoredTable(tx, place{at.account, at.region, *in.TargetTableName}, &b.Source, &o, c.Now)
+		rec, err := s.restoredTable(tx, to, &b.Source, &o, c.Now)
 		if err != nil {
 			return err
 		}
@@ -55,8 +61,8 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 		if err := addJob(tx, restoreJob(at, b, &target{rec.Name, rec.ID})); err != nil {
 			return err
 		}
-		out.TableDescription = rec.describe(place{at.account, at.region, rec.Name})
-		return save(tx, place{at.account, at.region, rec.Name}, rec)
+		out.TableDescription = rec.describe(to)
+		return save(tx, to, rec)
 	})
 	if err != nil {
 		return nil, noBackup(err, *in.BackupArn)
@@ -67,9 +73,6 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 
 // restoredTable is the record of a table to be made of another's rows.
 func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overrides, now time.Time) (*record, error) {
-	if o.sse != nil && opt.Value(o.sse.Enabled) {
-		return nil, unsupported("SSESpecificationOverride with Enabled true (encryption under a key of AWS KMS)")
-	}
 	there, err := s.current(tx, to)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overr
 		return nil, api.NewTableAlreadyExistsException("Table already exists: %s", to.name)
 	}
 	rec := &record{
-		ID: uuid.NewString(), Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
+		ID: o.id, Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
 		Throughput: source.Throughput, MaxOnDemand: source.MaxOnDemand, Class: source.Class, Tags: ownerTags(source.Tags),
 	}
 	if o.billing != "" || o.throughput != nil {
@@ -98,6 +101,9 @@ func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overr
 		return nil, err
 	}
 	if err := s.seal(rec, to.account); err != nil {
+		return nil, err
+	}
+	if err := s.encryptRestored(tx, to, rec, o.key); err != nil {
 		return nil, err
 	}
 	return rec, rec.keepIndexes(source, o)
@@ -139,11 +145,19 @@ func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, in.SSESpecificationOverride,
+	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, uuid.NewString(), nil,
 		in.GlobalSecondaryIndexOverride, in.LocalSecondaryIndexOverride}
 	latest := opt.Value(in.UseLatestRestorableTime)
 	if latest == (in.RestoreDateTime != nil) {
 		return nil, invalid("Either RestoreDateTime or UseLatestRestorableTime must be specified, and not both")
+	}
+	to := place{at.account, at.region, *in.TargetTableName}
+	source, err := s.facts(ctx, at)
+	if err != nil || source == nil {
+		return nil, tableNotFound(orElse(err, errNoTable), at)
+	}
+	if o.key, err = s.keyOfRestored(ctx, c, to, &source.record, &record{ID: o.id, Name: to.name}, in.SSESpecificationOverride); err != nil {
+		return nil, err
 	}
 	out := &api.RestoreTableToPointInTimeOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
@@ -154,7 +168,6 @@ func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Cal
 		if err := t.restorable(when, c.Now); err != nil {
 			return err
 		}
-		to := place{at.account, at.region, *in.TargetTableName}
 		rec, err := s.restoredTable(tx, to, &t.record, &o, c.Now)
 		if err != nil {
 			return err

@@ -1,23 +1,17 @@
 package dynamodb
 
 import (
-	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
-	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
 // sealTag declares that the rows of a table are sealed, each tenant's under a data key of its own, which is itself encrypted under
@@ -32,9 +26,15 @@ var aliasPattern = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]*\$\{tenant\}[a-zA-Z
 
 // sealed is what a table knows of its sealing.
 type sealed struct {
-	// Alias is the tag's value, HashKey the sealed key of the hashes of partition keys.
+	// Alias is the tag's value, "" without the tag. HashKey is the sealed key of the hashes of partition keys, empty for a table that
+	// had rows before it was sealed.
 	Alias   string
 	HashKey []byte
+	// Key is the ARN of the KMS key of the table itself (encryption.go); "" is the server's. Generation counts its changes.
+	Key        string `json:",omitempty"`
+	Generation int    `json:",omitempty"`
+	// Mixed is true until the rows that the table had are sealed.
+	Mixed bool `json:",omitempty"`
 }
 
 // hashKeySize is the size of the key of hashes, in bytes.
@@ -57,6 +57,11 @@ func (s *Service) seal(r *record, account string) error {
 	if owner, err := authz.ParseOwnerRule(r.Tags, s.ids); err != nil || owner == nil {
 		return invalid(wrong+"tag %s needs the tag %s beside it, which says whose a row is", sealTag, authz.OwnerKeyTag)
 	}
+	return s.sealNew(r, account, alias)
+}
+
+// sealNew makes a table without rows one that seals them.
+func (s *Service) sealNew(r *record, account, alias string) error {
 	key := make([]byte, hashKeySize)
 	rand.Read(key) // never fails (crypto/rand)
 	defer clear(key)
@@ -64,7 +69,7 @@ func (s *Service) seal(r *record, account string) error {
 	if err != nil {
 		return fault.Wrap(err, "seal the key of hashes")
 	}
-	r.Sealed = &sealed{alias, box}
+	r.Sealed = &sealed{Alias: alias, HashKey: box}
 	return nil
 }
 
@@ -78,21 +83,33 @@ func (s *Service) sealing(r *record, account, region string) (*store.Sealing, er
 		return nil, nil
 	}
 	owner, err := authz.ParseOwnerRule(r.Tags, s.ids)
-	if err == nil && owner == nil {
+	if err == nil && owner == nil && r.Sealed.Alias != "" {
 		err = errors.New("the owner rule is gone")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dynamodb: owner tags of sealed table %s: %w", r.Name, err)
 	}
-	key, err := s.ring.Open(keyring.DataKey, hashScope(account, r.ID), r.Sealed.HashKey, nil)
-	if err != nil {
-		return nil, fmt.Errorf("dynamodb: open the key of hashes of table %s: %w", r.Name, err)
+	var key []byte
+	if r.Sealed.HashKey != nil {
+		if key, err = s.ring.Open(keyring.DataKey, hashScope(account, r.ID), r.Sealed.HashKey, nil); err != nil {
+			return nil, fmt.Errorf("dynamodb: open the key of hashes of table %s: %w", r.Name, err)
+		}
 	}
-	alias := r.Sealed.Alias
-	return store.NewSealing(r.ID, account, region, key, func(leading string) string {
+	is := *r.Sealed
+	seal := store.NewSealing(r.ID, account, region, key, func(leading string) string {
+		if is.Alias == "" {
+			return ""
+		}
 		id, _ := owner.TenantOf(s.ids, leading)
 		return id.String()
-	}, func(tenant string) string { return strings.Replace(alias, tenantVariable, tenant, 1) }), nil
+	}, func(tenant string) string {
+		if tenant == "" {
+			return is.Key
+		}
+		return strings.Replace(is.Alias, tenantVariable, tenant, 1)
+	})
+	seal.Generation, seal.Whole, seal.Mixed = is.Generation, is.Key != "", is.Mixed
+	return seal, nil
 }
 
 // keepSealed refuses to change how a table is sealed.
@@ -105,244 +122,4 @@ func keepSealed(r *record, tags []authn.Tag) error {
 		return invalid(wrong+"tag %s is given when a table is made, and stays", sealTag)
 	}
 	return nil
-}
-
-// KeyService encrypts data keys under tenants' keys: package kms, in this server.
-type KeyService interface {
-	Wrap(ctx context.Context, account, region, alias string, encryptionContext map[string]string, plaintext []byte) ([]byte, error)
-	Unwrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) (plaintext []byte, current bool, err error)
-	Rewrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) ([]byte, error)
-	// Unusable tells whether an error says that the key cannot be used now, and whether it is destroyed or is going to be.
-	Unusable(err error) (ending, ok bool, reason error)
-}
-
-// dataKeys finds the data keys of sealed tables, and makes them. What is at hand is dropped when a key of the account changes in
-// KMS, on any node within a second.
-type dataKeys struct {
-	db   *store.DB
-	ring *keyring.Keyring
-	kms  KeyService
-	byID *store.Cache[store.KeyID, *store.DataKey]
-	of   *store.Cache[keyOf, *store.DataKey]
-}
-
-// keyOf names the data key of a tenant in a table.
-type keyOf struct{ table, tenant string }
-
-// Cached data keys, some 1 kB each.
-const cachedDataKeys = 65536
-
-func newDataKeys(db *store.DB, ring *keyring.Keyring, kms KeyService) *dataKeys {
-	return &dataKeys{
-		db: db, ring: ring, kms: kms, byID: store.NewCache[store.KeyID, *store.DataKey](db, "kms", cachedDataKeys),
-		of: store.NewCache[keyOf, *store.DataKey](db, "kms", cachedDataKeys),
-	}
-}
-
-// ByID implements store.DataKeys.
-func (d *dataKeys) ByID(s *store.Sealing, id store.KeyID) *store.DataKey {
-	h := d.byID.Held(s.Account, id)
-	return h.Value
-}
-
-// ByTenant implements store.DataKeys.
-func (d *dataKeys) ByTenant(s *store.Sealing, tenant string) *store.DataKey {
-	h := d.of.Held(s.Account, keyOf{s.Table, tenant})
-	return h.Value
-}
-
-// Fetch implements store.DataKeys.
-func (d *dataKeys) Fetch(ctx context.Context, wants []store.KeyWant) error {
-	for i := range wants {
-		w := &wants[i]
-		var err error
-		if w.Make {
-			_, err = d.of.Get(w.Sealing.Account, keyOf{w.Sealing.Table, w.Tenant}, func() (*store.DataKey, error) { return d.tenants(ctx, w) })
-		} else {
-			_, err = d.byID.Get(w.Sealing.Account, w.ID, func() (*store.DataKey, error) { return d.load(ctx, w.Sealing, w.ID) })
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dataKey is a data key as it is stored, by its id.
-type dataKey struct {
-	Table, Tenant string
-	// Blob is the key encrypted under the tenant's; for rows that are no tenant's, under the server's.
-	Blob []byte
-	Made time.Time
-}
-
-type dataKeyRef struct{ ID store.KeyID }
-
-func dataKeyKey(id store.KeyID) store.Key         { return store.K("datakey", hex.EncodeToString(id[:])) }
-func dataKeyOfKey(table, tenant string) store.Key { return store.K("datakeyof", table, tenant) }
-
-// context is what the encryption of a data key is bound to, and what KMS's decisions and events show.
-func (k *dataKey) context() map[string]string {
-	return map[string]string{"tenant_id": k.Tenant, "aws:dynamodb:tableId": k.Table}
-}
-
-func (d *dataKeys) shared(account, table string) keyring.Scope {
-	return keyring.Scope{Account: account, Name: "rows/" + table}
-}
-
-func (d *dataKeys) view(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
-	return system.View(ctx, d.db, name, func(tx *store.Tx) error {
-		recs, err := tx.Records(s.Account, s.Region)
-		if err != nil {
-			return err
-		}
-		return fn(recs)
-	})
-}
-
-func (d *dataKeys) update(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
-	return system.Update(ctx, d.db, name, func(tx *store.Tx) error {
-		recs, err := tx.Records(s.Account, s.Region)
-		if err != nil {
-			return err
-		}
-		return fn(recs)
-	})
-}
-
-// load opens a data key. One that its key service cannot open now is returned with the reason.
-func (d *dataKeys) load(ctx context.Context, s *store.Sealing, id store.KeyID) (*store.DataKey, error) {
-	var rec *dataKey
-	err := d.view(ctx, s, func(recs *store.Records) (err error) {
-		rec, err = store.Load[dataKey](recs, dataKeyKey(id))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if rec == nil {
-		return &store.DataKey{ID: id, Unusable: sealedAway(errors.New("there is no such data key")), Ending: true}, nil
-	}
-	plain, err := d.open(ctx, s, id, rec)
-	if err != nil {
-		return d.orUnusable(id, err)
-	}
-	return newDataKey(id, plain)
-}
-
-func (d *dataKeys) open(ctx context.Context, s *store.Sealing, id store.KeyID, rec *dataKey) ([]byte, error) {
-	if rec.Tenant == "" {
-		return d.ring.Open(keyring.DataKey, d.shared(s.Account, rec.Table), rec.Blob, nil)
-	}
-	plain, current, err := d.kms.Unwrap(ctx, s.Account, s.Region, rec.Blob, rec.context())
-	if err != nil || current {
-		return plain, err
-	}
-	return plain, d.rewrap(ctx, s, id, rec)
-}
-
-// rewrap encrypts a data key again whose key was rotated. No row is touched.
-func (d *dataKeys) rewrap(ctx context.Context, s *store.Sealing, id store.KeyID, rec *dataKey) error {
-	blob, err := d.kms.Rewrap(ctx, s.Account, s.Region, rec.Blob, rec.context())
-	if err != nil {
-		return err
-	}
-	next := *rec
-	next.Blob = blob
-	return d.update(ctx, s, func(recs *store.Records) error { return store.Save(recs, dataKeyKey(id), &next) })
-}
-
-func newDataKey(id store.KeyID, plain []byte) (*store.DataKey, error) {
-	defer clear(plain)
-	block, err := aes.NewCipher(plain)
-	if err != nil {
-		return nil, fault.Wrap(err, "use a data key")
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fault.Wrap(err, "use a data key")
-	}
-	return store.NewDataKey(id, gcm), nil
-}
-
-// orUnusable turns a refusal of the key service into a data key that cannot be used; other errors stay.
-func (d *dataKeys) orUnusable(id store.KeyID, err error) (*store.DataKey, error) {
-	ending, ok, reason := d.kms.Unusable(err)
-	if !ok {
-		return nil, err
-	}
-	return &store.DataKey{ID: id, Unusable: sealedAway(reason), Ending: ending}, nil
-}
-
-// sealedAway is what a caller is told of a row whose key cannot be used.
-func sealedAway(reason error) error {
-	return fault.New(fault.AccessDenied, "The key of the row's tenant cannot be used: %s", reasonText(reason))
-}
-
-func reasonText(reason error) string {
-	var f *fault.Error
-	if errors.As(reason, &f) {
-		return f.Message
-	}
-	return reason.Error()
-}
-
-// tenants returns the data key of a tenant, and makes one if there is none.
-func (d *dataKeys) tenants(ctx context.Context, w *store.KeyWant) (*store.DataKey, error) {
-	id, err := d.idOf(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	if id == (store.KeyID{}) {
-		if id, err = d.make(ctx, w); err != nil {
-			return d.orUnusable(store.KeyID{}, err)
-		}
-	}
-	return d.byID.Get(w.Sealing.Account, id, func() (*store.DataKey, error) { return d.load(ctx, w.Sealing, id) })
-}
-
-func (d *dataKeys) idOf(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
-	err = d.view(ctx, w.Sealing, func(recs *store.Records) error {
-		ref, err := store.Load[dataKeyRef](recs, dataKeyOfKey(w.Sealing.Table, w.Tenant))
-		if ref != nil {
-			id = ref.ID
-		}
-		return err
-	})
-	return id, err
-}
-
-// make makes a data key, unless somebody else does at the same time.
-func (d *dataKeys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
-	var plain [32]byte
-	rand.Read(plain[:]) // never fails (crypto/rand)
-	rand.Read(id[:])
-	defer clear(plain[:])
-	rec := &dataKey{Table: w.Sealing.Table, Tenant: w.Tenant, Made: time.Now().UTC()}
-	if w.Tenant == "" {
-		rec.Blob, err = d.ring.Seal(keyring.DataKey, d.shared(w.Sealing.Account, rec.Table), plain[:], nil)
-	} else {
-		rec.Blob, err = d.kms.Wrap(ctx, w.Sealing.Account, w.Sealing.Region, w.Sealing.Alias(w.Tenant), rec.context(), plain[:])
-	}
-	if err != nil {
-		return id, err
-	}
-	mine := id
-	err = d.update(ctx, w.Sealing, func(recs *store.Records) error {
-		of := dataKeyOfKey(rec.Table, rec.Tenant)
-		there, err := store.Load[dataKeyRef](recs, of)
-		if err != nil {
-			return err
-		}
-		if there != nil {
-			id = there.ID
-			return nil
-		}
-		id = mine
-		if err := store.Save(recs, of, &dataKeyRef{id}); err != nil {
-			return err
-		}
-		return store.Save(recs, dataKeyKey(id), rec)
-	})
-	return id, err
 }

@@ -22,7 +22,8 @@
 //     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.
 //   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, time to live, recovery and backups of such
 //     tables are refused.
-//   - Encryption of tables under KMS keys of the caller's choice and global tables are refused, never accepted in silence.
+//   - A table's KMS key (SSESpecification) is asked of who sets it, not of who reads and writes rows, and is one of the table's account.
+//   - Global tables are refused, never accepted in silence.
 package dynamodb
 
 import (
@@ -67,6 +68,9 @@ type Service struct {
 	ids       *tenant.Language
 	log       *slog.Logger
 	ring      *keyring.Keyring
+	kms       KeyService
+	keys      *dataKeys
+	calls     callerKeys
 	tables    *store.Cache[place, *table]
 	wake      chan struct{}
 	uncounted uncounted
@@ -83,9 +87,10 @@ var (
 
 // New returns the service. Run does its background work.
 func New(c Config) *Service {
-	c.DB.UseDataKeys(newDataKeys(c.DB, c.Keyring, c.Keys))
+	keys := newDataKeys(c.DB, c.Keyring, c.Keys)
+	c.DB.UseDataKeys(keys)
 	return &Service{
-		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
+		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, kms: c.Keys, keys: keys, calls: invokedKeys{}, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
 		wake: make(chan struct{}, 1), engine: c.Engine, adopter: c.Adopter, enforce: c.EnforceThroughput,
 	}
 }

@@ -24,8 +24,15 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 		if err != nil {
 			return nil, err
 		}
+		if opt.Value(opt.Value(in.SSESpecification).Enabled) {
+			return nil, unsupported("SSESpecification with Enabled true of a table that an outside engine keeps")
+		}
 		out, err := s.updateFar(ctx, c, at, t, in)
 		return out, noTableNamed(err, at)
+	}
+	key, err := s.reencrypt(ctx, c, at, in.SSESpecification)
+	if err != nil {
+		return nil, noTableNamed(err, at)
 	}
 	out := &api.UpdateTableOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
@@ -49,6 +56,9 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 		if err := rec.stream(tx, at, c.Now, in.StreamSpecification); err != nil {
 			return err
 		}
+		if err := rec.rekey(tx, at, key); err != nil {
+			return err
+		}
 		out.TableDescription = rec.describe(at)
 		return save(tx, at, &rec)
 	})
@@ -61,8 +71,6 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 
 func refuseUpdates(in *api.UpdateTableInput) error {
 	switch {
-	case in.SSESpecification != nil && opt.Value(in.SSESpecification.Enabled):
-		return unsupported("SSESpecification with Enabled true (encryption under a key of AWS KMS)")
 	case in.WarmThroughput != nil:
 		return unsupported("WarmThroughput")
 	case in.ReplicaUpdates != nil || in.GlobalTableWitnessUpdates != nil || in.MultiRegionConsistency != "" ||

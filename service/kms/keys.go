@@ -98,6 +98,9 @@ func metadata(r ref, k *keyRecord) *api.KeyMetadata {
 	if k.State == api.KeyStatePendingDeletion {
 		m.DeletionDate = new(k.DeleteAt)
 	}
+	if k.Manager != "" {
+		m.KeyManager = k.Manager
+	}
 	return m
 }
 

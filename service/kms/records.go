@@ -27,6 +27,10 @@ type keyRecord struct {
 	Description string       `json:"description,omitempty"`
 	State       api.KeyState `json:"state"`
 	Created     time.Time    `json:"created"`
+	// Since is when the key last became unusable, zero if it never did or that was before this was kept.
+	Since time.Time `json:"since,omitzero"`
+	// Manager says who manages the key: "" is the customer.
+	Manager api.KeyManagerType `json:"manager,omitempty"`
 	// DeleteAt is when the waiting period of a key that is pending deletion is over.
 	DeleteAt  time.Time       `json:"deleteAt,omitzero"`
 	Tags      []tag           `json:"tags,omitempty"`

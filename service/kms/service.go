@@ -1,6 +1,6 @@
 // Package kms keeps symmetric keys and encrypts, decrypts and makes data keys under them ("AWS Key Management Service API
-// Reference"). Not in this cut: asymmetric and HMAC keys, multi-Region keys, imported material, custom key stores, grants
-// and AWS managed keys.
+// Reference"). Not in this cut: asymmetric and HMAC keys, multi-Region keys, imported material, custom key stores and
+// grants. AWS managed keys are made for the services of this server that ask for one (alias/aws/dynamodb).
 package kms
 
 import (

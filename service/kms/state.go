@@ -40,13 +40,21 @@ func (s *Service) setState(ctx context.Context, c *pipeline.Call, named string, 
 		if err := k.kept(v.arn(k.ID)); err != nil {
 			return err
 		}
-		k.State = state
+		k.enter(state, c.Now)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return s.forget(ctx, c)
+}
+
+// enter changes the state, and keeps when the key became unusable.
+func (k *keyRecord) enter(state api.KeyState, now time.Time) {
+	if k.State == api.KeyStateEnabled && state != api.KeyStateEnabled {
+		k.Since = now
+	}
+	k.State = state
 }
 
 // forget replaces what is cached of the call's key, and with it the material that was opened.
@@ -68,7 +76,8 @@ func (s *Service) ScheduleKeyDeletion(ctx context.Context, c *pipeline.Call, in 
 		if err := k.kept(v.arn(k.ID)); err != nil {
 			return err
 		}
-		k.State, k.DeleteAt = api.KeyStatePendingDeletion, at
+		k.enter(api.KeyStatePendingDeletion, c.Now)
+		k.DeleteAt = at
 		out.KeyId = new(v.arn(k.ID))
 		return remind(tx, v, k.ID, dueDeletion, at)
 	})
@@ -89,7 +98,8 @@ func (s *Service) CancelKeyDeletion(ctx context.Context, c *pipeline.Call, in *a
 		if err := unremind(tx, v, k.ID, dueDeletion, k.DeleteAt); err != nil {
 			return err
 		}
-		k.State, k.DeleteAt = api.KeyStateDisabled, time.Time{}
+		k.enter(api.KeyStateDisabled, c.Now)
+		k.DeleteAt = time.Time{}
 		out.KeyId = new(v.arn(k.ID))
 		return nil
 	})

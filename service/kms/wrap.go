@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -25,8 +26,8 @@ func (e *UnusableError) Error() string { return e.Reason.Error() }
 // Unwrap returns the reason.
 func (e *UnusableError) Unwrap() error { return e.Reason }
 
-// Wrap encrypts a data key under the key that an alias of the account ("alias/…") stands for. The blob names the key: the alias
-// may stand for another one later. An *UnusableError says why the key cannot be used.
+// Wrap encrypts a data key under the key that an alias of the account ("alias/…") stands for, or that has the ARN. The blob names the
+// key: the alias may stand for another one later. An *UnusableError says why the key cannot be used.
 func (s *Service) Wrap(ctx context.Context, account, region, alias string, encryptionContext map[string]string, plaintext []byte) ([]byte, error) {
 	f, err := s.named(ctx, parseName(alias, account, region))
 	if err != nil {
@@ -57,6 +58,25 @@ func (s *Service) Unwrap(ctx context.Context, account, region string, blob []byt
 		return nil, false, err
 	}
 	return plaintext, m.Version == f.record.current().Version, nil
+}
+
+// Inaccessible tells why a key of the account cannot be used now, nil if it can, and since when, zero if that is not known: a key
+// that is destroyed leaves nothing behind.
+func (s *Service) Inaccessible(ctx context.Context, account, region, key string) (since time.Time, reason, err error) {
+	f, err := s.named(ctx, parseName(key, account, region))
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	var u *UnusableError
+	switch err := unusable(f, key); {
+	case err == nil:
+		return time.Time{}, nil, nil
+	case !errors.As(err, &u):
+		return time.Time{}, nil, err
+	case f != nil:
+		since = f.record.Since
+	}
+	return since, u.Reason, nil
 }
 
 // Rewrap encrypts again what Unwrap has opened, under the same key's current material.

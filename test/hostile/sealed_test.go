@@ -3,6 +3,7 @@ package hostile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/smithy-go"
 
 	"github.com/bulkhead/bulkhead/internal/app"
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -49,6 +51,97 @@ func TestSealedRowsOnDisk(t *testing.T) {
 	}
 	search(t, "the files", files(t, dir))
 	search(t, "the store", pairs(t, dir))
+}
+
+// TestTableKeyOnDisk is TestSealedRowsOnDisk for a table that has a KMS key of its own, and for one that had rows before: of that one the
+// store, which drops what was overwritten when it compacts, is searched.
+func TestTableKeyOnDisk(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		dir := t.TempDir()
+		c := app.DefaultConfig()
+		c.Data, c.Logger = dir, slog.New(slog.DiscardHandler)
+		c.RootAccessKeyID, c.RootSecretAccessKey = "AKIASEALEDTESTROOT22", "not-a-secret-but-long-enough-for-a-test!"
+		a, err := app.Open(t.Context(), c)
+		done(t, err)
+		srv := httptest.NewServer(a.Handler())
+		config := aws.Config{Region: c.Region, BaseEndpoint: &srv.URL, Credentials: awscreds.NewStaticCredentialsProvider(c.RootAccessKeyID, c.RootSecretAccessKey, "")}
+		arn := keyedRows(t, config, late)
+		readSealed(t, config)
+		if !late {
+			search(t, "the live files", files(t, dir))
+		}
+		_, err = kms.NewFromConfig(config).DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &arn})
+		done(t, err)
+		var denied *smithy.GenericAPIError
+		_, err = dynamodb.NewFromConfig(config).Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("rows")})
+		if !errors.As(err, &denied) || denied.Code != "AccessDeniedException" {
+			t.Errorf("a scan without the key: %v", err)
+		}
+		srv.Close()
+		done(t, a.Close(context.WithoutCancel(t.Context())))
+		if !late {
+			search(t, "the files", files(t, dir))
+		}
+		search(t, "the store", pairs(t, dir))
+	}
+}
+
+// keyedRows makes a table with a KMS key and a row in every place where the store keeps rows; late is a table that gets the key last.
+func keyedRows(t *testing.T, config aws.Config, late bool) string {
+	t.Helper()
+	ctx, ddb := t.Context(), dynamodb.NewFromConfig(config)
+	key, err := kms.NewFromConfig(config).CreateKey(ctx, &kms.CreateKeyInput{})
+	done(t, err)
+	spec := &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms, KMSMasterKeyId: key.KeyMetadata.KeyId}
+	in := &dynamodb.CreateTableInput{
+		TableName: aws.String("rows"), BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("pk"), AttributeType: "S"}, {AttributeName: aws.String("sk"), AttributeType: "S"}, {AttributeName: aws.String("kind"), AttributeType: "S"},
+		},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String("by-kind"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("kind"), KeyType: types.KeyTypeHash}},
+		}},
+		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages},
+	}
+	if !late {
+		in.SSESpecification = spec
+	}
+	_, err = ddb.CreateTable(ctx, in)
+	done(t, err)
+	for _, v := range []string{"first", planted[0]} {
+		_, err = ddb.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("rows"), Item: sealedItem(v)})
+		done(t, err)
+	}
+	if late {
+		_, err = ddb.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: aws.String("rows"), SSESpecification: spec})
+		done(t, err)
+	}
+	until(t, "the table is not sealed", func() bool {
+		d, err := ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("rows")})
+		done(t, err)
+		return d.Table.TableStatus == types.TableStatusActive && d.Table.SSEDescription.Status == types.SSEStatusEnabled
+	})
+	backup, err := ddb.CreateBackup(ctx, &dynamodb.CreateBackupInput{TableName: aws.String("rows"), BackupName: aws.String("all")})
+	done(t, err)
+	until(t, "the backup is not made", func() bool {
+		d, err := ddb.DescribeBackup(ctx, &dynamodb.DescribeBackupInput{BackupArn: backup.BackupDetails.BackupArn})
+		done(t, err)
+		return d.BackupDescription.BackupDetails.BackupStatus == types.BackupStatusAvailable
+	})
+	return *key.KeyMetadata.KeyId
+}
+
+// until waits for work in the background.
+func until(t *testing.T, failed string, over func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !over(); {
+		if time.Now().After(end) {
+			t.Fatal(failed)
+		}
+	}
 }
 
 // sealRows makes a tenant's key and rows, in every place where the store keeps rows, and returns the key's ARN.
@@ -91,16 +184,12 @@ func sealRows(t *testing.T, config aws.Config) string {
 	done(t, err)
 	backup, err := ddb.CreateBackup(ctx, &dynamodb.CreateBackupInput{TableName: aws.String("rows"), BackupName: aws.String("all")})
 	done(t, err)
-	for end := time.Now().Add(10 * time.Second); ; {
+	until(t, "the backup is not made", func() bool {
 		d, err := ddb.DescribeBackup(ctx, &dynamodb.DescribeBackupInput{BackupArn: backup.BackupDetails.BackupArn})
 		done(t, err)
-		if d.BackupDescription.BackupDetails.BackupStatus == types.BackupStatusAvailable {
-			return *key.KeyMetadata.KeyId
-		}
-		if time.Now().After(end) {
-			t.Fatal("the backup is not made")
-		}
-	}
+		return d.BackupDescription.BackupDetails.BackupStatus == types.BackupStatusAvailable
+	})
+	return *key.KeyMetadata.KeyId
 }
 
 func sealedKey() map[string]types.AttributeValue {

@@ -41,3 +41,9 @@ func Expired(tx *store.Tx, table string, seal *store.Sealing, t *item.Table, att
 func Expire(tx *store.Tx, table string, seal *store.Sealing, t *item.Table, key item.Map, attr string, now time.Time) error {
 	return tx.SystemExpire(table, seal, t, key, attr, now)
 }
+
+// Reseal seals up to limit rows, index entries and items of changes of a table that had them before it was sealed, from a place on.
+// It returns the place to go on from, nil at the end.
+func Reseal(tx *store.Tx, table string, seal *store.Sealing, from []byte, limit int) ([]byte, error) {
+	return tx.SystemReseal(table, seal, from, limit)
+}
