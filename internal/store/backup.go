@@ -119,9 +119,11 @@ func (tx *Tx) SystemSince(table string, part int, at time.Time) (after, last uin
 	if err != nil {
 		return 0, 0, err
 	}
-	if last, err = r.last(part); err != nil {
+	l, err := r.last(part)
+	if err != nil {
 		return 0, 0, err
 	}
+	last = l.n
 	first, err := (&Changes{r}).Since(part, 1, last+1, at)
 	return first - 1, last, err
 }

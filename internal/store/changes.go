@@ -15,7 +15,7 @@ import (
 //	spaceChanges [table 16 B][part][number 8 B][0]   the head of the change
 //	spaceChanges [table 16 B][part][number 8 B][1]   the old item, if there was one, as the row was stored
 //	spaceChanges [table 16 B][part][number 8 B][2]   the new item, if there is one, as the row is stored
-//	spaceLast    [table 16 B][part]                  the last number
+//	spaceLast    [table 16 B][part]                  the last number 8 B, and when it was given: milliseconds 8 B, absent of old
 //
 // All changes of a row are in the part of its partition key, so that their order is that of the writes. Writers of one part
 // wait for each other; several parts let a table be written to by many.
@@ -50,32 +50,56 @@ func (r *rows) changeKey(part int, number uint64, piece byte) []byte {
 	return append(binary.BigEndian.AppendUint64(r.changes(part), number), piece)
 }
 
-// last is the number of a part's newest change, 0 if there is none.
-func (r *rows) last(part int) (uint64, error) {
-	b, ok, err := r.tx.r.Get(r.lastKey(part))
-	if err != nil || !ok {
-		return 0, err
-	}
-	if len(b) != 8 {
-		return 0, errChanges
-	}
-	return binary.BigEndian.Uint64(b), nil
+// number says which change of a part is its newest, and when it was made.
+type number struct {
+	n  uint64
+	at time.Time
 }
 
-func (r *rows) setLast(part int, number uint64) error {
-	return r.tx.w.Set(r.lastKey(part), binary.BigEndian.AppendUint64(nil, number))
+// last is the number of a part's newest change, 0 if there is none.
+func (r *rows) last(part int) (number, error) {
+	b, ok, err := r.tx.r.Get(r.lastKey(part))
+	if err != nil || !ok {
+		return number{}, err
+	}
+	switch len(b) {
+	case 8:
+		return number{n: binary.BigEndian.Uint64(b)}, nil
+	case 16:
+		return number{binary.BigEndian.Uint64(b), time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))).UTC()}, nil
+	}
+	return number{}, errChanges
+}
+
+func (r *rows) setLast(part int, l number) error {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), l.n)
+	return r.tx.w.Set(r.lastKey(part), binary.BigEndian.AppendUint64(b, uint64(l.at.UnixMilli())))
+}
+
+// maxSkew is by how much the clocks of nodes may differ: as much as signatures allow.
+const maxSkew = 15 * time.Minute
+
+// after is the number of the next change, made at a time. It is never before the change that it follows, although requests end in
+// another order than they began and nodes' clocks differ: what is cut off the log at a time is cut off at one place.
+func (l number) after(now time.Time) number {
+	next := number{l.n + 1, now.Truncate(time.Millisecond)}
+	if ahead := l.at.Sub(now); ahead > 0 && ahead <= maxSkew {
+		next.at = l.at
+	}
+	return next
 }
 
 // Log implements item.ChangeLog.
 func (r *rows) Log(c *item.Change) error {
 	return r.write(c.Key.PK, func(w kv.Tx) error {
 		part := r.partOf(c.Key.PK)
-		n, err := r.last(part)
+		last, err := r.last(part)
 		if err != nil {
 			return err
 		}
-		n++
-		c.At, c.By = r.now, r.by
+		next := last.after(r.now)
+		n := next.n
+		c.At, c.By = next.at, r.by
 		place := r.key(c.Key)
 		head := c.Head()
 		if err := w.Set(r.changeKey(part, n, changeHead), encodeHead(place[1+hashSize:1+2*hashSize], &head)); err != nil {
@@ -97,7 +121,7 @@ func (r *rows) Log(c *item.Change) error {
 				return err
 			}
 		}
-		return r.setLast(part, n)
+		return r.setLast(part, next)
 	})
 }
 
@@ -127,12 +151,15 @@ func (tx *Tx) Changes(id string, seal *Sealing) (*Changes, error) {
 }
 
 // Last returns the number of the newest change of a part; 0 if there never was one.
-func (c *Changes) Last(part int) (uint64, error) { return c.rows.last(part) }
+func (c *Changes) Last(part int) (uint64, error) {
+	l, err := c.rows.last(part)
+	return l.n, err
+}
 
 func numberOf(prefix, k []byte) uint64 { return binary.BigEndian.Uint64(k[len(prefix):]) }
 
 // Since returns the first number in [from, end) of a change of a part that is kept and was made at the time or later; end if
-// there is none. Times of a part rise with its numbers, but for what the clocks of several nodes differ by.
+// there is none. Times of a part rise with its numbers, unless a clock was ahead by more than any may be.
 func (c *Changes) Since(part int, from, end uint64, at time.Time) (uint64, error) {
 	for from < end {
 		mid := from + (end-from)/2
@@ -266,12 +293,13 @@ func (tx *Tx) Mark(table string) (marks [ChangeParts]uint64, err error) {
 	}
 	r := &rows{tx: tx, table: hashOf([]byte(table))}
 	for part := range marks {
-		n, err := r.last(part)
+		l, err := r.last(part)
 		if err != nil {
 			return marks, err
 		}
-		marks[part] = n + 1
-		if err := r.setLast(part, n+1); err != nil {
+		l.n++
+		marks[part] = l.n
+		if err := r.setLast(part, l); err != nil {
 			return marks, err
 		}
 	}
