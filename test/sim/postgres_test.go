@@ -1,14 +1,17 @@
 package sim
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"io"
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +68,9 @@ type proxy struct {
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]bool
+	// loses says of what is sent whether the connection is to lose it, and all that follows; lost is closed at the first.
+	loses func(toServer bool, chunk []byte) bool
+	lost  chan struct{}
 }
 
 // newProxy returns the proxy and the URL of the database through it.
@@ -108,9 +114,10 @@ func (p *proxy) join(client net.Conn) {
 		return
 	}
 	var wg sync.WaitGroup
-	for _, c := range [][2]net.Conn{{client, server}, {server, client}} {
+	var gone atomic.Bool
+	for i, c := range [][2]net.Conn{{client, server}, {server, client}} {
 		wg.Go(func() {
-			_, _ = io.Copy(c[0], c[1])
+			p.pass(c[0], c[1], i == 1, &gone)
 			_ = c[0].Close()
 			_ = c[1].Close()
 		})
@@ -120,6 +127,48 @@ func (p *proxy) join(client net.Conn) {
 	defer p.mu.Unlock()
 	delete(p.conns, client)
 	delete(p.conns, server)
+}
+
+// pass gives on what comes, until the connection loses it.
+func (p *proxy) pass(to io.Writer, from io.Reader, toServer bool, gone *atomic.Bool) {
+	chunk := make([]byte, 1<<20)
+	for {
+		n, err := from.Read(chunk)
+		if n > 0 && !gone.Load() && p.drops(toServer, chunk[:n]) {
+			gone.Store(true)
+		}
+		if !gone.Load() {
+			if _, err := to.Write(chunk[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) drops(toServer bool, chunk []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.loses == nil || !p.loses(toServer, chunk) {
+		return false
+	}
+	select {
+	case <-p.lost:
+	default:
+		close(p.lost)
+	}
+	return true
+}
+
+// lose has each connection lose what the function says, and all that follows it, until the server is cut off. The channel is
+// closed at the first.
+func (p *proxy) lose(what func(toServer bool, chunk []byte) bool) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loses, p.lost = what, make(chan struct{})
+	return p.lost
 }
 
 // keep reports whether the connections may be used, and notes them to be cut off later.
@@ -140,8 +189,64 @@ func (p *proxy) set(cut bool) {
 	if !cut {
 		return
 	}
+	p.loses = nil
 	for c := range p.conns {
 		_ = c.Close()
 	}
 	clear(p.conns)
+}
+
+// ownDB is a database server of a test's own, which can be crashed.
+type ownDB struct {
+	url string
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// ownDatabase starts one.
+func ownDatabase(t *testing.T) *ownDB {
+	t.Helper()
+	postgres(t) // where there is one there is another
+	cmd := exec.Command("../postgres.sh", "start")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // which ends it
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	db := &ownDB{in: in, out: bufio.NewReader(out)}
+	db.url = db.line(t)
+	return db
+}
+
+func (db *ownDB) line(t *testing.T) string {
+	t.Helper()
+	line, err := db.out.ReadString('\n')
+	if err != nil {
+		t.Errorf("the database server: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// tell stops the server as a crash does, or starts it again, and waits until that is done.
+func (db *ownDB) tell(t *testing.T, what string) {
+	t.Helper()
+	if _, err := io.WriteString(db.in, what+"\n"); err != nil {
+		t.Error(err)
+	}
+	if got := db.line(t); got != what {
+		t.Errorf("%s: the database server says %q", what, got)
+	}
 }

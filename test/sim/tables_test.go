@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -11,6 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
+
+// errorAs is the error of a type in err, if there is one.
+func errorAs[E error](err error) (e E, ok bool) {
+	ok = errors.As(err, &e)
+	return e, ok
+}
 
 // text is the string in an attribute, "" if there is none.
 func text(item map[string]types.AttributeValue, name string) string {
