@@ -225,7 +225,7 @@ func reachesAll(p *authn.Principal, c *Check) bool {
 
 func grantFor(p *authn.Principal, c *Check) granted {
 	res := &c.Resource
-	g := granted{account: res.Account, region: res.Region, id: res.ID, arn: res.ARN}
+	g := granted{account: res.Account, region: res.Region, id: res.ID, arn: res.ARN, owner: res.Owner}
 	if c.Rows != nil {
 		g.rows, g.hasRows = rowRule(p, c), true
 	}

@@ -36,6 +36,7 @@ type granted struct {
 	account, region, id, arn string
 	rows                     RowRule
 	hasRows                  bool
+	owner                    *OwnerRule
 }
 
 // NoteHidden says that a view left foreign rows out, for the audit: policies allowed them.
@@ -116,6 +117,30 @@ func (g Grant) Names(id string) bool {
 		return false
 	}
 	return slices.ContainsFunc(g.g.resources, func(r granted) bool { return r.id == id })
+}
+
+// Knows reports whether the request was decided under the owner rule that the resource has now. Ask in the transaction that acts on
+// it: between the decision and that, a resource may be guarded, or be made anew under its name. Callers whom its guard does not confine
+// may act on it whatever was known.
+func (g Grant) Knows(res *Resource) bool {
+	if g.g == nil {
+		return false
+	}
+	if !res.Confines(g.g.caller) {
+		return true
+	}
+	known := false
+	for i := range g.g.resources {
+		r := &g.g.resources[i]
+		if r.id != res.ID {
+			continue
+		}
+		if !r.owner.same(res.Owner) {
+			return false
+		}
+		known = true
+	}
+	return known
 }
 
 // EachResource yields the ARN and account of the resource of each check, in their order.

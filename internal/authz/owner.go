@@ -39,6 +39,8 @@ type OwnerRule struct {
 	filter bool
 	// indexes are the patterns of indexes, by name, and byID by id once they are known.
 	indexes, byID map[string][]ownerPattern
+	// tags are the tags that the rule was read from.
+	tags [4]string
 }
 
 // ownerPattern is what stands before the tenant id and what follows it.
@@ -74,6 +76,9 @@ func ParseOwnerRule(tags []authn.Tag, ids *tenant.Language) (*OwnerRule, error) 
 		return nil, nil
 	}
 	r := &OwnerRule{}
+	for i, k := range []string{OwnerKeyTag, IndexOwnerKeyTag, SharedKeysTag, GuardTag} {
+		r.tags[i], _ = t.Get(k)
+	}
 	var err error
 	for _, s := range strings.Fields(owner) {
 		if r.owned, err = addOwner(OwnerKeyTag, r.owned, s, ids); err != nil {
@@ -144,6 +149,22 @@ func (r *OwnerRule) WithIndexes(id func(name string) string) *OwnerRule {
 		}
 	}
 	return &out
+}
+
+// same reports whether two rules are about the same rows and indexes.
+func (r *OwnerRule) same(o *OwnerRule) bool {
+	if r == o {
+		return true
+	}
+	if r == nil || o == nil || r.tags != o.tags || len(r.byID) != len(o.byID) {
+		return false
+	}
+	for id := range r.byID {
+		if _, ok := o.byID[id]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // addOwner adds a pattern to those that it must not be confused with.

@@ -13,6 +13,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -154,6 +155,15 @@ func shownBackup(tx *store.Tx, at place, id string) (*backup, error) {
 	return b, err
 }
 
+// knownBackup is known of a backup.
+func (s *Service) knownBackup(c *pipeline.Call, at place, b *backup) error {
+	owner, err := authz.ParseOwnerRule(b.Source.Tags, s.ids)
+	if err != nil {
+		return err
+	}
+	return known(c, &authz.Resource{ID: b.Rows, Account: at.account, Owner: owner})
+}
+
 func noBackup(err error, arn string) error {
 	if errors.Is(err, errNoBackup) {
 		return backupNotFound(arn)
@@ -191,6 +201,9 @@ func (s *Service) DeleteBackup(ctx context.Context, c *pipeline.Call, in *api.De
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 		b, err := shownBackup(tx, at, id)
 		if err != nil {
+			return err
+		}
+		if err := s.knownBackup(c, at, b); err != nil {
 			return err
 		}
 		if !b.Ready || b.Restores > 0 {

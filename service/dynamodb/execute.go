@@ -117,7 +117,7 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 	var next *cursor
 	m := s.meter(c)
 	defer m.settle()
-	far, err := s.elsewhere(ctx, at)
+	far, err := s.elsewhere(ctx, c, at)
 	switch {
 	case err != nil:
 	case far != nil:

@@ -14,6 +14,9 @@ import (
 // rows opens the rows of a table for a call. A table that was made anew under its name since the call was authorized is
 // another table: the grant does not cover it, and the caller's table is gone. Nor is there one yet while it is restored.
 func rows(tx *store.Tx, c *pipeline.Call, t *table) (item.Rows, error) {
+	if err := known(c, &t.res); err != nil {
+		return nil, err
+	}
 	if _, ok := c.Grant.RowRule(t.ID); !ok || t.busy() != nil {
 		return nil, errNoTable
 	}
@@ -33,7 +36,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 	if err != nil {
 		return nil, err
 	}
-	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +100,7 @@ func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w
 	if err != nil {
 		return nil, err
 	}
-	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}

@@ -89,17 +89,25 @@ func (r *requirements) streamFacts(ctx context.Context, at place, label string) 
 		if err != nil || st == nil {
 			return err
 		}
-		tags := st.Tags
-		if t, err := r.read(tx, at, nil); err != nil {
+		t, err := r.read(tx, at, nil)
+		if err != nil {
 			return err
-		} else if t != nil && t.ID == st.Table {
-			tags = t.Tags
 		}
 		res.ID = st.Table
-		if res.Owner, err = authz.ParseOwnerRule(tags, r.ids); err != nil {
-			return fmt.Errorf("dynamodb: owner tags of stream %s: %w", res.ARN, err)
-		}
-		return nil
+		res.Owner, err = r.ownerOf(st, t)
+		return err
 	})
 	return res, err
+}
+
+// ownerOf is the owner rule of a stream. t is the table of its name, nil if there is none.
+func (s *Service) ownerOf(st *stream, t *table) (*authz.OwnerRule, error) {
+	if t != nil && t.ID == st.Table {
+		return t.res.Owner, nil
+	}
+	owner, err := authz.ParseOwnerRule(st.Tags, s.ids)
+	if err != nil {
+		err = fmt.Errorf("dynamodb: owner tags of the stream %s of %s: %w", st.Label, st.Name, err)
+	}
+	return owner, err
 }

@@ -36,7 +36,7 @@ var errOutside = fault.New(fault.Unsupported, "This operation is not supported o
 
 // elsewhere returns the table if an outside engine keeps its rows; nil if there is none or its rows are here. It costs nothing
 // where no engine is configured: rows refuses such a table then.
-func (s *Service) elsewhere(ctx context.Context, at place) (*table, error) {
+func (s *Service) elsewhere(ctx context.Context, c *pipeline.Call, at place) (*table, error) {
 	if s.engine == nil {
 		return nil, nil
 	}
@@ -44,7 +44,7 @@ func (s *Service) elsewhere(ctx context.Context, at place) (*table, error) {
 	if err != nil || t == nil || t.Outside == nil {
 		return nil, err
 	}
-	return t, nil
+	return t, known(c, &t.res)
 }
 
 // ask sends a request about one table to the engine and reads its answer.

@@ -26,7 +26,7 @@ func (s *Service) farOf(ctx context.Context, c *pipeline.Call, names []string) (
 		if err != nil {
 			return nil, err
 		}
-		t, err := s.elsewhere(ctx, at)
+		t, err := s.elsewhere(ctx, c, at)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ func (s *Service) elsewhereNamed(ctx context.Context, c *pipeline.Call, named st
 	if err != nil {
 		return nil, err
 	}
-	return s.elsewhere(ctx, at)
+	return s.elsewhere(ctx, c, at)
 }
 
 // performFar performs a statement that writes a row, and hands over what its RETURNING clause asks for, if there is something.
@@ -115,7 +115,7 @@ func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *mete
 		if err != nil {
 			continue
 		}
-		if t, err := s.elsewhere(ctx, at); err != nil {
+		if t, err := s.elsewhere(ctx, c, at); err != nil {
 			return nil, err
 		} else if t == nil {
 			continue

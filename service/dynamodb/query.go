@@ -21,7 +21,7 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 	if err != nil {
 		return nil, err
 	}
-	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}

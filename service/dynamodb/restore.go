@@ -46,6 +46,9 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 		if err != nil {
 			return err
 		}
+		if err := s.knownBackup(c, at, b); err != nil {
+			return err
+		}
 		if !b.Ready {
 			return api.NewBackupInUseException("Backup is being created: %s", *in.BackupArn)
 		}

@@ -31,6 +31,7 @@ import (
 	"log/slog"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
@@ -102,7 +103,7 @@ func (s *Service) Operations() pipeline.Service {
 
 // inAnyTable runs fn in a reading transaction with the table as it is in it, whoever keeps its rows.
 func (s *Service) inAnyTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
-	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, at, fn) })
+	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, c, at, fn) })
 }
 
 // readRows is inTable for operations that open the table's rows, which needs a grant for this very table. The cached facts
@@ -115,22 +116,22 @@ func (s *Service) readRows(ctx context.Context, c *pipeline.Call, at place, fn f
 				return err
 			}
 		}
-		return s.with(tx, at, fn)
+		return s.with(tx, c, at, fn)
 	})
 }
 
 // changeTable runs fn, perhaps several times, in a writing transaction with the table as it is in it.
 func (s *Service) changeTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
-	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, at, fn) })
+	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.with(tx, c, at, fn) })
 }
 
 // changeAnyTable is changeTable for what is the same for tables whose rows an outside engine keeps.
 func (s *Service) changeAnyTable(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
-	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, at, fn) })
+	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error { return s.withAny(tx, c, at, fn) })
 }
 
-func (s *Service) with(tx *store.Tx, at place, fn func(*store.Tx, *table) error) error {
-	return s.withAny(tx, at, func(tx *store.Tx, t *table) error {
+func (s *Service) with(tx *store.Tx, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.withAny(tx, c, at, func(tx *store.Tx, t *table) error {
 		if t.Outside != nil {
 			return errOutside
 		}
@@ -138,7 +139,7 @@ func (s *Service) with(tx *store.Tx, at place, fn func(*store.Tx, *table) error)
 	})
 }
 
-func (s *Service) withAny(tx *store.Tx, at place, fn func(*store.Tx, *table) error) error {
+func (s *Service) withAny(tx *store.Tx, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	t, err := s.current(tx, at)
 	if err != nil {
 		return err
@@ -146,7 +147,19 @@ func (s *Service) withAny(tx *store.Tx, at place, fn func(*store.Tx, *table) err
 	if t == nil {
 		return errNoTable
 	}
+	if err := known(c, &t.res); err != nil {
+		return err
+	}
 	return fn(tx, t)
+}
+
+// known refuses to act on a table, stream or backup whose owner rule is not the one that the request was decided under. It is decided anew when the
+// client tries again.
+func known(c *pipeline.Call, res *authz.Resource) error {
+	if c.Grant.Knows(res) {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "The owner rule of the table is being changed. Try again.")
 }
 
 // unsupported refuses an option that AWS has and this server does not.

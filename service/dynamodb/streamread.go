@@ -171,7 +171,7 @@ func (s *Streams) GetShardIterator(ctx context.Context, c *pipeline.Call, in *ap
 		if !ok {
 			return api.NewResourceNotFoundException("Requested resource not found: Shard does not exist")
 		}
-		changes, err := s.changes(tx, at, st)
+		changes, err := s.changes(tx, c, at, st)
 		if err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (s *Streams) GetShardIterator(ctx context.Context, c *pipeline.Call, in *ap
 }
 
 // changes opens the changes that a stream shows.
-func (s *Streams) changes(tx *store.Tx, at place, st *stream) (*store.Changes, error) {
+func (s *Streams) changes(tx *store.Tx, c *pipeline.Call, at place, st *stream) (*store.Changes, error) {
 	was := &record{ID: st.Table, Name: st.Name, Tags: st.Tags, Sealed: st.Sealed}
 	t, err := s.current(tx, at)
 	if err != nil {
@@ -194,6 +194,13 @@ func (s *Streams) changes(tx *store.Tx, at place, st *stream) (*store.Changes, e
 	}
 	if t != nil && t.ID == st.Table {
 		was = &t.record
+	}
+	owner, err := s.ownerOf(st, t)
+	if err != nil {
+		return nil, err
+	}
+	if err := known(c, &authz.Resource{ID: st.Table, Account: at.account, Owner: owner}); err != nil {
+		return nil, err
 	}
 	seal, err := s.sealing(was, at.account, at.region)
 	if err != nil {
@@ -262,7 +269,7 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 		if !ok {
 			return api.NewResourceNotFoundException("Invalid ShardId in ShardIterator")
 		}
-		changes, err := s.changes(tx, at, st)
+		changes, err := s.changes(tx, c, at, st)
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 	if err != nil {
 		return nil, err
 	}
-	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 	if err := refuseUpdates(in); err != nil {
 		return nil, err
 	}
-	if t, err := s.elsewhere(ctx, at); t != nil || err != nil {
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
