@@ -23,10 +23,10 @@ func (s *Service) Active(ctx context.Context, issuer string, token *webtoken.Cla
 		return false, nil //nolint:nilerr // a token that does not say where it came from is nobody's
 	}
 	b := &bearer{
-		scoped: &scoped{Service: s, ctx: ctx, pool: p},
+		scoped: &scoped{s, s.NewRequest(ctx, nil, p)},
 		claims: &claims{Sub: token.Subject, Origin: origin, Issued: token.IssuedAt.Unix()},
 	}
-	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err == nil {
 			_, err = b.user(rec)

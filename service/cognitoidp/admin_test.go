@@ -48,7 +48,7 @@ func TestPoolRoundTrip(t *testing.T) {
 	_, err = w.signIn(w.app, "bob", password)
 	want(t, "its client", err, "ResourceNotFoundException", "")
 	n := 0
-	err = system.View(context.Background(), w.s.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err
@@ -257,7 +257,7 @@ func TestNoSecretsAtRest(t *testing.T) {
 	w := newWorld(t)
 	must(w.signUp("ana", "ana@example.com"))(t)
 	secrets := []string{password, w.code("ana@example.com"), w.secret}
-	err := system.View(context.Background(), w.s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err

@@ -1,7 +1,6 @@
 package cognitoidp
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -167,30 +166,6 @@ func TestChangePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(w.signIn(w.app, "ana", otherWord))(t)
-}
-
-func TestShedding(t *testing.T) {
-	t.Parallel()
-	g := newGate(1)
-	var leave []func()
-	for range cap(g.slots) {
-		l, err := g.enter(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		leave = append(leave, l)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := g.enter(ctx); err == nil {
-		t.Error("a request that was given up got a turn")
-	}
-	for len(g.queue) < cap(g.queue) {
-		g.queue <- struct{}{}
-	}
-	_, err := g.enter(context.Background())
-	want(t, "full", err, "TooManyRequestsException", "")
-	leave[0]()
 }
 
 func TestAdminResetUserPassword(t *testing.T) {

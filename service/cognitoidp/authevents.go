@@ -142,7 +142,7 @@ func (s *Service) AdminListUserAuthEvents(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	events, token, err := listPage[authEvent](c, "AdminListUserAuthEvents", u.Sub, eventsKey(c.pool.ID, u.Sub), in.NextToken, in.MaxResults, nil)
+	events, token, err := listPage[authEvent](c.Request, "AdminListUserAuthEvents", u.Sub, eventsKey(c.pool.ID, u.Sub), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ var tenantNames = regexp.MustCompile(`(?i)^custom:(tenant|org|organi[sz]ation|cu
 // caller to have authorized.
 func (s *Service) CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]Finding, error) {
 	var out []Finding
-	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		out = nil
 		rec, err := tx.Records(account, region)
 		if err != nil {
@@ -103,7 +103,7 @@ func (s *Service) MayWrite(ctx context.Context, provider, claim string) (string,
 		return "", nil
 	}
 	by := ""
-	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err

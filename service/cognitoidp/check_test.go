@@ -99,7 +99,7 @@ func TestCheckTenants(t *testing.T) {
 func TestCheckTenantsReadsPools(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	page := must(paging.List{Keys: w.s.keys, Account: testAccount, Region: testRegion, Operation: "test"}.Page(nil, 10))(t)
+	page := must(paging.List{Keys: w.s.Keyring, Account: testAccount, Region: testRegion, Operation: "test"}.Page(nil, 10))(t)
 	found := must(w.s.CheckTenants(context.Background(), testAccount, testRegion, page))(t)
 	codes := map[string]int{}
 	for _, f := range found {

@@ -27,6 +27,10 @@ const (
 	maxTokenLife       = 24 * time.Hour
 	minRefreshLife     = time.Hour
 	maxRefreshLife     = 3650 * 24 * time.Hour
+)
+
+// Lifetimes of tokens of an app client that names none.
+const (
 	defaultTokenLife   = time.Hour
 	defaultRefreshLife = 30 * 24 * time.Hour
 )
@@ -195,7 +199,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 }
 
 func (c *scoped) createClient(app *client) error {
-	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+	return c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -317,7 +321,7 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	id := opt.Value(in.ClientId)
-	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
+	err = s.DB.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -347,7 +351,7 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	apps, token, err := listPage[client](c, "ListUserPoolClients", "", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
+	apps, token, err := listPage[client](c.Request, "ListUserPoolClients", "", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

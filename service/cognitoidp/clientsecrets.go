@@ -41,15 +41,15 @@ func (c *scoped) newSecret(app *client, plain string) (clientSecret, error) {
 	for slices.ContainsFunc(app.Secrets, func(s clientSecret) bool { return s.ID == id() }) {
 		at++
 	}
-	sealed, err := c.keys.Seal(keyring.ClientSecret, c.pool.scope(), []byte(plain), []byte(app.ID))
+	sealed, err := c.Keyring.Seal(keyring.ClientSecret, c.pool.scope(), []byte(plain), []byte(app.ID))
 	return clientSecret{id(), sealed, c.call.Now}, fault.Doing(err, "seal a client secret")
 }
 
 // openSecrets returns the app client's secrets, oldest first.
-func (c *scoped) openSecrets(app *client) ([][]byte, error) {
+func (c *Request) openSecrets(app *client) ([][]byte, error) {
 	var out [][]byte
 	for _, s := range app.Secrets {
-		plain, err := c.keys.Open(keyring.ClientSecret, c.pool.scope(), s.Sealed, []byte(app.ID))
+		plain, err := c.store.Keyring.Open(keyring.ClientSecret, c.pool.scope(), s.Sealed, []byte(app.ID))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a client secret")
 		}
@@ -60,7 +60,7 @@ func (c *scoped) openSecrets(app *client) ([][]byte, error) {
 
 // secretMatches reports whether a presented secret is one of the app client's, in constant time for each. A public client
 // has none that could match.
-func (c *scoped) secretMatches(app *client, given string) (bool, error) {
+func (c *Request) secretMatches(app *client, given string) (bool, error) {
 	secrets, err := c.openSecrets(app)
 	ok := 0
 	for _, s := range secrets {
@@ -70,7 +70,7 @@ func (c *scoped) secretMatches(app *client, given string) (bool, error) {
 }
 
 // checkClientSecret checks the app client's secret itself, if it has one.
-func (c *scoped) checkClientSecret(app *client, given string) error {
+func (c *Request) checkClientSecret(app *client, given string) error {
 	if !app.confidential() {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (c *scoped) checkClientSecret(app *client, given string) error {
 }
 
 // checkSecretHash checks that the caller knows one of the app client's secrets (for any one of the names), if it has one.
-func (c *scoped) checkSecretHash(app *client, given string, names ...string) error {
+func (c *Request) checkSecretHash(app *client, given string, names ...string) error {
 	if !app.confidential() {
 		if given != "" {
 			return api.NewNotAuthorizedException("Client %s is not configured with secret but SECRET_HASH was received", app.ID)

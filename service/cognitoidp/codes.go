@@ -59,7 +59,7 @@ func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destina
 		return "", refusal.AttemptLimit()
 	}
 	plain := fmt.Sprintf("%0*d", codeDigits, random.Int(1e6))
-	if next.Sealed, err = c.keys.Seal(keyring.ConfirmationCode, c.pool.scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
+	if next.Sealed, err = c.Keyring.Seal(keyring.ConfirmationCode, c.pool.scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
 		return "", fault.Wrap(err, "seal a code")
 	}
 	return plain, store.Save(rec, k, &next)
@@ -97,7 +97,7 @@ func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (ha
 	if !now.Before(have.Expires) || have.Address != u.addressFor(purpose, have.Target) {
 		return nil, refusal.CodeExpired(), nil
 	}
-	plain, err := c.keys.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
+	plain, err := c.Keyring.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
 	if err != nil {
 		return nil, nil, fault.Wrap(err, "open a code")
 	}

@@ -310,7 +310,7 @@ func (a *attempt) keepCustom(st *customState) (string, error) {
 		return "", fault.Wrap(err, "encode a sign-in")
 	}
 	id := uuid.NewString()
-	sealed, err := a.keys.Seal(keyring.AuthSession, a.pool.scope(), text, customBinding(id))
+	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.pool.scope(), text, customBinding(id))
 	if err != nil {
 		return "", fault.Wrap(err, "seal a sign-in")
 	}
@@ -336,7 +336,7 @@ func (a *attempt) customState(id string) (*customState, error) {
 	if id == "" || r == nil {
 		return nil, refusal.BadSession()
 	}
-	text, err := a.keys.Open(keyring.AuthSession, a.pool.scope(), r.Sealed, customBinding(id))
+	text, err := a.Keyring.Open(keyring.AuthSession, a.pool.scope(), r.Sealed, customBinding(id))
 	if err != nil {
 		return nil, fault.Wrap(err, "open a sign-in")
 	}

@@ -39,7 +39,7 @@ func (a *attempt) knownDevice(rec *store.Records, v *arrival) (*device, error) {
 
 // trustedDeviceGate asks a device that stands in for MFA for its secret, before MFA is thought of.
 func (a *attempt) trustedDeviceGate(v *arrival) (*outcome, error) {
-	return a.askDevice(v, a.pool.trusts)
+	return a.askDevice(v, func(d *device) bool { return a.pool.trusts(d) })
 }
 
 // deviceGate asks any other device that the sign-in names.
@@ -97,7 +97,7 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	leave, err := a.work.enter(a.ctx)
+	leave, err := a.Work.enter(a.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (a *attempt) verifyDevice(*string) (*outcome, error) {
 
 // deviceClaimHolds checks the signature of a device, for which the group is the pool and the key the user.
 func (a *attempt) deviceClaimHolds(d *device, s *session, cl *claim) (bool, error) {
-	leave, err := a.work.enter(a.ctx)
+	leave, err := a.Work.enter(a.ctx)
 	if err != nil {
 		return false, err
 	}

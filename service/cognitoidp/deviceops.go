@@ -123,7 +123,7 @@ func (o *owner) list(token *string, limit *int32) (out []api.DeviceType, next *s
 	if err != nil {
 		return nil, nil, err
 	}
-	devices, next, err := listPage[device](o.scoped, "ListDevices", u.Sub, devicesKey(o.pool.ID, u.Sub), token, limit, nil)
+	devices, next, err := listPage[device](o.Request, "ListDevices", u.Sub, devicesKey(o.pool.ID, u.Sub), token, limit, nil)
 	out = []api.DeviceType{}
 	for _, d := range devices {
 		out = append(out, d.describe(o.pool, u))

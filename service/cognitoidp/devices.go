@@ -60,7 +60,7 @@ func (p *pool) newDeviceKey() string { return p.Region + "_" + uuid.NewString() 
 // deviceGroup is the name under which a user's devices hash their secrets: the same for all devices of a user, another for
 // each user.
 func (c *scoped) deviceGroup(sub string) (string, error) {
-	key, err := c.keys.Key(keyring.DeviceVerifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/group"})
+	key, err := c.Keyring.Key(keyring.DeviceVerifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/group"})
 	if err != nil {
 		return "", fault.Wrap(err, "derive a key")
 	}
@@ -87,12 +87,12 @@ func (c *scoped) sealVerifier(d *device, sub string, in *api.DeviceSecretVerifie
 	if err != nil {
 		return refusal.Invalid("Invalid DeviceSecretVerifierConfig.")
 	}
-	d.Verifier, err = c.keys.Seal(keyring.DeviceVerifier, c.pool.scope(), v.Bytes(), d.binding(sub))
+	d.Verifier, err = c.Keyring.Seal(keyring.DeviceVerifier, c.pool.scope(), v.Bytes(), d.binding(sub))
 	return fault.Doing(err, "seal a verifier")
 }
 
 func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error) {
-	plain, err := c.keys.Open(keyring.DeviceVerifier, c.pool.scope(), d.Verifier, d.binding(sub))
+	plain, err := c.Keyring.Open(keyring.DeviceVerifier, c.pool.scope(), d.Verifier, d.binding(sub))
 	if err != nil {
 		return v, fault.Wrap(err, "open a verifier")
 	}

@@ -122,7 +122,7 @@ func (p *pool) loginVersion() int32 {
 
 // changeDomains lets fn change the pool and the directory of domains together.
 func (c *scoped) changeDomains(fn func(p *pool, dir *store.Records) error) error {
-	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+	return c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -185,7 +185,7 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolDomainInput) (*api.DescribeUserPoolDomainOutput, error) {
 	out := &api.DescribeUserPoolDomainOutput{DomainDescription: &api.DomainDescriptionType{}}
 	name := opt.Value(in.Domain)
-	err := s.db.View(ctx, call.Grant, func(tx *store.Tx) error {
+	err := s.DB.View(ctx, call.Grant, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
@@ -203,7 +203,7 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 		if err != nil || p == nil || p.indexDomain(name) < 0 {
 			return err
 		}
-		c := &scoped{s, ctx, call, p}
+		c := &scoped{s, s.NewRequest(ctx, call, p)}
 		out.DomainDescription = c.describeDomain(&p.Domains[p.indexDomain(name)])
 		return nil
 	})

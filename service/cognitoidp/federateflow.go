@@ -150,7 +150,7 @@ func (c *scoped) sealAway(f *away) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode a flow")
 	}
-	sealed, err := c.keys.Seal(keyring.FederationState, c.pool.scope(), text, []byte(f.ID))
+	sealed, err := c.Keyring.Seal(keyring.FederationState, c.pool.scope(), text, []byte(f.ID))
 	return base64.RawURLEncoding.EncodeToString(sealed), fault.Doing(err, "seal a flow")
 }
 
@@ -163,7 +163,7 @@ func (c *scoped) openAway(state, sealed, base string) (*away, error) {
 	if err != nil || state == "" {
 		return nil, badState()
 	}
-	text, err := c.keys.Open(keyring.FederationState, c.pool.scope(), b, []byte(state))
+	text, err := c.Keyring.Open(keyring.FederationState, c.pool.scope(), b, []byte(state))
 	if err != nil {
 		return nil, badState()
 	}
@@ -324,7 +324,7 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 
 // parseSAML checks a response in its turn: anybody can send one, and it costs some milliseconds.
 func (c *scoped) parseSAML(p *provider, message string, want *saml.Expect) (*saml.Assertion, error) {
-	leave, err := c.work.enter(c.ctx)
+	leave, err := c.Work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (p *pool) groupNames(rec *store.Records, sub string) ([]string, error) {
 }
 
 // membershipOf loads the groups of a user.
-func (c *scoped) membershipOf(rec *store.Records, u *user) (membership, error) {
+func (c *Request) membershipOf(rec *store.Records, u *user) (membership, error) {
 	var m membership
 	names, err := c.pool.groupNames(rec, u.Sub)
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 	if err != nil {
 		return nil, err
 	}
-	p, token, err := listPage[group](c, "ListGroups", "", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
+	p, token, err := listPage[group](c.Request, "ListGroups", "", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 }
 
 // listPage reads one page of a list within the pool.
-func listPage[T any](c *scoped, list, about string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
+func listPage[T any](c *Request, list, about string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
 	p, err := c.page(list, about, token, limit)
 	if err != nil {
 		return nil, nil, err

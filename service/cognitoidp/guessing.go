@@ -58,7 +58,7 @@ func lockout(failed int) time.Duration {
 }
 
 // who is whose guesses are counted: the user by any of its names, or a name that is nobody's, which locks just the same.
-func (c *scoped) who(u *user, name string) (string, error) {
+func (c *Request) who(u *user, name string) (string, error) {
 	if u != nil {
 		return u.Sub, nil
 	}
@@ -68,7 +68,7 @@ func (c *scoped) who(u *user, name string) (string, error) {
 
 // guard returns NotAuthorizedException while the user is locked out. It is asked again in the transaction that records
 // the outcome, so that guesses made at the same moment count one after the other.
-func (c *scoped) guard(rec *store.Records, who string) error {
+func (c *Request) guard(rec *store.Records, who string) error {
 	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, who))
 	if err == nil && g.locked(c.call.Now) {
 		err = refusal.LockedOut()
@@ -77,7 +77,7 @@ func (c *scoped) guard(rec *store.Records, who string) error {
 }
 
 // guardCodes returns NotAuthorizedException while wrong codes have locked the user out of challenges that ask for one.
-func (c *scoped) guardCodes(rec *store.Records, who string) error {
+func (c *Request) guardCodes(rec *store.Records, who string) error {
 	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, codesOf(who)))
 	if err == nil && g.locked(c.call.Now) {
 		err = api.NewNotAuthorizedException("Code attempts exceeded")
@@ -86,7 +86,7 @@ func (c *scoped) guardCodes(rec *store.Records, who string) error {
 }
 
 // failed counts a wrong password, or for codesOf a wrong code.
-func (c *scoped) failed(rec *store.Records, who string) error {
+func (c *Request) failed(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)
 	g, err := store.Load[guesses](rec, k)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *scoped) failed(rec *store.Records, who string) error {
 
 // reserve counts a guess whose outcome somebody else is yet to tell, outside of a transaction, as a failure; release takes it
 // back. While guesses are locked out it refuses.
-func (c *scoped) reserve(rec *store.Records, who string) error {
+func (c *Request) reserve(rec *store.Records, who string) error {
 	if err := c.guard(rec, who); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (c *scoped) reserve(rec *store.Records, who string) error {
 }
 
 // release takes a guess back that was right.
-func (c *scoped) release(rec *store.Records, who string) error {
+func (c *Request) release(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)
 	g, err := store.Load[guesses](rec, k)
 	if err != nil || g == nil {
@@ -131,7 +131,7 @@ func (c *scoped) release(rec *store.Records, who string) error {
 }
 
 // forget forgets the failures of a user who signed in.
-func (c *scoped) forget(rec *store.Records, who string) error {
+func (c *Request) forget(rec *store.Records, who string) error {
 	k := c.pool.spentKey(spentGuess, who)
 	if _, found, err := rec.Get(k); err != nil || !found {
 		return err

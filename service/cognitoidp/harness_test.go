@@ -91,7 +91,7 @@ func newWorld(t testing.TB, change ...func(*api.CreateUserPoolInput)) *world {
 	s := newService(t, "")
 	w := &world{
 		t: t, s: s, r: s.Requirements(), now: time.Unix(1_790_000_000, 0).UTC(), account: testAccount, region: testRegion,
-		policies: []string{allowAll}, box: NewMailbox(s.db, s.keys),
+		policies: []string{allowAll}, box: NewMailbox(s.DB, s.Keyring),
 	}
 	in := &api.CreateUserPoolInput{
 		PoolName: new("test"), AutoVerifiedAttributes: []api.VerifiedAttributeType{"email"},

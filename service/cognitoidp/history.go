@@ -13,7 +13,7 @@ import (
 // checkNewPassword checks a password that a user, who has shown to be one, is to have: against the pool's policy and the
 // user's history ("Password reuse prevention", Amazon Cognito Developer Guide). Callers have checked what lets the caller set it
 // before: whoever may ask this learns which passwords the user had.
-func (c *scoped) checkNewPassword(u *user, password string) error {
+func (c *Request) checkNewPassword(u *user, password string) error {
 	if err := c.pool.Settings.Password.check(password); err != nil {
 		return err
 	}
@@ -26,19 +26,19 @@ func (c *scoped) checkNewPassword(u *user, password string) error {
 
 // usedBefore reports whether the password is one of the user's last. Only verifiers are kept, each with a salt of its
 // own, so each costs the work of a sign-in.
-func (c *scoped) usedBefore(u *user, password string) (bool, error) {
+func (c *Request) usedBefore(u *user, password string) (bool, error) {
 	most := int(c.pool.Settings.Password.History)
 	if most == 0 {
 		return false, nil
 	}
-	leave, err := c.work.enter(c.ctx)
+	leave, err := c.store.Work.enter(c.ctx)
 	if err != nil {
 		return false, err
 	}
 	defer leave()
 	used := false
 	for _, sealed := range u.lastPasswords(most) {
-		plain, err := c.keys.Open(keyring.Verifier, c.pool.scope(), sealed, []byte(u.Sub))
+		plain, err := c.store.Keyring.Open(keyring.Verifier, c.pool.scope(), sealed, []byte(u.Sub))
 		if err != nil {
 			return false, fault.Wrap(err, "open a verifier")
 		}

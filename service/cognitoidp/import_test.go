@@ -67,7 +67,7 @@ func (i *importing) counts() string {
 
 func (i *importing) log() []string {
 	i.w.t.Helper()
-	page := must(paging.List{Keys: i.w.s.keys, Account: testAccount, Region: testRegion, Operation: "test"}.Page(nil, 100))(i.w.t)
+	page := must(paging.List{Keys: i.w.s.Keyring, Account: testAccount, Region: testRegion, Operation: "test"}.Page(nil, 100))(i.w.t)
 	lines, found, err := i.w.s.ImportFailures(context.Background(), testAccount, testRegion, i.w.pool, i.job, page)
 	if err != nil || !found {
 		i.w.t.Fatal(found, err)
@@ -155,7 +155,7 @@ func TestImport(t *testing.T) {
 // count is how many records of a kind the pool has.
 func (w *world) count(kind string) (n int) {
 	w.t.Helper()
-	err := system.View(context.Background(), w.s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func (c *scoped) uploadURL(j *importJob) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode an upload")
 	}
-	sealed, err := c.keys.Seal(keyring.ImportUpload, c.pool.scope(), text, []byte(j.ID))
+	sealed, err := c.Keyring.Seal(keyring.ImportUpload, c.pool.scope(), text, []byte(j.ID))
 	if err != nil {
 		return "", fault.Wrap(err, "seal an upload")
 	}
@@ -80,7 +80,7 @@ func (s *Service) UploadAllowed(ctx context.Context, poolID, job, token string, 
 	if err != nil {
 		return Pool{}, ErrUpload
 	}
-	text, err := s.keys.Open(keyring.ImportUpload, p.scope(), sealed, []byte(job))
+	text, err := s.Keyring.Open(keyring.ImportUpload, p.scope(), sealed, []byte(job))
 	if err != nil {
 		return Pool{}, ErrUpload
 	}
@@ -109,13 +109,13 @@ func (s *Service) Upload(ctx context.Context, poolID, job, token string, file []
 	var parts [][]byte
 	for rest := file; len(rest) > 0; rest = rest[min(partSize, len(rest)):] {
 		k := partKey(p.ID, job, len(parts))
-		sealed, err := s.keys.Seal(keyring.ImportFile, p.scope(), rest[:min(partSize, len(rest))], []byte(k))
+		sealed, err := s.Keyring.Seal(keyring.ImportFile, p.scope(), rest[:min(partSize, len(rest))], []byte(k))
 		if err != nil {
 			return fault.Wrap(err, "seal a file")
 		}
 		parts = append(parts, sealed)
 	}
-	return system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error { return receive(tx, p, job, parts, now) })
+	return system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error { return receive(tx, p, job, parts, now) })
 }
 
 func receive(tx *store.Tx, p *pool, job string, parts [][]byte, now time.Time) error {
@@ -155,7 +155,7 @@ func (s *Service) fileOf(rec *store.Records, p *pool, j *importJob) ([]byte, err
 		if !found {
 			return nil, errors.New("cognitoidp: a part of an import file is gone")
 		}
-		part, err := s.keys.Open(keyring.ImportFile, p.scope(), sealed, []byte(k))
+		part, err := s.Keyring.Open(keyring.ImportFile, p.scope(), sealed, []byte(k))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a file")
 		}

@@ -140,7 +140,7 @@ func (s *Service) ListUserImportJobs(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[importJob](c, "ListUserImportJobs", "", inPool(c.pool.ID, "import"), in.PaginationToken, in.MaxResults, nil)
+	found, token, err := listPage[importJob](c.Request, "ListUserImportJobs", "", inPool(c.pool.ID, "import"), in.PaginationToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

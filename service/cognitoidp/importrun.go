@@ -76,7 +76,7 @@ func (s *Service) Import(ctx context.Context, now time.Time) error {
 }
 
 func (s *Service) queued(ctx context.Context, after store.Key) (keys []store.Key, err error) {
-	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		keys = nil
 		dir, err := tx.Directory()
 		if err != nil {
@@ -99,7 +99,7 @@ type run struct {
 
 func (s *Service) newRun(ctx context.Context, p *pool, entry store.Key, now time.Time) *run {
 	call := &pipeline.Call{Account: p.Account, Region: p.Region, Now: now}
-	return &run{&scoped{Service: s, ctx: ctx, call: call, pool: p}, entry, entry.Parts()[4]}
+	return &run{&scoped{s, s.NewRequest(ctx, call, p)}, entry, entry.Parts()[4]}
 }
 
 // advance does the work of one job, or takes the entry of one that is no more out of the queue.
@@ -113,7 +113,7 @@ func (s *Service) advance(ctx context.Context, entry store.Key, now time.Time) e
 		return err
 	}
 	if p == nil {
-		return system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		return system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 			dir, err := tx.Directory()
 			if err != nil {
 				return err
@@ -141,7 +141,7 @@ func (s *Service) advance(ctx context.Context, entry store.Key, now time.Time) e
 
 // tx runs fn on the records of the job's pool. The job is nil if it is no more.
 func (r *run) tx(fn func(rec, dir *store.Records, j *importJob) error) error {
-	return system.Update(r.ctx, r.db, serviceName, func(tx *store.Tx) error {
+	return system.Update(r.ctx, r.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(r.pool.Account, r.pool.Region)
 		if err != nil {
 			return err
@@ -337,7 +337,7 @@ type ImportFailure struct {
 // ImportFailures reads a page of what went wrong in a job of the account and region; false if there is no such job. Who may
 // call it is for the caller to have authorized.
 func (s *Service) ImportFailures(ctx context.Context, account, region, poolID, job string, page *paging.Page) (out []ImportFailure, found bool, err error) {
-	err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func (s *Service) keyed(ctx context.Context, p *pool) (*pool, error) {
 		return p, nil
 	}
 	var now *pool
-	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
 		return nil, fault.Wrap(err, "make signing keys")
 	}
 	var now *pool
-	err := system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err := system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err
@@ -126,7 +126,7 @@ func (s *Service) makeKey(p *pool) (signingKey, error) {
 	}
 	sum := sha256.Sum256(public)
 	k := signingKey{KID: base64.StdEncoding.EncodeToString(sum[:]), Public: public}
-	k.Sealed, err = s.keys.Seal(keyring.PoolSigningKey, p.scope(), private, []byte(k.KID))
+	k.Sealed, err = s.Keyring.Seal(keyring.PoolSigningKey, p.scope(), private, []byte(k.KID))
 	return k, err
 }
 
@@ -186,7 +186,7 @@ func (o *opened[K]) get(kid string, load func() (*K, error)) (*K, error) {
 // signer returns the private half of a key of the pool.
 func (s *Service) signer(p *pool, k *signingKey) (*rsa.PrivateKey, error) {
 	return s.signers.private.get(k.KID, func() (*rsa.PrivateKey, error) {
-		der, err := s.keys.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
+		der, err := s.Keyring.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a signing key")
 		}
@@ -209,7 +209,7 @@ func (s *Service) verifier(p *pool, which int) (*rsa.PublicKey, error) {
 }
 
 func (s *Service) opened(k *signingKey) (*rsa.PublicKey, error) {
-	return s.signers.public.get(k.KID, k.public)
+	return s.signers.public.get(k.KID, func() (*rsa.PublicKey, error) { return k.public() })
 }
 
 // ProviderName is a pool as identity pools and role trust name it: cognito-idp.<region>.amazonaws.com/<pool>.

@@ -135,7 +135,7 @@ func (c *scoped) search(f *filter, in *api.ListUsersInput) (users []*user, token
 		}
 	}
 	keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
-	return listPage(c, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
+	return listPage(c.Request, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
 }
 
 // findExact answers a filter by the index; whole is false if others may match as well.

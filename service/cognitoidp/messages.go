@@ -46,8 +46,7 @@ func (c *scoped) inBackground(n notice, u *user, d destination, t template, secr
 		lost(refusal.TooManyRequests())
 		return
 	}
-	later := *c
-	later.ctx, later.call = context.WithoutCancel(c.ctx), c.call.Detach()
+	later := &scoped{c.Service, c.NewRequest(context.WithoutCancel(c.ctx), c.call.Detach(), c.pool)}
 	go func() {
 		defer func() { <-c.background }()
 		if err := later.sendNow(n, u, d, t, secret); err != nil {
@@ -196,7 +195,7 @@ func (c *scoped) encryptCode(secret string) (string, error) {
 	if k == nil {
 		return "", badResponse("the user pool has no KMS key for its sender")
 	}
-	plain, err := c.keys.Open(keyring.SenderKey, c.pool.scope(), k.Sealed, k.Encrypted)
+	plain, err := c.Keyring.Open(keyring.SenderKey, c.pool.scope(), k.Sealed, k.Encrypted)
 	if err != nil {
 		return "", fault.Wrap(err, "open the key of a custom sender")
 	}

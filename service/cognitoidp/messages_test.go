@@ -142,7 +142,7 @@ func TestSourcesOfMessages(t *testing.T) {
 		AccessToken: tokens.AccessToken, AttributeName: new("email"),
 	}))(t)
 	l.golden(w, "CustomMessage_VerifyUserAttribute", "CustomMessage_VerifyUserAttribute")
-	c := &scoped{Service: w.s, ctx: t.Context(), pool: must(w.s.factsOf(t.Context(), w.pool))(t)}
+	c := &scoped{w.s, w.s.NewRequest(t.Context(), nil, must(w.s.factsOf(t.Context(), w.pool))(t))}
 	u := &user{Username: "ada", Sub: "s", Attributes: map[string]string{"phone_number": "+15550100"}}
 	out, err := c.customized(notice{event: noticeAuthentication, client: w.app}, u, destination{"phone_number", "+15550100"}, template{body: "Code {####}"})
 	if err != nil || out.body != "Code {####}" {

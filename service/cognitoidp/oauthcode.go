@@ -37,7 +37,7 @@ func (c *scoped) sealText(purpose keyring.Purpose, v any, about string) (string,
 	if err != nil {
 		return "", fault.Wrap(err, "encode sealed text")
 	}
-	sealed, err := c.keys.Seal(purpose, c.pool.scope(), text, []byte(about))
+	sealed, err := c.Keyring.Seal(purpose, c.pool.scope(), text, []byte(about))
 	if err != nil {
 		return "", fault.Wrap(err, "seal text")
 	}
@@ -50,7 +50,7 @@ func openText[T any](c *scoped, purpose keyring.Purpose, text, about string) (*T
 	if err != nil || len(sealed) == 0 {
 		return nil, false
 	}
-	plain, err := c.keys.Open(purpose, c.pool.scope(), sealed, []byte(about))
+	plain, err := c.Keyring.Open(purpose, c.pool.scope(), sealed, []byte(about))
 	if err != nil {
 		return nil, false
 	}

@@ -145,7 +145,7 @@ func (c *scoped) clientCredentials(app *client, requested string, meta map[strin
 	if err := c.customize(&issuance{app: app, source: sourceClientCredentials, meta: meta}, nil, claims); err != nil {
 		return nil, err
 	}
-	leave, err := c.work.enter(c.ctx)
+	leave, err := c.Work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -12,13 +12,13 @@ import (
 const maxPage = 60
 
 // page begins a page of a list in the account and region; about is what the list is of, beside its operation.
-func (s *Service) page(account, region, list string, about []string, token *string, limit *int32) (*paging.Page, error) {
+func (s *Store) page(account, region, list string, about []string, token *string, limit *int32) (*paging.Page, error) {
 	size := int(opt.Value(limit))
 	if size < 1 || size > maxPage {
 		size = maxPage
 	}
 	p, err := paging.List{
-		Keys: s.keys, Account: account, Region: region, Operation: serviceName + ":" + list, Query: about,
+		Keys: s.Keyring, Account: account, Region: region, Operation: serviceName + ":" + list, Query: about,
 	}.Page(token, size)
 	if errors.Is(err, paging.ErrToken) {
 		err = refusal.Invalid("Invalid pagination token")
@@ -27,6 +27,6 @@ func (s *Service) page(account, region, list string, about []string, token *stri
 }
 
 // page begins a page of a list within the pool.
-func (c *scoped) page(list, about string, token *string, limit *int32) (*paging.Page, error) {
-	return c.Service.page(c.pool.Account, c.pool.Region, list, []string{c.pool.ID, about}, token, limit)
+func (c *Request) page(list, about string, token *string, limit *int32) (*paging.Page, error) {
+	return c.store.page(c.pool.Account, c.pool.Region, list, []string{c.pool.ID, about}, token, limit)
 }

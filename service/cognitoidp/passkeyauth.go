@@ -141,7 +141,7 @@ func (a *attempt) checkPasskey(u *user, s *session, answer *passkey.Assertion) (
 	if err != nil {
 		return nil, false, nil, err
 	}
-	leave, err := a.work.enter(a.ctx)
+	leave, err := a.Work.enter(a.ctx)
 	if err != nil {
 		return nil, false, nil, err
 	}

@@ -168,13 +168,13 @@ func registrationBinding(sub string) []byte { return []byte("passkey-registratio
 
 func (c *scoped) sealRegistration(r registration, sub string) ([]byte, error) {
 	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix()))
-	sealed, err := c.keys.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
+	sealed, err := c.Keyring.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
 	return sealed, fault.Doing(err, "seal a challenge")
 }
 
 func (c *scoped) openRegistration(sealed []byte, sub string) (registration, error) {
 	var r registration
-	text, err := c.keys.Open(keyring.AuthSession, c.pool.scope(), sealed, registrationBinding(sub))
+	text, err := c.Keyring.Open(keyring.AuthSession, c.pool.scope(), sealed, registrationBinding(sub))
 	if err != nil || len(text) != len(r.id)+8+len(r.client) {
 		return r, challengeNotFound()
 	}
@@ -286,7 +286,7 @@ func (b *bearer) checkRegistration(party passkey.Party, u *user, text json.RawMe
 	if want := registrationOf(b.app.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
 		return r, nil, api.NewWebAuthnClientMismatchException("The challenge was made for another app client.")
 	}
-	leave, err := b.work.enter(b.ctx)
+	leave, err := b.Work.enter(b.ctx)
 	if err != nil {
 		return r, nil, err
 	}
@@ -355,7 +355,7 @@ func (s *Service) ListWebAuthnCredentials(ctx context.Context, call *pipeline.Ca
 	if limit < 1 || limit > maxPasskeys {
 		limit = maxPasskeys
 	}
-	keys, next, err := listPage[passkeyRecord](o.scoped, "ListWebAuthnCredentials", u.Sub, passkeysKey(o.pool.ID, u.Sub), in.NextToken, &limit, nil)
+	keys, next, err := listPage[passkeyRecord](o.Request, "ListWebAuthnCredentials", u.Sub, passkeysKey(o.pool.ID, u.Sub), in.NextToken, &limit, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -108,20 +108,20 @@ func (p *pool) srpName() string {
 func (p *pool) scope() keyring.Scope { return keyring.Scope{Account: p.Account, Name: p.ID} }
 
 // sealPassword makes what is kept of a user's password. The username is part of it, so a user is never renamed.
-func (c *scoped) sealPassword(u *user, password string) ([]byte, error) {
-	leave, err := c.work.enter(c.ctx)
+func (c *Request) sealPassword(u *user, password string) ([]byte, error) {
+	leave, err := c.store.Work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	v := srp.NewVerifier(c.pool.srpName(), u.Username, password)
-	sealed, err := c.keys.Seal(keyring.Verifier, c.pool.scope(), v.Bytes(), []byte(u.Sub))
+	sealed, err := c.store.Keyring.Seal(keyring.Verifier, c.pool.scope(), v.Bytes(), []byte(u.Sub))
 	return sealed, fault.Doing(err, "seal a verifier")
 }
 
 // verifierOf returns what to check a password of u against: a decoy for a user who does not exist or has no password,
 // so that both take the same course.
-func (c *scoped) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, err error) {
+func (c *Request) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, err error) {
 	if u == nil || u.Verifier == nil {
 		seed, err := c.decoySeed("verifier", name)
 		if err != nil {
@@ -129,7 +129,7 @@ func (c *scoped) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, e
 		}
 		return srp.Decoy(seed), true, nil
 	}
-	plain, err := c.keys.Open(keyring.Verifier, c.pool.scope(), u.Verifier, []byte(u.Sub))
+	plain, err := c.store.Keyring.Open(keyring.Verifier, c.pool.scope(), u.Verifier, []byte(u.Sub))
 	if err != nil {
 		return v, false, fault.Wrap(err, "open a verifier")
 	}
@@ -140,8 +140,8 @@ func (c *scoped) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, e
 }
 
 // decoySeed is a value that only the server can tell for a name, the same each time.
-func (c *scoped) decoySeed(what, name string) ([]byte, error) {
-	key, err := c.keys.Key(keyring.Verifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/decoy"})
+func (c *Request) decoySeed(what, name string) ([]byte, error) {
+	key, err := c.store.Keyring.Key(keyring.Verifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/decoy"})
 	if err != nil {
 		return nil, fault.Wrap(err, "derive a key")
 	}
@@ -152,8 +152,8 @@ func (c *scoped) decoySeed(what, name string) ([]byte, error) {
 }
 
 // passwordMatches checks a password in plain, with the cost of one whether there is a user or not.
-func (c *scoped) passwordMatches(u *user, name, password string) (bool, error) {
-	leave, err := c.work.enter(c.ctx)
+func (c *Request) passwordMatches(u *user, name, password string) (bool, error) {
+	leave, err := c.store.Work.enter(c.ctx)
 	if err != nil {
 		return false, err
 	}

@@ -3,8 +3,10 @@ package cognitoidp
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -12,14 +14,45 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
+// Store holds the records of all pools, and what is cached of them.
+type Store struct {
+	// DB holds the records.
+	DB *store.DB
+	// Keyring seals the secrets in them.
+	Keyring *keyring.Keyring
+	// Work bounds the computations that anybody can ask for.
+	Work *gate
+
+	places  *store.Cache[string, place]
+	pools   *store.Cache[string, *pool]
+	clients *store.Cache[string, *client]
+}
+
+// Sizes of caches, in entries: some 2 kB each for pools.
+const (
+	cachedPools   = 16384
+	cachedClients = 65536
+	cachedPlaces  = 65536
+)
+
+// NewStore returns the store of the pools in db.
+func NewStore(db *store.DB, keys *keyring.Keyring) *Store {
+	return &Store{
+		DB: db, Keyring: keys, Work: newGate(runtime.GOMAXPROCS(0)),
+		places:  store.NewCache[string, place](db, serviceName, cachedPlaces),
+		pools:   store.NewCache[string, *pool](db, serviceName, cachedPools),
+		clients: store.NewCache[string, *client](db, serviceName, cachedClients),
+	}
+}
+
 // errNowhere is returned for an id that the directory does not have.
 var errNowhere = errors.New("cognitoidp: not in the directory")
 
 // placeOf finds where a pool ("pool") or client ("client") is. Ids never come to mean another place, so what is cached
 // stays true; whether the thing still exists is for its own record to say.
-func (s *Service) placeOf(ctx context.Context, kind, id string) (place, error) {
+func (s *Store) placeOf(ctx context.Context, kind, id string) (place, error) {
 	return s.places.Get("", kind+"/"+id, func() (p place, err error) {
-		err = system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 			dir, err := tx.Directory()
 			if err != nil {
 				return err
@@ -39,7 +72,7 @@ func (s *Service) placeOf(ctx context.Context, kind, id string) (place, error) {
 }
 
 // factsOf returns the pool for a decision, or nil if there is none.
-func (s *Service) factsOf(ctx context.Context, id string) (*pool, error) {
+func (s *Store) factsOf(ctx context.Context, id string) (*pool, error) {
 	at, err := s.placeOf(ctx, "pool", id)
 	if errors.Is(err, errNowhere) {
 		return nil, nil
@@ -49,7 +82,7 @@ func (s *Service) factsOf(ctx context.Context, id string) (*pool, error) {
 	}
 	p, err := s.pools.GetIn(at.Account, id, id, func() (*pool, error) {
 		var p *pool
-		err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+		err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 			rec, err := tx.Records(at.Account, at.Region)
 			if err != nil {
 				return err
@@ -67,16 +100,22 @@ func (s *Service) factsOf(ctx context.Context, id string) (*pool, error) {
 	return p, err
 }
 
-// scoped is a request within one pool.
-type scoped struct {
-	*Service
-	ctx  context.Context
-	call *pipeline.Call
-	pool *pool
+// Request is a request within one pool: a view of its records that is bound to the call's grant.
+type Request struct {
+	store *Store
+	ctx   context.Context
+	call  *pipeline.Call
+	pool  *pool
 }
 
-// in opens a pool for a request whose grant was made for it.
-func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*scoped, error) {
+// NewRequest opens a pool for a call whose grant is for where the pool is; what else it is for was decided before. A
+// request that comes of no call has none, and only reads what it is given.
+func (s *Store) NewRequest(ctx context.Context, call *pipeline.Call, p *pool) *Request {
+	return &Request{s, ctx, call, p}
+}
+
+// Open opens a pool for a request whose grant was made for it.
+func (s *Store) Open(ctx context.Context, call *pipeline.Call, id *string) (*Request, error) {
 	p, err := s.factsOf(ctx, opt.Value(id))
 	if err != nil {
 		return nil, err
@@ -84,7 +123,7 @@ func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*sco
 	if p == nil || !granted(call.Grant, p) {
 		return nil, refusal.PoolNotFound(opt.Value(id))
 	}
-	return &scoped{s, ctx, call, p}, nil
+	return s.NewRequest(ctx, call, p), nil
 }
 
 // granted reports whether the grant is for where the pool is. One that is elsewhere does not exist for the request.
@@ -94,8 +133,8 @@ func granted(g authz.Grant, p *pool) bool {
 }
 
 // view runs fn on the records of the pool's account and region.
-func (c *scoped) view(fn func(*store.Records) error) error {
-	return c.db.View(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+func (c *Request) view(fn func(*store.Records) error) error {
+	return c.store.DB.View(c.ctx, c.call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -105,8 +144,8 @@ func (c *scoped) view(fn func(*store.Records) error) error {
 }
 
 // update runs fn on the records of the pool's account and region in a transaction. fn may run several times.
-func (c *scoped) update(fn func(*store.Records) error) error {
-	return c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+func (c *Request) update(fn func(*store.Records) error) error {
+	return c.store.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -115,8 +154,8 @@ func (c *scoped) update(fn func(*store.Records) error) error {
 	})
 }
 
-// clientOf returns an app client of any pool, with its pool opened.
-func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *client, error) {
+// OpenByClient returns an app client of any pool, with its pool opened.
+func (s *Store) OpenByClient(ctx context.Context, call *pipeline.Call, id *string) (*Request, *client, error) {
 	at, err := s.placeOf(ctx, "client", opt.Value(id))
 	if errors.Is(err, errNowhere) {
 		return nil, nil, refusal.ClientNotFound(opt.Value(id))
@@ -124,7 +163,7 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := s.in(ctx, call, &at.Pool)
+	c, err := s.Open(ctx, call, &at.Pool)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,8 +175,8 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 }
 
 // client returns an app client of the pool.
-func (c *scoped) client(id string) (*client, error) {
-	app, err := c.clients.GetIn(c.pool.Account, c.pool.ID, id, func() (app *client, err error) {
+func (c *Request) client(id string) (*client, error) {
+	app, err := c.store.clients.GetIn(c.pool.Account, c.pool.ID, id, func() (app *client, err error) {
 		err = c.view(func(rec *store.Records) error {
 			if app, err = store.Load[client](rec, clientKey(c.pool.ID, id)); err == nil && app == nil {
 				err = refusal.ClientNotFound(id)

@@ -36,7 +36,7 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if p.Settings.Sender, err = s.newSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
 		return nil, err
 	}
-	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
+	err = s.DB.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -314,7 +314,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 		return nil, err
 	}
 	var found []*pool
-	err = s.db.View(ctx, call.Grant, func(tx *store.Tx) error {
+	err = s.DB.View(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -342,7 +342,7 @@ func (s *Service) DeleteUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	err = s.db.Update(ctx, call.Grant, func(tx *store.Tx) error {
+	err = s.DB.Update(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -390,7 +390,7 @@ const sweepSteps = 500
 func (c *scoped) sweepGone() error {
 	for {
 		more := false
-		err := c.db.Update(c.ctx, c.call.Grant, func(tx *store.Tx) (err error) {
+		err := c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) (err error) {
 			more, err = sweepStep(tx)
 			return err
 		})

@@ -140,7 +140,7 @@ func (c *scoped) sealDetails(p *provider) error {
 		return nil
 	}
 	var err error
-	p.Secret, err = c.keys.Seal(keyring.ProviderSecret, c.pool.scope(), []byte(secret), []byte(p.Name))
+	p.Secret, err = c.Keyring.Seal(keyring.ProviderSecret, c.pool.scope(), []byte(secret), []byte(p.Name))
 	return fault.Doing(err, "seal a provider's secret")
 }
 
@@ -148,7 +148,7 @@ func (c *scoped) providerSecret(p *provider) ([]byte, error) {
 	if p.Secret == nil {
 		return nil, nil
 	}
-	secret, err := c.keys.Open(keyring.ProviderSecret, c.pool.scope(), p.Secret, []byte(p.Name))
+	secret, err := c.Keyring.Open(keyring.ProviderSecret, c.pool.scope(), p.Secret, []byte(p.Name))
 	return secret, fault.Doing(err, "open a provider's secret")
 }
 

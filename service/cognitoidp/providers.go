@@ -319,7 +319,7 @@ func (s *Service) ListIdentityProviders(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	list, token, err := listPage[provider](c, "ListIdentityProviders", "", inPool(c.pool.ID, "provider"), in.NextToken, in.MaxResults, nil)
+	list, token, err := listPage[provider](c.Request, "ListIdentityProviders", "", inPool(c.pool.ID, "provider"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (s *Service) ListResourceServers(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[resourceServer](c, "ListResourceServers", "", inPool(c.pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
+	found, token, err := listPage[resourceServer](c.Request, "ListResourceServers", "", inPool(c.pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

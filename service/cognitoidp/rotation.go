@@ -75,7 +75,7 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 		}
 	}
 	var kids []string
-	err = system.Update(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err = system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err

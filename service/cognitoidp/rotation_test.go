@@ -72,7 +72,7 @@ func TestRotationKeepsTheEnd(t *testing.T) {
 // records counts the records of a kind in the pool.
 func (w *world) records(kind string) (n int) {
 	w.t.Helper()
-	err := system.View(w.t.Context(), w.s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(w.t.Context(), w.s.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err

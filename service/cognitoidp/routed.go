@@ -96,7 +96,7 @@ func (o *oauth) destined(ctx context.Context, call *pipeline.Call, sealed *strin
 		return nil, err
 	}
 	nobody := &pool{ID: region + "_" + decoyPool, Account: account, Region: region, Settings: settings{Password: defaultPolicy()}}
-	to := &destined{route: route, nowhere: &scoped{o.s, ctx, call, nobody}}
+	to := &destined{route: route, nowhere: &scoped{o.s, o.s.NewRequest(ctx, call, nobody)}}
 	c, app, err := o.app(ctx, call, &route.UserPoolID, route.ClientID)
 	switch {
 	case route.UserPoolID == "" || fault.Is(err, "ResourceNotFoundException") || fault.Is(err, ErrInvalidClient) || fault.Is(err, ErrUnauthorizedClient):
@@ -272,7 +272,7 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 	default:
 		return nil, refusal.TooManyRequests()
 	}
-	to.scoped = &scoped{to.Service, context.WithoutCancel(ctx), call.Detach(), to.pool}
+	to.scoped = &scoped{to.Service, to.NewRequest(context.WithoutCancel(ctx), call.Detach(), to.pool)}
 	go func() {
 		defer func() { <-o.s.background }()
 		if err := to.forgotten(opt.Value(in.Username)); err != nil {

@@ -54,7 +54,7 @@ func (c *scoped) samlPair(use string) (*samlPair, error) {
 }
 
 func (c *scoped) loadPair(use string) (pair *samlPair, err error) {
-	err = system.View(c.ctx, c.db, serviceName, func(tx *store.Tx) error {
+	err = system.View(c.ctx, c.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(c.pool.Account, c.pool.Region)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (c *scoped) makePair(use string) (*samlPair, error) {
 		return nil, fault.Wrap(err, "make a key for SAML")
 	}
 	var kept *samlPair
-	err = system.Update(context.WithoutCancel(c.ctx), c.db, serviceName, func(tx *store.Tx) error {
+	err = system.Update(context.WithoutCancel(c.ctx), c.DB, serviceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(c.pool.Account, c.pool.Region)
 		if err != nil {
 			return err
@@ -115,7 +115,7 @@ func (c *scoped) newPair(use string) (*samlPair, error) {
 		return nil, err
 	}
 	defer clear(private)
-	pair.Sealed, err = c.keys.Seal(keyring.PoolSAMLKey, c.pool.scope(), private, []byte(use))
+	pair.Sealed, err = c.Keyring.Seal(keyring.PoolSAMLKey, c.pool.scope(), private, []byte(use))
 	return pair, err
 }
 
@@ -125,7 +125,7 @@ func (c *scoped) samlKey(use string) (*rsa.PrivateKey, *samlPair, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	der, err := c.keys.Open(keyring.PoolSAMLKey, c.pool.scope(), pair.Sealed, []byte(use))
+	der, err := c.Keyring.Open(keyring.PoolSAMLKey, c.pool.scope(), pair.Sealed, []byte(use))
 	if err != nil {
 		return nil, nil, fault.Wrap(err, "open a key for SAML")
 	}

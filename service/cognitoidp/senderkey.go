@@ -39,7 +39,7 @@ func (s *Service) newSenderKey(ctx context.Context, call *pipeline.Call, pool *p
 		return nil, err
 	}
 	defer clear(out.Plaintext)
-	sealed, err := s.keys.Seal(keyring.SenderKey, pool.scope(), out.Plaintext, out.CiphertextBlob)
+	sealed, err := s.Keyring.Seal(keyring.SenderKey, pool.scope(), out.Plaintext, out.CiphertextBlob)
 	if err != nil {
 		return nil, fault.Wrap(err, "seal the key of a custom sender")
 	}

@@ -14,12 +14,10 @@
 package cognitoidp
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"log/slog"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -27,7 +25,6 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
-	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/federation/oidc"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/keyring"
@@ -35,7 +32,6 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
-	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
 // serviceName is the signing name, and the prefix of actions.
@@ -69,8 +65,7 @@ type Config struct {
 
 // Service implements the operations.
 type Service struct {
-	db           *store.DB
-	keys         *keyring.Keyring
+	*Store
 	issuerURL    string
 	loginSuffix  string
 	loginDomains []string
@@ -86,14 +81,10 @@ type Service struct {
 	relying       *oidc.RelyingParty
 	metadatas     metadataCache
 
-	places   *store.Cache[string, place]
-	pools    *store.Cache[string, *pool]
-	clients  *store.Cache[string, *client]
 	signers  signers
 	making   singleflight.Group
 	oneMakes sync.Mutex
 	newKey   func() (*rsa.PrivateKey, error)
-	work     *gate
 	imports  *importer
 	engine   *engine
 	// routes opens the routes of tenants, and routed limits who signs in by them, by client address.
@@ -101,26 +92,15 @@ type Service struct {
 	routed *ratelimit.Limiter
 }
 
-// Sizes of caches, in entries: some 2 kB each for pools.
-const (
-	cachedPools   = 16384
-	cachedClients = 65536
-	cachedPlaces  = 65536
-)
-
 // New returns the service.
 func New(c Config) (*Service, error) {
 	if c.DB == nil || c.Keys == nil {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
 	s := &Service{
-		db: c.DB, keys: c.Keys, issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
+		Store: NewStore(c.DB, c.Keys), issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
 		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
-		places:  store.NewCache[string, place](c.DB, serviceName, cachedPlaces),
-		pools:   store.NewCache[string, *pool](c.DB, serviceName, cachedPools),
-		clients: store.NewCache[string, *client](c.DB, serviceName, cachedClients),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
-		work:    newGate(runtime.GOMAXPROCS(0)),
 		imports: newImporter(),
 		engine:  newEngine(),
 		routes:  c.Routes, routed: newRoutedLimit(),
@@ -143,33 +123,4 @@ func New(c Config) (*Service, error) {
 // Operations are the service's operations for the pipeline.
 func (s *Service) Operations() pipeline.Service {
 	return pipeline.Service{API: api.API, Ops: api.Operations(s, s.Requirements())}
-}
-
-// gate bounds the computations that anybody can ask for: the cost of passwords and signatures. It sheds what would wait
-// too long, before any of it is computed.
-type gate struct {
-	slots, queue chan struct{}
-}
-
-// queuePerSlot is how many sign-ins may wait for each processor: at some 3 ms each, a wait of about 200 ms.
-const queuePerSlot = 64
-
-func newGate(n int) *gate {
-	return &gate{slots: make(chan struct{}, n), queue: make(chan struct{}, n*(queuePerSlot+1))}
-}
-
-// enter waits for a turn. The caller calls leave when err is nil.
-func (g *gate) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case g.queue <- struct{}{}:
-	default:
-		return nil, refusal.TooManyRequests()
-	}
-	select {
-	case g.slots <- struct{}{}:
-		return func() { <-g.slots; <-g.queue }, nil
-	case <-ctx.Done():
-		<-g.queue
-		return nil, fault.Wrap(ctx.Err(), "wait for a turn")
-	}
 }

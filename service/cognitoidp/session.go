@@ -53,13 +53,13 @@ func (a *attempt) sealSession(kind string, s *session) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a session")
 	}
-	sealed, err := a.keys.Seal(keyring.AuthSession, a.pool.scope(), text, a.sessionBinding(kind))
+	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.pool.scope(), text, a.sessionBinding(kind))
 	return sealed, fault.Doing(err, "seal a session")
 }
 
 // openSession reads a session of the kind that the app client was given.
 func (a *attempt) openSession(kind string, sealed []byte) (*session, error) {
-	text, err := a.keys.Open(keyring.AuthSession, a.pool.scope(), sealed, a.sessionBinding(kind))
+	text, err := a.Keyring.Open(keyring.AuthSession, a.pool.scope(), sealed, a.sessionBinding(kind))
 	if err != nil {
 		return nil, refusal.BadSession()
 	}

@@ -23,7 +23,7 @@ func (s *Service) SiteByPool(ctx context.Context, id string) (Pool, bool, error)
 // false if no pool has it.
 func (s *Service) SiteByDomain(ctx context.Context, name string) (Pool, bool, error) {
 	var at *place
-	err := system.View(ctx, s.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {
 			return err

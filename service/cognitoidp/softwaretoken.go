@@ -29,12 +29,12 @@ func tokenKey(pool, sub string) store.Key { return inPool(pool, "token", sub) }
 const maxTokenName = 256
 
 func (c *scoped) sealToken(sub string, secret []byte) ([]byte, error) {
-	sealed, err := c.keys.Seal(keyring.SoftwareToken, c.pool.scope(), secret, []byte(sub))
+	sealed, err := c.Keyring.Seal(keyring.SoftwareToken, c.pool.scope(), secret, []byte(sub))
 	return sealed, fault.Doing(err, "seal a software token")
 }
 
 func (c *scoped) openToken(sub string, sealed []byte) ([]byte, error) {
-	secret, err := c.keys.Open(keyring.SoftwareToken, c.pool.scope(), sealed, []byte(sub))
+	secret, err := c.Keyring.Open(keyring.SoftwareToken, c.pool.scope(), sealed, []byte(sub))
 	return secret, fault.Doing(err, "open a software token")
 }
 

@@ -40,7 +40,7 @@ func (p *pool) expiryKey(at time.Time, kind, id string) store.Key {
 }
 
 // spend marks an id as used up until it would have expired, and reports whether it was not marked before.
-func (c *scoped) spend(rec *store.Records, kind, id string, until time.Time) (fresh bool, err error) {
+func (c *Request) spend(rec *store.Records, kind, id string, until time.Time) (fresh bool, err error) {
 	k := c.pool.spentKey(kind, id)
 	if _, found, err := rec.Get(k); err != nil || found {
 		return false, err
@@ -52,7 +52,7 @@ func (c *scoped) spend(rec *store.Records, kind, id string, until time.Time) (fr
 }
 
 // expire has a record taken away some time after `until`, and takes away a few whose time has come.
-func (c *scoped) expire(rec *store.Records, kind, id string, until time.Time) error {
+func (c *Request) expire(rec *store.Records, kind, id string, until time.Time) error {
 	if err := rec.Set(c.pool.expiryKey(until, kind, id), nil); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c *scoped) expire(rec *store.Records, kind, id string, until time.Time) er
 }
 
 // sweep takes away what an expiry stands for, unless it was prolonged since.
-func (c *scoped) sweep(rec *store.Records, expiry store.Key) error {
+func (c *Request) sweep(rec *store.Records, expiry store.Key) error {
 	parts := expiry.Parts()
 	kind, id := parts[4], parts[5]
 	k := c.pool.spentKey(kind, id)
@@ -100,7 +100,7 @@ func (c *scoped) sweep(rec *store.Records, expiry store.Key) error {
 }
 
 // revoked reports whether a sign-in was revoked.
-func (c *scoped) revoked(rec *store.Records, origin string) (bool, error) {
+func (c *Request) revoked(rec *store.Records, origin string) (bool, error) {
 	if origin == "" {
 		return false, nil
 	}

@@ -44,7 +44,7 @@ func (a *attempt) withSRP(*string) (*outcome, error) {
 
 // beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER, as a step of a flow.
 func (a *attempt) beginSRP(t *candidate, srpA string, p passage) (*outcome, error) {
-	leave, err := a.work.enter(a.ctx)
+	leave, err := a.Work.enter(a.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (a *attempt) verifyPassword(*string) (*outcome, error) {
 
 // claimHolds computes the session key and checks the signature of the claim, for nobody as for a user.
 func (a *attempt) claimHolds(u *user, s *session, cl *claim) (bool, error) {
-	leave, err := a.work.enter(a.ctx)
+	leave, err := a.Work.enter(a.ctx)
 	if err != nil {
 		return false, err
 	}

@@ -163,7 +163,7 @@ func (s *Service) ListTerms(ctx context.Context, call *pipeline.Call, in *api.Li
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[terms](c, "ListTerms", "", inPool(c.pool.ID, "terms"), in.NextToken, in.MaxResults, nil)
+	found, token, err := listPage[terms](c.Request, "ListTerms", "", inPool(c.pool.ID, "terms"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,14 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
+// The uses of tokens.
 const (
 	useAccess  = "access"
 	useID      = "id"
 	useRefresh = "refresh"
+)
+
+const (
 	// scopeSelf is the scope of tokens that come of the API: their users may manage themselves.
 	scopeSelf = "aws.cognito.signin.user.admin"
 	// tagsClaim carries session tags ("Passing session tags using AssumeRoleWithWebIdentity", IAM User Guide).
@@ -180,7 +184,7 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 	if err := c.customize(i, idClaims, accessClaims); err != nil {
 		return nil, err
 	}
-	leave, err := c.work.enter(c.ctx)
+	leave, err := c.Work.enter(c.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +258,7 @@ func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}
-	sealed, err := c.keys.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(i.app.ID))
+	sealed, err := c.Keyring.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(i.app.ID))
 	if err != nil {
 		return nil, fault.Wrap(err, "seal a refresh token")
 	}
@@ -267,7 +271,7 @@ func (c *scoped) openRefreshToken(app *client, token string) (*refreshToken, err
 	if err != nil {
 		return nil, refusal.BadRefreshToken()
 	}
-	text, err := c.keys.Open(keyring.RefreshToken, c.pool.scope(), sealed, []byte(app.ID))
+	text, err := c.Keyring.Open(keyring.RefreshToken, c.pool.scope(), sealed, []byte(app.ID))
 	if err != nil {
 		return nil, refusal.BadRefreshToken()
 	}

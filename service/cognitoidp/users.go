@@ -207,13 +207,13 @@ func (p *pool) remove(rec *store.Records, u *user) error {
 }
 
 // signOut revokes every token of the user.
-func (c *scoped) signOut(u *user) {
+func (c *Request) signOut(u *user) {
 	u.Epoch++
 	u.SignedOut = c.call.Now
 }
 
 // change loads the user with the name, lets fn change it and saves it.
-func (c *scoped) change(name *string, fn func(rec *store.Records, u *user) error) error {
+func (c *Request) change(name *string, fn func(rec *store.Records, u *user) error) error {
 	return c.update(func(rec *store.Records) error {
 		before, err := c.pool.mustFind(rec, name)
 		if err != nil {
@@ -239,7 +239,7 @@ func (u *user) describe() api.UserType {
 
 // newUser makes a user under the name that somebody gave: the username itself, or, where addresses are usernames, the
 // address of a user whose username is the sub.
-func (c *scoped) newUser(name string, w writer, attrs []api.AttributeType) (*user, error) {
+func (c *Request) newUser(name string, w writer, attrs []api.AttributeType) (*user, error) {
 	p := c.pool
 	u := &user{Sub: uuid.NewString(), Created: c.call.Now, Modified: c.call.Now, Attributes: map[string]string{}}
 	if err := p.set(u, w, attrs); err != nil {
@@ -292,7 +292,7 @@ func (p *pool) checkUsername(name string) error {
 }
 
 // create stores a new user.
-func (c *scoped) create(rec *store.Records, u *user, force bool) error {
+func (c *Request) create(rec *store.Records, u *user, force bool) error {
 	if err := c.pool.freeName(rec, u); err != nil {
 		return err
 	}
