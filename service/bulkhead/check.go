@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // IdentityPools is what the check of tenants reads of identity pools.
@@ -85,7 +86,7 @@ func (s *Service) checkTrusts(ctx context.Context, account, region string, page 
 		out = append(out, cognitoidp.Finding{
 			Severity: cognitoidp.SeverityError, Code: "CLAIM_OF_USERS_TRUSTED", Resource: t.Resource,
 			Problem: "Users of " + t.Provider + " choose " + t.For + ": they write " + t.Claim + " through the client " + by + ".",
-			Remedy:  "Use a claim that users cannot write, or guard the attribute with the tag " + cognitoidp.TenantAttributeTag + ".",
+			Remedy:  "Use a claim that users cannot write, or guard the attribute with the tag " + userpool.TenantAttributeTag + ".",
 		})
 	}
 	return out, nil

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func aliased(names ...api.AliasAttributeType) func(*api.CreateUserPoolInput) {
@@ -61,7 +62,7 @@ func TestAliasIsNobodyElsesName(t *testing.T) {
 func TestSessionTagsAreNotTheUsersToChoose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.UserPoolTags = map[string]string{SessionTagsTag: "TenantID=nickname Mail=email"}
+		in.UserPoolTags = map[string]string{userpool.SessionTagsTag: "TenantID=nickname Mail=email"}
 	})
 	principal := func(name string) map[string]any {
 		t.Helper()

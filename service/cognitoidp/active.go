@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Active reports whether the user of a verified ID token may still use it: neither deleted, nor disabled, nor signed out
@@ -26,7 +27,7 @@ func (s *Service) Active(ctx context.Context, issuer string, token *webtoken.Cla
 		scoped: &scoped{s, s.NewRequest(ctx, nil, p)},
 		claims: &claims{Sub: token.Subject, Origin: origin, Issued: token.IssuedAt.Unix()},
 	}
-	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err == nil {
 			_, err = b.user(rec)

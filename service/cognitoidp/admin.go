@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // AdminGetUser implements api.Service.
@@ -17,20 +18,20 @@ func (s *Service) AdminGetUser(ctx context.Context, call *pipeline.Call, in *api
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = c.view(func(rec *store.Records) (err error) {
-		u, err = c.pool.mustFind(rec, in.Username)
+	var u *userpool.User
+	err = c.View(func(rec *store.Records) (err error) {
+		u, err = c.Pool.MustFind(rec, in.Username)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	d := u.describe()
+	d := u.Describe()
 	out := &api.AdminGetUserOutput{
 		Username: d.Username, UserAttributes: d.Attributes, Enabled: d.Enabled, UserStatus: d.UserStatus,
 		UserCreateDate: d.UserCreateDate, UserLastModifiedDate: d.UserLastModifiedDate,
 	}
-	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.describe()
+	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.Describe()
 	return out, nil
 }
 
@@ -40,12 +41,12 @@ func (s *Service) AdminDeleteUser(ctx context.Context, call *pipeline.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
-		u, err := c.pool.mustFind(rec, in.Username)
+	err = c.Update(func(rec *store.Records) error {
+		u, err := c.Pool.MustFind(rec, in.Username)
 		if err != nil {
 			return err
 		}
-		return c.pool.remove(rec, u)
+		return c.Pool.RemoveUser(rec, u)
 	})
 	if err != nil {
 		return nil, err
@@ -54,12 +55,12 @@ func (s *Service) AdminDeleteUser(ctx context.Context, call *pipeline.Call, in *
 }
 
 // adminChange changes a user for an Admin operation.
-func (s *Service) adminChange(ctx context.Context, call *pipeline.Call, pool, name *string, fn func(*scoped, *user) error) error {
+func (s *Service) adminChange(ctx context.Context, call *pipeline.Call, pool, name *string, fn func(*scoped, *userpool.User) error) error {
 	c, err := s.in(ctx, call, pool)
 	if err != nil {
 		return err
 	}
-	return c.change(name, func(_ *store.Records, u *user) error { return fn(c, u) })
+	return c.ChangeUser(name, func(_ *store.Records, u *userpool.User) error { return fn(c, u) })
 }
 
 // AdminUpdateUserAttributes implements api.Service. Immutable attributes stay as they are, for administrators too.
@@ -68,11 +69,11 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var codes []verification
-	err = c.change(in.Username, func(rec *store.Records, changed *user) (err error) {
+	err = c.ChangeUser(in.Username, func(rec *store.Records, changed *userpool.User) (err error) {
 		u = changed
-		codes, err = c.updateAttributes(rec, u, writer{admin: true}, in.UserAttributes)
+		codes, err = c.updateAttributes(rec, u, userpool.Writer{Admin: true}, in.UserAttributes)
 		return err
 	})
 	if err != nil {
@@ -86,8 +87,8 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.
 
 // AdminDeleteUserAttributes implements api.Service.
 func (s *Service) AdminDeleteUserAttributes(ctx context.Context, call *pipeline.Call, in *api.AdminDeleteUserAttributesInput) (*api.AdminDeleteUserAttributesOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		return c.pool.drop(u, writer{admin: true}, in.UserAttributeNames)
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *userpool.User) error {
+		return dropAttributes(c.Pool, u, userpool.Writer{Admin: true}, in.UserAttributeNames)
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func (s *Service) AdminDeleteUserAttributes(ctx context.Context, call *pipeline.
 
 // AdminEnableUser implements api.Service.
 func (s *Service) AdminEnableUser(ctx context.Context, call *pipeline.Call, in *api.AdminEnableUserInput) (*api.AdminEnableUserOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(_ *scoped, u *user) error {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(_ *scoped, u *userpool.User) error {
 		u.Disabled = false
 		return nil
 	})
@@ -109,9 +110,9 @@ func (s *Service) AdminEnableUser(ctx context.Context, call *pipeline.Call, in *
 
 // AdminDisableUser implements api.Service. It revokes the user's tokens.
 func (s *Service) AdminDisableUser(ctx context.Context, call *pipeline.Call, in *api.AdminDisableUserInput) (*api.AdminDisableUserOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *userpool.User) error {
 		u.Disabled = true
-		c.signOut(u)
+		c.SignOut(u)
 		return nil
 	})
 	if err != nil {
@@ -122,8 +123,8 @@ func (s *Service) AdminDisableUser(ctx context.Context, call *pipeline.Call, in 
 
 // AdminUserGlobalSignOut implements api.Service.
 func (s *Service) AdminUserGlobalSignOut(ctx context.Context, call *pipeline.Call, in *api.AdminUserGlobalSignOutInput) (*api.AdminUserGlobalSignOutOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		c.signOut(u)
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *userpool.User) error {
+		c.SignOut(u)
 		return nil
 	})
 	if err != nil {
@@ -138,8 +139,8 @@ func (s *Service) AdminConfirmSignUp(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = c.change(in.Username, func(_ *store.Records, changed *user) error {
+	var u *userpool.User
+	err = c.ChangeUser(in.Username, func(_ *store.Records, changed *userpool.User) error {
 		if u = changed; u.Status != api.UserStatusTypeUnconfirmed {
 			return api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", u.Status)
 		}
@@ -161,29 +162,29 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	var known *user
-	err = c.view(func(rec *store.Records) (err error) {
-		known, err = c.pool.mustFind(rec, in.Username)
+	var known *userpool.User
+	err = c.View(func(rec *store.Records) (err error) {
+		known, err = c.Pool.MustFind(rec, in.Username)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkNewPassword(known, opt.Value(in.Password)); err != nil {
+	if err := c.CheckNewPassword(known, opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
-	verifier, err := c.sealPassword(known, opt.Value(in.Password))
+	verifier, err := c.SealPassword(known, opt.Value(in.Password))
 	if err != nil {
 		return nil, err
 	}
-	err = c.change(&known.Sub, func(rec *store.Records, u *user) error {
-		c.pool.setPassword(u, verifier)
+	err = c.ChangeUser(&known.Sub, func(rec *store.Records, u *userpool.User) error {
+		c.Pool.SetPassword(u, verifier)
 		u.NoPassword = false
 		u.Status = api.UserStatusTypeConfirmed
 		if !opt.Value(in.Permanent) {
 			u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
 		}
-		return c.forget(rec, u.Sub)
+		return c.Forget(rec, u.Sub)
 	})
 	if err != nil {
 		return nil, err
@@ -192,7 +193,7 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 }
 
 func (c *scoped) temporaryUntil() time.Time {
-	return c.call.Now.AddDate(0, 0, int(c.pool.Settings.Password.TemporaryDays))
+	return c.Call.Now.AddDate(0, 0, int(c.Pool.Settings.Password.TemporaryDays))
 }
 
 // AdminResetUserPassword implements api.Service. The password ends, and a code to set another goes to the user.
@@ -203,8 +204,8 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 	}
 	var to destination
 	var plain string
-	var reset *user
-	err = c.change(in.Username, func(rec *store.Records, u *user) (err error) {
+	var reset *userpool.User
+	err = c.ChangeUser(in.Username, func(rec *store.Records, u *userpool.User) (err error) {
 		if u.Disabled {
 			return refusal.UserDisabled()
 		}
@@ -214,8 +215,8 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 		if to, plain, err = c.forgot(rec, u); err != nil {
 			return err
 		}
-		c.pool.setPassword(u, nil)
-		c.signOut(u)
+		c.Pool.SetPassword(u, nil)
+		c.SignOut(u)
 		u.Status, reset = api.UserStatusTypeResetRequired, u
 		return nil
 	})

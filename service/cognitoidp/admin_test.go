@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func TestPoolRoundTrip(t *testing.T) {
@@ -48,7 +49,7 @@ func TestPoolRoundTrip(t *testing.T) {
 	_, err = w.signIn(w.app, "bob", password)
 	want(t, "its client", err, "ResourceNotFoundException", "")
 	n := 0
-	err = system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.View(context.Background(), w.s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err
@@ -257,7 +258,7 @@ func TestNoSecretsAtRest(t *testing.T) {
 	w := newWorld(t)
 	must(w.signUp("ana", "ana@example.com"))(t)
 	secrets := []string{password, w.code("ana@example.com"), w.secret}
-	err := system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
+	err := system.View(context.Background(), w.s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err

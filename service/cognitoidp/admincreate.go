@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // AdminCreateUser implements api.Service.
@@ -19,11 +20,11 @@ func (s *Service) AdminCreateUser(ctx context.Context, call *pipeline.Call, in *
 	}
 	password := opt.Value(in.TemporaryPassword)
 	if password == "" {
-		password = c.pool.Settings.Password.temporary()
-	} else if err := c.pool.Settings.Password.check(password); err != nil {
+		password = c.Pool.Settings.Password.Temporary()
+	} else if err := c.Pool.Settings.Password.Check(password); err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	if in.MessageAction == api.MessageActionTypeResend {
 		u, err = c.inviteAgain(in, password)
 	} else {
@@ -37,13 +38,13 @@ func (s *Service) AdminCreateUser(ctx context.Context, call *pipeline.Call, in *
 			return nil, err
 		}
 	}
-	d := u.describe()
+	d := u.Describe()
 	return &api.AdminCreateUserOutput{User: &d}, nil
 }
 
 // invite makes the user, with a temporary password.
-func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*user, error) {
-	u, err := c.newUser(opt.Value(in.Username), writer{admin: true, creating: true}, in.UserAttributes)
+func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*userpool.User, error) {
+	u, err := c.NewUser(opt.Value(in.Username), userpool.Writer{Admin: true, Creating: true}, in.UserAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -55,34 +56,34 @@ func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*user, e
 	if err := c.beforeSignUp(signingUp{sourceAdminCreate, "", pairs(in.ValidationData), in.ClientMetadata}, u); err != nil {
 		return nil, err
 	}
-	if u.Verifier, err = c.sealPassword(u, password); err != nil {
+	if u.Verifier, err = c.SealPassword(u, password); err != nil {
 		return nil, err
 	}
 	u.Status, u.TemporaryUntil = api.UserStatusTypeForceChangePassword, c.temporaryUntil()
-	err = c.update(func(rec *store.Records) error { return c.create(rec, u, opt.Value(in.ForceAliasCreation)) })
+	err = c.Update(func(rec *store.Records) error { return c.CreateUser(rec, u, opt.Value(in.ForceAliasCreation)) })
 	return u, err
 }
 
 // inviteAgain gives a user who never signed in another temporary password.
-func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*user, error) {
-	var known *user
-	err := c.view(func(rec *store.Records) (err error) {
-		known, err = c.pool.mustFind(rec, in.Username)
+func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*userpool.User, error) {
+	var known *userpool.User
+	err := c.View(func(rec *store.Records) (err error) {
+		known, err = c.Pool.MustFind(rec, in.Username)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := c.sealPassword(known, password)
+	verifier, err := c.SealPassword(known, password)
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = c.change(&known.Sub, func(_ *store.Records, changed *user) error {
+	var u *userpool.User
+	err = c.ChangeUser(&known.Sub, func(_ *store.Records, changed *userpool.User) error {
 		if changed.Status != api.UserStatusTypeForceChangePassword {
 			return api.NewUnsupportedUserStateException("Resend not possible. %s status is not FORCE_CHANGE_PASSWORD", changed.Username)
 		}
-		c.pool.setPassword(changed, verifier)
+		c.Pool.SetPassword(changed, verifier)
 		changed.TemporaryUntil, u = c.temporaryUntil(), changed
 		return nil
 	})
@@ -90,7 +91,7 @@ func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*us
 }
 
 // invitations are where an invitation goes: by SMS unless mail is asked for.
-func invitations(u *user, mediums []api.DeliveryMediumType) ([]destination, error) {
+func invitations(u *userpool.User, mediums []api.DeliveryMediumType) ([]destination, error) {
 	if len(mediums) == 0 {
 		mediums = []api.DeliveryMediumType{api.DeliveryMediumTypeSms}
 		if u.Attributes["phone_number"] == "" && u.Attributes["email"] != "" {
@@ -117,13 +118,13 @@ func invitations(u *user, mediums []api.DeliveryMediumType) ([]destination, erro
 	return out, nil
 }
 
-func (c *scoped) sendInvitation(in *api.AdminCreateUserInput, u *user, password string) error {
+func (c *scoped) sendInvitation(in *api.AdminCreateUserInput, u *userpool.User, password string) error {
 	to, err := invitations(u, in.DesiredDeliveryMediums)
 	if err != nil {
 		return err
 	}
 	for _, d := range to {
-		if err := c.send(notice{event: noticeAdminCreate, meta: in.ClientMetadata}, u, d, c.pool.inviteTemplate(d.medium()), password); err != nil {
+		if err := c.send(notice{event: noticeAdminCreate, meta: in.ClientMetadata}, u, d, inviteTemplate(c.Pool, d.medium()), password); err != nil {
 			return err
 		}
 	}

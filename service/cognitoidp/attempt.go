@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Names of parameters and responses.
@@ -38,7 +39,7 @@ const (
 // Sign-in pages make an attempt of channelLogin by themselves and find the user who got in under outcome.arrival.
 type attempt struct {
 	*scoped
-	app     *client
+	app     *userpool.Client
 	channel channel
 	params  map[string]string
 	around  surroundings
@@ -126,12 +127,12 @@ func (s *Service) AdminInitiateAuth(ctx context.Context, call *pipeline.Call, in
 }
 
 // adminClient opens an app client of a pool for an Admin operation.
-func (s *Service) adminClient(ctx context.Context, call *pipeline.Call, pool, id *string) (*scoped, *client, error) {
+func (s *Service) adminClient(ctx context.Context, call *pipeline.Call, pool, id *string) (*scoped, *userpool.Client, error) {
 	c, err := s.in(ctx, call, pool)
 	if err != nil {
 		return nil, nil, err
 	}
-	app, err := c.client(opt.Value(id))
+	app, err := c.Client(opt.Value(id))
 	return c, app, err
 }
 
@@ -198,5 +199,5 @@ func (a *attempt) name() (string, error) {
 	if a.channel == channelLogin {
 		return name, nil
 	}
-	return name, a.checkSecretHash(a.app, a.params[paramSecretHash], name)
+	return name, a.CheckSecretHash(a.app, a.params[paramSecretHash], name)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const unauthorized = "A client attempted to write unauthorized attribute"
@@ -37,11 +38,11 @@ func TestTenantAttribute(t *testing.T) {
 		"AWS's rules: no list is all":         {nil, nil, false},
 		"AWS's rules: listed":                 {nil, []string{"custom:tenant_id"}, false},
 		"AWS's rules: not listed":             {nil, []string{"email"}, true},
-		"declared":                            {map[string]string{TenantAttributeTag: "custom:tenant_id"}, nil, true},
-		"declared among others, listed":       {map[string]string{TenantAttributeTag: "custom:color, custom:tenant_id"}, []string{"custom:tenant_id"}, true},
-		"becomes a session tag":               {map[string]string{SessionTagsTag: "TenantID=custom:tenant_id"}, nil, true},
-		"another attribute is the tag":        {map[string]string{SessionTagsTag: "Color=custom:color"}, nil, false},
-		"another attribute is the tenant one": {map[string]string{TenantAttributeTag: "custom:color"}, nil, false},
+		"declared":                            {map[string]string{userpool.TenantAttributeTag: "custom:tenant_id"}, nil, true},
+		"declared among others, listed":       {map[string]string{userpool.TenantAttributeTag: "custom:color, custom:tenant_id"}, []string{"custom:tenant_id"}, true},
+		"becomes a session tag":               {map[string]string{userpool.SessionTagsTag: "TenantID=custom:tenant_id"}, nil, true},
+		"another attribute is the tag":        {map[string]string{userpool.SessionTagsTag: "Color=custom:color"}, nil, false},
+		"another attribute is the tenant one": {map[string]string{userpool.TenantAttributeTag: "custom:color"}, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +79,7 @@ func deleteAttribute(w *world, user, name string) error {
 func TestGuardedAttributeAtNewPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.UserPoolTags = map[string]string{TenantAttributeTag: "custom:color"}
+		in.UserPoolTags = map[string]string{userpool.TenantAttributeTag: "custom:color"}
 	})
 	c := invited(w, "ana")
 	_, err := w.answerNew(c, map[string]string{"NEW_PASSWORD": otherWord, "userAttributes.custom:color": "red"})
@@ -144,13 +145,13 @@ func TestAddCustomAttributes(t *testing.T) {
 	w.member("ana", "custom:since", "2026-01-02T03:04:05Z")
 	want(t, "not a date", w.setAdmin("ana", "custom:since", "soon"), "InvalidParameterException", "user.custom:since: Date must be in ISO 8601 format or epoch format.\n")
 	var many []api.SchemaAttributeType
-	for i := range maxCustomAttributes {
+	for i := range userpool.MaxCustomAttributes {
 		many = append(many, api.SchemaAttributeType{Name: new("a" + string(rune('0'+i))), AttributeDataType: "String"})
 	}
 	_, err := do(w, w.r.AddCustomAttributes, w.s.AddCustomAttributes, &api.AddCustomAttributesInput{UserPoolId: &w.pool, CustomAttributes: many})
 	want(t, "too many", err, "LimitExceededException", "")
-	want(t, "tags of what is not there", w.tag(map[string]string{SessionTagsTag: "T=custom:nosuch"}), "InvalidParameterException", "")
-	want(t, "a standard tenant attribute", w.tag(map[string]string{TenantAttributeTag: "email"}), "InvalidParameterException", "")
+	want(t, "tags of what is not there", w.tag(map[string]string{userpool.SessionTagsTag: "T=custom:nosuch"}), "InvalidParameterException", "")
+	want(t, "a standard tenant attribute", w.tag(map[string]string{userpool.TenantAttributeTag: "email"}), "InvalidParameterException", "")
 }
 
 func TestNamesAndAliases(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const temporary = "Temporary-Pass-1"
@@ -104,21 +105,21 @@ func TestLockout(t *testing.T) {
 	w := newWorld(t)
 	w.member("ana")
 	const wrong, locked = "Incorrect username or password.", "Password attempts exceeded"
-	for i := range freeGuesses {
+	for i := range userpool.FreeGuesses {
 		_, err := w.signIn(w.app, "ana", otherWord)
 		want(t, "guess", err, "NotAuthorizedException", wrong)
-		if i < freeGuesses-1 {
+		if i < userpool.FreeGuesses-1 {
 			w.now = w.now.Add(time.Millisecond)
 		}
 	}
 	for wait := time.Second; wait < 20*time.Minute; wait *= 2 {
 		_, err := w.signIn(w.app, "ana", password)
 		want(t, "the right one while locked", err, "NotAuthorizedException", locked)
-		w.now = w.now.Add(min(wait, maxLockout))
+		w.now = w.now.Add(min(wait, userpool.MaxLockout))
 		_, err = w.signIn(w.app, "ana", otherWord)
 		want(t, "after "+wait.String(), err, "NotAuthorizedException", wrong)
 	}
-	w.now = w.now.Add(maxLockout)
+	w.now = w.now.Add(userpool.MaxLockout)
 	must(w.signIn(w.app, "ana", password))(t)
 	_, err := w.signIn(w.app, "ana", otherWord)
 	want(t, "counts begin anew", err, "NotAuthorizedException", wrong)
@@ -142,7 +143,7 @@ func TestGuessesAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if answers["NotAuthorizedException: Incorrect username or password."] != freeGuesses {
+	if answers["NotAuthorizedException: Incorrect username or password."] != userpool.FreeGuesses {
 		t.Errorf("%v", answers)
 	}
 }
@@ -157,7 +158,7 @@ func TestChangePassword(t *testing.T) {
 		return err
 	}
 	want(t, "weak", change(password, "weak"), "InvalidPasswordException", "")
-	for range freeGuesses {
+	for range userpool.FreeGuesses {
 		want(t, "wrong", change(otherWord, password), "NotAuthorizedException", "Incorrect username or password.")
 	}
 	want(t, "locked", change(password, otherWord), "NotAuthorizedException", "Password attempts exceeded")

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -36,11 +37,9 @@ type authEvent struct {
 	FeedbackDate time.Time
 }
 
-func eventsKey(pool, sub string) store.Key { return inPool(pool, "auth-event", sub) }
-
 // eventKey sorts later events first.
 func eventKey(pool, sub string, e *authEvent) store.Key {
-	return inPool(pool, "auth-event", sub, fmt.Sprintf("%019d", math.MaxInt64-e.At.UnixNano()), e.ID)
+	return userpool.InPool(pool, "auth-event", sub, fmt.Sprintf("%019d", math.MaxInt64-e.At.UnixNano()), e.ID)
 }
 
 func (e *authEvent) describe() api.AuthEventType {
@@ -64,7 +63,7 @@ func (e *authEvent) describe() api.AuthEventType {
 // watched takes a step of a sign-in under the pool's threat protection: not from a blocked address, and recorded if the
 // sign-in ends with it.
 func (a *attempt) watched(step func() (*outcome, error)) (*outcome, error) {
-	records, _ := a.pool.Settings.protection()
+	records, _ := a.Pool.Settings.Protects()
 	if !records {
 		return step()
 	}
@@ -78,7 +77,7 @@ func (a *attempt) watched(step func() (*outcome, error)) (*outcome, error) {
 	if !passed && !refused {
 		return o, err
 	}
-	if kept := a.recordEvent(&authEvent{ID: uuid.NewString(), At: a.call.Now, Passed: passed, Blocked: blocked && refused}); kept != nil {
+	if kept := a.recordEvent(&authEvent{ID: uuid.NewString(), At: a.Call.Now, Passed: passed, Blocked: blocked && refused}); kept != nil {
 		return nil, kept
 	}
 	return o, err
@@ -89,13 +88,13 @@ func (a *attempt) recordEvent(e *authEvent) error {
 	if ip := a.userAddress(); ip.IsValid() {
 		e.IP = ip.String()
 	}
-	e.Device = a.call.UserAgent[:min(len(a.call.UserAgent), maxDeviceName)]
+	e.Device = a.Call.UserAgent[:min(len(a.Call.UserAgent), maxDeviceName)]
 	name := a.params[paramUsername]
 	if name == "" || len(name) > maxNameLength {
 		return nil
 	}
-	return a.update(func(rec *store.Records) error {
-		u, err := a.pool.find(rec, name)
+	return a.Update(func(rec *store.Records) error {
+		u, err := a.Pool.Find(rec, name)
 		if err != nil {
 			return err
 		}
@@ -103,12 +102,12 @@ func (a *attempt) recordEvent(e *authEvent) error {
 		most := maxAuthEvents
 		if u != nil {
 			sub = u.Sub
-		} else if sub, err = a.who(nil, name); err != nil {
+		} else if sub, err = a.Who(nil, name); err != nil {
 			return err
 		} else {
 			most = 0 // nothing is kept of nobody, and takes as long
 		}
-		if err := store.Save(rec, eventKey(a.pool.ID, sub, e), e); err != nil {
+		if err := store.Save(rec, eventKey(a.Pool.ID, sub, e), e); err != nil {
 			return err
 		}
 		return a.trimEvents(rec, sub, most)
@@ -118,7 +117,7 @@ func (a *attempt) recordEvent(e *authEvent) error {
 // trimEvents takes the oldest events away that are too many.
 func (a *attempt) trimEvents(rec *store.Records, sub string, most int) error {
 	var keys []store.Key
-	err := rec.Scan(eventsKey(a.pool.ID, sub), nil, func(k store.Key, _ []byte) bool {
+	err := rec.Scan(userpool.EventsKey(a.Pool.ID, sub), nil, func(k store.Key, _ []byte) bool {
 		keys = append(keys, slices.Clone(k))
 		return true
 	})
@@ -134,15 +133,15 @@ func (s *Service) AdminListUserAuthEvents(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = c.view(func(rec *store.Records) (err error) {
-		u, err = c.pool.mustFind(rec, in.Username)
+	var u *userpool.User
+	err = c.View(func(rec *store.Records) (err error) {
+		u, err = c.Pool.MustFind(rec, in.Username)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	events, token, err := listPage[authEvent](c.Request, "AdminListUserAuthEvents", u.Sub, eventsKey(c.pool.ID, u.Sub), in.NextToken, in.MaxResults, nil)
+	events, token, err := userpool.ListPage[authEvent](c.Request, "AdminListUserAuthEvents", u.Sub, userpool.EventsKey(c.Pool.ID, u.Sub), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +158,13 @@ func (s *Service) AdminUpdateAuthEventFeedback(ctx context.Context, call *pipeli
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
-		u, err := c.pool.mustFind(rec, in.Username)
+	err = c.Update(func(rec *store.Records) error {
+		u, err := c.Pool.MustFind(rec, in.Username)
 		if err != nil {
 			return err
 		}
 		var e *authEvent
-		err = store.Each(rec, eventsKey(c.pool.ID, u.Sub), nil, func(_ store.Key, have *authEvent) bool {
+		err = store.Each(rec, userpool.EventsKey(c.Pool.ID, u.Sub), nil, func(_ store.Key, have *authEvent) bool {
 			if have.ID == opt.Value(in.EventId) {
 				e = have
 			}
@@ -178,7 +177,7 @@ func (s *Service) AdminUpdateAuthEventFeedback(ctx context.Context, call *pipeli
 			return api.NewResourceNotFoundException("Event %s does not exist.", opt.Value(in.EventId))
 		}
 		e.Feedback, e.FeedbackDate = in.FeedbackValue, call.Now
-		return store.Save(rec, eventKey(c.pool.ID, u.Sub, e), e)
+		return store.Save(rec, eventKey(c.Pool.ID, u.Sub, e), e)
 	})
 	if err != nil {
 		return nil, err

@@ -17,13 +17,14 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // authorization is a request for authorization whose app client and redirect URI are good: what is wrong with the rest
 // may be told to the client by a redirect.
 type authorization struct {
 	*scoped
-	app *client
+	app *userpool.Client
 	req *login.AuthorizationRequest
 	// redirect is where answers go.
 	redirect string
@@ -127,7 +128,7 @@ func (a *authorization) answer(values url.Values) string {
 		values.Set("state", state)
 	}
 	if opt.Value(a.req.Routed) != "" { // the application did not know whose user it would be (RFC 9207)
-		values.Set("iss", a.issuer(a.pool))
+		values.Set("iss", a.issuer(a.Pool))
 		values.Set("client_id", a.app.ID)
 	}
 	if a.implicit {
@@ -142,7 +143,7 @@ func (a *authorization) answer(values url.Values) string {
 
 // refusal tells the client what is wrong.
 func (a *authorization) refusal(f *fault.Error) string {
-	a.call.Note("error", f.Code)
+	a.Call.Note("error", f.Code)
 	return a.answer(url.Values{"error": {f.Code}, "error_description": {f.Message}})
 }
 
@@ -188,8 +189,8 @@ func authorized(out *login.SignInOutput, err error) (*login.AuthorizeOutput, err
 
 // visitor is a user whom the browser's session names.
 type visitor struct {
-	user    *user
-	groups  membership
+	user    *userpool.User
+	groups  userpool.Membership
 	session *loginSession
 }
 
@@ -206,11 +207,11 @@ func (a *authorization) remembered(text string) (*visitor, error) {
 func (a *authorization) tooOld(at time.Time) bool {
 	age := opt.Value(a.req.MaxAge)
 	n, err := strconv.ParseInt(age, 10, 32)
-	return age != "" && (err != nil || a.call.Now.Sub(at) > time.Duration(n)*time.Second)
+	return age != "" && (err != nil || a.Call.Now.Sub(at) > time.Duration(n)*time.Second)
 }
 
 // grant gives the client what it asked for on behalf of a user who signed in, and returns where the browser goes.
-func (a *authorization) grant(u *user, m membership, at time.Time) (string, error) {
+func (a *authorization) grant(u *userpool.User, m userpool.Membership, at time.Time) (string, error) {
 	in := a.newSignIn(u)
 	in.at, in.scopes, in.nonce = at, a.scopes, opt.Value(a.req.Nonce)
 	if a.implicit {
@@ -218,7 +219,7 @@ func (a *authorization) grant(u *user, m membership, at time.Time) (string, erro
 	}
 	code, err := a.sealText(keyring.AuthorizationCode, &authCode{
 		ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, Redirect: opt.Value(a.req.RedirectUri), Challenge: opt.Value(a.req.CodeChallenge),
-		Nonce: in.nonce, Scopes: in.scopes, Origin: in.origin, At: in.at, Expires: a.call.Now.Add(CodeLife),
+		Nonce: in.nonce, Scopes: in.scopes, Origin: in.origin, At: in.at, Expires: a.Call.Now.Add(CodeLife),
 	}, a.app.ID)
 	if err != nil {
 		return "", err

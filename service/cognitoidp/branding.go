@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // branding is how managed login looks for an app client ("Apply branding to managed login pages", Amazon Cognito
@@ -25,9 +26,9 @@ type branding struct {
 	Created, Modified time.Time
 }
 
-func brandingKey(pool, id string) store.Key { return inPool(pool, "branding", id) }
+func brandingKey(pool, id string) store.Key { return userpool.InPool(pool, "branding", id) }
 
-func brandedKey(pool, client string) store.Key { return inPool(pool, "branded", client) }
+func brandedKey(pool, client string) store.Key { return userpool.InPool(pool, "branded", client) }
 
 // Limits of a branding ("CreateManagedLoginBranding", Amazon Cognito user pools API reference).
 const (
@@ -100,7 +101,7 @@ func brandingNotFound() error {
 }
 
 func (c *scoped) mustBranding(rec *store.Records, id *string) (*branding, error) {
-	b, err := store.Load[branding](rec, brandingKey(c.pool.ID, opt.Value(id)))
+	b, err := store.Load[branding](rec, brandingKey(c.Pool.ID, opt.Value(id)))
 	if err == nil && b == nil {
 		err = brandingNotFound()
 	}
@@ -109,11 +110,11 @@ func (c *scoped) mustBranding(rec *store.Records, id *string) (*branding, error)
 
 // brandingOf returns the branding of an app client, nil if it has none.
 func (c *scoped) brandingOf(rec *store.Records, client string) (*branding, error) {
-	r, err := store.Load[ref](rec, brandedKey(c.pool.ID, client))
+	r, err := store.Load[userpool.Ref](rec, brandedKey(c.Pool.ID, client))
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return store.Load[branding](rec, brandingKey(c.pool.ID, r.Sub))
+	return store.Load[branding](rec, brandingKey(c.Pool.ID, r.Sub))
 }
 
 // CreateManagedLoginBranding implements api.Service.
@@ -122,7 +123,7 @@ func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(opt.Value(in.ClientId))
+	app, err := c.Client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}
@@ -131,21 +132,21 @@ func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline
 		return nil, err
 	}
 	b.ID, b.Client, b.Created, b.Modified = uuid.NewString(), app.ID, call.Now, call.Now
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		if have, err := c.brandingOf(rec, app.ID); err != nil {
 			return err
 		} else if have != nil {
 			return api.NewManagedLoginBrandingExistsException("The app client has a managed login branding already.")
 		}
-		if err := store.Save(rec, brandedKey(c.pool.ID, app.ID), &ref{b.ID}); err != nil {
+		if err := store.Save(rec, brandedKey(c.Pool.ID, app.ID), &userpool.Ref{Sub: b.ID}); err != nil {
 			return err
 		}
-		return store.Save(rec, brandingKey(c.pool.ID, b.ID), b)
+		return store.Save(rec, brandingKey(c.Pool.ID, b.ID), b)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+	return &api.CreateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.Pool.ID)}, nil
 }
 
 // UpdateManagedLoginBranding implements api.Service. What it does not name stays.
@@ -159,7 +160,7 @@ func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline
 		return nil, err
 	}
 	var b *branding
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		if b, err = c.mustBranding(rec, in.ManagedLoginBrandingId); err != nil {
 			return err
 		}
@@ -175,12 +176,12 @@ func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline
 			}
 		}
 		b.Modified = call.Now
-		return store.Save(rec, brandingKey(c.pool.ID, b.ID), b)
+		return store.Save(rec, brandingKey(c.Pool.ID, b.ID), b)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+	return &api.UpdateManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.Pool.ID)}, nil
 }
 
 // DescribeManagedLoginBranding implements api.Service.
@@ -190,14 +191,14 @@ func (s *Service) DescribeManagedLoginBranding(ctx context.Context, call *pipeli
 		return nil, err
 	}
 	var b *branding
-	err = c.view(func(rec *store.Records) (err error) {
+	err = c.View(func(rec *store.Records) (err error) {
 		b, err = c.mustBranding(rec, in.ManagedLoginBrandingId)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+	return &api.DescribeManagedLoginBrandingOutput{ManagedLoginBranding: b.describe(c.Pool.ID)}, nil
 }
 
 // DescribeManagedLoginBrandingByClient implements api.Service.
@@ -206,11 +207,11 @@ func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.client(opt.Value(in.ClientId)); err != nil {
+	if _, err := c.Client(opt.Value(in.ClientId)); err != nil {
 		return nil, err
 	}
 	var b *branding
-	err = c.view(func(rec *store.Records) (err error) {
+	err = c.View(func(rec *store.Records) (err error) {
 		if b, err = c.brandingOf(rec, opt.Value(in.ClientId)); err == nil && b == nil {
 			err = brandingNotFound()
 		}
@@ -219,7 +220,7 @@ func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeManagedLoginBrandingByClientOutput{ManagedLoginBranding: b.describe(c.pool.ID)}, nil
+	return &api.DescribeManagedLoginBrandingByClientOutput{ManagedLoginBranding: b.describe(c.Pool.ID)}, nil
 }
 
 // DeleteManagedLoginBranding implements api.Service.
@@ -228,15 +229,15 @@ func (s *Service) DeleteManagedLoginBranding(ctx context.Context, call *pipeline
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		b, err := c.mustBranding(rec, in.ManagedLoginBrandingId)
 		if err != nil {
 			return err
 		}
-		if err := rec.Delete(brandedKey(c.pool.ID, b.Client)); err != nil {
+		if err := rec.Delete(brandedKey(c.Pool.ID, b.Client)); err != nil {
 			return err
 		}
-		return rec.Delete(brandingKey(c.pool.ID, b.ID))
+		return rec.Delete(brandingKey(c.Pool.ID, b.ID))
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The severities of findings: an error lets a user choose the tenant or read what is sent to another; a warning takes a
@@ -44,22 +45,22 @@ var tenantNames = regexp.MustCompile(`(?i)^custom:(tenant|org|organi[sz]ation|cu
 // caller to have authorized.
 func (s *Service) CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]Finding, error) {
 	var out []Finding
-	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err := system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		out = nil
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err
 		}
-		pools, err := paging.Records[pool](page, rec, store.K("pool"), nil)
+		pools, err := paging.Records[userpool.Pool](page, rec, store.K("pool"), nil)
 		if err != nil {
 			return err
 		}
 		for _, p := range pools {
-			apps, err := p.apps(rec)
+			apps, err := appsOf(p, rec)
 			if err != nil {
 				return err
 			}
-			providers, err := p.providers(rec)
+			providers, err := providersOf(p, rec)
 			if err != nil {
 				return err
 			}
@@ -70,20 +71,20 @@ func (s *Service) CheckTenants(ctx context.Context, account, region string, page
 	return out, err
 }
 
-// apps are the app clients of the pool.
-func (p *pool) apps(rec *store.Records) ([]*client, error) {
-	var apps []*client
-	err := store.Each(rec, inPool(p.ID, "client"), nil, func(_ store.Key, app *client) bool {
+// appsOf are the app clients of the pool.
+func appsOf(p *userpool.Pool, rec *store.Records) ([]*userpool.Client, error) {
+	var apps []*userpool.Client
+	err := store.Each(rec, userpool.InPool(p.ID, "client"), nil, func(_ store.Key, app *userpool.Client) bool {
 		apps = append(apps, app)
 		return true
 	})
 	return apps, err
 }
 
-// providers are the identity providers of the pool.
-func (p *pool) providers(rec *store.Records) ([]*provider, error) {
+// providersOf are the identity providers of the pool.
+func providersOf(p *userpool.Pool, rec *store.Records) ([]*provider, error) {
 	var all []*provider
-	err := store.Each(rec, inPool(p.ID, "provider"), nil, func(_ store.Key, from *provider) bool {
+	err := store.Each(rec, userpool.InPool(p.ID, "provider"), nil, func(_ store.Key, from *provider) bool {
 		all = append(all, from)
 		return true
 	})
@@ -98,19 +99,19 @@ func (s *Service) MayWrite(ctx context.Context, provider, claim string) (string,
 	if err != nil || p == nil {
 		return "", err
 	}
-	i := indexOf(p.Schema, claim)
+	i := userpool.AttributeIndex(p.Schema, claim)
 	if i < 0 {
 		return "", nil
 	}
 	by := ""
-	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err
 		}
-		apps, err := p.apps(rec)
+		apps, err := appsOf(p, rec)
 		for _, app := range apps {
-			if (only == "" || only == app.ID) && p.usersWrite(app, &p.Schema[i]) {
+			if (only == "" || only == app.ID) && usersWrite(p, app, &p.Schema[i]) {
 				by = app.ID
 			}
 		}
@@ -121,15 +122,15 @@ func (s *Service) MayWrite(ctx context.Context, provider, claim string) (string,
 
 // usersWrite reports whether users can come to hold a value of their own choice in the attribute: by a change or, where it
 // never changes, at their own sign-up.
-func (p *pool) usersWrite(app *client, a *attribute) bool {
-	if a.Name == "sub" || !p.mayWrite(writer{client: app}, a) {
+func usersWrite(p *userpool.Pool, app *userpool.Client, a *userpool.Attribute) bool {
+	if a.Name == "sub" || !p.MayWrite(userpool.Writer{Client: app}, a) {
 		return false
 	}
 	return a.Mutable || !p.Settings.AdminOnly
 }
 
 // check is the findings in one pool.
-func check(p *pool, apps []*client, providers []*provider) []Finding {
+func check(p *userpool.Pool, apps []*userpool.Client, providers []*provider) []Finding {
 	c := &checker{pool: p}
 	c.attributes(apps)
 	for _, app := range apps {
@@ -145,7 +146,7 @@ func check(p *pool, apps []*client, providers []*provider) []Finding {
 }
 
 type checker struct {
-	pool  *pool
+	pool  *userpool.Pool
 	found []Finding
 }
 
@@ -153,41 +154,41 @@ func (c *checker) add(severity, code, resource, problem, remedy string) {
 	c.found = append(c.found, Finding{severity, code, resource, problem, remedy})
 }
 
-func (c *checker) clientARN(app *client) string {
+func (c *checker) clientARN(app *userpool.Client) string {
 	return arn.ARN{
-		Partition: arn.Partition, Service: serviceName, Region: c.pool.Region, Account: c.pool.Account,
+		Partition: arn.Partition, Service: userpool.ServiceName, Region: c.pool.Region, Account: c.pool.Account,
 		Resource: "userpool/" + c.pool.ID + "/client/" + app.ID,
 	}.String()
 }
 
 // attributes looks at what decides the tenant.
-func (c *checker) attributes(apps []*client) {
+func (c *checker) attributes(apps []*userpool.Client) {
 	p := c.pool
-	for _, name := range p.declared() {
-		i := indexOf(p.Schema, name)
+	for _, name := range declaredBy(p) {
+		i := userpool.AttributeIndex(p.Schema, name)
 		switch {
 		case i < 0:
-			c.add(SeverityError, "TENANT_ATTRIBUTE_MISSING", p.arn(), "The tenant attribute "+name+" is not in the schema.",
+			c.add(SeverityError, "TENANT_ATTRIBUTE_MISSING", p.ARN(), "The tenant attribute "+name+" is not in the schema.",
 				"Add the attribute, or name another in the tags of the pool.")
-		case verifiedFlag(name) != "":
-			c.add(SeverityWarning, "TENANT_FROM_ADDRESS", p.arn(), "A session tag comes from "+name+", which users change once they show that an address is theirs.",
+		case userpool.VerifiedFlag(name) != "":
+			c.add(SeverityWarning, "TENANT_FROM_ADDRESS", p.ARN(), "A session tag comes from "+name+", which users change once they show that an address is theirs.",
 				"Take session tags from an immutable custom attribute.")
 		case p.Schema[i].Mutable:
-			c.add(SeverityWarning, "TENANT_ATTRIBUTE_MUTABLE", p.arn(), "The tenant attribute "+name+" is mutable: only the tags of the pool keep it from its users.",
+			c.add(SeverityWarning, "TENANT_ATTRIBUTE_MUTABLE", p.ARN(), "The tenant attribute "+name+" is mutable: only the tags of the pool keep it from its users.",
 				"Declare it with Mutable false in a new pool, unless administrators move users between tenants.")
 		}
 	}
 	for i := range p.Schema {
-		if a := &p.Schema[i]; tenantNames.MatchString(a.Name) && !p.guarded(a.Name) {
+		if a := &p.Schema[i]; tenantNames.MatchString(a.Name) && !p.Guarded(a.Name) {
 			c.undeclared(a, apps)
 		}
 	}
 }
 
-// declared are the attributes that decide the tenant, by the tags of the pool.
-func (p *pool) declared() []string {
-	names := splitTag(p.Tags[TenantAttributeTag])
-	for _, t := range p.sessionTags() {
+// declaredBy are the attributes that decide the tenant, by the tags of the pool.
+func declaredBy(p *userpool.Pool) []string {
+	names := userpool.SplitTag(p.Tags[userpool.TenantAttributeTag])
+	for _, t := range p.SessionTags() {
 		if t.Attribute != "sub" {
 			names = append(names, t.Attribute)
 		}
@@ -197,9 +198,9 @@ func (p *pool) declared() []string {
 }
 
 // undeclared looks at an attribute that by its name decides the tenant, and that no tag keeps from users.
-func (c *checker) undeclared(a *attribute, apps []*client) {
+func (c *checker) undeclared(a *userpool.Attribute, apps []*userpool.Client) {
 	for _, app := range apps {
-		if !c.pool.usersWrite(app, a) {
+		if !usersWrite(c.pool, app, a) {
 			continue
 		}
 		how := "at sign-up"
@@ -207,27 +208,27 @@ func (c *checker) undeclared(a *attribute, apps []*client) {
 			how = "at any time"
 		}
 		c.add(SeverityError, "TENANT_ATTRIBUTE_WRITABLE", c.clientARN(app), fmt.Sprintf("Users choose %s by themselves %s.", a.Name, how),
-			fmt.Sprintf("Tag the pool with %s = %s, and give the client WriteAttributes without it.", TenantAttributeTag, a.Name))
+			fmt.Sprintf("Tag the pool with %s = %s, and give the client WriteAttributes without it.", userpool.TenantAttributeTag, a.Name))
 	}
 }
 
 // provider looks at what an identity provider says of its users.
 func (c *checker) provider(from *provider) {
-	at := c.pool.arn() + "/provider/" + from.Name
-	if err := c.pool.checkMapping(from); err != nil {
+	at := c.pool.ARN() + "/provider/" + from.Name
+	if err := checkMapping(c.pool, from); err != nil {
 		c.add(SeverityWarning, "PROVIDER_MAPPING_REFUSED", at, "Nobody signs in by "+from.Name+" since the tags of the pool changed. "+fault.From(err).Message,
 			"Change AttributeMapping of the provider.")
 	}
 	for _, to := range slices.Sorted(maps.Keys(from.Mapping)) {
-		if tenantNames.MatchString(to) && !c.pool.guarded(to) {
+		if tenantNames.MatchString(to) && !c.pool.Guarded(to) {
 			c.add(SeverityError, "TENANT_ATTRIBUTE_FROM_PROVIDER", at, from.Name+" chooses "+to+" of its users by its claim "+from.Mapping[to]+".",
-				fmt.Sprintf("Tag the pool with %s = %s, and map it to %s<tenant>.", TenantAttributeTag, to, TenantMapping))
+				fmt.Sprintf("Tag the pool with %s = %s, and map it to %s<tenant>.", userpool.TenantAttributeTag, to, TenantMapping))
 		}
 	}
 }
 
 // client looks at an app client.
-func (c *checker) client(app *client) {
+func (c *checker) client(app *userpool.Client) {
 	at := c.clientARN(app)
 	c.permissions(app, at)
 	if !app.HideUsers {
@@ -249,8 +250,8 @@ func (c *checker) client(app *client) {
 }
 
 // permissions looks at what an app client lets users write where the pool has a tenant attribute.
-func (c *checker) permissions(app *client, at string) {
-	guarded := slices.DeleteFunc(c.pool.declared(), func(name string) bool { return !c.pool.guarded(name) })
+func (c *checker) permissions(app *userpool.Client, at string) {
+	guarded := slices.DeleteFunc(declaredBy(c.pool), func(name string) bool { return !c.pool.Guarded(name) })
 	if len(guarded) == 0 {
 		return
 	}

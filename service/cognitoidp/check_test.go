@@ -9,17 +9,18 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/paging"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // sound is a pool and a client in which nothing is to be found.
-func sound() (*pool, *client) {
-	p := &pool{
+func sound() (*userpool.Pool, *userpool.Client) {
+	p := &userpool.Pool{
 		ID: "us-east-1_Pool", Account: testAccount, Region: testRegion, Tags: map[string]string{
-			TenantAttributeTag: "custom:tenant_id", SessionTagsTag: "TenantID=custom:tenant_id",
+			userpool.TenantAttributeTag: "custom:tenant_id", userpool.SessionTagsTag: "TenantID=custom:tenant_id",
 		},
-		Schema: append(standardAttributes(), attribute{Name: "custom:tenant_id", Type: api.AttributeDataTypeString}),
+		Schema: append(userpool.StandardAttributes(), userpool.Attribute{Name: "custom:tenant_id", Type: api.AttributeDataTypeString}),
 	}
-	app := &client{ID: "app", Pool: p.ID, clientSettings: clientSettings{
+	app := &userpool.Client{ID: "app", Pool: p.ID, ClientSettings: userpool.ClientSettings{
 		HideUsers: true, Write: []string{"email", "name"}, OAuthFlows: []api.OAuthFlowType{"code"},
 		CallbackURLs: []string{"https://app.example.com/", "http://localhost:3000/", "app://done"},
 	}}
@@ -36,29 +37,29 @@ func describe(text *strings.Builder, found []Finding) {
 // TestCheckTenants makes one mistake after another, and holds what is found of each.
 func TestCheckTenants(t *testing.T) {
 	t.Parallel()
-	untagged := func(p *pool) { p.Tags = nil }
+	untagged := func(p *userpool.Pool) { p.Tags = nil }
 	var text strings.Builder
 	for _, tc := range []struct {
 		name   string
-		change func(*pool, *client)
+		change func(*userpool.Pool, *userpool.Client)
 	}{
-		{"nothing wrong", func(*pool, *client) {}},
-		{"no tags; sign-up is open, the attribute is immutable", func(p *pool, app *client) { untagged(p); app.Write = nil }},
-		{"no tags; administrators make users, the attribute is immutable", func(p *pool, app *client) {
+		{"nothing wrong", func(*userpool.Pool, *userpool.Client) {}},
+		{"no tags; sign-up is open, the attribute is immutable", func(p *userpool.Pool, app *userpool.Client) { untagged(p); app.Write = nil }},
+		{"no tags; administrators make users, the attribute is immutable", func(p *userpool.Pool, app *userpool.Client) {
 			untagged(p)
 			app.Write, p.Settings.AdminOnly = nil, true
 		}},
-		{"no tags; administrators make users, the attribute is mutable", func(p *pool, app *client) {
+		{"no tags; administrators make users, the attribute is mutable", func(p *userpool.Pool, app *userpool.Client) {
 			untagged(p)
 			app.Write, p.Settings.AdminOnly, p.Schema[len(p.Schema)-1].Mutable = nil, true, true
 		}},
-		{"no tags; the client does not write it", func(p *pool, _ *client) { untagged(p) }},
-		{"tags; the client lists no attributes", func(_ *pool, app *client) { app.Write = nil }},
-		{"tags; the client lists the attribute", func(_ *pool, app *client) { app.Write = append(app.Write, "custom:tenant_id") }},
-		{"the attribute is mutable", func(p *pool, _ *client) { p.Schema[len(p.Schema)-1].Mutable = true }},
-		{"the attribute is not there", func(p *pool, _ *client) { p.Schema = p.Schema[:len(p.Schema)-1] }},
-		{"an address is a session tag", func(p *pool, _ *client) { p.Tags[SessionTagsTag] += " Mail=email" }},
-		{"a client of carelessness", func(_ *pool, app *client) {
+		{"no tags; the client does not write it", func(p *userpool.Pool, _ *userpool.Client) { untagged(p) }},
+		{"tags; the client lists no attributes", func(_ *userpool.Pool, app *userpool.Client) { app.Write = nil }},
+		{"tags; the client lists the attribute", func(_ *userpool.Pool, app *userpool.Client) { app.Write = append(app.Write, "custom:tenant_id") }},
+		{"the attribute is mutable", func(p *userpool.Pool, _ *userpool.Client) { p.Schema[len(p.Schema)-1].Mutable = true }},
+		{"the attribute is not there", func(p *userpool.Pool, _ *userpool.Client) { p.Schema = p.Schema[:len(p.Schema)-1] }},
+		{"an address is a session tag", func(p *userpool.Pool, _ *userpool.Client) { p.Tags[userpool.SessionTagsTag] += " Mail=email" }},
+		{"a client of carelessness", func(_ *userpool.Pool, app *userpool.Client) {
 			app.HideUsers, app.NoRevocation, app.OAuthFlows = false, true, []api.OAuthFlowType{"implicit"}
 			app.CallbackURLs, app.LogoutURLs = []string{"http://app.example.com/"}, []string{"http://localhost.example.com/"}
 		}},
@@ -66,7 +67,7 @@ func TestCheckTenants(t *testing.T) {
 		p, app := sound()
 		tc.change(p, app)
 		fmt.Fprintf(&text, "## %s\n", tc.name)
-		describe(&text, check(p, []*client{app}, nil))
+		describe(&text, check(p, []*userpool.Client{app}, nil))
 	}
 	for _, tc := range []struct {
 		name    string

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Choice-based sign-in, the flow USER_AUTH ("Authentication flows", Amazon Cognito Developer Guide): who signs in is told
@@ -19,10 +20,10 @@ type firstFactor struct {
 	// allowed is its name in a pool's sign-in policy.
 	allowed api.AuthFactorType
 	// usable reports whether a user could answer it.
-	usable func(s *Service, p *pool, u *user) bool
+	usable func(s *Service, p *userpool.Pool, u *userpool.User) bool
 	// strong is true for those that may be offered to a user who has to show a second factor: passwords, which lead on to
 	// it, and what is two factors in one.
-	strong func(p *pool, u *user) bool
+	strong func(p *userpool.Pool, u *userpool.User) bool
 	// begin takes the step after the choice. used is the session that the choice was made in, which the step spends; nil
 	// if none was.
 	begin func(a *attempt, t *candidate, used *session) (*outcome, error)
@@ -30,12 +31,12 @@ type firstFactor struct {
 
 // firstFactors are all that are served.
 func firstFactors() map[api.ChallengeNameType]firstFactor {
-	always := func(*pool, *user) bool { return true }
-	never := func(*pool, *user) bool { return false }
-	hasPassword := func(_ *Service, _ *pool, u *user) bool { return u.Verifier != nil }
-	verified := func(attribute string) func(*Service, *pool, *user) bool {
-		return func(_ *Service, _ *pool, u *user) bool {
-			return u.Attributes[attribute] != "" && u.Attributes[verifiedFlag(attribute)] == "true"
+	always := func(*userpool.Pool, *userpool.User) bool { return true }
+	never := func(*userpool.Pool, *userpool.User) bool { return false }
+	hasPassword := func(_ *Service, _ *userpool.Pool, u *userpool.User) bool { return u.Verifier != nil }
+	verified := func(attribute string) func(*Service, *userpool.Pool, *userpool.User) bool {
+		return func(_ *Service, _ *userpool.Pool, u *userpool.User) bool {
+			return u.Attributes[attribute] != "" && u.Attributes[userpool.VerifiedFlag(attribute)] == "true"
 		}
 	}
 	code := func(challenge api.ChallengeNameType) func(*attempt, *candidate, *session) (*outcome, error) {
@@ -74,14 +75,14 @@ func choiceResponders() map[api.ChallengeNameType]responder {
 }
 
 func (a *attempt) allowsChoice() error {
-	if !a.app.allows("ALLOW_USER_AUTH") {
+	if !a.app.Allows("ALLOW_USER_AUTH") {
 		return refusal.Invalid("USER_AUTH is not enabled for the client.")
 	}
 	return nil
 }
 
 // setSignIn reads the factors that a sign-in may begin with.
-func (s *settings) setSignIn(in *api.UserPoolPolicyType) error {
+func setSignIn(s *userpool.Settings, in *api.UserPoolPolicyType) error {
 	if in == nil || in.SignInPolicy == nil || len(in.SignInPolicy.AllowedFirstAuthFactors) == 0 {
 		return nil
 	}
@@ -104,41 +105,31 @@ func (s *settings) setSignIn(in *api.UserPoolPolicyType) error {
 	if s.Tier == api.UserPoolTierTypeLite {
 		return api.NewFeatureUnavailableInTierException("A sign-in policy is not available in the LITE tier.")
 	}
-	s.FirstFactors = texts(given)
+	s.FirstFactors = userpool.Texts(given)
 	return nil
 }
 
 // checkTier refuses flows that the pool's tier does not have.
-func (p *pool) checkTier(flows []string) error {
+func checkTier(p *userpool.Pool, flows []string) error {
 	if p.Settings.Tier == api.UserPoolTierTypeLite && slices.Contains(flows, "ALLOW_USER_AUTH") {
 		return api.NewFeatureUnavailableInTierException("ALLOW_USER_AUTH is not available in the LITE tier.")
 	}
 	return nil
 }
 
-// begins reports whether a sign-in may begin with the factor.
-func (s *settings) begins(f api.AuthFactorType) bool {
-	return f == api.AuthFactorTypePassword || slices.Contains(s.FirstFactors, string(f))
-}
-
-// passwordless reports whether a code alone signs in.
-func (s *settings) passwordless() bool {
-	return s.begins(api.AuthFactorTypeEmailOtp) || s.begins(api.AuthFactorTypeSmsOtp)
-}
-
-func (s *settings) describeSignIn() *api.SignInPolicyType {
+func describeSignIn(s *userpool.Settings) *api.SignInPolicyType {
 	if len(s.FirstFactors) == 0 {
 		return nil
 	}
-	return &api.SignInPolicyType{AllowedFirstAuthFactors: enums[api.AuthFactorType](s.FirstFactors)}
+	return &api.SignInPolicyType{AllowedFirstAuthFactors: userpool.Enums[api.AuthFactorType](s.FirstFactors)}
 }
 
 // configured are the first factors by which a user could sign in.
-func (s *Service) configured(p *pool, u *user) []api.ChallengeNameType {
+func (s *Service) configured(p *userpool.Pool, u *userpool.User) []api.ChallengeNameType {
 	var out []api.ChallengeNameType
-	two := p.mustShowTwo(u)
+	two := p.MustShowTwo(u)
 	for name, f := range s.engine.firstFactors {
-		if p.Settings.begins(f.allowed) && f.usable(s, p, u) && (!two || f.strong(p, u)) {
+		if p.Settings.Begins(f.allowed) && f.usable(s, p, u) && (!two || f.strong(p, u)) {
 			out = append(out, name)
 		}
 	}
@@ -146,22 +137,17 @@ func (s *Service) configured(p *pool, u *user) []api.ChallengeNameType {
 	return out
 }
 
-// mustShowTwo reports whether the user has to show a second factor.
-func (p *pool) mustShowTwo(u *user) bool {
-	return p.MFA.mode() == api.UserPoolMfaTypeOn || len(p.secondFactors(u)) > 0
-}
-
 // offered are the choices of a candidate. Nobody is offered what a user with such a name would be.
 func (a *attempt) offered(t *candidate) ([]api.ChallengeNameType, error) {
 	if t.user != nil {
-		return a.configured(a.pool, t.user), nil
+		return a.configured(a.Pool, t.user), nil
 	}
 	to, err := a.pretended(t.name)
 	if err != nil {
 		return nil, err
 	}
-	like := &user{Verifier: []byte{}, Attributes: map[string]string{to.attribute: to.address, verifiedFlag(to.attribute): "true"}}
-	return a.configured(a.pool, like), nil
+	like := &userpool.User{Verifier: []byte{}, Attributes: map[string]string{to.attribute: to.address, userpool.VerifiedFlag(to.attribute): "true"}}
+	return a.configured(a.Pool, like), nil
 }
 
 // withChoice begins a sign-in: with the preferred factor if the user has it, else with the choice.
@@ -237,7 +223,7 @@ func (a *attempt) spendNow(s *session) error {
 	if s == nil {
 		return nil
 	}
-	return a.update(func(rec *store.Records) error { return a.use(rec, s) })
+	return a.Update(func(rec *store.Records) error { return a.use(rec, s) })
 }
 
 // choosePassword checks the password that came with the choice, or asks for it.
@@ -250,7 +236,7 @@ func (a *attempt) choosePassword(t *candidate, used *session) (*outcome, error) 
 	if password == "" {
 		return a.askPassword(api.ChallengeNameTypePassword, p, used)
 	}
-	ok, err := a.passwordMatches(t.user, t.name, password)
+	ok, err := a.PasswordMatches(t.user, t.name, password)
 	if err != nil {
 		return nil, err
 	}
@@ -287,13 +273,13 @@ func (a *attempt) chooseCode(t *candidate, challenge api.ChallengeNameType, used
 		return nil, err
 	}
 	v := &arrival{passage: p, user: t.user}
-	to := destination{attribute: addressOf(challenge)}
+	to := destination{attribute: userpool.AddressOf(challenge)}
 	if t.user == nil {
 		if to, err = a.pretended(t.name); err != nil {
 			return nil, err
 		}
 	} else {
-		if err := standing(t.user); err != nil {
+		if err := userpool.Standing(t.user); err != nil {
 			if !a.app.HideUsers {
 				return nil, err
 			}
@@ -313,8 +299,8 @@ func (s *Service) GetUserAuthFactors(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = b.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = b.View(func(rec *store.Records) (err error) {
 		u, err = b.user(rec)
 		return err
 	})
@@ -322,8 +308,8 @@ func (s *Service) GetUserAuthFactors(ctx context.Context, call *pipeline.Call, i
 		return nil, err
 	}
 	out := &api.GetUserAuthFactorsOutput{Username: new(u.Username)}
-	out.UserMFASettingList, out.PreferredMfaSetting, _ = u.MFA.describe()
-	for _, name := range s.configured(b.pool, u) {
+	out.UserMFASettingList, out.PreferredMfaSetting, _ = u.MFA.Describe()
+	for _, name := range s.configured(b.Pool, u) {
 		if f := s.engine.firstFactors[name].allowed; !slices.Contains(out.ConfiguredUserAuthFactors, f) {
 			out.ConfiguredUserAuthFactors = append(out.ConfiguredUserAuthFactors, f)
 		}

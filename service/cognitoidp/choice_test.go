@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // choosing makes a world whose pool lets sign-ins begin with codes, and a client that hides users.
@@ -120,7 +121,7 @@ func TestChoiceOfNobody(t *testing.T) {
 		next := must(w.answerAs(w.quiet, "SELECT_CHALLENGE", c.Session, "USERNAME", name, "ANSWER", "EMAIL_OTP"))(t)
 		got = append(got, string(next.ChallengeName), next.ChallengeParameters["CODE_DELIVERY_DELIVERY_MEDIUM"])
 		got = append(got, slices.Sorted(maps.Keys(next.ChallengeParameters))...)
-		for range freeGuesses + 1 {
+		for range userpool.FreeGuesses + 1 {
 			_, err := w.answerAs(w.quiet, "EMAIL_OTP", next.Session, "USERNAME", name, "EMAIL_OTP_CODE", "00000000")
 			got = append(got, err.Error())
 		}

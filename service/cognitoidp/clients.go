@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -23,73 +24,22 @@ const (
 
 // Lifetimes of tokens ("CreateUserPoolClient", Amazon Cognito user pools API reference).
 const (
-	minTokenLife       = 5 * time.Minute
-	maxTokenLife       = 24 * time.Hour
-	minRefreshLife     = time.Hour
-	maxRefreshLife     = 3650 * 24 * time.Hour
+	minTokenLife   = 5 * time.Minute
+	maxTokenLife   = 24 * time.Hour
+	minRefreshLife = time.Hour
+	maxRefreshLife = 3650 * 24 * time.Hour
 )
-
-// Lifetimes of tokens of an app client that names none.
-const (
-	defaultTokenLife   = time.Hour
-	defaultRefreshLife = 30 * 24 * time.Hour
-)
-
-var unitOf = map[api.TimeUnitsType]time.Duration{
-	api.TimeUnitsTypeSeconds: time.Second, api.TimeUnitsTypeMinutes: time.Minute,
-	api.TimeUnitsTypeHours: time.Hour, api.TimeUnitsTypeDays: 24 * time.Hour,
-}
 
 // defaultFlows are those of a client that names none.
 var defaultFlows = []string{"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
 
-// allows reports whether the client lets the flow be used ("ALLOW_…"). Of the old names, each brings SRP and refresh with
-// it but CUSTOM_AUTH_FLOW_ONLY, which brings refresh.
-func (c *client) allows(flow string) bool {
-	if slices.Contains(c.Flows, flow) {
-		return true
-	}
-	if !slices.ContainsFunc(c.Flows, func(f string) bool { return !strings.HasPrefix(f, "ALLOW_") }) {
-		return false
-	}
-	switch flow {
-	case "ALLOW_REFRESH_TOKEN_AUTH":
-		return true
-	case "ALLOW_USER_SRP_AUTH":
-		return !slices.Contains(c.Flows, "CUSTOM_AUTH_FLOW_ONLY")
-	case "ALLOW_ADMIN_USER_PASSWORD_AUTH":
-		return slices.Contains(c.Flows, "ADMIN_NO_SRP_AUTH")
-	case "ALLOW_USER_PASSWORD_AUTH":
-		return slices.Contains(c.Flows, "USER_PASSWORD_AUTH")
-	}
-	return false
-}
-
-// lifetime is how long a token of the use holds.
-func (c *clientSettings) lifetime(use string) time.Duration {
-	value, unit, byDefault, life := c.Access, c.Units.AccessToken, time.Hour, defaultTokenLife
-	switch use {
-	case useID:
-		value, unit = c.Identity, c.Units.IdToken
-	case useRefresh:
-		value, unit, byDefault, life = c.Refresh, c.Units.RefreshToken, 24*time.Hour, defaultRefreshLife
-	}
-	if value == 0 {
-		return life
-	}
-	if d, ok := unitOf[unit]; ok {
-		byDefault = d
-	}
-	return time.Duration(value) * byDefault
-}
-
 // newClientSettings reads what creating and updating have in common.
-func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSettings, error) {
+func newClientSettings(p *userpool.Pool, in *api.UpdateUserPoolClientInput) (userpool.ClientSettings, error) {
 	if in.AnalyticsConfiguration != nil {
-		return clientSettings{}, refusal.NotServed("AnalyticsConfiguration (Amazon Pinpoint)")
+		return userpool.ClientSettings{}, refusal.NotServed("AnalyticsConfiguration (Amazon Pinpoint)")
 	}
-	set := clientSettings{
-		Flows: texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
+	set := userpool.ClientSettings{
+		Flows: userpool.Texts(in.ExplicitAuthFlows), Read: in.ReadAttributes, Write: in.WriteAttributes,
 		Access: int64(opt.Value(in.AccessTokenValidity)), Identity: int64(opt.Value(in.IdTokenValidity)), Refresh: int64(opt.Value(in.RefreshTokenValidity)),
 		HideUsers:    in.PreventUserExistenceErrors == api.PreventUserExistenceErrorTypesEnabled,
 		NoRevocation: in.EnableTokenRevocation != nil && !*in.EnableTokenRevocation, SessionMinutes: opt.Value(in.AuthSessionValidity),
@@ -106,10 +56,10 @@ func (p *pool) newClientSettings(in *api.UpdateUserPoolClientInput) (clientSetti
 			set.Flows = defaultFlows[1:] // without ALLOW_REFRESH_TOKEN_AUTH, which rotation rules out
 		}
 	}
-	return set, errors.Join(set.checkFlows(), set.setRotation(in.RefreshTokenRotation), p.checkTier(set.Flows), set.checkLifetimes(), p.checkPermissions(&set))
+	return set, errors.Join(checkFlows(&set), setRotation(&set, in.RefreshTokenRotation), checkTier(p, set.Flows), checkLifetimes(&set), checkPermissions(p, &set))
 }
 
-func (c *clientSettings) checkFlows() error {
+func checkFlows(c *userpool.ClientSettings) error {
 	old := 0
 	for _, f := range c.Flows {
 		if !strings.HasPrefix(f, "ALLOW_") {
@@ -122,13 +72,13 @@ func (c *clientSettings) checkFlows() error {
 	return nil
 }
 
-func (c *clientSettings) checkLifetimes() error {
-	refresh := c.lifetime(useRefresh)
+func checkLifetimes(c *userpool.ClientSettings) error {
+	refresh := c.Lifetime(userpool.UseRefresh)
 	if refresh < minRefreshLife || refresh > maxRefreshLife {
 		return refusal.Invalid("Invalid range for token validity.")
 	}
-	for _, use := range []string{useAccess, useID} {
-		if life := c.lifetime(use); life < minTokenLife || life > maxTokenLife || life > refresh {
+	for _, use := range []string{userpool.UseAccess, userpool.UseID} {
+		if life := c.Lifetime(use); life < minTokenLife || life > maxTokenLife || life > refresh {
 			return refusal.Invalid("Invalid range for token validity.")
 		}
 	}
@@ -136,14 +86,14 @@ func (c *clientSettings) checkLifetimes() error {
 }
 
 // checkPermissions checks that the lists name attributes, and that users can set what the schema requires of them.
-func (p *pool) checkPermissions(c *clientSettings) error {
+func checkPermissions(p *userpool.Pool, c *userpool.ClientSettings) error {
 	for _, name := range c.Read {
-		if indexOf(p.Schema, name) < 0 {
+		if userpool.AttributeIndex(p.Schema, name) < 0 {
 			return refusal.Invalid("Invalid read attributes specified while creating a client")
 		}
 	}
 	for _, name := range c.Write {
-		i := indexOf(p.Schema, name)
+		i := userpool.AttributeIndex(p.Schema, name)
 		if i < 0 || name == "sub" || name == "email_verified" || name == "phone_number_verified" {
 			return refusal.Invalid("Invalid write attributes specified while creating a client")
 		}
@@ -163,7 +113,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	set, err := c.pool.newClientSettings(&api.UpdateUserPoolClientInput{
+	set, err := newClientSettings(c.Pool, &api.UpdateUserPoolClientInput{
 		AccessTokenValidity: in.AccessTokenValidity, AllowedOAuthFlows: in.AllowedOAuthFlows,
 		AllowedOAuthFlowsUserPoolClient: in.AllowedOAuthFlowsUserPoolClient, AllowedOAuthScopes: in.AllowedOAuthScopes,
 		AuthSessionValidity: in.AuthSessionValidity, CallbackURLs: in.CallbackURLs, DefaultRedirectURI: in.DefaultRedirectURI,
@@ -177,9 +127,9 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	app := &client{
-		ID: random.Text(lowerAlphanumeric, clientIDLength), Pool: c.pool.ID, Name: opt.Value(in.ClientName), Created: call.Now, Modified: call.Now,
-		clientSettings: set,
+	app := &userpool.Client{
+		ID: random.Text(lowerAlphanumeric, clientIDLength), Pool: c.Pool.ID, Name: opt.Value(in.ClientName), Created: call.Now, Modified: call.Now,
+		ClientSettings: set,
 	}
 	secret := opt.Value(in.ClientSecret)
 	if secret == "" && opt.Value(in.GenerateSecret) {
@@ -190,16 +140,16 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 		if err != nil {
 			return nil, err
 		}
-		app.Secrets = []clientSecret{sealed}
+		app.Secrets = []userpool.ClientSecret{sealed}
 	}
 	if err := c.createClient(app); err != nil {
 		return nil, err
 	}
-	return &api.CreateUserPoolClientOutput{UserPoolClient: app.describe([]byte(secret))}, nil
+	return &api.CreateUserPoolClientOutput{UserPoolClient: describeClient(app, []byte(secret))}, nil
 }
 
-func (c *scoped) createClient(app *client) error {
-	return c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+func (c *scoped) createClient(app *userpool.Client) error {
+	return c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -208,10 +158,10 @@ func (c *scoped) createClient(app *client) error {
 		if err != nil {
 			return err
 		}
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
-		if err := c.checkOAuth(rec, &app.clientSettings, app.confidential()); err != nil {
+		if err := c.checkOAuth(rec, &app.ClientSettings, app.Confidential()); err != nil {
 			return err
 		}
 		k := store.K("client", app.ID)
@@ -219,12 +169,12 @@ func (c *scoped) createClient(app *client) error {
 			return errors.Join(err, errors.New("cognitoidp: the id of a new client is taken"))
 		}
 		return errors.Join(
-			store.Save(dir, k, &place{c.pool.Account, c.pool.Region, c.pool.ID}),
-			store.Save(rec, clientKey(c.pool.ID, app.ID), app))
+			store.Save(dir, k, &userpool.Place{Account: c.Pool.Account, Region: c.Pool.Region, Pool: c.Pool.ID}),
+			store.Save(rec, userpool.ClientKey(c.Pool.ID, app.ID), app))
 	})
 }
 
-func (c *client) describe(secret []byte) *api.UserPoolClientType {
+func describeClient(c *userpool.Client, secret []byte) *api.UserPoolClientType {
 	hide := api.PreventUserExistenceErrorTypesLegacy
 	if c.HideUsers {
 		hide = api.PreventUserExistenceErrorTypesEnabled
@@ -235,7 +185,7 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 	}
 	out := &api.UserPoolClientType{
 		UserPoolId: new(c.Pool), ClientId: new(c.ID), ClientName: new(c.Name), ClientSecret: opt.Present(string(secret)),
-		CreationDate: new(c.Created), LastModifiedDate: new(c.Modified), ExplicitAuthFlows: enums[api.ExplicitAuthFlowsType](c.Flows),
+		CreationDate: new(c.Created), LastModifiedDate: new(c.Modified), ExplicitAuthFlows: userpool.Enums[api.ExplicitAuthFlowsType](c.Flows),
 		ReadAttributes: c.Read, WriteAttributes: c.Write, RefreshTokenValidity: new(int32(c.Refresh)),
 		PreventUserExistenceErrors: hide, EnableTokenRevocation: new(!c.NoRevocation), AuthSessionValidity: new(minutes),
 		SupportedIdentityProviders: c.IdentityProviders, CallbackURLs: c.CallbackURLs, LogoutURLs: c.LogoutURLs,
@@ -243,7 +193,7 @@ func (c *client) describe(secret []byte) *api.UserPoolClientType {
 		AllowedOAuthFlowsUserPoolClient: new(c.OAuth), EnablePropagateAdditionalUserContextData: new(c.Propagate),
 	}
 	if c.Refresh == 0 {
-		out.RefreshTokenValidity = new(int32(defaultRefreshLife / (24 * time.Hour)))
+		out.RefreshTokenValidity = new(int32(userpool.DefaultRefreshLife / (24 * time.Hour)))
 	}
 	if c.Access != 0 {
 		out.AccessTokenValidity = new(int32(c.Access))
@@ -264,7 +214,7 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(opt.Value(in.ClientId))
+	app, err := c.Client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}
@@ -276,15 +226,15 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Cal
 }
 
 // describeClient shows the newest of the secrets, which is the one that applications are to change over to.
-func (c *scoped) describeClient(app *client) (*api.UserPoolClientType, error) {
-	secrets, err := c.openSecrets(app)
+func (c *scoped) describeClient(app *userpool.Client) (*api.UserPoolClientType, error) {
+	secrets, err := c.OpenSecrets(app)
 	if err != nil {
 		return nil, err
 	}
 	if len(secrets) == 0 {
-		return app.describe(nil), nil
+		return describeClient(app, nil), nil
 	}
-	return app.describe(secrets[len(secrets)-1]), nil
+	return describeClient(app, secrets[len(secrets)-1]), nil
 }
 
 // UpdateUserPoolClient implements api.Service. As with AWS, settings that are not named fall back to their defaults.
@@ -293,16 +243,16 @@ func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	set, err := c.pool.newClientSettings(in)
+	set, err := newClientSettings(c.Pool, in)
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.changeClient(in.ClientId, func(rec *store.Records, app *client) error {
-		app.clientSettings = set
+	app, err := c.changeClient(in.ClientId, func(rec *store.Records, app *userpool.Client) error {
+		app.ClientSettings = set
 		if in.ClientName != nil {
 			app.Name = *in.ClientName
 		}
-		return c.checkOAuth(rec, &app.clientSettings, app.confidential())
+		return c.checkOAuth(rec, &app.ClientSettings, app.Confidential())
 	})
 	if err != nil {
 		return nil, err
@@ -330,13 +280,13 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 		if err != nil {
 			return err
 		}
-		k := clientKey(c.pool.ID, id)
+		k := userpool.ClientKey(c.Pool.ID, id)
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if !found {
 			return refusal.ClientNotFound(id)
 		}
-		rec.ChangedIn(c.pool.ID)
+		rec.ChangedIn(c.Pool.ID)
 		return errors.Join(rec.Delete(k), dir.Delete(store.K("client", id)))
 	})
 	if err != nil {
@@ -351,7 +301,7 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	apps, token, err := listPage[client](c.Request, "ListUserPoolClients", "", inPool(c.pool.ID, "client"), in.NextToken, in.MaxResults, nil)
+	apps, token, err := userpool.ListPage[userpool.Client](c.Request, "ListUserPoolClients", "", userpool.InPool(c.Pool.ID, "client"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

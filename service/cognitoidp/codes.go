@@ -11,16 +11,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// The purposes of codes.
-const (
-	codeSignUp = "sign-up"
-	codeForgot = "forgot-password"
-	codeVerify = "verify/" // followed by the attribute
-)
-
-var codePurposes = []string{codeSignUp, codeForgot, codeVerify + "email", codeVerify + "phone_number"}
 
 // How long codes hold ("Quotas in Amazon Cognito", validity of codes) and how often they are sent and may be guessed
 // wrong in an hour: five wrong guesses of a million codes an hour.
@@ -33,10 +25,8 @@ const (
 	codeDigits     = 6
 )
 
-func codeKey(pool, sub, purpose string) store.Key { return inPool(pool, "code", sub, purpose) }
-
 func codeLife(purpose string) time.Duration {
-	if purpose == codeSignUp || strings.HasPrefix(purpose, codeVerify) {
+	if purpose == userpool.CodeSignUp || strings.HasPrefix(purpose, userpool.CodeVerify) {
 		return signUpCodeLife
 	}
 	return forgotCodeLife
@@ -44,14 +34,14 @@ func codeLife(purpose string) time.Duration {
 
 // newCode makes a code for the user and returns it, or LimitExceededException after too many of them in an hour. Only
 // the last one made holds.
-func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destination) (string, error) {
-	k := codeKey(c.pool.ID, u.Sub, purpose)
-	old, err := store.Load[code](rec, k)
+func (c *scoped) newCode(rec *store.Records, u *userpool.User, purpose string, to destination) (string, error) {
+	k := userpool.CodeKey(c.Pool.ID, u.Sub, purpose)
+	old, err := store.Load[userpool.Code](rec, k)
 	if err != nil {
 		return "", err
 	}
-	now := c.call.Now
-	next := code{Expires: now.Add(codeLife(purpose)), Target: to.attribute, Address: to.address, Since: now}
+	now := c.Call.Now
+	next := userpool.Code{Expires: now.Add(codeLife(purpose)), Target: to.attribute, Address: to.address, Since: now}
 	if old != nil && now.Sub(old.Since) < codeWindow {
 		next.Sent, next.Failed, next.Since = old.Sent, old.Failed, old.Since
 	}
@@ -59,7 +49,7 @@ func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destina
 		return "", refusal.AttemptLimit()
 	}
 	plain := fmt.Sprintf("%0*d", codeDigits, random.Int(1e6))
-	if next.Sealed, err = c.Keyring.Seal(keyring.ConfirmationCode, c.pool.scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
+	if next.Sealed, err = c.Keyring.Seal(keyring.ConfirmationCode, c.Pool.Scope(), []byte(plain), []byte(u.Sub+"/"+purpose)); err != nil {
 		return "", fault.Wrap(err, "seal a code")
 	}
 	return plain, store.Save(rec, k, &next)
@@ -67,23 +57,23 @@ func (c *scoped) newCode(rec *store.Records, u *user, purpose string, to destina
 
 // useCode checks a code and takes it away if it is right. It returns the attribute that the code was sent to.
 // A wrong guess must be kept although the operation fails: the caller commits the transaction and returns `refused`.
-func (c *scoped) useCode(rec *store.Records, u *user, purpose, given string) (target string, refused, err error) {
+func (c *scoped) useCode(rec *store.Records, u *userpool.User, purpose, given string) (target string, refused, err error) {
 	have, refused, err := c.tryCode(rec, u, purpose, given)
 	if refused != nil || err != nil {
 		return "", refused, err
 	}
 	// The counts stay, so that using a code does not win another round of guesses.
 	have.Sealed = nil
-	return have.Target, nil, store.Save(rec, codeKey(c.pool.ID, u.Sub, purpose), have)
+	return have.Target, nil, store.Save(rec, userpool.CodeKey(c.Pool.ID, u.Sub, purpose), have)
 }
 
 // tryCode is useCode but that a code that is right stays.
-func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (have *code, refused, err error) {
-	k := codeKey(c.pool.ID, u.Sub, purpose)
-	if have, err = store.Load[code](rec, k); err != nil {
+func (c *scoped) tryCode(rec *store.Records, u *userpool.User, purpose, given string) (have *userpool.Code, refused, err error) {
+	k := userpool.CodeKey(c.Pool.ID, u.Sub, purpose)
+	if have, err = store.Load[userpool.Code](rec, k); err != nil {
 		return nil, nil, err
 	}
-	now := c.call.Now
+	now := c.Call.Now
 	if have == nil || have.Sealed == nil {
 		return nil, refusal.CodeExpired(), nil
 	}
@@ -94,10 +84,10 @@ func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (ha
 		return nil, refusal.AttemptLimit(), nil
 	}
 	// A code shows that its user reads what is sent to one address; it says nothing of another that came in its place.
-	if !now.Before(have.Expires) || have.Address != u.addressFor(purpose, have.Target) {
+	if !now.Before(have.Expires) || have.Address != addressFor(u, purpose, have.Target) {
 		return nil, refusal.CodeExpired(), nil
 	}
-	plain, err := c.Keyring.Open(keyring.ConfirmationCode, c.pool.scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
+	plain, err := c.Keyring.Open(keyring.ConfirmationCode, c.Pool.Scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
 	if err != nil {
 		return nil, nil, fault.Wrap(err, "open a code")
 	}
@@ -110,8 +100,8 @@ func (c *scoped) tryCode(rec *store.Records, u *user, purpose, given string) (ha
 
 // addressFor is the address that a code of the purpose speaks of: one that waits for verification goes before the one
 // that it is to replace, and only where the code is to verify it.
-func (u *user) addressFor(purpose, attribute string) string {
-	if next := u.Pending[attribute]; next != "" && strings.HasPrefix(purpose, codeVerify) {
+func addressFor(u *userpool.User, purpose, attribute string) string {
+	if next := u.Pending[attribute]; next != "" && strings.HasPrefix(purpose, userpool.CodeVerify) {
 		return next
 	}
 	return u.Attributes[attribute]

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The texts of mail with a link unless the pool has its own ("Customizing email verification messages", Amazon Cognito
@@ -35,27 +36,21 @@ const (
 	LinkCode     = "confirmation_code"
 )
 
-// confirmsByLink reports whether mail to users who sign up holds a link rather than a code.
-func (p *pool) confirmsByLink() bool {
-	t := p.Settings.Template
-	return t != nil && t.DefaultEmailOption == api.DefaultEmailOptionTypeConfirmWithLink
-}
-
 // checkLinks refuses what sends links in a pool that has no place for them to lead to. Nobody's name matters to it, so
 // that it tells nothing of who is a user.
-func (p *pool) checkLinks() error {
-	if p.confirmsByLink() && slices.Contains(p.AutoVerified, "email") && len(p.Domains) == 0 {
+func checkLinkMessages(p *userpool.Pool) error {
+	if p.ConfirmsByLink() && slices.Contains(p.AutoVerified, "email") && len(p.Domains) == 0 {
 		return refusal.Invalid("The user pool confirms users by link and has no domain for the link.")
 	}
 	return nil
 }
 
 // linked reports whether a message holds a link: those by which users confirm that they signed up.
-func (p *pool) linked(n notice, d destination) bool {
-	return p.confirmsByLink() && d.attribute == "email" && n.client != "" && (n.event == noticeSignUp || n.event == noticeResend)
+func linked(p *userpool.Pool, n notice, d destination) bool {
+	return p.ConfirmsByLink() && d.attribute == "email" && n.client != "" && (n.event == noticeSignUp || n.event == noticeResend)
 }
 
-func (p *pool) linkTemplate() template {
+func linkTemplate(p *userpool.Pool) template {
 	t := p.Settings.Template
 	return template{
 		subject: firstOf(t.EmailSubjectByLink, new(defaultLinkSubject)), body: firstOf(t.EmailMessageByLink, new(defaultLinkBody)),
@@ -63,8 +58,8 @@ func (p *pool) linkTemplate() template {
 }
 
 // confirmAddress is the address at which a user confirms a sign-up.
-func (c *scoped) confirmAddress(n notice, u *user, code string) (string, error) {
-	if err := c.pool.checkLinks(); err != nil {
+func (c *scoped) confirmAddress(n notice, u *userpool.User, code string) (string, error) {
+	if err := checkLinkMessages(c.Pool); err != nil {
 		return "", err
 	}
 	query := url.Values{LinkClient: {n.client}, LinkUsername: {u.Username}, LinkCode: {code}}
@@ -74,9 +69,9 @@ func (c *scoped) confirmAddress(n notice, u *user, code string) (string, error) 
 // home is the address of the pool's pages: at its custom domain before its prefix, with the scheme and port at which the
 // server is reached.
 func (c *scoped) home() string {
-	best := &c.pool.Domains[0]
-	for i := range c.pool.Domains {
-		if d := &c.pool.Domains[i]; d.custom() {
+	best := &c.Pool.Domains[0]
+	for i := range c.Pool.Domains {
+		if d := &c.Pool.Domains[i]; d.Custom() {
 			best = d
 		}
 	}
@@ -104,7 +99,7 @@ func (o *oauth) ConfirmByLink(ctx context.Context, call *pipeline.Call, in *logi
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(opt.Value(in.ClientId))
+	app, err := c.Client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}

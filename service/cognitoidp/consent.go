@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // ThirdPartyTag names the app clients of a pool that are not the operator's own: users are asked whether such a client may
@@ -34,13 +35,13 @@ type consent struct {
 	At     time.Time
 }
 
-func consentsKey(pool, sub string) store.Key { return inPool(pool, "consent", sub) }
-
-func consentKey(pool, sub, client string) store.Key { return inPool(pool, "consent", sub, client) }
+func consentKey(pool, sub, client string) store.Key {
+	return userpool.InPool(pool, "consent", sub, client)
+}
 
 // thirdParty reports whether the app client is somebody else's.
 func (a *authorization) thirdParty() bool {
-	named := splitTag(a.pool.Tags[ThirdPartyTag])
+	named := userpool.SplitTag(a.Pool.Tags[ThirdPartyTag])
 	return slices.Contains(named, "*") || slices.Contains(named, a.app.ID)
 }
 
@@ -53,8 +54,8 @@ func (o *onward) consentNeeded() (bool, error) {
 		return true, nil
 	}
 	var known *consent
-	err := o.view(func(rec *store.Records) (err error) {
-		known, err = store.Load[consent](rec, consentKey(o.pool.ID, o.visitor.user.Sub, o.app.ID))
+	err := o.View(func(rec *store.Records) (err error) {
+		known, err = store.Load[consent](rec, consentKey(o.Pool.ID, o.visitor.user.Sub, o.app.ID))
 		return err
 	})
 	if err != nil || known == nil {
@@ -70,7 +71,7 @@ func (o *onward) consentGate() (map[string]string, error) {
 		return nil, err
 	}
 	var wanted []ConsentScope
-	err = o.view(func(rec *store.Records) (err error) {
+	err = o.View(func(rec *store.Records) (err error) {
 		wanted, err = o.describeScopes(rec)
 		return err
 	})
@@ -90,7 +91,7 @@ func (o *onward) describeScopes(rec *store.Records) ([]ConsentScope, error) {
 	for _, name := range o.scopes {
 		s := ConsentScope{Name: name, Description: ownDescriptions[name]}
 		if i := strings.LastIndexByte(name, '/'); i > 0 && s.Description == "" {
-			r, err := store.Load[resourceServer](rec, resourceServerKey(o.pool.ID, name[:i]))
+			r, err := store.Load[resourceServer](rec, resourceServerKey(o.Pool.ID, name[:i]))
 			if err != nil {
 				return nil, err
 			}
@@ -116,17 +117,17 @@ func (r *resourceServer) description(name string) string {
 
 // takeConsent keeps the user's answer. A refusal goes to the client, and takes back what was consented to before.
 func (o *onward) takeConsent(answer string) (refused *login.SignInOutput, err error) {
-	k := consentKey(o.pool.ID, o.visitor.user.Sub, o.app.ID)
-	o.call.Note("sub", o.visitor.user.Sub)
+	k := consentKey(o.Pool.ID, o.visitor.user.Sub, o.app.ID)
+	o.Call.Note("sub", o.visitor.user.Sub)
 	switch answer {
 	case ConsentAllow:
-		o.call.Note("consent", strings.Join(o.scopes, " "))
-		return nil, o.update(func(rec *store.Records) error {
+		o.Call.Note("consent", strings.Join(o.scopes, " "))
+		return nil, o.Update(func(rec *store.Records) error {
 			known, err := store.Load[consent](rec, k)
 			if err != nil {
 				return err
 			}
-			next := &consent{At: o.call.Now, Scopes: slices.Clone(o.scopes)}
+			next := &consent{At: o.Call.Now, Scopes: slices.Clone(o.scopes)}
 			if known != nil {
 				next.Scopes = append(next.Scopes, slices.DeleteFunc(known.Scopes, func(s string) bool {
 					return slices.Contains(o.scopes, s) || !slices.Contains(o.app.OAuthScopes, s)
@@ -135,7 +136,7 @@ func (o *onward) takeConsent(answer string) (refused *login.SignInOutput, err er
 			return store.Save(rec, k, next)
 		})
 	case ConsentDeny:
-		err := o.update(func(rec *store.Records) error { return rec.Delete(k) })
+		err := o.Update(func(rec *store.Records) error { return rec.Delete(k) })
 		return &login.SignInOutput{Location: new(o.refusal(oauthError(ErrAccessDenied, "The user has denied the request.")))}, err
 	}
 	return nil, refusal.Missing(AnswerConsent)

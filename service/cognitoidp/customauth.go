@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Sign-in by challenges of the operator's own ("Custom authentication challenge Lambda triggers", Amazon Cognito Developer
@@ -70,7 +71,7 @@ func customResponders() map[api.ChallengeNameType]responder {
 }
 
 func (a *attempt) allowsCustom() error {
-	if !a.app.allows("ALLOW_CUSTOM_AUTH") && !slices.Contains(a.app.Flows, "CUSTOM_AUTH_FLOW_ONLY") {
+	if !a.app.Allows("ALLOW_CUSTOM_AUTH") && !slices.Contains(a.app.Flows, "CUSTOM_AUTH_FLOW_ONLY") {
 		return flowNotEnabled()
 	}
 	return nil
@@ -78,7 +79,7 @@ func (a *attempt) allowsCustom() error {
 
 // withCustom begins a sign-in by custom challenges, with the password first if the client sends SRP_A.
 func (a *attempt) withCustom(*string) (*outcome, error) {
-	if a.pool.function(triggerDefineChallenge) == "" {
+	if functionOf(a.Pool, triggerDefineChallenge) == "" {
 		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	name, err := a.name()
@@ -93,7 +94,7 @@ func (a *attempt) withCustom(*string) (*outcome, error) {
 		return nil, err
 	}
 	if t.user != nil && !a.app.HideUsers {
-		if err := standing(t.user); err != nil {
+		if err := userpool.Standing(t.user); err != nil {
 			return nil, err
 		}
 	}
@@ -185,14 +186,14 @@ func (a *attempt) customPassed(t *candidate, p passage) (*outcome, error) {
 		return nil, refusal.BadCredentials()
 	}
 	v := &arrival{passage: p.pass(stepCustom)}
-	err := a.view(func(rec *store.Records) (err error) {
-		if v.user, err = store.Load[user](rec, userKey(a.pool.ID, t.user.Sub)); err != nil {
+	err := a.View(func(rec *store.Records) (err error) {
+		if v.user, err = store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, t.user.Sub)); err != nil {
 			return err
 		}
 		if !p.holdsFor(v.user) {
 			return refusal.BadSession()
 		}
-		v.groups, err = a.membershipOf(rec, v.user)
+		v.groups, err = a.MembershipOf(rec, v.user)
 		return err
 	})
 	return a.onward(v, err)
@@ -217,7 +218,7 @@ func (a *attempt) customSRP(t *candidate, st *customState) (*outcome, error) {
 // createChallenge has the create function make a challenge and gives its public half to the client. The private half
 // stays here.
 func (a *attempt) createChallenge(t *candidate, p passage, st *customState) (*outcome, error) {
-	if a.pool.function(triggerCreateChallenge) == "" || a.pool.function(triggerVerifyChallenge) == "" {
+	if functionOf(a.Pool, triggerCreateChallenge) == "" || functionOf(a.Pool, triggerVerifyChallenge) == "" {
 		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	var made struct {
@@ -274,11 +275,11 @@ func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = a.update(func(rec *store.Records) error {
+	err = a.Update(func(rec *store.Records) error {
 		if err := a.use(rec, s); err != nil {
 			return err
 		}
-		return a.reserve(rec, t.who)
+		return a.Reserve(rec, t.who)
 	})
 	if err != nil {
 		return nil, err
@@ -293,7 +294,7 @@ func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 		return nil, err
 	}
 	if opt.Value(verdict.Correct) {
-		if err := a.update(func(rec *store.Records) error { return a.release(rec, t.who) }); err != nil {
+		if err := a.Update(func(rec *store.Records) error { return a.Release(rec, t.who) }); err != nil {
 			return nil, err
 		}
 	}
@@ -310,24 +311,24 @@ func (a *attempt) keepCustom(st *customState) (string, error) {
 		return "", fault.Wrap(err, "encode a sign-in")
 	}
 	id := uuid.NewString()
-	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.pool.scope(), text, customBinding(id))
+	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.Pool.Scope(), text, customBinding(id))
 	if err != nil {
 		return "", fault.Wrap(err, "seal a sign-in")
 	}
 	until := a.newSession(passage{}, nil).Expires
-	return id, a.update(func(rec *store.Records) error {
-		if err := store.Save(rec, a.pool.spentKey(spentCustom, id), &customRecord{sealed}); err != nil {
+	return id, a.Update(func(rec *store.Records) error {
+		if err := store.Save(rec, a.Pool.SpentKey(userpool.SpentCustom, id), &customRecord{sealed}); err != nil {
 			return err
 		}
-		return a.expire(rec, spentCustom, id, until)
+		return a.Expire(rec, userpool.SpentCustom, id, until)
 	})
 }
 
 // customState reads a state back. The session that named it has its own expiry.
 func (a *attempt) customState(id string) (*customState, error) {
 	var r *customRecord
-	err := a.view(func(rec *store.Records) (err error) {
-		r, err = store.Load[customRecord](rec, a.pool.spentKey(spentCustom, id))
+	err := a.View(func(rec *store.Records) (err error) {
+		r, err = store.Load[customRecord](rec, a.Pool.SpentKey(userpool.SpentCustom, id))
 		return err
 	})
 	if err != nil {
@@ -336,7 +337,7 @@ func (a *attempt) customState(id string) (*customState, error) {
 	if id == "" || r == nil {
 		return nil, refusal.BadSession()
 	}
-	text, err := a.Keyring.Open(keyring.AuthSession, a.pool.scope(), r.Sealed, customBinding(id))
+	text, err := a.Keyring.Open(keyring.AuthSession, a.Pool.Scope(), r.Sealed, customBinding(id))
 	if err != nil {
 		return nil, fault.Wrap(err, "open a sign-in")
 	}

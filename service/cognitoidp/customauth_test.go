@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // newChallenged is a world whose functions ask one question, whose answer is blue, and then give tokens.
@@ -177,7 +178,7 @@ func TestCustomAnswersAreNotGuessed(t *testing.T) {
 	t.Parallel()
 	w, _, app, _ := newChallenged(t)
 	var err error
-	for range freeGuesses + 1 {
+	for range userpool.FreeGuesses + 1 {
 		var out *api.InitiateAuthOutput
 		if out, err = w.initiate(app, "CUSTOM_AUTH", map[string]string{"USERNAME": "ada"}); err != nil {
 			break

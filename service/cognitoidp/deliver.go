@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The texts of messages unless the pool has its own ("Configuring email and phone verification messages").
@@ -58,7 +59,7 @@ func first(s string) string {
 }
 
 // signUpDestination is where the code of a sign-up goes: the phone before the mail, as far as the pool verifies them.
-func (p *pool) signUpDestination(u *user) (destination, bool) {
+func signUpDestination(p *userpool.Pool, u *userpool.User) (destination, bool) {
 	for _, a := range []string{"phone_number", "email"} {
 		if v := u.Attributes[a]; v != "" && slices.Contains(p.AutoVerified, a) {
 			return destination{a, v}, true
@@ -68,7 +69,7 @@ func (p *pool) signUpDestination(u *user) (destination, bool) {
 }
 
 // recoveryDestination is where the code for a forgotten password goes: a verified address, by the pool's priorities.
-func (p *pool) recoveryDestination(u *user) (destination, error) {
+func recoveryDestination(p *userpool.Pool, u *userpool.User) (destination, error) {
 	order := []string{"phone_number", "email"}
 	if r := p.Settings.Recovery; r != nil && len(r.RecoveryMechanisms) > 0 {
 		order = nil
@@ -87,12 +88,12 @@ func (p *pool) recoveryDestination(u *user) (destination, error) {
 		}
 		// Where a user's codes to sign in with go, none goes to set a password with: one mailbox would be both factors
 		// ("SMS and email message MFA", Amazon Cognito Developer Guide). A pool without this setting is AWS's legacy.
-		for _, f := range p.secondFactors(u) {
-			order = slices.DeleteFunc(order, func(a string) bool { return a == addressOf(f) })
+		for _, f := range p.SecondFactors(u) {
+			order = slices.DeleteFunc(order, func(a string) bool { return a == userpool.AddressOf(f) })
 		}
 	}
 	for _, a := range order {
-		if v := u.Attributes[a]; v != "" && u.Attributes[verifiedFlag(a)] == "true" {
+		if v := u.Attributes[a]; v != "" && u.Attributes[userpool.VerifiedFlag(a)] == "true" {
 			return destination{a, v}, nil
 		}
 	}
@@ -106,7 +107,7 @@ type template struct {
 	link string
 }
 
-func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
+func codeTemplate(p *userpool.Pool, m api.DeliveryMediumType) template {
 	set := &p.Settings
 	t := set.Template
 	if t == nil {
@@ -121,7 +122,7 @@ func (p *pool) codeTemplate(m api.DeliveryMediumType) template {
 	}
 }
 
-func (p *pool) inviteTemplate(m api.DeliveryMediumType) template {
+func inviteTemplate(p *userpool.Pool, m api.DeliveryMediumType) template {
 	t := p.Settings.Invite
 	if t == nil {
 		t = &api.MessageTemplateType{}
@@ -143,20 +144,20 @@ func firstOf(texts ...*string) string {
 
 // send delivers a message with its secret filled in: by the pool's custom sender if it has one, else in the words of its
 // custom message trigger or its own. It is called outside of transactions.
-func (c *scoped) send(n notice, u *user, d destination, t template, secret string) error {
-	if n.quiet && c.pool.messageFunction(d) {
+func (c *scoped) send(n notice, u *userpool.User, d destination, t template, secret string) error {
+	if n.quiet && messageFunction(c.Pool, d) {
 		c.inBackground(n, u, d, t, secret)
 		return nil
 	}
 	return c.sendNow(n, u, d, t, secret)
 }
 
-func (c *scoped) sendNow(n notice, u *user, d destination, t template, secret string) error {
+func (c *scoped) sendNow(n notice, u *userpool.User, d destination, t template, secret string) error {
 	if sent, err := c.sentByFunction(n, u, d, secret); sent || err != nil {
 		return err
 	}
 	t, err := c.customized(n, u, d, t)
-	if err == nil && c.pool.linked(n, d) {
+	if err == nil && linked(c.Pool, n, d) {
 		t.link, err = c.confirmAddress(n, u, secret)
 	}
 	if err != nil {
@@ -168,9 +169,9 @@ func (c *scoped) sendNow(n notice, u *user, d destination, t template, secret st
 }
 
 // message fills a template. In what the pool wrote as HTML a name or a code is text, whatever it holds.
-func (c *scoped) message(u *user, d destination, t template, secret string) Message {
+func (c *scoped) message(u *userpool.User, d destination, t template, secret string) Message {
 	shown := u.Username
-	if len(c.pool.UsernameAttributes) > 0 {
+	if len(c.Pool.UsernameAttributes) > 0 {
 		shown = d.address
 	}
 	text, rich := t.body, t.body
@@ -179,12 +180,12 @@ func (c *scoped) message(u *user, d destination, t template, secret string) Mess
 		rich = fillLink(rich, func(words string) string { return `<a href="` + html.EscapeString(t.link) + `">` + words + "</a>" })
 	}
 	m := Message{
-		Account: c.pool.Account, Region: c.pool.Region, Pool: c.pool.ID, Medium: string(d.medium()), To: d.address,
-		Username: u.Username, Subject: t.subject, Body: fill(text, secret, shown), Code: secret, Time: c.call.Now,
+		Account: c.Pool.Account, Region: c.Pool.Region, Pool: c.Pool.ID, Medium: string(d.medium()), To: d.address,
+		Username: u.Username, Subject: t.subject, Body: fill(text, secret, shown), Code: secret, Time: c.Call.Now,
 	}
 	if m.Medium == delivery.Email {
 		m.HTML = fill(rich, html.EscapeString(secret), html.EscapeString(shown))
-		if from := c.pool.Settings.Email; from != nil {
+		if from := c.Pool.Settings.Email; from != nil {
 			m.From, m.ReplyTo = opt.Value(from.From), opt.Value(from.ReplyToEmailAddress)
 		}
 	}
@@ -196,7 +197,7 @@ func fill(text, secret, username string) string {
 }
 
 func (c *scoped) post(m Message) error {
-	return deliveryError(c.deliver.Deliver(c.ctx, c.call.Grant, m))
+	return deliveryError(c.deliver.Deliver(c.Ctx, c.Call.Grant, m))
 }
 
 // deliveryError is what a caller learns of a failed delivery: how the mail server put it is for the log.
@@ -213,17 +214,17 @@ func deliveryError(err error) error {
 }
 
 // sendCode delivers a code.
-func (c *scoped) sendCode(n notice, u *user, d destination, plain string) error {
-	t := c.pool.codeTemplate(d.medium())
-	if c.pool.linked(n, d) {
-		t = c.pool.linkTemplate()
+func (c *scoped) sendCode(n notice, u *userpool.User, d destination, plain string) error {
+	t := codeTemplate(c.Pool, d.medium())
+	if linked(c.Pool, n, d) {
+		t = linkTemplate(c.Pool)
 	}
 	return c.send(n, u, d, t, plain)
 }
 
 // sendCodeOf delivers a code that anybody may ask for by a user's name. If the app client hides who is a user, nothing of
 // the delivery may show: neither how long it takes nor that it fails.
-func (c *scoped) sendCodeOf(n notice, app *client, u *user, d destination, plain string) error {
+func (c *scoped) sendCodeOf(n notice, app *userpool.Client, u *userpool.User, d destination, plain string) error {
 	n.quiet = app.HideUsers
 	return c.sendCode(n, u, d, plain)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Steps of a passage that a device passes: having shown its secret, and, of one that the pool trusts, standing in for MFA.
@@ -27,10 +28,10 @@ func deviceResponders() map[api.ChallengeNameType]responder {
 // knownDevice loads the device that a sign-in names, nil where it names none. A key that is none of the user's is refused:
 // clients then forget it and answer the same challenge again without, so the caller must not have spent the session.
 func (a *attempt) knownDevice(rec *store.Records, v *arrival) (*device, error) {
-	if v.Device == "" || !a.pool.tracksDevices() || a.channel == channelLogin {
+	if v.Device == "" || !a.Pool.TracksDevices() || a.channel == channelLogin {
 		return nil, nil
 	}
-	d, err := store.Load[device](rec, deviceKey(a.pool.ID, v.user.Sub, v.Device))
+	d, err := store.Load[device](rec, deviceKey(a.Pool.ID, v.user.Sub, v.Device))
 	if err == nil && d == nil {
 		err = deviceNotFound()
 	}
@@ -39,7 +40,7 @@ func (a *attempt) knownDevice(rec *store.Records, v *arrival) (*device, error) {
 
 // trustedDeviceGate asks a device that stands in for MFA for its secret, before MFA is thought of.
 func (a *attempt) trustedDeviceGate(v *arrival) (*outcome, error) {
-	return a.askDevice(v, func(d *device) bool { return a.pool.trusts(d) })
+	return a.askDevice(v, func(d *device) bool { return trusts(a.Pool, d) })
 }
 
 // deviceGate asks any other device that the sign-in names.
@@ -52,7 +53,7 @@ func (a *attempt) askDevice(v *arrival, asked func(*device) bool) (*outcome, err
 		return nil, nil
 	}
 	var d *device
-	err := a.view(func(rec *store.Records) (err error) {
+	err := a.View(func(rec *store.Records) (err error) {
 		d, err = a.knownDevice(rec, v)
 		return err
 	})
@@ -69,7 +70,7 @@ func (a *attempt) deviceOf(rec *store.Records, s *session) (*device, error) {
 	if a.params[paramDevice] != s.Device {
 		return nil, refusal.BadSession()
 	}
-	d, err := a.knownDevice(rec, &arrival{passage: s.passage, user: &user{Sub: s.Sub}})
+	d, err := a.knownDevice(rec, &arrival{passage: s.passage, user: &userpool.User{Sub: s.Sub}})
 	if err == nil && d == nil {
 		err = refusal.BadSession()
 	}
@@ -90,14 +91,14 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 		return nil, refusal.BadSession()
 	}
 	var d *device
-	err = a.view(func(rec *store.Records) (err error) {
+	err = a.View(func(rec *store.Records) (err error) {
 		d, err = a.deviceOf(rec, s)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	leave, err := a.Work.enter(a.ctx)
+	leave, err := a.Work.Enter(a.Ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (a *attempt) verifyDevice(*string) (*outcome, error) {
 		return nil, refusal.BadSession()
 	}
 	var d *device
-	err = a.view(func(rec *store.Records) (err error) {
+	err = a.View(func(rec *store.Records) (err error) {
 		d, err = a.deviceOf(rec, s)
 		return err
 	})
@@ -158,7 +159,7 @@ func (a *attempt) verifyDevice(*string) (*outcome, error) {
 
 // deviceClaimHolds checks the signature of a device, for which the group is the pool and the key the user.
 func (a *attempt) deviceClaimHolds(d *device, s *session, cl *claim) (bool, error) {
-	leave, err := a.Work.enter(a.ctx)
+	leave, err := a.Work.Enter(a.Ctx)
 	if err != nil {
 		return false, err
 	}
@@ -188,28 +189,28 @@ func (a *attempt) deviceClaimHolds(d *device, s *session, cl *claim) (bool, erro
 func (a *attempt) settleDevice(s *session, ok bool) (*outcome, error) {
 	v, who := &arrival{}, s.Who+"/device"
 	var refused error
-	err := a.update(func(rec *store.Records) (err error) {
+	err := a.Update(func(rec *store.Records) (err error) {
 		v.passage, refused = s.pass(stepDevice), nil
 		if err := a.use(rec, s); err != nil {
 			return err
 		}
-		if err := a.guard(rec, who); err != nil {
+		if err := a.Guard(rec, who); err != nil {
 			return err
 		}
 		if !ok {
 			refused = refusal.BadCredentials()
-			return a.failed(rec, who)
+			return a.Failed(rec, who)
 		}
-		if v.user, err = store.Load[user](rec, userKey(a.pool.ID, s.Sub)); err != nil {
+		if v.user, err = store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, s.Sub)); err != nil {
 			return err
 		}
 		if !s.holdsFor(v.user) {
 			return refusal.BadSession()
 		}
-		if err := errors.Join(a.forget(rec, who), a.deviceUsed(rec, v, s)); err != nil {
+		if err := errors.Join(a.Forget(rec, who), a.deviceUsed(rec, v, s)); err != nil {
 			return err
 		}
-		v.groups, err = a.membershipOf(rec, v.user)
+		v.groups, err = a.MembershipOf(rec, v.user)
 		return err
 	})
 	if err == nil {
@@ -223,11 +224,11 @@ func (a *attempt) deviceUsed(rec *store.Records, v *arrival, s *session) error {
 	if err != nil {
 		return err
 	}
-	if a.pool.trusts(d) {
+	if trusts(a.Pool, d) {
 		v.passage = v.pass(stepTrustedDevice)
 	}
-	d.Authenticated, d.Address = a.call.Now, a.address()
-	return store.Save(rec, deviceKey(a.pool.ID, v.user.Sub, d.Key), d)
+	d.Authenticated, d.Address = a.Call.Now, a.address()
+	return store.Save(rec, deviceKey(a.Pool.ID, v.user.Sub, d.Key), d)
 }
 
 // placeDevice says which device the tokens of a sign-in are for: the one that showed its secret, or a new one, which the
@@ -237,13 +238,13 @@ func (a *attempt) placeDevice(v *arrival, in *signIn) (*api.NewDeviceMetadataTyp
 	case v.passed(stepDevice):
 		in.device = v.Device
 		return nil, nil
-	case !a.pool.tracksDevices() || a.channel == channelLogin:
+	case !a.Pool.TracksDevices() || a.channel == channelLogin:
 		return nil, nil
 	}
 	group, err := a.deviceGroup(v.user.Sub)
 	if err != nil {
 		return nil, err
 	}
-	in.device = a.pool.newDeviceKey()
+	in.device = newDeviceKey(a.Pool)
 	return &api.NewDeviceMetadataType{DeviceKey: new(in.device), DeviceGroupKey: &group}, nil
 }

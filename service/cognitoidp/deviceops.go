@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // ConfirmDevice implements api.Service. The device is the one that the token's sign-in was given the key of.
@@ -16,7 +17,7 @@ func (s *Service) ConfirmDevice(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	if !b.pool.tracksDevices() {
+	if !b.Pool.TracksDevices() {
 		return nil, api.NewInvalidUserPoolConfigurationException("Devices are not tracked in this user pool.")
 	}
 	key := opt.Value(in.DeviceKey)
@@ -25,12 +26,12 @@ func (s *Service) ConfirmDevice(ctx context.Context, call *pipeline.Call, in *ap
 	}
 	d := &device{
 		Key: key, Name: opt.Value(in.DeviceName), Created: call.Now, Modified: call.Now, Authenticated: call.Now, Address: b.address(),
-		Remembered: !opt.Value(b.pool.Settings.Devices.DeviceOnlyRememberedOnUserPrompt),
+		Remembered: !opt.Value(b.Pool.Settings.Devices.DeviceOnlyRememberedOnUserPrompt),
 	}
 	if err := b.sealVerifier(d, b.claims.Sub, in.DeviceSecretVerifierConfig); err != nil {
 		return nil, err
 	}
-	err = b.update(func(rec *store.Records) error {
+	err = b.Update(func(rec *store.Records) error {
 		if _, err := b.user(rec); err != nil {
 			return err
 		}
@@ -43,19 +44,19 @@ func (s *Service) ConfirmDevice(ctx context.Context, call *pipeline.Call, in *ap
 }
 
 func (c *scoped) addDevice(rec *store.Records, sub string, d *device) error {
-	k := deviceKey(c.pool.ID, sub, d.Key)
+	k := deviceKey(c.Pool.ID, sub, d.Key)
 	if _, found, err := rec.Get(k); err != nil {
 		return err
 	} else if found {
 		return api.NewDeviceKeyExistsException("Device key already exists.")
 	}
-	if _, forgotten, err := rec.Get(c.pool.spentKey(spentDevice, d.Key)); err != nil {
+	if _, forgotten, err := rec.Get(c.Pool.SpentKey(userpool.SpentDevice, d.Key)); err != nil {
 		return err
 	} else if forgotten {
 		return deviceNotFound()
 	}
 	n := 0
-	err := rec.Scan(devicesKey(c.pool.ID, sub), nil, func(store.Key, []byte) bool {
+	err := rec.Scan(userpool.DevicesKey(c.Pool.ID, sub), nil, func(store.Key, []byte) bool {
 		n++
 		return n < maxDevices
 	})
@@ -72,7 +73,7 @@ func (c *scoped) addDevice(rec *store.Records, sub string, d *device) error {
 type owner struct {
 	*scoped
 	// load finds the user, and says why not.
-	load func(*store.Records) (*user, error)
+	load func(*store.Records) (*userpool.User, error)
 }
 
 // selfOwner is the bearer of an access token.
@@ -90,24 +91,24 @@ func (s *Service) namedOwner(ctx context.Context, call *pipeline.Call, pool, nam
 	if err != nil {
 		return nil, err
 	}
-	return &owner{c, func(rec *store.Records) (*user, error) { return c.pool.mustFind(rec, name) }}, nil
+	return &owner{c, func(rec *store.Records) (*userpool.User, error) { return c.Pool.MustFind(rec, name) }}, nil
 }
 
 // get describes one device.
 func (o *owner) get(key *string) (out *api.DeviceType, err error) {
-	err = o.view(func(rec *store.Records) error {
+	err = o.View(func(rec *store.Records) error {
 		u, err := o.load(rec)
 		if err != nil {
 			return err
 		}
-		d, err := store.Load[device](rec, deviceKey(o.pool.ID, u.Sub, opt.Value(key)))
+		d, err := store.Load[device](rec, deviceKey(o.Pool.ID, u.Sub, opt.Value(key)))
 		if err != nil {
 			return err
 		}
 		if d == nil {
 			return deviceNotFound()
 		}
-		out = new(d.describe(o.pool, u))
+		out = new(d.describe(o.Pool, u))
 		return nil
 	})
 	return out, err
@@ -115,24 +116,24 @@ func (o *owner) get(key *string) (out *api.DeviceType, err error) {
 
 // list describes a page of devices.
 func (o *owner) list(token *string, limit *int32) (out []api.DeviceType, next *string, err error) {
-	var u *user
-	err = o.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = o.View(func(rec *store.Records) (err error) {
 		u, err = o.load(rec)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	devices, next, err := listPage[device](o.Request, "ListDevices", u.Sub, devicesKey(o.pool.ID, u.Sub), token, limit, nil)
+	devices, next, err := userpool.ListPage[device](o.Request, "ListDevices", u.Sub, userpool.DevicesKey(o.Pool.ID, u.Sub), token, limit, nil)
 	out = []api.DeviceType{}
 	for _, d := range devices {
-		out = append(out, d.describe(o.pool, u))
+		out = append(out, d.describe(o.Pool, u))
 	}
 	return out, next, err
 }
 
 func (o *owner) forget(key *string) error {
-	return o.update(func(rec *store.Records) error {
+	return o.Update(func(rec *store.Records) error {
 		u, err := o.load(rec)
 		if err != nil {
 			return err
@@ -145,12 +146,12 @@ func (o *owner) setStatus(key *string, status api.DeviceRememberedStatusType) er
 	if status == "" {
 		return refusal.Missing("DeviceRememberedStatus")
 	}
-	return o.update(func(rec *store.Records) error {
+	return o.Update(func(rec *store.Records) error {
 		u, err := o.load(rec)
 		if err != nil {
 			return err
 		}
-		k := deviceKey(o.pool.ID, u.Sub, opt.Value(key))
+		k := deviceKey(o.Pool.ID, u.Sub, opt.Value(key))
 		d, err := store.Load[device](rec, k)
 		if err != nil {
 			return err
@@ -158,7 +159,7 @@ func (o *owner) setStatus(key *string, status api.DeviceRememberedStatusType) er
 		if d == nil {
 			return deviceNotFound()
 		}
-		d.Remembered, d.Modified = status == api.DeviceRememberedStatusTypeRemembered, o.call.Now
+		d.Remembered, d.Modified = status == api.DeviceRememberedStatusTypeRemembered, o.Call.Now
 		return store.Save(rec, k, d)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Devices ("Working with user devices in your user pool", Amazon Cognito Developer Guide). A sign-in without a known device
@@ -38,29 +39,24 @@ type device struct {
 // maxDevices bounds the records that a user can make. AWS publishes no number.
 const maxDevices = 100
 
-func devicesKey(pool, sub string) store.Key { return inPool(pool, "device", sub) }
-
-func deviceKey(pool, sub, key string) store.Key { return inPool(pool, "device", sub, key) }
+func deviceKey(pool, sub, key string) store.Key { return userpool.InPool(pool, "device", sub, key) }
 
 func deviceNotFound() *fault.Error {
 	return api.NewResourceNotFoundException("Device does not exist.")
 }
 
-// tracksDevices reports whether the pool gives out device keys.
-func (p *pool) tracksDevices() bool { return p.Settings.Devices != nil }
-
 // trusts reports whether the device may stand in for MFA.
-func (p *pool) trusts(d *device) bool {
-	return p.tracksDevices() && opt.Value(p.Settings.Devices.ChallengeRequiredOnNewDevice) && d.Remembered
+func trusts(p *userpool.Pool, d *device) bool {
+	return p.TracksDevices() && opt.Value(p.Settings.Devices.ChallengeRequiredOnNewDevice) && d.Remembered
 }
 
 // newDeviceKey names a new device. The form is AWS's: the region and a UUID.
-func (p *pool) newDeviceKey() string { return p.Region + "_" + uuid.NewString() }
+func newDeviceKey(p *userpool.Pool) string { return p.Region + "_" + uuid.NewString() }
 
 // deviceGroup is the name under which a user's devices hash their secrets: the same for all devices of a user, another for
 // each user.
 func (c *scoped) deviceGroup(sub string) (string, error) {
-	key, err := c.Keyring.Key(keyring.DeviceVerifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/group"})
+	key, err := c.Keyring.Key(keyring.DeviceVerifier, keyring.Scope{Account: c.Pool.Account, Name: c.Pool.ID + "/group"})
 	if err != nil {
 		return "", fault.Wrap(err, "derive a key")
 	}
@@ -87,12 +83,12 @@ func (c *scoped) sealVerifier(d *device, sub string, in *api.DeviceSecretVerifie
 	if err != nil {
 		return refusal.Invalid("Invalid DeviceSecretVerifierConfig.")
 	}
-	d.Verifier, err = c.Keyring.Seal(keyring.DeviceVerifier, c.pool.scope(), v.Bytes(), d.binding(sub))
+	d.Verifier, err = c.Keyring.Seal(keyring.DeviceVerifier, c.Pool.Scope(), v.Bytes(), d.binding(sub))
 	return fault.Doing(err, "seal a verifier")
 }
 
 func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error) {
-	plain, err := c.Keyring.Open(keyring.DeviceVerifier, c.pool.scope(), d.Verifier, d.binding(sub))
+	plain, err := c.Keyring.Open(keyring.DeviceVerifier, c.Pool.Scope(), d.Verifier, d.binding(sub))
 	if err != nil {
 		return v, fault.Wrap(err, "open a verifier")
 	}
@@ -101,14 +97,14 @@ func (c *scoped) openVerifier(d *device, sub string) (v srp.Verifier, err error)
 }
 
 // describe is the device as lists show it.
-func (d *device) describe(p *pool, u *user) api.DeviceType {
+func (d *device) describe(p *userpool.Pool, u *userpool.User) api.DeviceType {
 	status := api.DeviceRememberedStatusTypeNotRemembered
 	if d.Remembered {
 		status = api.DeviceRememberedStatusTypeRemembered
 	}
 	owner := u.Username + "." + p.ID
 	name := arn.ARN{
-		Partition: arn.Partition, Service: serviceName, Region: p.Region, Account: p.Account, Resource: "owner/" + owner + "/device/" + d.Key,
+		Partition: arn.Partition, Service: userpool.ServiceName, Region: p.Region, Account: p.Account, Resource: "owner/" + owner + "/device/" + d.Key,
 	}
 	out := api.DeviceType{
 		DeviceKey: new(d.Key), DeviceCreateDate: new(d.Created), DeviceLastModifiedDate: new(d.Modified),
@@ -127,21 +123,21 @@ func (d *device) describe(p *pool, u *user) api.DeviceType {
 
 // address is where a request came from.
 func (c *scoped) address() string {
-	if !c.call.SourceIP.IsValid() {
+	if !c.Call.SourceIP.IsValid() {
 		return ""
 	}
-	return c.call.SourceIP.String()
+	return c.Call.SourceIP.String()
 }
 
 // forgetDevice takes a device away, and with it the refresh tokens that were made for it.
 func (c *scoped) forgetDevice(rec *store.Records, sub, key string) error {
-	k := deviceKey(c.pool.ID, sub, key)
+	k := deviceKey(c.Pool.ID, sub, key)
 	if _, found, err := rec.Get(k); err != nil {
 		return err
 	} else if !found {
 		return deviceNotFound()
 	}
-	if _, err := c.spend(rec, spentDevice, key, c.call.Now.Add(maxRefreshLife)); err != nil {
+	if _, err := c.Spend(rec, userpool.SpentDevice, key, c.Call.Now.Add(maxRefreshLife)); err != nil {
 		return err
 	}
 	return rec.Delete(k)
@@ -156,7 +152,7 @@ func (c *scoped) checkDevice(rec *store.Records, bound, given string) error {
 	if given != bound {
 		return refusal.BadRefreshToken()
 	}
-	_, found, err := rec.Get(c.pool.spentKey(spentDevice, bound))
+	_, found, err := rec.Get(c.Pool.SpentKey(userpool.SpentDevice, bound))
 	if err == nil && found {
 		err = refusal.BadRefreshToken()
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // gadget is a device as amazon-cognito-identity-js keeps one.
@@ -249,7 +250,7 @@ func (w *world) guessDevice(g *gadget) {
 	w.t.Helper()
 	wrong := *g
 	wrong.secret = "guess"
-	for range freeGuesses {
+	for range userpool.FreeGuesses {
 		_, err := wrong.signIn(w)
 		want(w.t, "wrong secret", err, "NotAuthorizedException", "Incorrect username or password.")
 	}

@@ -13,18 +13,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// domain is where a pool's pages and OAuth 2 endpoints are: a prefix of the server's own domains, or a custom one.
-type domain struct {
-	Name string
-	// Certificate is the ARN of a custom domain's certificate, which tells custom domains from prefixes.
-	Certificate string
-	// Version is 1 for the classic pages, which UI customization styles, and 2 for managed login with branding.
-	Version int32
-}
-
-func (d *domain) custom() bool { return d.Certificate != "" }
 
 // The versions of the pages.
 const (
@@ -45,8 +35,8 @@ const maxCustomDomain = 63
 var reservedWords = []string{"aws", "amazon", "cognito"}
 
 // newDomain checks a domain for a pool of the account.
-func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, version *int32) (*domain, error) {
-	d := &domain{Name: name, Version: classicLogin}
+func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, version *int32) (*userpool.Domain, error) {
+	d := &userpool.Domain{Name: name, Version: classicLogin}
 	if version != nil {
 		d.Version = *version
 	}
@@ -57,9 +47,9 @@ func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, vers
 		d.Certificate = opt.Value(config.CertificateArn)
 	}
 	switch {
-	case !d.custom() && !prefixForm.MatchString(name):
+	case !d.Custom() && !prefixForm.MatchString(name):
 		return nil, refusal.Invalid("Domain contains an invalid character or is too long, or a custom domain lacks its CustomDomainConfig.")
-	case !d.custom():
+	case !d.Custom():
 		for _, w := range reservedWords {
 			if strings.Contains(name, w) {
 				return nil, refusal.Invalid("Domain cannot contain reserved word: %s", w)
@@ -78,7 +68,7 @@ func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, vers
 func (c *scoped) mayHaveDomain(name string) bool {
 	for _, g := range c.loginDomains {
 		account, domain, _ := strings.Cut(g, "=")
-		if account == c.pool.Account && (name == domain || strings.HasSuffix(name, "."+domain)) {
+		if account == c.Pool.Account && (name == domain || strings.HasSuffix(name, "."+domain)) {
 			return !c.ownName(name)
 		}
 	}
@@ -94,26 +84,26 @@ func (c *scoped) ownName(name string) bool {
 }
 
 // host is the host name of the domain: for a prefix, "<prefix>.auth.<region>.<suffix>".
-func (c *scoped) host(d *domain) string { return c.hostOf(c.pool, d) }
+func (c *scoped) host(d *userpool.Domain) string { return c.hostOf(c.Pool, d) }
 
-func (s *Service) hostOf(p *pool, d *domain) string {
-	if d.custom() {
+func (s *Service) hostOf(p *userpool.Pool, d *userpool.Domain) string {
+	if d.Custom() {
 		return d.Name
 	}
 	return d.Name + ".auth." + p.Region + "." + s.loginSuffix
 }
 
 // indexDomain returns where a domain is in the pool's list, -1 if it is not there.
-func (p *pool) indexDomain(name string) int {
-	return slices.IndexFunc(p.Domains, func(d domain) bool { return d.Name == name })
+func indexDomain(p *userpool.Pool, name string) int {
+	return slices.IndexFunc(p.Domains, func(d userpool.Domain) bool { return d.Name == name })
 }
 
 // loginVersion is the version of the pool's pages: that of a custom domain before that of the prefix. A pool without a
 // domain has managed login.
-func (p *pool) loginVersion() int32 {
+func loginVersion(p *userpool.Pool) int32 {
 	version := int32(managedLogin)
 	for _, d := range p.Domains {
-		if version = d.Version; d.custom() {
+		if version = d.Version; d.Custom() {
 			break
 		}
 	}
@@ -121,8 +111,8 @@ func (p *pool) loginVersion() int32 {
 }
 
 // changeDomains lets fn change the pool and the directory of domains together.
-func (c *scoped) changeDomains(fn func(p *pool, dir *store.Records) error) error {
-	return c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) error {
+func (c *scoped) changeDomains(fn func(p *userpool.Pool, dir *store.Records) error) error {
+	return c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
@@ -131,18 +121,18 @@ func (c *scoped) changeDomains(fn func(p *pool, dir *store.Records) error) error
 		if err != nil {
 			return err
 		}
-		p, err := store.Load[pool](rec, poolKey(c.pool.ID))
+		p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(c.Pool.ID))
 		if err != nil {
 			return err
 		}
 		if p == nil {
-			return refusal.PoolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
 		if err := fn(p, dir); err != nil {
 			return err
 		}
 		rec.ChangedIn(p.ID)
-		return store.Save(rec, poolKey(p.ID), p)
+		return store.Save(rec, userpool.PoolKey(p.ID), p)
 	})
 }
 
@@ -156,9 +146,9 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	err = c.changeDomains(func(p *pool, dir *store.Records) error {
+	err = c.changeDomains(func(p *userpool.Pool, dir *store.Records) error {
 		for _, have := range p.Domains {
-			if have.custom() == d.custom() {
+			if have.Custom() == d.Custom() {
 				return refusal.Invalid("Domain already associated with this user pool: %s", have.Name)
 			}
 		}
@@ -168,13 +158,13 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 			return refusal.Invalid("Domain already exists.")
 		}
 		p.Domains = append(p.Domains, *d)
-		return store.Save(dir, domainKey(d.Name), &place{p.Account, p.Region, p.ID})
+		return store.Save(dir, domainKey(d.Name), &userpool.Place{Account: p.Account, Region: p.Region, Pool: p.ID})
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &api.CreateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
-	if d.custom() {
+	if d.Custom() {
 		out.CloudFrontDomain = new(c.host(d))
 	}
 	return out, nil
@@ -190,7 +180,7 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 		if err != nil {
 			return err
 		}
-		at, err := store.Load[place](dir, domainKey(name))
+		at, err := store.Load[userpool.Place](dir, domainKey(name))
 		account, region := call.Grant.Home()
 		if err != nil || at == nil || at.Account != account || at.Region != region {
 			return err
@@ -199,23 +189,23 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 		if err != nil {
 			return err
 		}
-		p, err := store.Load[pool](rec, poolKey(at.Pool))
-		if err != nil || p == nil || p.indexDomain(name) < 0 {
+		p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(at.Pool))
+		if err != nil || p == nil || indexDomain(p, name) < 0 {
 			return err
 		}
 		c := &scoped{s, s.NewRequest(ctx, call, p)}
-		out.DomainDescription = c.describeDomain(&p.Domains[p.indexDomain(name)])
+		out.DomainDescription = c.describeDomain(&p.Domains[indexDomain(p, name)])
 		return nil
 	})
 	return out, err
 }
 
-func (c *scoped) describeDomain(d *domain) *api.DomainDescriptionType {
+func (c *scoped) describeDomain(d *userpool.Domain) *api.DomainDescriptionType {
 	out := &api.DomainDescriptionType{
-		AWSAccountId: new(c.pool.Account), CloudFrontDistribution: new(c.host(d)), Domain: new(d.Name), UserPoolId: new(c.pool.ID),
+		AWSAccountId: new(c.Pool.Account), CloudFrontDistribution: new(c.host(d)), Domain: new(d.Name), UserPoolId: new(c.Pool.ID),
 		ManagedLoginVersion: new(d.Version), Status: api.DomainStatusTypeActive, Version: new("1"),
 	}
-	if d.custom() {
+	if d.Custom() {
 		out.CustomDomainConfig = &api.CustomDomainConfigType{CertificateArn: new(d.Certificate)}
 	}
 	return out
@@ -230,9 +220,9 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	name := opt.Value(in.Domain)
-	var d *domain
-	err = c.changeDomains(func(p *pool, _ *store.Records) error {
-		i := p.indexDomain(name)
+	var d *userpool.Domain
+	err = c.changeDomains(func(p *userpool.Pool, _ *store.Records) error {
+		i := indexDomain(p, name)
 		if i < 0 {
 			return refusal.Invalid("No such domain or user pool exists.").With(errNoDomain)
 		}
@@ -241,10 +231,10 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 			version = &p.Domains[i].Version
 		}
 		config := in.CustomDomainConfig
-		if config == nil && p.Domains[i].custom() {
+		if config == nil && p.Domains[i].Custom() {
 			config = &api.CustomDomainConfigType{CertificateArn: &p.Domains[i].Certificate}
 		}
-		if config != nil && !p.Domains[i].custom() {
+		if config != nil && !p.Domains[i].Custom() {
 			return refusal.Invalid("CustomDomainConfig is for custom domains.")
 		}
 		if d, err = c.newDomain(name, config, version); err != nil {
@@ -257,7 +247,7 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	out := &api.UpdateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
-	if d.custom() {
+	if d.Custom() {
 		out.CloudFrontDomain = new(c.host(d))
 	}
 	return out, nil
@@ -270,8 +260,8 @@ func (s *Service) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	name := opt.Value(in.Domain)
-	err = c.changeDomains(func(p *pool, dir *store.Records) error {
-		i := p.indexDomain(name)
+	err = c.changeDomains(func(p *userpool.Pool, dir *store.Records) error {
+		i := indexDomain(p, name)
 		if i < 0 {
 			return refusal.Invalid("No such domain or user pool exists.").With(errNoDomain)
 		}

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The course of a sign-in ("Authentication with Amazon Cognito user pools", Amazon Cognito Developer Guide):
@@ -100,8 +101,8 @@ func (p passage) pass(step string) passage {
 // arrival is a user on the way in.
 type arrival struct {
 	passage
-	user   *user
-	groups membership
+	user   *userpool.User
+	groups userpool.Membership
 }
 
 // begin starts a sign-in.
@@ -129,7 +130,7 @@ func (a *attempt) answer(challenge api.ChallengeNameType, session *string) (*out
 
 // next decides what follows a step that was passed. It is the only way to the end of a sign-in.
 func (a *attempt) next(v *arrival) (*outcome, error) {
-	if err := standing(v.user); err != nil {
+	if err := userpool.Standing(v.user); err != nil {
 		return nil, err
 	}
 	if then := a.engine.flows[v.Flow].then; then != nil {
@@ -143,23 +144,6 @@ func (a *attempt) next(v *arrival) (*outcome, error) {
 		}
 	}
 	return a.finish(v)
-}
-
-// standing says why a user may not sign in whatever they show.
-func standing(u *user) error {
-	if u.Disabled {
-		return refusal.UserDisabled()
-	}
-	switch u.Status {
-	case api.UserStatusTypeConfirmed, api.UserStatusTypeForceChangePassword:
-		return nil
-	case api.UserStatusTypeUnconfirmed:
-		return api.NewUserNotConfirmedException("User is not confirmed.")
-	case api.UserStatusTypeResetRequired:
-		return resetRequired()
-	default:
-		return refusal.BadCredentials()
-	}
 }
 
 // finish ends a sign-in: with tokens at the API, with the arrival for the sign-in pages.

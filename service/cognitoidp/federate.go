@@ -1,8 +1,6 @@
 package cognitoidp
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/federation/saml"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // cognitoProvider is what linking operations call the pool's own users, and cognitoSubject the identifier that a provider
@@ -26,18 +25,6 @@ const (
 // stepFederated is what has been passed by who comes from a provider.
 const stepFederated = "FEDERATED"
 
-// identity is an account at a provider by which a user signs in.
-type identity struct {
-	// UserID is the value, Attribute what it is of: the subject, or a mapped attribute until the first sign-in.
-	UserID, Attribute string
-	Provider          string
-	Type              api.IdentityProviderTypeType
-	Issuer            string
-	// Primary is true of the identity that the profile was made for.
-	Primary bool
-	Created time.Time
-}
-
 // bond says whose an identity is.
 type bond struct {
 	Sub string
@@ -48,19 +35,6 @@ type bond struct {
 	Linked bool
 	// Disabled refuses the identity.
 	Disabled bool
-}
-
-// bondsKey is where the bonds of a pool are.
-func bondsKey(pool string) store.Key { return inPool(pool, "identity") }
-
-// bondKey is where the bond of an identity is. The value is hashed, for it can be of any length.
-func bondKey(pool, provider, attribute, value string) store.Key {
-	sum := sha256.Sum256([]byte(value))
-	return inPool(pool, "identity", provider, attribute, base64.RawURLEncoding.EncodeToString(sum[:]))
-}
-
-func (i *identity) key(pool string) store.Key {
-	return bondKey(pool, i.Provider, i.Attribute, i.UserID)
 }
 
 // guest is who comes from a provider, with what the provider says of them. All of it was checked to be the provider's.
@@ -78,17 +52,17 @@ func refusedGuest(format string, args ...any) error {
 	return api.NewNotAuthorizedException(format, args...)
 }
 
-// subject is the guest's id as bonds have it. SAML's names are as the pool compares names ("SAML case sensitivity");
+// subjectOf is the guest's id as bonds have it. SAML's names are as the pool compares names ("SAML case sensitivity");
 // the subjects of others are to the letter, or two of a provider's users could be one.
-func (p *pool) subject(v *guest) string {
+func subjectOf(p *userpool.Pool, v *guest) string {
 	if v.from.Type == api.IdentityProviderTypeTypeSaml {
-		return p.fold(v.id)
+		return p.Fold(v.id)
 	}
 	return v.id
 }
 
-// username is that of a profile made for the guest.
-func (p *pool) username(v *guest) string { return p.fold(v.from.Name + "_" + v.id) }
+// usernameOf is that of a profile made for the guest.
+func usernameOf(p *userpool.Pool, v *guest) string { return p.Fold(v.from.Name + "_" + v.id) }
 
 // welcome signs in a guest: the user that the identity is bound to, or else a new one. Nothing else that the provider
 // says, an e-mail address least of all, makes the guest somebody who is there.
@@ -96,7 +70,7 @@ func (a *attempt) welcome(v *guest) (*outcome, error) {
 	if !slices.Contains(a.app.IdentityProviders, v.from.Name) {
 		return nil, refusal.Invalid("The provider %s is not supported for the client.", v.from.Name)
 	}
-	if err := a.pool.checkMapping(v.from); err != nil {
+	if err := checkMapping(a.Pool, v.from); err != nil {
 		return nil, err
 	}
 	if err := a.inboundFederation(v); err != nil {
@@ -113,7 +87,7 @@ func (a *attempt) welcome(v *guest) (*outcome, error) {
 		}
 	}
 	var in *arrival
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		in, err = a.enter(rec, v, attrs)
 		return err
 	})
@@ -139,7 +113,7 @@ func (v *guest) mapped() map[string]string {
 
 // recognized reports whether the guest was here before or is expected.
 func (a *attempt) recognized(v *guest, attrs map[string]string) (found bool, err error) {
-	err = a.view(func(rec *store.Records) error {
+	err = a.View(func(rec *store.Records) error {
 		_, b, err := a.bondOf(rec, v, attrs)
 		found = b != nil
 		return err
@@ -149,16 +123,16 @@ func (a *attempt) recognized(v *guest, attrs map[string]string) (found bool, err
 
 // bondOf finds the bond of a guest: by the subject, or by a mapped attribute that an administrator linked.
 func (a *attempt) bondOf(rec *store.Records, v *guest, attrs map[string]string) (store.Key, *bond, error) {
-	k := bondKey(a.pool.ID, v.from.Name, cognitoSubject, a.pool.subject(v))
+	k := userpool.BondKey(a.Pool.ID, v.from.Name, cognitoSubject, subjectOf(a.Pool, v))
 	b, err := store.Load[bond](rec, k)
 	if err != nil || b != nil {
 		return k, b, err
 	}
 	for _, to := range slices.Sorted(maps.Keys(attrs)) {
-		if flag := verifiedFlag(to); flag != "" && strings.EqualFold(v.claims[flag], textFalse) {
+		if flag := userpool.VerifiedFlag(to); flag != "" && strings.EqualFold(v.claims[flag], textFalse) {
 			continue // the provider itself does not know whose address that is
 		}
-		k := bondKey(a.pool.ID, v.from.Name, to, a.pool.normal(to, attrs[to]))
+		k := userpool.BondKey(a.Pool.ID, v.from.Name, to, a.Pool.Normal(to, attrs[to]))
 		if b, err := store.Load[bond](rec, k); err != nil || b != nil {
 			return k, b, err
 		}
@@ -172,7 +146,7 @@ func (a *attempt) enter(rec *store.Records, v *guest, attrs map[string]string) (
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	if b == nil {
 		u, err = a.makeGuest(rec, v, attrs)
 	} else {
@@ -181,105 +155,85 @@ func (a *attempt) enter(rec *store.Records, v *guest, attrs map[string]string) (
 	if err != nil {
 		return nil, err
 	}
-	if err := standingGuest(u); err != nil {
+	if err := userpool.StandingGuest(u); err != nil {
 		return nil, err
 	}
-	m, err := a.membershipOf(rec, u)
+	m, err := a.MembershipOf(rec, u)
 	if err != nil {
 		return nil, err
 	}
 	return &arrival{passage: passage{Sub: u.Sub, Name: u.Username, Who: u.Sub, Epoch: u.Epoch, Passed: []string{stepFederated}}, user: u, groups: m}, nil
 }
 
-// standingGuest says why a user may not sign in by a provider. The state of a password does not matter to it.
-func standingGuest(u *user) error {
-	switch {
-	case u.Disabled:
-		return refusal.UserDisabled()
-	case u.Status == api.UserStatusTypeUnconfirmed:
-		return api.NewUserNotConfirmedException("User is not confirmed.")
-	}
-	return nil
-}
-
-// standingSignedIn says why a user who signed in may not go on. Who has an identity at a provider may have come by it.
-func (u *user) standingSignedIn() error {
-	waits := u.Status == api.UserStatusTypeExternalProvider || u.Status == api.UserStatusTypeForceChangePassword
-	if waits && len(u.Identities) > 0 {
-		return standingGuest(u)
-	}
-	return standing(u)
-}
-
 // admits says why a user may not sign in, by the way that the user came.
-func (v *arrival) admits(u *user) error {
+func (v *arrival) admits(u *userpool.User) error {
 	if v.passed(stepFederated) {
-		return standingGuest(u)
+		return userpool.StandingGuest(u)
 	}
-	return standing(u)
+	return userpool.Standing(u)
 }
 
 // makeGuest makes the profile of a guest who is here for the first time. Its tenant is what the operator said of the
 // provider, and nothing else.
-func (a *attempt) makeGuest(rec *store.Records, v *guest, attrs map[string]string) (*user, error) {
+func (a *attempt) makeGuest(rec *store.Records, v *guest, attrs map[string]string) (*userpool.User, error) {
 	tenants := v.from.tenants()
-	u := &user{
-		Sub: uuid.NewString(), Username: a.pool.username(v), Created: a.call.Now, Modified: a.call.Now, Attributes: maps.Clone(tenants),
+	u := &userpool.User{
+		Sub: uuid.NewString(), Username: usernameOf(a.Pool, v), Created: a.Call.Now, Modified: a.Call.Now, Attributes: maps.Clone(tenants),
 		Status: api.UserStatusTypeExternalProvider, Provider: v.from.Name,
-		Identities: []identity{v.identity(a.pool, a.call.Now, true)},
+		Identities: []userpool.Identity{v.identity(a.Pool, a.Call.Now, true)},
 	}
-	if err := a.pool.setMapped(u, attrs, true); err != nil {
+	if err := setMapped(a.Pool, u, attrs, true); err != nil {
 		return nil, err
 	}
-	if err := a.pool.requireMapped(u); err != nil {
+	if err := requireMapped(a.Pool, u); err != nil {
 		return nil, err
 	}
-	if err := a.create(rec, u, false); err != nil {
+	if err := a.CreateUser(rec, u, false); err != nil {
 		return nil, err
 	}
-	if err := store.Save(rec, u.Identities[0].key(a.pool.ID), &bond{Sub: u.Sub, Tenants: tenants}); err != nil {
+	if err := store.Save(rec, u.Identities[0].Key(a.Pool.ID), &bond{Sub: u.Sub, Tenants: tenants}); err != nil {
 		return nil, err
 	}
 	return u, a.joinProvider(rec, u, v.from)
 }
 
-func (v *guest) identity(p *pool, now time.Time, primary bool) identity {
-	return identity{
-		UserID: p.subject(v), Attribute: cognitoSubject, Provider: v.from.Name, Type: v.from.Type, Issuer: v.issuer, Primary: primary, Created: now,
+func (v *guest) identity(p *userpool.Pool, now time.Time, primary bool) userpool.Identity {
+	return userpool.Identity{
+		UserID: subjectOf(p, v), Attribute: cognitoSubject, Provider: v.from.Name, Type: v.from.Type, Issuer: v.issuer, Primary: primary, Created: now,
 	}
 }
 
 // joinProvider puts a user into the provider's group ("Adding groups to a user pool").
-func (c *scoped) joinProvider(rec *store.Records, u *user, from *provider) error {
-	name := c.pool.ID + "_" + from.Name
-	g, err := store.Load[group](rec, groupKey(c.pool.ID, name))
+func (c *scoped) joinProvider(rec *store.Records, u *userpool.User, from *provider) error {
+	name := c.Pool.ID + "_" + from.Name
+	g, err := store.Load[userpool.Group](rec, userpool.GroupKey(c.Pool.ID, name))
 	if err != nil {
 		return err
 	}
 	if g == nil {
 		about := "Autogenerated group for users who sign in using " + from.Name
-		g = &group{Name: name, Description: &about, Created: c.call.Now, Modified: c.call.Now}
-		if err := store.Save(rec, groupKey(c.pool.ID, name), g); err != nil {
+		g = &userpool.Group{Name: name, Description: &about, Created: c.Call.Now, Modified: c.Call.Now}
+		if err := store.Save(rec, userpool.GroupKey(c.Pool.ID, name), g); err != nil {
 			return err
 		}
 	}
-	if err := store.Save(rec, inPool(c.pool.ID, "member", name, u.Sub), &ref{u.Sub}); err != nil {
+	if err := store.Save(rec, userpool.InPool(c.Pool.ID, "member", name, u.Sub), &userpool.Ref{Sub: u.Sub}); err != nil {
 		return err
 	}
-	return store.Save(rec, inPool(c.pool.ID, "groups", u.Sub, name), &ref{u.Sub})
+	return store.Save(rec, userpool.InPool(c.Pool.ID, "groups", u.Sub, name), &userpool.Ref{Sub: u.Sub})
 }
 
 // meetGuest finds the user that a guest's identity is bound to, and takes over what the provider says unless the bond
 // is a link, whose user has attributes of its own.
-func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]string, k store.Key, b *bond) (*user, error) {
-	before, err := store.Load[user](rec, userKey(a.pool.ID, b.Sub))
+func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]string, k store.Key, b *bond) (*userpool.User, error) {
+	before, err := store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, b.Sub))
 	if err != nil {
 		return nil, err
 	}
 	if before == nil || b.Disabled {
 		return nil, refusedGuest("User is disabled for the provider %s.", v.from.Name)
 	}
-	u := before.clone()
+	u := before.Clone()
 	if err := a.settleTenant(u, v, k, b); err != nil {
 		return nil, err
 	}
@@ -287,23 +241,23 @@ func (a *attempt) meetGuest(rec *store.Records, v *guest, attrs map[string]strin
 		return nil, err
 	}
 	if !b.Linked {
-		if err := a.pool.setMapped(u, attrs, false); err != nil {
+		if err := setMapped(a.Pool, u, attrs, false); err != nil {
 			return nil, err
 		}
 	}
 	if maps.Equal(u.Attributes, before.Attributes) && slices.Equal(u.Identities, before.Identities) {
 		return u, nil
 	}
-	u.Modified = a.call.Now
-	return u, a.pool.save(rec, before, u, false)
+	u.Modified = a.Call.Now
+	return u, a.Pool.SaveUser(rec, before, u, false)
 }
 
 // settleTenant holds the user to the provider's tenant. A user who came before the operator said whose the provider is
 // becomes that tenant's, unless the user is somebody's already, or was vouched for by another issuer under the provider's
 // name: whoever that was may still be signed in.
-func (a *attempt) settleTenant(u *user, v *guest, k store.Key, b *bond) error {
+func (a *attempt) settleTenant(u *userpool.User, v *guest, k store.Key, b *bond) error {
 	from, tenants := v.from, v.from.tenants()
-	same := slices.ContainsFunc(u.Identities, func(i identity) bool { return string(i.key(a.pool.ID)) == string(k) && i.Issuer == v.issuer })
+	same := slices.ContainsFunc(u.Identities, func(i userpool.Identity) bool { return string(i.Key(a.Pool.ID)) == string(k) && i.Issuer == v.issuer })
 	if len(b.Tenants) > 0 && !maps.Equal(b.Tenants, tenants) {
 		return otherTenant(from)
 	}
@@ -311,7 +265,7 @@ func (a *attempt) settleTenant(u *user, v *guest, k store.Key, b *bond) error {
 		switch {
 		case u.Attributes[name] == value:
 		case u.Attributes[name] == "" && len(b.Tenants) == 0 && !b.Linked && same:
-			u.put(name, value)
+			u.Put(name, value)
 		default:
 			return otherTenant(from)
 		}
@@ -320,7 +274,7 @@ func (a *attempt) settleTenant(u *user, v *guest, k store.Key, b *bond) error {
 }
 
 // speaksFor reports whether the user is of the provider's tenant, as it is now.
-func (p *provider) speaksFor(u *user) bool {
+func (p *provider) speaksFor(u *userpool.User) bool {
 	for name, value := range p.tenants() {
 		if u.Attributes[name] != value {
 			return false
@@ -334,9 +288,9 @@ func otherTenant(from *provider) error {
 }
 
 // rebind keeps the bond under the guest's subject and with the provider's tenant.
-func (a *attempt) rebind(rec *store.Records, u *user, v *guest, k store.Key, b *bond) error {
-	now := v.identity(a.pool, a.call.Now, false)
-	to := now.key(a.pool.ID)
+func (a *attempt) rebind(rec *store.Records, u *userpool.User, v *guest, k store.Key, b *bond) error {
+	now := v.identity(a.Pool, a.Call.Now, false)
+	to := now.Key(a.Pool.ID)
 	moved := string(k) != string(to)
 	if !moved && len(b.Tenants) == len(v.from.tenants()) {
 		return nil
@@ -346,7 +300,7 @@ func (a *attempt) rebind(rec *store.Records, u *user, v *guest, k store.Key, b *
 		if err := rec.Delete(k); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(u.Identities, func(i identity) bool { return string(i.key(a.pool.ID)) == string(k) })
+		i := slices.IndexFunc(u.Identities, func(i userpool.Identity) bool { return string(i.Key(a.Pool.ID)) == string(k) })
 		if i >= 0 {
 			now.Created, now.Primary = u.Identities[i].Created, u.Identities[i].Primary
 			u.Identities[i] = now
@@ -356,44 +310,44 @@ func (a *attempt) rebind(rec *store.Records, u *user, v *guest, k store.Key, b *
 }
 
 // setMapped sets what a provider says. All is checked before any of it is set.
-func (p *pool) setMapped(u *user, attrs map[string]string, creating bool) error {
-	w := writer{admin: true, creating: creating}
+func setMapped(p *userpool.Pool, u *userpool.User, attrs map[string]string, creating bool) error {
+	w := userpool.Writer{Admin: true, Creating: creating}
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		if i := indexOf(p.Schema, name); i >= 0 && !p.Schema[i].Mutable && u.Attributes[name] == p.normal(name, attrs[name]) {
+		if i := userpool.AttributeIndex(p.Schema, name); i >= 0 && !p.Schema[i].Mutable && u.Attributes[name] == p.Normal(name, attrs[name]) {
 			continue
 		}
-		if err := p.checkMapped(w, name, attrs[name]); err != nil {
+		if err := checkMapped(p, w, name, attrs[name]); err != nil {
 			return err
 		}
 	}
 	for name, value := range attrs {
-		value = p.normal(name, value)
+		value = p.Normal(name, value)
 		changed := u.Attributes[name] != value
-		u.put(name, value)
+		u.Put(name, value)
 		delete(u.Pending, name)
-		if flag := verifiedFlag(name); flag != "" && changed && attrs[flag] == "" {
-			u.put(flag, textFalse)
+		if flag := userpool.VerifiedFlag(name); flag != "" && changed && attrs[flag] == "" {
+			u.Put(flag, textFalse)
 		}
 	}
 	return nil
 }
 
-func (p *pool) checkMapped(w writer, name, value string) error {
-	i := indexOf(p.Schema, name)
+func checkMapped(p *userpool.Pool, w userpool.Writer, name, value string) error {
+	i := userpool.AttributeIndex(p.Schema, name)
 	if i < 0 || name == "sub" {
-		return p.schemaError(w, name, "Attribute does not exist in the schema.")
+		return p.SchemaError(w, name, "Attribute does not exist in the schema.")
 	}
-	if !p.Schema[i].Mutable && !w.creating {
+	if !p.Schema[i].Mutable && !w.Creating {
 		return refusal.Invalid("user.%s: Attribute cannot be updated.\n", name)
 	}
-	if wrong := p.Schema[i].check(value); wrong != "" {
-		return p.schemaError(w, name, wrong)
+	if wrong := p.Schema[i].Check(value); wrong != "" {
+		return p.SchemaError(w, name, wrong)
 	}
 	return nil
 }
 
 // requireMapped checks that the provider said what the pool requires.
-func (p *pool) requireMapped(u *user) error {
+func requireMapped(p *userpool.Pool, u *userpool.User) error {
 	var missing []string
 	for i := range p.Schema {
 		if a := &p.Schema[i]; a.Required && a.Name != "sub" && u.Attributes[a.Name] == "" {
@@ -404,14 +358,4 @@ func (p *pool) requireMapped(u *user) error {
 		return refusal.Invalid("attributes required: [%s]", strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// identityClaim is the identities attribute and claim, as Cognito writes them.
-type identityClaim struct {
-	DateCreated  string  `json:"dateCreated"`
-	UserID       string  `json:"userId"`
-	ProviderName string  `json:"providerName"`
-	ProviderType string  `json:"providerType"`
-	Issuer       *string `json:"issuer"`
-	Primary      string  `json:"primary"`
 }

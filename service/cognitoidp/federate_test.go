@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // manual is an OpenID Connect provider whose endpoints are all given.
@@ -51,7 +52,7 @@ func federatedWorld(t testing.TB, tags map[string]string, names ...string) (*wor
 	return w, w.newClient(func(in *api.CreateUserPoolClientInput) { in.SupportedIdentityProviders = append(names, "COGNITO") })
 }
 
-var tenantTag = map[string]string{TenantAttributeTag: "custom:tenant_id"}
+var tenantTag = map[string]string{userpool.TenantAttributeTag: "custom:tenant_id"}
 
 // federatedCall runs fn within the pool as the sign-in pages do.
 func (w *world) inside(fn func(c *scoped) error) error {
@@ -69,20 +70,20 @@ func (w *world) inside(fn func(c *scoped) error) error {
 }
 
 // visit signs a guest in.
-func (w *world) visit(app, provider, id string, claims map[string]string) (u *user, err error) {
+func (w *world) visit(app, provider, id string, claims map[string]string) (u *userpool.User, err error) {
 	w.t.Helper()
 	return w.visitFrom("https://idp.example.com", app, provider, id, claims)
 }
 
 // visitFrom signs a guest in whom an issuer vouches for.
-func (w *world) visitFrom(issuer, app, provider, id string, claims map[string]string) (u *user, err error) {
+func (w *world) visitFrom(issuer, app, provider, id string, claims map[string]string) (u *userpool.User, err error) {
 	w.t.Helper()
 	err = w.inside(func(c *scoped) error {
 		p, err := c.loadProvider(provider)
 		if err != nil || p == nil {
 			w.t.Fatal("no provider", provider, err)
 		}
-		a, err := c.client(app)
+		a, err := c.Client(app)
 		if err != nil {
 			return err
 		}
@@ -186,7 +187,7 @@ func TestNoTakeover(t *testing.T) {
 // admitsNames reports whether usernames are names of their own.
 func (w *world) admitsNames() bool {
 	var names bool
-	if err := w.inside(func(c *scoped) error { names = len(c.pool.UsernameAttributes) == 0; return nil }); err != nil {
+	if err := w.inside(func(c *scoped) error { names = len(c.Pool.UsernameAttributes) == 0; return nil }); err != nil {
 		w.t.Fatal(err)
 	}
 	return names
@@ -300,7 +301,7 @@ func TestTenantOfAnotherIssuer(t *testing.T) {
 // An address that becomes a session tag is verified by the pool, not by a provider.
 func TestAddressAsTag(t *testing.T) {
 	t.Parallel()
-	w, _ := federatedWorld(t, map[string]string{SessionTagsTag: "Email=email"})
+	w, _ := federatedWorld(t, map[string]string{userpool.SessionTagsTag: "Email=email"})
 	in := manual("Acme")
 	want(t, "verified by the provider", errOf(w.provider(in)), "InvalidParameterException", "")
 	w.mustProvider("Acme", map[string]string{"email": "email"})

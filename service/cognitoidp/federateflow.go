@@ -22,6 +22,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Where browsers come back to, below a pool's domain.
@@ -41,7 +42,7 @@ const (
 )
 
 // entityID is the pool to SAML providers ("Adding SAML identity providers to a user pool").
-func (p *pool) entityID() string { return "urn:amazon:cognito:sp:" + p.ID }
+func entityID(p *userpool.Pool) string { return "urn:amazon:cognito:sp:" + p.ID }
 
 // reach sets up what reaches outside providers.
 func (s *Service) reach(client *outside.Client, tokens *webtoken.Verifier) (err error) {
@@ -84,7 +85,7 @@ type departure struct {
 // depart begins a sign-in at a provider. base is the pool's domain as the browser sees it, https://host; resume comes back
 // with the user; hint is who the user may be at the provider, or "".
 func (a *attempt) depart(p *provider, base string, resume []byte, hint string) (*departure, error) {
-	f := &away{Client: a.app.ID, Provider: p.Name, Base: base, Expires: a.call.Now.Add(awayLife), Resume: resume}
+	f := &away{Client: a.app.ID, Provider: p.Name, Base: base, Expires: a.Call.Now.Add(awayLife), Resume: resume}
 	var to *saml.Message
 	var err error
 	if p.Type == api.IdentityProviderTypeTypeSaml {
@@ -126,7 +127,7 @@ func (a *attempt) departSAML(p *provider, f *away) (*saml.Message, error) {
 		return nil, err
 	}
 	f.ID = random.Text(random.Alphanumeric, 43)
-	id, to, err := sp.AuthnRequest(m, f.ID, p.Details[detailSigning] != "", a.call.Now)
+	id, to, err := sp.AuthnRequest(m, f.ID, p.Details[detailSigning] != "", a.Call.Now)
 	if err != nil {
 		return nil, fault.Wrap(err, "make a SAML request")
 	}
@@ -141,7 +142,7 @@ func (c *scoped) serviceProvider(base string) (*saml.ServiceProvider, error) {
 		return nil, err
 	}
 	return &saml.ServiceProvider{
-		Entity: c.pool.entityID(), ACS: base + pathSAMLResponse, SLO: base + pathSAMLLogout, Key: key, Certificate: pair.Certificate,
+		Entity: entityID(c.Pool), ACS: base + pathSAMLResponse, SLO: base + pathSAMLLogout, Key: key, Certificate: pair.Certificate,
 	}, nil
 }
 
@@ -150,7 +151,7 @@ func (c *scoped) sealAway(f *away) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode a flow")
 	}
-	sealed, err := c.Keyring.Seal(keyring.FederationState, c.pool.scope(), text, []byte(f.ID))
+	sealed, err := c.Keyring.Seal(keyring.FederationState, c.Pool.Scope(), text, []byte(f.ID))
 	return base64.RawURLEncoding.EncodeToString(sealed), fault.Doing(err, "seal a flow")
 }
 
@@ -163,7 +164,7 @@ func (c *scoped) openAway(state, sealed, base string) (*away, error) {
 	if err != nil || state == "" {
 		return nil, badState()
 	}
-	text, err := c.Keyring.Open(keyring.FederationState, c.pool.scope(), b, []byte(state))
+	text, err := c.Keyring.Open(keyring.FederationState, c.Pool.Scope(), b, []byte(state))
 	if err != nil {
 		return nil, badState()
 	}
@@ -171,7 +172,7 @@ func (c *scoped) openAway(state, sealed, base string) (*away, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fault.Wrap(err, "read a flow")
 	}
-	if subtle.ConstantTimeCompare([]byte(f.ID), []byte(state)) != 1 || f.Base != base || !c.call.Now.Before(f.Expires) {
+	if subtle.ConstantTimeCompare([]byte(f.ID), []byte(state)) != 1 || f.Base != base || !c.Call.Now.Before(f.Expires) {
 		return nil, badState()
 	}
 	return &f, nil
@@ -179,8 +180,8 @@ func (c *scoped) openAway(state, sealed, base string) (*away, error) {
 
 // spendFlow has a flow come back once.
 func (c *scoped) spendFlow(f *away) error {
-	return c.update(func(rec *store.Records) error {
-		fresh, err := c.spend(rec, spentFlow, f.ID, f.Expires)
+	return c.Update(func(rec *store.Records) error {
+		fresh, err := c.Spend(rec, spentFlow, f.ID, f.Expires)
 		if err == nil && !fresh {
 			err = badState()
 		}
@@ -202,7 +203,7 @@ type returned struct {
 
 // homecoming is who came back, and what the sign-in pages go on with.
 type homecoming struct {
-	app     *client
+	app     *userpool.Client
 	outcome *outcome
 	by      string // the provider's name
 	resume  []byte
@@ -228,7 +229,7 @@ func (c *scoped) comeBack(in *returned) (*homecoming, error) {
 	if err := c.spendFlow(f); err != nil {
 		return nil, err
 	}
-	app, err := c.client(f.Client)
+	app, err := c.Client(f.Client)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +278,7 @@ func (c *scoped) guestOf(p *provider, f *away, in *returned) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := c.relying.Finish(c.ctx, rp, f.Flow, f.Base+pathOIDCResponse, &in.OIDC, c.call.Now)
+	id, err := c.relying.Finish(c.Ctx, rp, f.Flow, f.Base+pathOIDCResponse, &in.OIDC, c.Call.Now)
 	if err != nil {
 		return nil, badProviderResponse(p, err)
 	}
@@ -296,8 +297,8 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 		return nil, err
 	}
 	want := &saml.Expect{
-		IDP: m, Audiences: []string{c.pool.entityID()}, Recipients: []string{base + pathSAMLResponse}, RequestID: request,
-		Now: c.call.Now, Skew: saml.DefaultSkew, MustEncrypt: p.Details[detailEncrypted] == textTrue,
+		IDP: m, Audiences: []string{entityID(c.Pool)}, Recipients: []string{base + pathSAMLResponse}, RequestID: request,
+		Now: c.Call.Now, Skew: saml.DefaultSkew, MustEncrypt: p.Details[detailEncrypted] == textTrue,
 	}
 	if want.MustEncrypt {
 		if want.Key, _, err = c.samlKey(samlEncryption); err != nil {
@@ -309,8 +310,8 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 		return nil, err
 	}
 	id := sha256.Sum256([]byte(p.Name + "\x00" + said.ID))
-	err = c.update(func(rec *store.Records) error {
-		fresh, err := c.spend(rec, spentAssertion, base64.RawURLEncoding.EncodeToString(id[:]), said.Until)
+	err = c.Update(func(rec *store.Records) error {
+		fresh, err := c.Spend(rec, spentAssertion, base64.RawURLEncoding.EncodeToString(id[:]), said.Until)
 		if err == nil && !fresh {
 			err = badProviderResponse(p, fmt.Errorf("the assertion was taken before"))
 		}
@@ -324,7 +325,7 @@ func (c *scoped) samlGuest(p *provider, base, request, message string) (*guest, 
 
 // parseSAML checks a response in its turn: anybody can send one, and it costs some milliseconds.
 func (c *scoped) parseSAML(p *provider, message string, want *saml.Expect) (*saml.Assertion, error) {
-	leave, err := c.Work.enter(c.ctx)
+	leave, err := c.Work.Enter(c.Ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -384,14 +385,14 @@ type metadataEntry struct {
 // metadataOf returns the metadata of a SAML provider: fetched anew when it is old and has a URL, the last known while
 // that fails and it is still valid.
 func (c *scoped) metadataOf(p *provider) (*saml.Metadata, error) {
-	k := c.pool.ID + "/" + p.Name + "/" + p.Modified.String()
+	k := c.Pool.ID + "/" + p.Name + "/" + p.Modified.String()
 	cache := &c.metadatas
 	cache.mu.Lock()
 	e := cache.docs[k]
-	due := e != nil && p.Details[detailMetadataURL] != "" && c.call.Now.Sub(e.tried) >= metadataWait &&
-		(c.call.Now.Sub(e.fetched) >= metadataLife || !e.parsed.ValidUntil.IsZero() && !c.call.Now.Before(e.parsed.ValidUntil))
+	due := e != nil && p.Details[detailMetadataURL] != "" && c.Call.Now.Sub(e.tried) >= metadataWait &&
+		(c.Call.Now.Sub(e.fetched) >= metadataLife || !e.parsed.ValidUntil.IsZero() && !c.Call.Now.Before(e.parsed.ValidUntil))
 	if due {
-		e.tried = c.call.Now
+		e.tried = c.Call.Now
 	}
 	cache.mu.Unlock()
 	if e == nil {
@@ -410,7 +411,7 @@ func (c *scoped) metadataOf(p *provider) (*saml.Metadata, error) {
 
 // metadataAfter looks again at what was just read from the record, which may be old.
 func (c *scoped) metadataAfter(p *provider, e *metadataEntry) (*saml.Metadata, error) {
-	if p.Details[detailMetadataURL] != "" && c.call.Now.Sub(e.fetched) >= metadataLife {
+	if p.Details[detailMetadataURL] != "" && c.Call.Now.Sub(e.fetched) >= metadataLife {
 		return c.metadataOf(p)
 	}
 	return c.validMetadata(p, &c.metadatas, e)
@@ -419,7 +420,7 @@ func (c *scoped) metadataAfter(p *provider, e *metadataEntry) (*saml.Metadata, e
 func (c *scoped) validMetadata(p *provider, cache *metadataCache, e *metadataEntry) (*saml.Metadata, error) {
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
-	if m := e.parsed; m.ValidUntil.IsZero() || c.call.Now.Before(m.ValidUntil) {
+	if m := e.parsed; m.ValidUntil.IsZero() || c.Call.Now.Before(m.ValidUntil) {
 		return m, nil
 	}
 	return nil, badProviderResponse(p, fmt.Errorf("the metadata is not valid any more"))
@@ -427,7 +428,7 @@ func (c *scoped) validMetadata(p *provider, cache *metadataCache, e *metadataEnt
 
 // refreshMetadata fetches metadata anew. What fails leaves what is known: the next try comes after metadataWait.
 func (c *scoped) refreshMetadata(p *provider, cache *metadataCache, e *metadataEntry) {
-	doc, err := c.fetchMetadata(context.WithoutCancel(c.ctx), p.Details[detailMetadataURL])
+	doc, err := c.fetchMetadata(context.WithoutCancel(c.Ctx), p.Details[detailMetadataURL])
 	if err != nil {
 		return
 	}
@@ -437,7 +438,7 @@ func (c *scoped) refreshMetadata(p *provider, cache *metadataCache, e *metadataE
 	}
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
-	e.parsed, e.fetched = m, c.call.Now
+	e.parsed, e.fetched = m, c.Call.Now
 }
 
 func (m *metadataCache) keep(k string, e *metadataEntry) *metadataEntry {

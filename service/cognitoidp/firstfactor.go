@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // factorPassword is the step that showing a password passes, be it in plain or by SRP.
@@ -28,7 +29,7 @@ func (a *attempt) allowsPassword() error {
 	switch {
 	case a.channel != channelAPI:
 		return flowNotSupported()
-	case !a.app.allows("ALLOW_USER_PASSWORD_AUTH"):
+	case !a.app.Allows("ALLOW_USER_PASSWORD_AUTH"):
 		return refusal.Invalid("USER_PASSWORD_AUTH flow not enabled for this client")
 	}
 	return nil
@@ -38,7 +39,7 @@ func (a *attempt) allowsAdminPassword() error {
 	switch {
 	case a.channel != channelAdmin:
 		return flowNotSupported()
-	case !a.app.allows("ALLOW_ADMIN_USER_PASSWORD_AUTH"):
+	case !a.app.Allows("ALLOW_ADMIN_USER_PASSWORD_AUTH"):
 		return flowNotEnabled()
 	}
 	return nil
@@ -46,7 +47,7 @@ func (a *attempt) allowsAdminPassword() error {
 
 // candidate is whom somebody tries to sign in as.
 type candidate struct {
-	user *user // nil for nobody
+	user *userpool.User // nil for nobody
 	name string
 	who  string // whose guesses count
 	// custom is the id of the state of a sign-in by custom challenges.
@@ -56,14 +57,14 @@ type candidate struct {
 // look finds the user, and refuses while guesses are locked out.
 func (a *attempt) look(name string) (*candidate, error) {
 	t := &candidate{name: name}
-	err := a.view(func(rec *store.Records) (err error) {
-		if t.user, err = a.pool.find(rec, name); err != nil {
+	err := a.View(func(rec *store.Records) (err error) {
+		if t.user, err = a.Pool.Find(rec, name); err != nil {
 			return err
 		}
-		if t.who, err = a.who(t.user, name); err != nil {
+		if t.who, err = a.Who(t.user, name); err != nil {
 			return err
 		}
-		return a.guard(rec, t.who)
+		return a.Guard(rec, t.who)
 	})
 	return t, err
 }
@@ -99,7 +100,7 @@ func (a *attempt) ready(t *candidate) error {
 		return err
 	}
 	if t.user != nil && t.user.Status == api.UserStatusTypeResetRequired {
-		return resetRequired()
+		return userpool.ResetRequired()
 	}
 	return nil
 }
@@ -127,7 +128,7 @@ func (a *attempt) withPassword(*string) (*outcome, error) {
 	if err := a.ready(t); err != nil {
 		return nil, err
 	}
-	ok, err := a.passwordMatches(t.user, t.name, password)
+	ok, err := a.PasswordMatches(t.user, t.name, password)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,7 @@ func (a *attempt) settlePassword(t *candidate, ok bool, p passage, used *session
 		}
 	}
 	var refused error
-	err := a.update(func(rec *store.Records) (err error) {
+	err := a.Update(func(rec *store.Records) (err error) {
 		if err := a.use(rec, used); err != nil {
 			return err
 		}
@@ -157,10 +158,10 @@ func (a *attempt) settlePassword(t *candidate, ok bool, p passage, used *session
 		}
 		if v.user == nil {
 			refused = refusal.BadCredentials()
-			return a.failed(rec, t.who)
+			return a.Failed(rec, t.who)
 		}
 		refused = nil
-		return a.forget(rec, t.who)
+		return a.Forget(rec, t.who)
 	})
 	if err == nil {
 		err = refused
@@ -178,8 +179,8 @@ func (a *attempt) onward(v *arrival, err error) (*outcome, error) {
 
 // settleUnwritten admits a user whose password was right and who has no failures; it reports false for others.
 func (a *attempt) settleUnwritten(t *candidate, v *arrival) (done bool, err error) {
-	err = a.view(func(rec *store.Records) (err error) {
-		if _, found, err := rec.Get(a.pool.spentKey(spentGuess, t.who)); err != nil || found {
+	err = a.View(func(rec *store.Records) (err error) {
+		if _, found, err := rec.Get(a.Pool.SpentKey(userpool.SpentGuess, t.who)); err != nil || found {
 			return err
 		}
 		return a.admit(rec, t, true, v)
@@ -190,7 +191,7 @@ func (a *attempt) settleUnwritten(t *candidate, v *arrival) (done bool, err erro
 // admit loads a user whose password was right, unless guesses are locked out by now; none if it was wrong.
 func (a *attempt) admit(rec *store.Records, t *candidate, ok bool, v *arrival) error {
 	v.user = nil
-	if err := a.guard(rec, t.who); err != nil {
+	if err := a.Guard(rec, t.who); err != nil {
 		return err
 	}
 	u, err := a.current(rec, t, ok)
@@ -201,24 +202,20 @@ func (a *attempt) admit(rec *store.Records, t *candidate, ok bool, v *arrival) e
 	if _, err := a.knownDevice(rec, v); err != nil {
 		return err
 	}
-	v.groups, err = a.membershipOf(rec, u)
+	v.groups, err = a.MembershipOf(rec, u)
 	return err
 }
 
 // current loads the user anew, nil if the password was wrong or is not the one that was checked any more.
-func (a *attempt) current(rec *store.Records, t *candidate, ok bool) (*user, error) {
+func (a *attempt) current(rec *store.Records, t *candidate, ok bool) (*userpool.User, error) {
 	if !ok || t.user == nil {
 		return nil, nil
 	}
-	u, err := store.Load[user](rec, userKey(a.pool.ID, t.user.Sub))
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, t.user.Sub))
 	if err != nil || !sameVerifier(u, t.user) {
 		return nil, err
 	}
 	return u, nil
-}
-
-func resetRequired() *fault.Error {
-	return api.NewPasswordResetRequiredException("Password reset required for the user")
 }
 
 func flowNotSupported() *fault.Error { return refusal.Invalid("Initiate Auth method not supported.") }
@@ -226,17 +223,17 @@ func flowNotSupported() *fault.Error { return refusal.Invalid("Initiate Auth met
 func flowNotEnabled() *fault.Error { return refusal.Invalid("Auth flow not enabled for this client") }
 
 // sameVerifier reports whether the password is still the one that was checked.
-func sameVerifier(a, b *user) bool {
+func sameVerifier(a, b *userpool.User) bool {
 	return a != nil && b != nil && bytes.Equal(a.Verifier, b.Verifier)
 }
 
 // verifierMark tells one password of a user from the next, so that the sessions of one that was replaced end with it.
-func verifierMark(u *user) []byte {
+func verifierMark(u *userpool.User) []byte {
 	sum := sha256.Sum256(u.Verifier)
 	return sum[:]
 }
 
 // holdsFor reports whether the passage is still the user's: not signed out since, nor the password replaced.
-func (p *passage) holdsFor(u *user) bool {
+func (p *passage) holdsFor(u *userpool.User) bool {
 	return u != nil && u.Sub == p.Sub && u.Epoch == p.Epoch && (p.Mark == nil || bytes.Equal(p.Mark, verifierMark(u)))
 }

@@ -1,9 +1,7 @@
 package cognitoidp
 
 import (
-	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -12,99 +10,18 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// membership is the groups of a user, by precedence.
-type membership struct{ groups []*group }
-
-// groupNames lists the groups of a user.
-func (p *pool) groupNames(rec *store.Records, sub string) ([]string, error) {
-	var names []string
-	err := rec.Scan(inPool(p.ID, "groups", sub), nil, func(k store.Key, _ []byte) bool {
-		parts := k.Parts()
-		names = append(names, parts[len(parts)-1])
-		return true
-	})
-	return names, err
-}
-
-// membershipOf loads the groups of a user.
-func (c *Request) membershipOf(rec *store.Records, u *user) (membership, error) {
-	var m membership
-	names, err := c.pool.groupNames(rec, u.Sub)
-	if err != nil {
-		return m, err
-	}
-	for _, n := range names {
-		g, err := store.Load[group](rec, groupKey(c.pool.ID, n))
-		if err != nil {
-			return m, err
-		}
-		if g != nil {
-			m.groups = append(m.groups, g)
-		}
-	}
-	slices.SortStableFunc(m.groups, func(a, b *group) int { return cmp.Compare(a.precedence(), b.precedence()) })
-	return m, nil
-}
-
-// precedence is lower for a group that goes first; one without goes last.
-func (g *group) precedence() int64 {
-	if g.Precedence == nil {
-		return math.MaxInt64
-	}
-	return int64(*g.Precedence)
-}
-
-// claim adds the claims of groups, and of their roles for ID tokens. cognito:preferred_role is that of the group that
-// goes first; if several go first with different roles there is none ("Assigning precedence values to groups").
-func (m membership) claim(claims map[string]any, roles bool) {
-	if len(m.groups) == 0 {
-		return
-	}
-	var names, arns []string
-	for _, g := range m.groups {
-		names = append(names, g.Name)
-		if arn := opt.Value(g.RoleARN); arn != "" && !slices.Contains(arns, arn) {
-			arns = append(arns, arn)
-		}
-	}
-	claims["cognito:groups"] = names
-	if !roles || len(arns) == 0 {
-		return
-	}
-	claims["cognito:roles"] = arns
-	if role := m.preferredRole(); role != "" {
-		claims["cognito:preferred_role"] = role
-	}
-}
-
-func (m membership) preferredRole() string {
-	role, top := "", m.groups[0].precedence()
-	for _, g := range m.groups {
-		if g.precedence() != top {
-			break
-		}
-		switch arn := opt.Value(g.RoleARN); {
-		case arn == "" || arn == role:
-		case role == "":
-			role = arn
-		default:
-			return ""
-		}
-	}
-	return role
-}
-
-func (g *group) describe(pool string) *api.GroupType {
+func describeGroup(g *userpool.Group, pool string) *api.GroupType {
 	return &api.GroupType{
 		GroupName: new(g.Name), Description: g.Description, RoleArn: g.RoleARN, Precedence: g.Precedence, UserPoolId: new(pool),
 		CreationDate: new(g.Created), LastModifiedDate: new(g.Modified),
 	}
 }
 
-func (c *scoped) mustGroup(rec *store.Records, name *string) (*group, error) {
-	g, err := store.Load[group](rec, groupKey(c.pool.ID, opt.Value(name)))
+func (c *scoped) mustGroup(rec *store.Records, name *string) (*userpool.Group, error) {
+	g, err := store.Load[userpool.Group](rec, userpool.GroupKey(c.Pool.ID, opt.Value(name)))
 	if err == nil && g == nil {
 		err = api.NewResourceNotFoundException("Group not found.")
 	}
@@ -117,26 +34,26 @@ func (s *Service) CreateGroup(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	g := &group{
+	g := &userpool.Group{
 		Name: opt.Value(in.GroupName), Description: in.Description, RoleARN: in.RoleArn, Precedence: in.Precedence,
 		Created: call.Now, Modified: call.Now,
 	}
-	err = c.update(func(rec *store.Records) error {
-		k := groupKey(c.pool.ID, g.Name)
+	err = c.Update(func(rec *store.Records) error {
+		k := userpool.GroupKey(c.Pool.ID, g.Name)
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if found {
 			return api.NewGroupExistsException("A group with the name already exists.")
 		}
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
 		return store.Save(rec, k, g)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateGroupOutput{Group: g.describe(c.pool.ID)}, nil
+	return &api.CreateGroupOutput{Group: describeGroup(g, c.Pool.ID)}, nil
 }
 
 // GetGroup implements api.Service.
@@ -145,15 +62,15 @@ func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.Get
 	if err != nil {
 		return nil, err
 	}
-	var g *group
-	err = c.view(func(rec *store.Records) (err error) {
+	var g *userpool.Group
+	err = c.View(func(rec *store.Records) (err error) {
 		g, err = c.mustGroup(rec, in.GroupName)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetGroupOutput{Group: g.describe(c.pool.ID)}, nil
+	return &api.GetGroupOutput{Group: describeGroup(g, c.Pool.ID)}, nil
 }
 
 // UpdateGroup implements api.Service. What is not named stays.
@@ -162,8 +79,8 @@ func (s *Service) UpdateGroup(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	var g *group
-	err = c.update(func(rec *store.Records) (err error) {
+	var g *userpool.Group
+	err = c.Update(func(rec *store.Records) (err error) {
 		if g, err = c.mustGroup(rec, in.GroupName); err != nil {
 			return err
 		}
@@ -177,12 +94,12 @@ func (s *Service) UpdateGroup(ctx context.Context, call *pipeline.Call, in *api.
 			g.Precedence = in.Precedence
 		}
 		g.Modified = call.Now
-		return store.Save(rec, groupKey(c.pool.ID, g.Name), g)
+		return store.Save(rec, userpool.GroupKey(c.Pool.ID, g.Name), g)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateGroupOutput{Group: g.describe(c.pool.ID)}, nil
+	return &api.UpdateGroupOutput{Group: describeGroup(g, c.Pool.ID)}, nil
 }
 
 // DeleteGroup implements api.Service.
@@ -191,15 +108,15 @@ func (s *Service) DeleteGroup(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		g, err := c.mustGroup(rec, in.GroupName)
 		if err != nil {
 			return err
 		}
-		keys := []store.Key{groupKey(c.pool.ID, g.Name)}
-		err = rec.Scan(inPool(c.pool.ID, "member", g.Name), nil, func(k store.Key, _ []byte) bool {
+		keys := []store.Key{userpool.GroupKey(c.Pool.ID, g.Name)}
+		err = rec.Scan(userpool.InPool(c.Pool.ID, "member", g.Name), nil, func(k store.Key, _ []byte) bool {
 			parts := k.Parts()
-			keys = append(keys, slices.Clone(k), inPool(c.pool.ID, "groups", parts[len(parts)-1], g.Name))
+			keys = append(keys, slices.Clone(k), userpool.InPool(c.Pool.ID, "groups", parts[len(parts)-1], g.Name))
 			return true
 		})
 		for i := 0; i < len(keys) && err == nil; i++ {
@@ -219,39 +136,21 @@ func (s *Service) ListGroups(ctx context.Context, call *pipeline.Call, in *api.L
 	if err != nil {
 		return nil, err
 	}
-	p, token, err := listPage[group](c.Request, "ListGroups", "", inPool(c.pool.ID, "group"), in.NextToken, in.Limit, nil)
+	p, token, err := userpool.ListPage[userpool.Group](c.Request, "ListGroups", "", userpool.InPool(c.Pool.ID, "group"), in.NextToken, in.Limit, nil)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListGroupsOutput{Groups: []api.GroupType{}, NextToken: token}
 	for _, g := range p {
-		out.Groups = append(out.Groups, *g.describe(c.pool.ID))
+		out.Groups = append(out.Groups, *describeGroup(g, c.Pool.ID))
 	}
 	return out, nil
-}
-
-// listPage reads one page of a list within the pool.
-func listPage[T any](c *Request, list, about string, prefix store.Key, token *string, limit *int32, keep func(*T) bool) ([]*T, *string, error) {
-	p, err := c.page(list, about, token, limit)
-	if err != nil {
-		return nil, nil, err
-	}
-	var items []*T
-	err = c.view(func(rec *store.Records) (err error) {
-		items, err = paging.Records(p, rec, prefix, keep)
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	next, err := p.Token()
-	return items, next, err
 }
 
 // AdminAddUserToGroup implements api.Service.
 func (s *Service) AdminAddUserToGroup(ctx context.Context, call *pipeline.Call, in *api.AdminAddUserToGroupInput) (*api.AdminAddUserToGroupOutput, error) {
 	err := s.member(ctx, call, in.UserPoolId, in.GroupName, in.Username, func(rec *store.Records, k store.Key, sub string) error {
-		return store.Save(rec, k, &ref{sub})
+		return store.Save(rec, k, &userpool.Ref{Sub: sub})
 	})
 	if err != nil {
 		return nil, err
@@ -276,8 +175,8 @@ func (s *Service) member(ctx context.Context, call *pipeline.Call, pool, name, u
 	if err != nil {
 		return err
 	}
-	return c.update(func(rec *store.Records) error {
-		u, err := c.pool.mustFind(rec, username)
+	return c.Update(func(rec *store.Records) error {
+		u, err := c.Pool.MustFind(rec, username)
 		if err != nil {
 			return err
 		}
@@ -285,10 +184,10 @@ func (s *Service) member(ctx context.Context, call *pipeline.Call, pool, name, u
 		if err != nil {
 			return err
 		}
-		if err := change(rec, inPool(c.pool.ID, "member", g.Name, u.Sub), u.Sub); err != nil {
+		if err := change(rec, userpool.InPool(c.Pool.ID, "member", g.Name, u.Sub), u.Sub); err != nil {
 			return err
 		}
-		return change(rec, inPool(c.pool.ID, "groups", u.Sub, g.Name), u.Sub)
+		return change(rec, userpool.InPool(c.Pool.ID, "groups", u.Sub, g.Name), u.Sub)
 	})
 }
 
@@ -299,8 +198,8 @@ func (s *Service) AdminListGroupsForUser(ctx context.Context, call *pipeline.Cal
 		return nil, err
 	}
 	var sub string
-	err = c.view(func(rec *store.Records) error {
-		u, err := c.pool.mustFind(rec, in.Username)
+	err = c.View(func(rec *store.Records) error {
+		u, err := c.Pool.MustFind(rec, in.Username)
 		if err == nil {
 			sub = u.Sub
 		}
@@ -309,24 +208,24 @@ func (s *Service) AdminListGroupsForUser(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.page("AdminListGroupsForUser", sub, in.NextToken, in.Limit)
+	p, err := c.Page("AdminListGroupsForUser", sub, in.NextToken, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.AdminListGroupsForUserOutput{Groups: []api.GroupType{}}
-	err = c.view(func(rec *store.Records) error {
+	err = c.View(func(rec *store.Records) error {
 		out.Groups = out.Groups[:0]
-		names, err := pageOfNames(p, rec, inPool(c.pool.ID, "groups", sub))
+		names, err := pageOfNames(p, rec, userpool.InPool(c.Pool.ID, "groups", sub))
 		if err != nil {
 			return err
 		}
 		for _, n := range names {
-			g, err := store.Load[group](rec, groupKey(c.pool.ID, n))
+			g, err := store.Load[userpool.Group](rec, userpool.GroupKey(c.Pool.ID, n))
 			if err != nil {
 				return err
 			}
 			if g != nil {
-				out.Groups = append(out.Groups, *g.describe(c.pool.ID))
+				out.Groups = append(out.Groups, *describeGroup(g, c.Pool.ID))
 			}
 		}
 		return nil
@@ -359,27 +258,27 @@ func (s *Service) ListUsersInGroup(ctx context.Context, call *pipeline.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.page("ListUsersInGroup", opt.Value(in.GroupName), in.NextToken, in.Limit)
+	p, err := c.Page("ListUsersInGroup", opt.Value(in.GroupName), in.NextToken, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListUsersInGroupOutput{}
-	err = c.view(func(rec *store.Records) error {
+	err = c.View(func(rec *store.Records) error {
 		out.Users = []api.UserType{}
 		if _, err := c.mustGroup(rec, in.GroupName); err != nil {
 			return err
 		}
-		subs, err := pageOfNames(p, rec, inPool(c.pool.ID, "member", opt.Value(in.GroupName)))
+		subs, err := pageOfNames(p, rec, userpool.InPool(c.Pool.ID, "member", opt.Value(in.GroupName)))
 		if err != nil {
 			return err
 		}
 		for _, sub := range subs {
-			u, err := store.Load[user](rec, userKey(c.pool.ID, sub))
+			u, err := store.Load[userpool.User](rec, userpool.UserKey(c.Pool.ID, sub))
 			if err != nil {
 				return err
 			}
 			if u != nil {
-				out.Users = append(out.Users, u.describe())
+				out.Users = append(out.Users, u.Describe())
 			}
 		}
 		return nil

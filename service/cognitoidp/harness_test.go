@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -147,7 +148,7 @@ func do[I, O any](w *world, require func(*authz.Scope, *I) authz.Requirement, ru
 	}
 	scope.Caller = caller
 	o, err := authz.NewEngine(authztest.Directory(w.policies), "").Authorize(ctx, &authz.Request{
-		Caller: caller, Service: serviceName, Region: w.region, Access: authz.Write, Requirement: req, Env: authz.Environment{Now: w.now},
+		Caller: caller, Service: userpool.ServiceName, Region: w.region, Access: authz.Write, Requirement: req, Env: authz.Environment{Now: w.now},
 	})
 	if err != nil {
 		return nil, err

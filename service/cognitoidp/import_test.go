@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // importing is a job of a world.
@@ -104,7 +105,7 @@ func person(name, more string) string {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.UserPoolTags = map[string]string{TenantAttributeTag: "custom:tenant_id"}
+		in.UserPoolTags = map[string]string{userpool.TenantAttributeTag: "custom:tenant_id"}
 	})
 	w.member("bob")
 	i := w.newImport()
@@ -155,12 +156,12 @@ func TestImport(t *testing.T) {
 // count is how many records of a kind the pool has.
 func (w *world) count(kind string) (n int) {
 	w.t.Helper()
-	err := system.View(context.Background(), w.s.DB, serviceName, func(tx *store.Tx) error {
+	err := system.View(context.Background(), w.s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err
 		}
-		return rec.Scan(inPool(w.pool, kind), nil, func(store.Key, []byte) bool { n++; return true })
+		return rec.Scan(userpool.InPool(w.pool, kind), nil, func(store.Key, []byte) bool { n++; return true })
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -298,7 +299,7 @@ func TestImportGoesOn(t *testing.T) {
 	}
 	// oneStep is what a node does before it dies.
 	oneStep := func(i *importing) {
-		p := must(w.s.factsOf(context.Background(), w.pool))(t)
+		p := must(w.s.FactsOf(context.Background(), w.pool))(t)
 		r := w.s.newRun(context.Background(), p, queueKey(p, i.job), w.now)
 		if more, err := r.step(must(r.open())(t)); err != nil || !more {
 			t.Fatal(more, err)
@@ -334,9 +335,9 @@ func TestImportGoesOn(t *testing.T) {
 func FuzzImportFile(f *testing.F) {
 	f.Add("cognito:username,cognito:mfa_enabled\na,true\n")
 	f.Add("a\\,b,c\r\n\\,,\\")
-	p := &pool{Schema: []attribute{{Name: "email"}}}
+	p := &userpool.Pool{Schema: []userpool.Attribute{{Name: "email"}}}
 	f.Fuzz(func(t *testing.T, file string) {
-		in, err := p.openImport([]byte(file))
+		in, err := openImport(p, []byte(file))
 		if err != nil {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The columns of an import file that are no attributes.
@@ -25,7 +26,7 @@ const maxRow = 16_000
 const maxUsername = 128
 
 // csvHeader is the first line of the pool's import files.
-func (p *pool) csvHeader() []string {
+func csvHeader(p *userpool.Pool) []string {
 	var out []string
 	for i := range p.Schema {
 		if a := &p.Schema[i]; a.Name != "sub" && !a.DeveloperOnly {
@@ -43,7 +44,7 @@ type importFile struct {
 }
 
 // openImport reads the header, which has each column once, in any order.
-func (p *pool) openImport(file []byte) (*importFile, error) {
+func openImport(p *userpool.Pool, file []byte) (*importFile, error) {
 	f := &importFile{rest: file}
 	if bytes.HasPrefix(file, []byte("\xef\xbb\xbf")) {
 		return nil, errors.New("The file begins with a byte order mark.") //nolint:staticcheck,revive // words for the operator
@@ -53,7 +54,7 @@ func (p *pool) openImport(file []byte) (*importFile, error) {
 		return nil, errors.New("The file is empty.") //nolint:staticcheck,revive // words for the operator
 	}
 	f.columns = splitRow(header)
-	want := p.csvHeader()
+	want := csvHeader(p)
 	got := slices.Clone(f.columns)
 	slices.Sort(want)
 	slices.Sort(got)
@@ -135,30 +136,30 @@ func (f *importFile) parse(line string) (*row, error) {
 
 // imported makes the user of a line. They have no password: the first sign-in asks them to set one, by a code to a
 // verified address, so each needs one.
-func (c *scoped) imported(r *row) (*user, error) {
-	u, err := c.newUser(r.username, writer{admin: true, creating: true}, r.attrs)
+func (c *scoped) imported(r *row) (*userpool.User, error) {
+	u, err := c.NewUser(r.username, userpool.Writer{Admin: true, Creating: true}, r.attrs)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pool.requireAttributes(u); err != nil {
+	if err := c.Pool.RequireAttributes(u); err != nil {
 		return nil, err
 	}
-	if err := c.pool.importable(u, r); err != nil {
+	if err := importable(c.Pool, u, r); err != nil {
 		return nil, err
 	}
 	u.Status = api.UserStatusTypeResetRequired
 	if r.mfa {
-		u.MFA = u.MFA.with(factorSMS, true)
+		u.MFA = u.MFA.With(userpool.FactorSMS, true)
 	}
 	return u, nil
 }
 
-func (p *pool) importable(u *user, r *row) error {
+func importable(p *userpool.Pool, u *userpool.User, r *row) error {
 	reachable := false
 	for _, name := range []string{"email", "phone_number"} {
-		verified := u.Attributes[verifiedFlag(name)] == "true"
+		verified := u.Attributes[userpool.VerifiedFlag(name)] == "true"
 		if verified && u.Attributes[name] == "" {
-			return refusal.Invalid("The User Record sets %s to true without %s.", verifiedFlag(name), name)
+			return refusal.Invalid("The User Record sets %s to true without %s.", userpool.VerifiedFlag(name), name)
 		}
 		reachable = reachable || verified && slices.Contains(p.AutoVerified, name)
 	}

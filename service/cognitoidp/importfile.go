@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -39,10 +40,10 @@ type upload struct {
 }
 
 func partKey(pool, job string, n int) store.Key {
-	return inPool(pool, "import-part", job, fmt.Sprintf("%06d", n))
+	return userpool.InPool(pool, "import-part", job, fmt.Sprintf("%06d", n))
 }
 
-func queueKey(p *pool, job string) store.Key {
+func queueKey(p *userpool.Pool, job string) store.Key {
 	return store.K(importQueue, p.Account, p.Region, p.ID, job)
 }
 
@@ -53,15 +54,15 @@ func (c *scoped) uploadURL(j *importJob) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, "encode an upload")
 	}
-	sealed, err := c.Keyring.Seal(keyring.ImportUpload, c.pool.scope(), text, []byte(j.ID))
+	sealed, err := c.Keyring.Seal(keyring.ImportUpload, c.Pool.Scope(), text, []byte(j.ID))
 	if err != nil {
 		return "", fault.Wrap(err, "seal an upload")
 	}
 	u := url.URL{
-		Scheme: "http", Host: c.call.Host, Path: UploadPath + "/" + c.pool.ID + "/" + j.ID,
+		Scheme: "http", Host: c.Call.Host, Path: UploadPath + "/" + c.Pool.ID + "/" + j.ID,
 		RawQuery: "token=" + base64.RawURLEncoding.EncodeToString(sealed),
 	}
-	if c.call.Secure {
+	if c.Call.Secure {
 		u.Scheme = "https"
 	}
 	return u.String(), nil
@@ -69,7 +70,7 @@ func (c *scoped) uploadURL(j *importJob) (string, error) {
 
 // UploadAllowed returns the pool whose job a token of an upload URL is for, or ErrUpload.
 func (s *Service) UploadAllowed(ctx context.Context, poolID, job, token string, now time.Time) (Pool, error) {
-	p, err := s.factsOf(ctx, poolID)
+	p, err := s.FactsOf(ctx, poolID)
 	if err != nil {
 		return Pool{}, err
 	}
@@ -80,7 +81,7 @@ func (s *Service) UploadAllowed(ctx context.Context, poolID, job, token string, 
 	if err != nil {
 		return Pool{}, ErrUpload
 	}
-	text, err := s.Keyring.Open(keyring.ImportUpload, p.scope(), sealed, []byte(job))
+	text, err := s.Keyring.Open(keyring.ImportUpload, p.Scope(), sealed, []byte(job))
 	if err != nil {
 		return Pool{}, ErrUpload
 	}
@@ -102,23 +103,23 @@ func (s *Service) Upload(ctx context.Context, poolID, job, token string, file []
 	if len(file) == 0 || len(file) > MaxImportFile {
 		return ErrUpload
 	}
-	p, err := s.factsOf(ctx, poolID)
+	p, err := s.FactsOf(ctx, poolID)
 	if err != nil || p == nil {
 		return errors.Join(err, ErrUpload)
 	}
 	var parts [][]byte
 	for rest := file; len(rest) > 0; rest = rest[min(partSize, len(rest)):] {
 		k := partKey(p.ID, job, len(parts))
-		sealed, err := s.Keyring.Seal(keyring.ImportFile, p.scope(), rest[:min(partSize, len(rest))], []byte(k))
+		sealed, err := s.Keyring.Seal(keyring.ImportFile, p.Scope(), rest[:min(partSize, len(rest))], []byte(k))
 		if err != nil {
 			return fault.Wrap(err, "seal a file")
 		}
 		parts = append(parts, sealed)
 	}
-	return system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error { return receive(tx, p, job, parts, now) })
+	return system.Update(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error { return receive(tx, p, job, parts, now) })
 }
 
-func receive(tx *store.Tx, p *pool, job string, parts [][]byte, now time.Time) error {
+func receive(tx *store.Tx, p *userpool.Pool, job string, parts [][]byte, now time.Time) error {
 	rec, err := tx.Records(p.Account, p.Region)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func receive(tx *store.Tx, p *pool, job string, parts [][]byte, now time.Time) e
 	if err != nil {
 		return err
 	}
-	if j == nil || p.gone(rec) || j.Parts > 0 || j.status(now) != api.UserImportJobStatusTypeCreated {
+	if j == nil || p.Gone(rec) || j.Parts > 0 || j.status(now) != api.UserImportJobStatusTypeCreated {
 		return ErrUpload
 	}
 	for i, b := range parts {
@@ -144,7 +145,7 @@ func receive(tx *store.Tx, p *pool, job string, parts [][]byte, now time.Time) e
 }
 
 // fileOf puts the file of a job together.
-func (s *Service) fileOf(rec *store.Records, p *pool, j *importJob) ([]byte, error) {
+func (s *Service) fileOf(rec *store.Records, p *userpool.Pool, j *importJob) ([]byte, error) {
 	var file []byte
 	for i := range j.Parts {
 		k := partKey(p.ID, j.ID, i)
@@ -155,7 +156,7 @@ func (s *Service) fileOf(rec *store.Records, p *pool, j *importJob) ([]byte, err
 		if !found {
 			return nil, errors.New("cognitoidp: a part of an import file is gone")
 		}
-		part, err := s.Keyring.Open(keyring.ImportFile, p.scope(), sealed, []byte(k))
+		part, err := s.Keyring.Open(keyring.ImportFile, p.Scope(), sealed, []byte(k))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a file")
 		}
@@ -165,7 +166,7 @@ func (s *Service) fileOf(rec *store.Records, p *pool, j *importJob) ([]byte, err
 }
 
 // dropFile takes the file away.
-func dropFile(rec *store.Records, p *pool, j *importJob) error {
+func dropFile(rec *store.Records, p *userpool.Pool, j *importJob) error {
 	for i := range j.Parts {
 		if err := rec.Delete(partKey(p.ID, j.ID, i)); err != nil {
 			return err

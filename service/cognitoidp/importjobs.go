@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // importLife is how long a job waits to be started ("UserImportJobType": 24 to 48 hours).
@@ -39,7 +40,7 @@ const (
 	importExpired = "The import job has expired."
 )
 
-func importKey(pool, job string) store.Key { return inPool(pool, "import", job) }
+func importKey(pool, job string) store.Key { return userpool.InPool(pool, "import", job) }
 
 // over reports whether the job has come to its end.
 func (j *importJob) over() bool {
@@ -72,7 +73,7 @@ func (j *importJob) describe(pool string, now time.Time) *api.UserImportJobType 
 }
 
 func (c *scoped) mustImport(rec *store.Records, id *string) (*importJob, error) {
-	j, err := store.Load[importJob](rec, importKey(c.pool.ID, opt.Value(id)))
+	j, err := store.Load[importJob](rec, importKey(c.Pool.ID, opt.Value(id)))
 	if err == nil && j == nil {
 		err = api.NewResourceNotFoundException("Import job %s does not exist.", opt.Value(id))
 	}
@@ -85,7 +86,7 @@ func (s *Service) GetCSVHeader(ctx context.Context, call *pipeline.Call, in *api
 	if err != nil {
 		return nil, err
 	}
-	return &api.GetCSVHeaderOutput{UserPoolId: new(c.pool.ID), CSVHeader: c.pool.csvHeader()}, nil
+	return &api.GetCSVHeaderOutput{UserPoolId: new(c.Pool.ID), CSVHeader: csvHeader(c.Pool)}, nil
 }
 
 // CreateUserImportJob implements api.Service. Only this answer has the URL to send the file to: who may look at jobs may not
@@ -103,16 +104,16 @@ func (s *Service) CreateUserImportJob(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+	err = c.Update(func(rec *store.Records) error {
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
-		return store.Save(rec, importKey(c.pool.ID, j.ID), j)
+		return store.Save(rec, importKey(c.Pool.ID, j.ID), j)
 	})
 	if err != nil {
 		return nil, err
 	}
-	d := j.describe(c.pool.ID, call.Now)
+	d := j.describe(c.Pool.ID, call.Now)
 	d.PreSignedUrl = &url
 	return &api.CreateUserImportJobOutput{UserImportJob: d}, nil
 }
@@ -124,14 +125,14 @@ func (s *Service) DescribeUserImportJob(ctx context.Context, call *pipeline.Call
 		return nil, err
 	}
 	var j *importJob
-	err = c.view(func(rec *store.Records) (err error) {
+	err = c.View(func(rec *store.Records) (err error) {
 		j, err = c.mustImport(rec, in.JobId)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeUserImportJobOutput{UserImportJob: j.describe(c.pool.ID, call.Now)}, nil
+	return &api.DescribeUserImportJobOutput{UserImportJob: j.describe(c.Pool.ID, call.Now)}, nil
 }
 
 // ListUserImportJobs implements api.Service.
@@ -140,13 +141,13 @@ func (s *Service) ListUserImportJobs(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[importJob](c.Request, "ListUserImportJobs", "", inPool(c.pool.ID, "import"), in.PaginationToken, in.MaxResults, nil)
+	found, token, err := userpool.ListPage[importJob](c.Request, "ListUserImportJobs", "", userpool.InPool(c.Pool.ID, "import"), in.PaginationToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListUserImportJobsOutput{UserImportJobs: []api.UserImportJobType{}, PaginationToken: token}
 	for _, j := range found {
-		out.UserImportJobs = append(out.UserImportJobs, *j.describe(c.pool.ID, call.Now))
+		out.UserImportJobs = append(out.UserImportJobs, *j.describe(c.Pool.ID, call.Now))
 	}
 	return out, nil
 }
@@ -161,7 +162,7 @@ func (s *Service) StartUserImportJob(ctx context.Context, call *pipeline.Call, i
 		switch {
 		case j.status(call.Now) != api.UserImportJobStatusTypeCreated:
 			return api.NewPreconditionNotMetException("Import job %s is not in Created state.", j.ID)
-		case len(c.pool.AutoVerified) == 0:
+		case len(c.Pool.AutoVerified) == 0:
 			return api.NewPreconditionNotMetException("The user pool has no auto verified attributes.")
 		case j.Parts == 0:
 			return api.NewPreconditionNotMetException("No csv file was uploaded for %s", j.ID)
@@ -173,7 +174,7 @@ func (s *Service) StartUserImportJob(ctx context.Context, call *pipeline.Call, i
 		return nil, err
 	}
 	s.imports.wake()
-	return &api.StartUserImportJobOutput{UserImportJob: j.describe(c.pool.ID, call.Now)}, nil
+	return &api.StartUserImportJobOutput{UserImportJob: j.describe(c.Pool.ID, call.Now)}, nil
 }
 
 // StopUserImportJob implements api.Service. Users that were imported stay.
@@ -193,20 +194,20 @@ func (s *Service) StopUserImportJob(ctx context.Context, call *pipeline.Call, in
 		return nil, err
 	}
 	s.imports.wake()
-	return &api.StopUserImportJobOutput{UserImportJob: j.describe(c.pool.ID, call.Now)}, nil
+	return &api.StopUserImportJobOutput{UserImportJob: j.describe(c.Pool.ID, call.Now)}, nil
 }
 
 // changeImport loads a job, lets fn change it and saves it.
 func (c *scoped) changeImport(id *string, fn func(*importJob) error) (*importJob, error) {
 	var j *importJob
-	err := c.update(func(rec *store.Records) (err error) {
+	err := c.Update(func(rec *store.Records) (err error) {
 		if j, err = c.mustImport(rec, id); err != nil {
 			return err
 		}
 		if err := fn(j); err != nil {
 			return err
 		}
-		return store.Save(rec, importKey(c.pool.ID, j.ID), j)
+		return store.Save(rec, importKey(c.Pool.ID, j.ID), j)
 	})
 	return j, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -76,7 +77,7 @@ func (s *Service) Import(ctx context.Context, now time.Time) error {
 }
 
 func (s *Service) queued(ctx context.Context, after store.Key) (keys []store.Key, err error) {
-	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		keys = nil
 		dir, err := tx.Directory()
 		if err != nil {
@@ -97,7 +98,7 @@ type run struct {
 	job   string
 }
 
-func (s *Service) newRun(ctx context.Context, p *pool, entry store.Key, now time.Time) *run {
+func (s *Service) newRun(ctx context.Context, p *userpool.Pool, entry store.Key, now time.Time) *run {
 	call := &pipeline.Call{Account: p.Account, Region: p.Region, Now: now}
 	return &run{&scoped{s, s.NewRequest(ctx, call, p)}, entry, entry.Parts()[4]}
 }
@@ -108,12 +109,12 @@ func (s *Service) advance(ctx context.Context, entry store.Key, now time.Time) e
 	if len(parts) != 5 {
 		return errors.New("cognitoidp: a malformed entry of the queue of imports")
 	}
-	p, err := s.factsOf(ctx, parts[3])
+	p, err := s.FactsOf(ctx, parts[3])
 	if err != nil {
 		return err
 	}
 	if p == nil {
-		return system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+		return system.Update(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 			dir, err := tx.Directory()
 			if err != nil {
 				return err
@@ -141,8 +142,8 @@ func (s *Service) advance(ctx context.Context, entry store.Key, now time.Time) e
 
 // tx runs fn on the records of the job's pool. The job is nil if it is no more.
 func (r *run) tx(fn func(rec, dir *store.Records, j *importJob) error) error {
-	return system.Update(r.ctx, r.DB, serviceName, func(tx *store.Tx) error {
-		rec, err := tx.Records(r.pool.Account, r.pool.Region)
+	return system.Update(r.Ctx, r.DB, userpool.ServiceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(r.Pool.Account, r.Pool.Region)
 		if err != nil {
 			return err
 		}
@@ -150,7 +151,7 @@ func (r *run) tx(fn func(rec, dir *store.Records, j *importJob) error) error {
 		if err != nil {
 			return err
 		}
-		j, err := store.Load[importJob](rec, importKey(r.pool.ID, r.job))
+		j, err := store.Load[importJob](rec, importKey(r.Pool.ID, r.job))
 		if err != nil {
 			return err
 		}
@@ -168,13 +169,13 @@ func (r *run) open() (*importFile, error) {
 			return nil
 		}
 		at = j.Line
-		text, err = r.fileOf(rec, r.pool, j)
+		text, err = r.fileOf(rec, r.Pool, j)
 		return err
 	})
 	if err != nil || !runs {
 		return nil, err
 	}
-	f, err := r.pool.openImport(text)
+	f, err := openImport(r.Pool, text)
 	if err != nil {
 		return nil, r.end(api.UserImportJobStatusTypeFailed, err.Error())
 	}
@@ -197,11 +198,11 @@ func (r *run) end(status api.UserImportJobStatusType, message string) error {
 
 func (r *run) close(rec, dir *store.Records, j *importJob, status api.UserImportJobStatusType, message string) error {
 	if j != nil && !j.over() {
-		if err := dropFile(rec, r.pool, j); err != nil {
+		if err := dropFile(rec, r.Pool, j); err != nil {
 			return err
 		}
-		j.Status, j.Message, j.Completed = status, message, r.call.Now
-		if err := store.Save(rec, importKey(r.pool.ID, j.ID), j); err != nil {
+		j.Status, j.Message, j.Completed = status, message, r.Call.Now
+		if err := store.Save(rec, importKey(r.Pool.ID, j.ID), j); err != nil {
 			return err
 		}
 	}
@@ -221,7 +222,7 @@ func (r *run) step(f *importFile) (more bool, err error) {
 			return dir.Delete(r.entry)
 		case j.Status == api.UserImportJobStatusTypeStopping:
 			return r.close(rec, dir, j, api.UserImportJobStatusTypeStopped, importStopped)
-		case j.status(r.call.Now) == api.UserImportJobStatusTypeExpired:
+		case j.status(r.Call.Now) == api.UserImportJobStatusTypeExpired:
 			return r.close(rec, dir, j, api.UserImportJobStatusTypeExpired, importExpired)
 		case !running(j) || f == nil:
 			return nil // not started yet
@@ -273,13 +274,13 @@ func (r *run) importLines(rec *store.Records, f *importFile, j *importJob, lines
 			return err
 		}
 	}
-	return store.Save(rec, importKey(r.pool.ID, j.ID), j)
+	return store.Save(rec, importKey(r.Pool.ID, j.ID), j)
 }
 
 // importLine makes the user of a line, or writes down why not.
 func (r *run) importLine(rec *store.Records, f *importFile, j *importJob, line numbered) error {
 	parsed, err := f.parse(line.text)
-	var u *user
+	var u *userpool.User
 	if err == nil {
 		u, err = r.imported(parsed)
 	}
@@ -298,17 +299,17 @@ func (r *run) importLine(rec *store.Records, f *importFile, j *importJob, line n
 		return r.note(rec, j, importFailure{line.n, "SKIPPED", "The user already exists."})
 	}
 	j.Imported++
-	return r.create(rec, u, false)
+	return r.CreateUser(rec, u, false)
 }
 
 // taken reports whether the user's name or one of the aliases is somebody's, before anything is written.
-func (r *run) taken(rec *store.Records, u *user) (bool, error) {
+func (r *run) taken(rec *store.Records, u *userpool.User) (bool, error) {
 	names := []string{u.Username}
-	for a := range r.pool.aliasesOf(u) {
-		names = append(names, a.value)
+	for a := range r.Pool.AliasesOf(u) {
+		names = append(names, a.Value)
 	}
 	for _, name := range names {
-		if other, err := r.pool.find(rec, name); err != nil || other != nil {
+		if other, err := r.Pool.Find(rec, name); err != nil || other != nil {
 			return other != nil, err
 		}
 	}
@@ -325,7 +326,7 @@ func (r *run) note(rec *store.Records, j *importJob, f importFailure) error {
 	if j.Failed+j.Skipped > maxImportLog {
 		return nil
 	}
-	return store.Save(rec, inPool(r.pool.ID, "import-log", j.ID, fmt.Sprintf("%012d", f.Line)), &f)
+	return store.Save(rec, userpool.InPool(r.Pool.ID, "import-log", j.ID, fmt.Sprintf("%012d", f.Line)), &f)
 }
 
 // ImportFailure is a line of an import file that made no user: Result is "FAILED" or "SKIPPED". The header's Line is 1.
@@ -337,7 +338,7 @@ type ImportFailure struct {
 // ImportFailures reads a page of what went wrong in a job of the account and region; false if there is no such job. Who may
 // call it is for the caller to have authorized.
 func (s *Service) ImportFailures(ctx context.Context, account, region, poolID, job string, page *paging.Page) (out []ImportFailure, found bool, err error) {
-	err = system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err
@@ -346,7 +347,7 @@ func (s *Service) ImportFailures(ctx context.Context, account, region, poolID, j
 		if found = j != nil; err != nil || !found {
 			return err
 		}
-		lines, err := paging.Records[importFailure](page, rec, inPool(poolID, "import-log", job), nil)
+		lines, err := paging.Records[importFailure](page, rec, userpool.InPool(poolID, "import-log", job), nil)
 		out = nil
 		for _, l := range lines {
 			out = append(out, ImportFailure(*l))

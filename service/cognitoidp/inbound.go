@@ -1,6 +1,9 @@
 package cognitoidp
 
-import api "github.com/bulkhead/bulkhead/api/cognitoidp"
+import (
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
+)
 
 // sourceInbound is the inbound federation trigger's only source.
 const sourceInbound = "InboundFederation_ExternalProvider"
@@ -23,7 +26,7 @@ type inboundRequest struct {
 // token and its userInfo endpoint, joined. What comes of it is mapped and checked as the provider's own word is, and
 // trusted no more: whose the guest is, and of which tenant, the function does not say.
 func (a *attempt) inboundFederation(v *guest) error {
-	if a.pool.function(triggerInbound) == "" {
+	if functionOf(a.Pool, triggerInbound) == "" {
 		return nil
 	}
 	req := inboundRequest{ProviderName: v.from.Name, ProviderType: string(v.from.Type)}
@@ -35,7 +38,7 @@ func (a *attempt) inboundFederation(v *guest) error {
 	var out struct {
 		Map map[string]string `json:"userAttributesToMap"`
 	}
-	err := a.invoke(occasion{trigger: triggerInbound, source: sourceInbound, client: a.app.ID, name: a.pool.username(v)}, req, &out)
+	err := a.invoke(occasion{trigger: triggerInbound, source: sourceInbound, client: a.app.ID, name: usernameOf(a.Pool, v)}, req, &out)
 	if err == nil && len(out.Map) > 0 {
 		v.claims = out.Map
 	}
@@ -45,7 +48,7 @@ func (a *attempt) inboundFederation(v *guest) error {
 // beforeExternalSignUp asks the pre sign-up trigger before a profile is made for a guest, with the attributes it is to
 // have. An error refuses the sign-in. The function may link the guest to a user who is there instead.
 func (a *attempt) beforeExternalSignUp(v *guest, attrs map[string]string) error {
-	u := &user{Username: a.pool.username(v), Attributes: attrs, Status: api.UserStatusTypeExternalProvider}
+	u := &userpool.User{Username: usernameOf(a.Pool, v), Attributes: attrs, Status: api.UserStatusTypeExternalProvider}
 	return a.beforeSignUp(signingUp{source: sourceExternal, client: a.app.ID}, u)
 }
 
@@ -58,7 +61,7 @@ func (a *attempt) entered(v *arrival, found bool) error {
 	if !found && v.user.Status == api.UserStatusTypeExternalProvider {
 		t, call = triggerPostConfirmation, func() error { return a.confirmed(sourceConfirmSignUp, a.app.ID, v.user, nil) }
 	}
-	if a.pool.function(t) == "" {
+	if functionOf(a.Pool, t) == "" {
 		return nil
 	}
 	if err := call(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // signingKeyBits is the size of the RSA keys that Cognito signs with.
@@ -32,17 +33,17 @@ const (
 
 // keyed returns the pool with its signing keys if it has any: those that another request has just made are not yet in what
 // this one was given, and a token signed with them must not be refused.
-func (s *Service) keyed(ctx context.Context, p *pool) (*pool, error) {
-	if p.hasKeys() {
+func (s *Service) keyed(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
+	if hasKeys(p) {
 		return p, nil
 	}
-	var now *pool
-	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	var now *userpool.Pool
+	err := system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err
 		}
-		now, err = store.Load[pool](rec, poolKey(p.ID))
+		now, err = store.Load[userpool.Pool](rec, userpool.PoolKey(p.ID))
 		return err
 	})
 	if err == nil && now == nil {
@@ -51,14 +52,16 @@ func (s *Service) keyed(ctx context.Context, p *pool) (*pool, error) {
 	return now, err
 }
 
-func (p *pool) hasKeys() bool { return p.Keys[keyOfID].KID != "" && p.Keys[keyOfAccess].KID != "" }
+func hasKeys(p *userpool.Pool) bool {
+	return p.Keys[keyOfID].KID != "" && p.Keys[keyOfAccess].KID != ""
+}
 
 // withKeys returns the pool with its signing keys, which it makes at the first need: the first sign-in, or the first time
 // that somebody asks for them. Two keys cost a processor some 150 ms, and of a hundred thousand pools many are never
 // signed in to. It needs no grant, for whoever may read the public keys may not write.
-func (s *Service) withKeys(ctx context.Context, p *pool) (*pool, error) {
+func (s *Service) withKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
 	p, err := s.keyed(ctx, p)
-	if err != nil || p.hasKeys() {
+	if err != nil || hasKeys(p) {
 		return p, err
 	}
 	made, err, _ := s.making.Do(p.ID, func() (any, error) {
@@ -68,14 +71,14 @@ func (s *Service) withKeys(ctx context.Context, p *pool) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made.(*pool), nil
+	return made.(*userpool.Pool), nil
 }
 
 // makeKeys makes the two signing keys of a pool, one pool at a time, and keeps them unless another node was faster.
-func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
+func (s *Service) makeKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
 	s.oneMakes.Lock()
 	defer s.oneMakes.Unlock()
-	var keys [len(p.Keys)]signingKey
+	var keys [len(p.Keys)]userpool.SigningKey
 	var errs [len(p.Keys)]error
 	var wg sync.WaitGroup
 	for i := range keys {
@@ -85,24 +88,24 @@ func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fault.Wrap(err, "make signing keys")
 	}
-	var now *pool
-	err := system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	var now *userpool.Pool
+	err := system.Update(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(p.Account, p.Region)
 		if err != nil {
 			return err
 		}
-		if now, err = store.Load[pool](rec, poolKey(p.ID)); err != nil {
+		if now, err = store.Load[userpool.Pool](rec, userpool.PoolKey(p.ID)); err != nil {
 			return err
 		}
 		if now == nil {
 			return refusal.PoolNotFound(p.ID)
 		}
-		if now.hasKeys() {
+		if hasKeys(now) {
 			return nil
 		}
 		now.Keys = keys
 		rec.ChangedIn(p.ID)
-		return store.Save(rec, poolKey(p.ID), now)
+		return store.Save(rec, userpool.PoolKey(p.ID), now)
 	})
 	if err != nil {
 		return nil, err
@@ -110,27 +113,27 @@ func (s *Service) makeKeys(ctx context.Context, p *pool) (*pool, error) {
 	return now, nil
 }
 
-func (s *Service) makeKey(p *pool) (signingKey, error) {
+func (s *Service) makeKey(p *userpool.Pool) (userpool.SigningKey, error) {
 	key, err := s.newKey()
 	if err != nil {
-		return signingKey{}, err
+		return userpool.SigningKey{}, err
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return signingKey{}, err
+		return userpool.SigningKey{}, err
 	}
 	defer clear(private)
 	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
-		return signingKey{}, err
+		return userpool.SigningKey{}, err
 	}
 	sum := sha256.Sum256(public)
-	k := signingKey{KID: base64.StdEncoding.EncodeToString(sum[:]), Public: public}
-	k.Sealed, err = s.Keyring.Seal(keyring.PoolSigningKey, p.scope(), private, []byte(k.KID))
+	k := userpool.SigningKey{KID: base64.StdEncoding.EncodeToString(sum[:]), Public: public}
+	k.Sealed, err = s.Keyring.Seal(keyring.PoolSigningKey, p.Scope(), private, []byte(k.KID))
 	return k, err
 }
 
-func (k *signingKey) public() (*rsa.PublicKey, error) {
+func publicKey(k *userpool.SigningKey) (*rsa.PublicKey, error) {
 	pub, err := x509.ParsePKIXPublicKey(k.Public)
 	if err != nil {
 		return nil, fault.Wrap(err, "read a public key")
@@ -184,9 +187,9 @@ func (o *opened[K]) get(kid string, load func() (*K, error)) (*K, error) {
 }
 
 // signer returns the private half of a key of the pool.
-func (s *Service) signer(p *pool, k *signingKey) (*rsa.PrivateKey, error) {
+func (s *Service) signer(p *userpool.Pool, k *userpool.SigningKey) (*rsa.PrivateKey, error) {
 	return s.signers.private.get(k.KID, func() (*rsa.PrivateKey, error) {
-		der, err := s.Keyring.Open(keyring.PoolSigningKey, p.scope(), k.Sealed, []byte(k.KID))
+		der, err := s.Keyring.Open(keyring.PoolSigningKey, p.Scope(), k.Sealed, []byte(k.KID))
 		if err != nil {
 			return nil, fault.Wrap(err, "open a signing key")
 		}
@@ -204,12 +207,12 @@ func (s *Service) signer(p *pool, k *signingKey) (*rsa.PrivateKey, error) {
 }
 
 // verifier returns a public key of the pool.
-func (s *Service) verifier(p *pool, which int) (*rsa.PublicKey, error) {
+func (s *Service) verifier(p *userpool.Pool, which int) (*rsa.PublicKey, error) {
 	return s.opened(&p.Keys[which])
 }
 
-func (s *Service) opened(k *signingKey) (*rsa.PublicKey, error) {
-	return s.signers.public.get(k.KID, func() (*rsa.PublicKey, error) { return k.public() })
+func (s *Service) opened(k *userpool.SigningKey) (*rsa.PublicKey, error) {
+	return s.signers.public.get(k.KID, func() (*rsa.PublicKey, error) { return publicKey(k) })
 }
 
 // ProviderName is a pool as identity pools and role trust name it: cognito-idp.<region>.amazonaws.com/<pool>.
@@ -218,7 +221,7 @@ func ProviderName(region, pool string) string {
 }
 
 // issuer is the iss claim of the pool's tokens.
-func (s *Service) issuer(p *pool) string {
+func (s *Service) issuer(p *userpool.Pool) string {
 	if s.issuerURL != "" {
 		return s.issuerURL + "/" + p.ID
 	}
@@ -227,9 +230,9 @@ func (s *Service) issuer(p *pool) string {
 
 // poolOfIssuer returns the pool that an issuer or provider name stands for, or nil. Without a scheme both forms are the
 // same, so that a token's iss, a provider's URL and a key of Logins all find their pool.
-func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*pool, error) {
+func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*userpool.Pool, error) {
 	i := strings.LastIndexByte(issuer, '/')
-	p, err := s.factsOf(ctx, issuer[i+1:])
+	p, err := s.FactsOf(ctx, issuer[i+1:])
 	if err != nil || p == nil {
 		return nil, err
 	}
@@ -252,11 +255,11 @@ func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.Publ
 	if p == nil {
 		return nil, "", s.issuerURL != "" && strings.HasPrefix(issuer, s.issuerURL+"/")
 	}
-	if p, err = s.keyed(ctx, p); err != nil || !p.hasKeys() {
+	if p, err = s.keyed(ctx, p); err != nil || !hasKeys(p) {
 		return nil, "", true
 	}
 	for which := range p.Keys {
-		k := p.keyOf(which, kid, time.Now())
+		k := keyOf(p, which, kid, time.Now())
 		if k == nil {
 			continue
 		}

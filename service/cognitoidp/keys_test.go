@@ -14,8 +14,8 @@ import (
 func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p, err := w.s.factsOf(t.Context(), w.pool)
-	if err != nil || p.hasKeys() {
+	p, err := w.s.FactsOf(t.Context(), w.pool)
+	if err != nil || hasKeys(p) {
 		t.Fatalf("a new pool has keys already, or cannot be read: %v", err)
 	}
 	var wg sync.WaitGroup
@@ -36,7 +36,7 @@ func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 			t.Fatalf("who asks at the same time sees keys %q and %q", kids[0], k)
 		}
 	}
-	if again, err := w.s.factsOf(t.Context(), w.pool); err != nil || !again.hasKeys() {
+	if again, err := w.s.FactsOf(t.Context(), w.pool); err != nil || !hasKeys(again) {
 		t.Errorf("the cached pool has no keys: %v", err)
 	}
 }
@@ -45,7 +45,7 @@ func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 func TestKeysMadeElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stale, err := w.s.factsOf(t.Context(), w.pool)
+	stale, err := w.s.FactsOf(t.Context(), w.pool)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestKeysArePublishedAhead(t *testing.T) {
 	}
 	turn := func() ([]string, error) { return w.s.RotateKeys(t.Context(), testAccount, testRegion, w.pool, w.now) }
 	published := func() (out []string) {
-		p := must(w.s.factsOf(t.Context(), w.pool))(t)
+		p := must(w.s.FactsOf(t.Context(), w.pool))(t)
 		for _, k := range must(w.s.keySet(t.Context(), p, ""))(t).(jose.Set).Keys {
 			out = append(out, k.KID)
 		}
@@ -50,10 +50,10 @@ func TestKeysArePublishedAhead(t *testing.T) {
 		}
 	}
 	all = must(turn())(t)
-	if p := must(w.s.factsOf(t.Context(), w.pool))(t); len(all) != 6 || p.signing(keyOfAccess, w.now).KID != newAccess || p.signing(keyOfID, w.now).KID != newID {
+	if p := must(w.s.FactsOf(t.Context(), w.pool))(t); len(all) != 6 || signingKeyOf(p, keyOfAccess, w.now).KID != newAccess || signingKeyOf(p, keyOfID, w.now).KID != newID {
 		t.Errorf("the second turn: %q", all)
 	}
-	for _, r := range must(w.s.factsOf(t.Context(), w.pool))(t).Retired {
+	for _, r := range must(w.s.FactsOf(t.Context(), w.pool))(t).Retired {
 		if signs := r.KID == newID || r.KID == newAccess; signs != (len(r.Sealed) > 0) {
 			t.Errorf("%s keeps its private half: %v", r.KID, !signs)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // trigger is a point at which a pool calls a function ("Customizing user pool workflows with Lambda triggers", Amazon
@@ -55,8 +56,8 @@ func functionsOf(l *api.LambdaConfigType) map[trigger]string {
 	return out
 }
 
-// function is the ARN of the pool's function for a trigger, or "".
-func (p *pool) function(t trigger) string {
+// functionOf is the ARN of the pool's function for a trigger, or "".
+func functionOf(p *userpool.Pool, t trigger) string {
 	if p.Settings.Lambda == nil {
 		return ""
 	}
@@ -64,7 +65,7 @@ func (p *pool) function(t trigger) string {
 }
 
 // lambdaConfig is the configuration as descriptions show it.
-func (p *pool) lambdaConfig() *api.LambdaConfigType {
+func lambdaConfigOf(p *userpool.Pool) *api.LambdaConfigType {
 	if p.Settings.Lambda == nil {
 		return &api.LambdaConfigType{}
 	}

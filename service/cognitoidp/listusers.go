@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // filter is ListUsers' Filter: an attribute that equals, or begins with, a value.
@@ -40,11 +41,11 @@ func parseFilter(s string) (*filter, error) {
 	return &filter{m[1], strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[3]), m[2] == "^="}, nil
 }
 
-func (f *filter) match(p *pool, u *user) bool {
+func (f *filter) match(p *userpool.Pool, u *userpool.User) bool {
 	var have string
 	switch f.attribute {
 	case "username":
-		return f.compare(p.fold(u.Username), p.fold(f.value))
+		return f.compare(p.Fold(u.Username), p.Fold(f.value))
 	case "sub":
 		have = u.Sub
 	case "cognito:user_status": // the one attribute that AWS compares in any case
@@ -60,7 +61,7 @@ func (f *filter) match(p *pool, u *user) bool {
 			return false
 		}
 		if f.attribute == "email" || f.attribute == "preferred_username" {
-			return f.compare(p.fold(value), p.fold(f.value))
+			return f.compare(p.Fold(value), p.Fold(f.value))
 		}
 		have = value
 	}
@@ -75,7 +76,7 @@ func (f *filter) compare(have, want string) bool {
 }
 
 // exact reports whether the index of names answers the filter.
-func (f *filter) exact(p *pool) bool {
+func (f *filter) exact(p *userpool.Pool) bool {
 	if f == nil || f.prefix {
 		return false
 	}
@@ -89,7 +90,7 @@ func (f *filter) whole(rec *store.Records, pool string) (bool, error) {
 		return true, nil
 	}
 	whole := true
-	err := rec.Scan(bondsKey(pool), nil, func(store.Key, []byte) bool {
+	err := rec.Scan(userpool.BondsKey(pool), nil, func(store.Key, []byte) bool {
 		whole = false
 		return false
 	})
@@ -107,7 +108,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 		return nil, err
 	}
 	for _, name := range in.AttributesToGet {
-		if indexOf(c.pool.Schema, name) < 0 {
+		if userpool.AttributeIndex(c.Pool.Schema, name) < 0 {
 			return nil, refusal.Invalid("One or more requested attributes do not exist.")
 		}
 	}
@@ -117,7 +118,7 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 	}
 	out := &api.ListUsersOutput{Users: []api.UserType{}, PaginationToken: token}
 	for _, u := range users {
-		d := u.describe()
+		d := u.Describe()
 		if in.AttributesToGet != nil {
 			d.Attributes = slices.DeleteFunc(d.Attributes, func(a api.AttributeType) bool { return !slices.Contains(in.AttributesToGet, *a.Name) })
 		}
@@ -127,27 +128,27 @@ func (s *Service) ListUsers(ctx context.Context, call *pipeline.Call, in *api.Li
 }
 
 // search is a page of the users whom the filter wants.
-func (c *scoped) search(f *filter, in *api.ListUsersInput) (users []*user, token *string, err error) {
-	if f.exact(c.pool) && in.PaginationToken == nil {
+func (c *scoped) search(f *filter, in *api.ListUsersInput) (users []*userpool.User, token *string, err error) {
+	if f.exact(c.Pool) && in.PaginationToken == nil {
 		users, found, err := c.findExact(f)
 		if err != nil || found {
 			return users, nil, err
 		}
 	}
-	keep := func(u *user) bool { return f == nil || f.match(c.pool, u) }
-	return listPage(c.Request, "ListUsers", opt.Value(in.Filter), inPool(c.pool.ID, "user"), in.PaginationToken, in.Limit, keep)
+	keep := func(u *userpool.User) bool { return f == nil || f.match(c.Pool, u) }
+	return userpool.ListPage(c.Request, "ListUsers", opt.Value(in.Filter), userpool.InPool(c.Pool.ID, "user"), in.PaginationToken, in.Limit, keep)
 }
 
 // findExact answers a filter by the index; whole is false if others may match as well.
-func (c *scoped) findExact(f *filter) (users []*user, whole bool, err error) {
-	err = c.view(func(rec *store.Records) error {
+func (c *scoped) findExact(f *filter) (users []*userpool.User, whole bool, err error) {
+	err = c.View(func(rec *store.Records) error {
 		users = nil
 		var err error
-		if whole, err = f.whole(rec, c.pool.ID); err != nil || !whole {
+		if whole, err = f.whole(rec, c.Pool.ID); err != nil || !whole {
 			return err
 		}
-		u, err := f.find(rec, c.pool)
-		if err == nil && u != nil && f.match(c.pool, u) {
+		u, err := f.find(rec, c.Pool)
+		if err == nil && u != nil && f.match(c.Pool, u) {
 			users = append(users, u)
 		}
 		return err
@@ -156,19 +157,19 @@ func (c *scoped) findExact(f *filter) (users []*user, whole bool, err error) {
 }
 
 // find looks in the one index that the filter is about: a name may be another user's sub, and would hide that user.
-func (f *filter) find(rec *store.Records, p *pool) (*user, error) {
+func (f *filter) find(rec *store.Records, p *userpool.Pool) (*userpool.User, error) {
 	var k store.Key
 	switch f.attribute {
 	case "sub":
-		return store.Load[user](rec, userKey(p.ID, f.value))
+		return store.Load[userpool.User](rec, userpool.UserKey(p.ID, f.value))
 	case "username":
-		k = p.nameKey(f.value)
+		k = p.NameKey(f.value)
 	default:
-		k = p.aliasKey(alias{f.attribute, p.fold(f.value)})
+		k = p.AliasKey(userpool.Alias{Attribute: f.attribute, Value: p.Fold(f.value)})
 	}
-	r, err := store.Load[ref](rec, k)
+	r, err := store.Load[userpool.Ref](rec, k)
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return store.Load[user](rec, userKey(p.ID, r.Sub))
+	return store.Load[userpool.User](rec, userpool.UserKey(p.ID, r.Sub))
 }

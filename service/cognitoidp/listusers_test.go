@@ -8,16 +8,17 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func FuzzParseFilter(f *testing.F) {
 	for _, s := range []string{`username = "a"`, `"email" ^= "a\"b"`, ``, `sub = "`, `status="\\"`} {
 		f.Add(s)
 	}
-	p := &pool{}
+	p := &userpool.Pool{}
 	f.Fuzz(func(t *testing.T, s string) {
 		if got, err := parseFilter(s); err == nil && got != nil {
-			got.match(p, &user{Username: "a", Sub: "b"})
+			got.match(p, &userpool.User{Username: "a", Sub: "b"})
 		} else if err != nil && got != nil {
 			t.Error("both a filter and an error")
 		}

@@ -84,14 +84,14 @@ func (o *onward) proceed() (*login.SignInOutput, error) {
 // ask makes a step.
 func (o *onward) ask(step api.ChallengeNameType, params map[string]string) (*login.SignInOutput, error) {
 	state, err := o.sealText(keyring.LoginSession, &loginStep{
-		Challenge: step, Arrived: o.visitor.session, Done: o.done, Scopes: o.scopes, Redirect: o.redirect, Until: o.call.Now.Add(arrivalLife),
+		Challenge: step, Arrived: o.visitor.session, Done: o.done, Scopes: o.scopes, Redirect: o.redirect, Until: o.Call.Now.Add(arrivalLife),
 	}, aboutBrowser(o.app, o.browser))
 	return &login.SignInOutput{Challenge: new(string(step)), Parameters: params, State: &state}, err
 }
 
 // arrivedStep takes the answer to one of these steps. The request must be the one that the step was asked for.
 func (a *authorization) arrivedStep(at *loginStep, in *login.SignInInput, browser, base string) (*login.SignInOutput, error) {
-	if !a.call.Now.Before(at.Until) || !slices.Equal(at.Scopes, a.scopes) || at.Redirect != a.redirect {
+	if !a.Call.Now.Before(at.Until) || !slices.Equal(at.Scopes, a.scopes) || at.Redirect != a.redirect {
 		return nil, refusal.BadSession()
 	}
 	v, err := a.visitorOf(at.Arrived)
@@ -121,7 +121,7 @@ func (a *authorization) arrivedStep(at *loginStep, in *login.SignInInput, browse
 
 // visitorOf returns the user of a session; nil if that sign-in is over.
 func (a *authorization) visitorOf(s *loginSession) (v *visitor, err error) {
-	err = a.view(func(rec *store.Records) error {
+	err = a.View(func(rec *store.Records) error {
 		over, err := a.loggedOut(rec, s)
 		if err != nil || over {
 			return err
@@ -134,7 +134,7 @@ func (a *authorization) visitorOf(s *loginSession) (v *visitor, err error) {
 		if err != nil || !good {
 			return err
 		}
-		m, err := a.membershipOf(rec, u)
+		m, err := a.MembershipOf(rec, u)
 		v = &visitor{u, m, s}
 		return err
 	})
@@ -150,9 +150,9 @@ func (o *onward) bearer() *bearer {
 // passkeyGate offers a user without one to save a passkey, where the pool takes passkeys and the browser would make one.
 func (o *onward) passkeyGate() (map[string]string, error) {
 	u := o.visitor.user
-	party := o.partyID(o.pool)
+	party := o.partyID(o.Pool)
 	at, err := url.Parse(o.base)
-	if err != nil || u.Status != api.UserStatusTypeConfirmed || !o.pool.Settings.begins(api.AuthFactorTypeWebAuthn) || !within(at.Hostname(), party) {
+	if err != nil || u.Status != api.UserStatusTypeConfirmed || !o.Pool.Settings.Begins(api.AuthFactorTypeWebAuthn) || !within(at.Hostname(), party) {
 		return nil, nil //nolint:nilerr,nilnil // nowhere to save one for
 	}
 	if u.Passkeys[party] > 0 {
@@ -174,7 +174,7 @@ func within(host, party string) bool {
 // addPasskey is the page on which a user who is signed in saves another passkey ("Passkeys", Amazon Cognito Developer
 // Guide). The sign-in must be a recent one: whoever finds an open browser must not come away with a key.
 func (o *onward) addPasskey() (*login.SignInOutput, error) {
-	if o.call.Now.Sub(o.visitor.session.At) > arrivalLife {
+	if o.Call.Now.Sub(o.visitor.session.At) > arrivalLife {
 		return &login.SignInOutput{}, nil
 	}
 	o.done = append(o.done, StepConsent)

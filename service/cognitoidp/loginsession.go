@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // spentLogin marks the session of a browser that signed out.
@@ -39,7 +40,7 @@ type loginSession struct {
 // serves reports whether a session is good for the request: the user could have signed in for it in the same way. App
 // clients of one pool may be different tenants', each with its own identity provider, and none takes what another's
 // provider says; nor does a request for a provider take who came by another.
-func (a *authorization) serves(rec *store.Records, s *loginSession, u *user) (bool, error) {
+func (a *authorization) serves(rec *store.Records, s *loginSession, u *userpool.User) (bool, error) {
 	if s.By == localProvider {
 		wants := opt.Value(a.req.IdentityProvider)
 		elsewhere := wants != "" && wants != localProvider || wants == "" && opt.Value(a.req.IdpIdentifier) != ""
@@ -48,7 +49,7 @@ func (a *authorization) serves(rec *store.Records, s *loginSession, u *user) (bo
 	if !slices.Contains(a.app.IdentityProviders, s.By) {
 		return false, nil
 	}
-	p, err := store.Load[provider](rec, providerKey(a.pool.ID, s.By))
+	p, err := store.Load[provider](rec, providerKey(a.Pool.ID, s.By))
 	if err != nil || p == nil {
 		return false, err
 	}
@@ -66,12 +67,12 @@ func (c *scoped) openLoginSession(text string) (*loginSession, bool) {
 		return nil, false
 	}
 	s, ok := openText[loginSession](c, keyring.LoginSession, text, aboutSession)
-	return s, ok && c.call.Now.Before(s.Expires)
+	return s, ok && c.Call.Now.Before(s.Expires)
 }
 
 // loggedOut reports whether the browser has signed out of the session, which a copy of its cookie would outlive.
 func (c *scoped) loggedOut(rec *store.Records, s *loginSession) (bool, error) {
-	_, found, err := rec.Get(c.pool.spentKey(spentLogin, s.ID))
+	_, found, err := rec.Get(c.Pool.SpentKey(spentLogin, s.ID))
 	return found, err
 }
 
@@ -91,7 +92,7 @@ type loginStep struct {
 
 // aboutBrowser binds a step to the app client and to the cookie of the browser that it was made for, so that a step that
 // was begun elsewhere cannot be slipped into somebody's browser.
-func aboutBrowser(app *client, browser string) string {
+func aboutBrowser(app *userpool.Client, browser string) string {
 	sum := sha256.Sum256([]byte(browser))
 	return aboutStep + "/" + app.ID + "/" + hex.EncodeToString(sum[:])
 }
@@ -144,8 +145,8 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 // of o is not known yet is filled in. later leaves out the offer of a passkey.
 func (a *authorization) arrived(out *outcome, by string, o *onward, later bool) (*login.SignInOutput, error) {
 	u := out.arrival.user
-	a.call.Note("sub", u.Sub)
-	s := &loginSession{ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.call.Now.Add(SessionLife), By: by}
+	a.Call.Note("sub", u.Sub)
+	s := &loginSession{ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.Call.Now.Add(SessionLife), By: by}
 	session, err := a.sealText(keyring.LoginSession, s, aboutSession)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The steps of a sign-in on the pages. Most are the challenges of the API, asked and answered in its words. Here is what
@@ -55,11 +56,11 @@ const (
 // the password has come already.
 func (a *authorization) pageFlow() string {
 	passwords := []string{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH"}
-	custom := a.app.allows("ALLOW_CUSTOM_AUTH") || slices.Contains(a.app.Flows, "CUSTOM_AUTH_FLOW_ONLY")
+	custom := a.app.Allows("ALLOW_CUSTOM_AUTH") || slices.Contains(a.app.Flows, "CUSTOM_AUTH_FLOW_ONLY")
 	switch {
-	case opt.Value(a.req.Routed) == "" && a.app.allows("ALLOW_USER_AUTH") && len(a.pool.Settings.FirstFactors) > 1:
+	case opt.Value(a.req.Routed) == "" && a.app.Allows("ALLOW_USER_AUTH") && len(a.Pool.Settings.FirstFactors) > 1:
 		return FlowChoice
-	case custom && !slices.ContainsFunc(passwords, a.app.allows) && a.pool.function(triggerDefineChallenge) != "":
+	case custom && !slices.ContainsFunc(passwords, a.app.Allows) && functionOf(a.Pool, triggerDefineChallenge) != "":
 		return FlowCustom
 	}
 	return FlowPassword
@@ -106,8 +107,8 @@ func (a *attempt) onlyWay(o *outcome) (*outcome, error) {
 	case api.ChallengeNameTypeSelectChallenge:
 		return a.onlyChoice(o)
 	case setupAsked:
-		var can []factor
-		if err := json.Unmarshal([]byte(o.params[ParamCanSetup]), &can); err == nil && len(can) == 1 && can[0] == factorTOTP {
+		var can []userpool.Factor
+		if err := json.Unmarshal([]byte(o.params[ParamCanSetup]), &can); err == nil && len(can) == 1 && can[0] == userpool.FactorTOTP {
 			return a.beginApp(o.session)
 		}
 	}
@@ -137,11 +138,11 @@ func (a *attempt) chooseSetup(session *string) (*outcome, error) {
 	if a.params[AnswerEmail] != "" || a.params[AnswerPhone] != "" {
 		return a.answer(setupAsked, session)
 	}
-	switch choice := factor(a.params[paramAnswer]); {
-	case choice == factorTOTP:
+	switch choice := userpool.Factor(a.params[paramAnswer]); {
+	case choice == userpool.FactorTOTP:
 		return a.beginApp(session)
-	case slices.Contains(factors, choice) && a.pool.MFA.has(choice): // the session holds on: the address is asked for
-		text, err := list([]factor{choice})
+	case slices.Contains(userpool.Factors, choice) && a.Pool.MFA.Has(choice): // the session holds on: the address is asked for
+		text, err := list([]userpool.Factor{choice})
 		return &outcome{challenge: setupAsked, session: session, params: map[string]string{ParamCanSetup: text}}, err
 	}
 	return nil, refusal.Missing(paramAnswer)

@@ -13,15 +13,16 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // secretHash is what the app client's own server would send with the name, for the pages act for the client; nil for a
 // client without a secret.
 func (a *authorization) secretHash(name string) (*string, error) {
-	if !a.app.confidential() {
+	if !a.app.Confidential() {
 		return nil, nil //nolint:nilnil // no hash is asked for
 	}
-	secrets, err := a.openSecrets(a.app)
+	secrets, err := a.OpenSecrets(a.app)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func public[O, I any, P interface {
 	if err := check.Err(); err != nil {
 		return nil, err
 	}
-	return pipeline.InvokeAnonymous[O](a.ctx, a.call, eventSource, serviceName, operation, (*I)(in))
+	return pipeline.InvokeAnonymous[O](a.Ctx, a.Call, eventSource, userpool.ServiceName, operation, (*I)(in))
 }
 
 // page opens a request of a page that does something for a user: one that could also sign in.
@@ -75,7 +76,7 @@ func (o *oauth) SignUp(ctx context.Context, call *pipeline.Call, in *login.SignU
 	}
 	out := &login.SignUpOutput{Confirmed: done.UserConfirmed}
 	out.Destination, out.Medium = delivered(done.CodeDeliveryDetails)
-	out.ByLink = new(a.pool.confirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
+	out.ByLink = new(a.Pool.ConfirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
 	return out, nil
 }
 
@@ -112,7 +113,7 @@ func (o *oauth) ResendCode(ctx context.Context, call *pipeline.Call, in *login.R
 	}
 	out := &login.ResendCodeOutput{}
 	out.Destination, out.Medium = delivered(done.CodeDeliveryDetails)
-	out.ByLink = new(a.pool.confirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
+	out.ByLink = new(a.Pool.ConfirmsByLink() && opt.Value(out.Medium) == string(api.DeliveryMediumTypeEmail))
 	return out, nil
 }
 

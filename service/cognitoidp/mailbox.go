@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Message is a code or an invitation to a user. Its body is secret.
@@ -102,7 +103,7 @@ func dropOldest(rec *store.Records) error {
 // the caller to have authorized: the messages hold codes that sign users in.
 func (b *Mailbox) List(ctx context.Context, account, region, to string) ([]Message, error) {
 	var out []Message
-	err := system.View(ctx, b.db, serviceName, func(tx *store.Tx) error {
+	err := system.View(ctx, b.db, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err

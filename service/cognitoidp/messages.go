@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // notice says why a message is sent: what the custom message and custom sender triggers are told beside the user.
@@ -22,12 +23,12 @@ type notice struct {
 }
 
 // messageFunction reports whether a function has part in messages to the destination.
-func (p *pool) messageFunction(d destination) bool {
+func messageFunction(p *userpool.Pool, d destination) bool {
 	sender := triggerEmailSender
 	if d.attribute == "phone_number" {
 		sender = triggerSMSSender
 	}
-	return p.function(sender) != "" || p.function(triggerCustomMessage) != ""
+	return functionOf(p, sender) != "" || functionOf(p, triggerCustomMessage) != ""
 }
 
 // maxBackground is how many quiet messages may wait for functions at once. More of them are dropped: who waits for a
@@ -36,9 +37,9 @@ const maxBackground = 256
 
 // inBackground sends a message after the answer: a function that is only called for users would tell them apart from
 // nobodies by its time. What goes wrong is for the log.
-func (c *scoped) inBackground(n notice, u *user, d destination, t template, secret string) {
+func (c *scoped) inBackground(n notice, u *userpool.User, d destination, t template, secret string) {
 	lost := func(why error) {
-		c.log.Warn("a message was not sent", "pool", c.pool.ID, "event", n.event, "medium", d.medium(), "error", why)
+		c.log.Warn("a message was not sent", "pool", c.Pool.ID, "event", n.event, "medium", d.medium(), "error", why)
 	}
 	select {
 	case c.background <- struct{}{}:
@@ -46,7 +47,7 @@ func (c *scoped) inBackground(n notice, u *user, d destination, t template, secr
 		lost(refusal.TooManyRequests())
 		return
 	}
-	later := &scoped{c.Service, c.NewRequest(context.WithoutCancel(c.ctx), c.call.Detach(), c.pool)}
+	later := &scoped{c.Service, c.NewRequest(context.WithoutCancel(c.Ctx), c.Call.Detach(), c.Pool)}
 	go func() {
 		defer func() { <-c.background }()
 		if err := later.sendNow(n, u, d, t, secret); err != nil {
@@ -104,8 +105,8 @@ type messageResponse struct {
 
 // customized asks the custom message trigger for the wording of a message ("Custom message Lambda trigger"). It learns
 // the placeholders and not the code, and what it leaves out stays as the pool has it.
-func (c *scoped) customized(n notice, u *user, d destination, t template) (template, error) {
-	if c.pool.function(triggerCustomMessage) == "" {
+func (c *scoped) customized(n notice, u *userpool.User, d destination, t template) (template, error) {
+	if functionOf(c.Pool, triggerCustomMessage) == "" {
 		return t, nil
 	}
 	req := messageRequest{
@@ -130,7 +131,7 @@ func (c *scoped) customized(n notice, u *user, d destination, t template) (templ
 	if err := override(&t.subject, out.Subject, "emailSubject", maxEmailSubject, nil); err != nil {
 		return t, err
 	}
-	if c.pool.linked(n, d) && linkForm.MatchString(firstOf(out.Email)) {
+	if linked(c.Pool, n, d) && linkForm.MatchString(firstOf(out.Email)) {
 		needs = nil // a link instead of a code
 	}
 	return t, override(&t.body, out.Email, "emailMessage", maxEmailMessage, needs)
@@ -153,14 +154,6 @@ func override(text, given *string, field string, most int, needs []string) error
 	return nil
 }
 
-// senderKey is the data key for custom senders: made under the pool's KMS key with the authority of whoever set it
-// (newSenderKey), and used at each message without asking KMS. What the function decrypts is up to the KMS key's policy.
-type senderKey struct {
-	KeyARN    string
-	Encrypted []byte // by KMS
-	Sealed    []byte // by the server
-}
-
 type senderRequest struct {
 	Type           string            `json:"type"`
 	Code           string            `json:"code"`
@@ -170,12 +163,12 @@ type senderRequest struct {
 
 // sentByFunction hands a message to the pool's custom sender ("Custom sender Lambda triggers"), and reports whether there
 // is one for its medium. The code goes encrypted.
-func (c *scoped) sentByFunction(n notice, u *user, d destination, secret string) (bool, error) {
+func (c *scoped) sentByFunction(n notice, u *userpool.User, d destination, secret string) (bool, error) {
 	t, kind := triggerEmailSender, "customEmailSenderRequestV1"
 	if d.attribute == "phone_number" {
 		t, kind = triggerSMSSender, "customSMSSenderRequestV1"
 	}
-	if c.pool.function(t) == "" {
+	if functionOf(c.Pool, t) == "" {
 		return false, nil
 	}
 	code, err := c.encryptCode(secret)
@@ -191,16 +184,16 @@ func senderContext(pool string) map[string]string { return map[string]string{"us
 
 // encryptCode makes a message of the AWS Encryption SDK.
 func (c *scoped) encryptCode(secret string) (string, error) {
-	k := c.pool.Settings.Sender
+	k := c.Pool.Settings.Sender
 	if k == nil {
 		return "", badResponse("the user pool has no KMS key for its sender")
 	}
-	plain, err := c.Keyring.Open(keyring.SenderKey, c.pool.scope(), k.Sealed, k.Encrypted)
+	plain, err := c.Keyring.Open(keyring.SenderKey, c.Pool.Scope(), k.Sealed, k.Encrypted)
 	if err != nil {
 		return "", fault.Wrap(err, "open the key of a custom sender")
 	}
 	defer clear(plain)
-	out, err := esdk.Encrypt(esdk.DataKey{KeyARN: k.KeyARN, Plaintext: plain, Encrypted: k.Encrypted}, senderContext(c.pool.ID), []byte(secret))
+	out, err := esdk.Encrypt(esdk.DataKey{KeyARN: k.KeyARN, Plaintext: plain, Encrypted: k.Encrypted}, senderContext(c.Pool.ID), []byte(secret))
 	if err != nil {
 		return "", fault.Wrap(err, "encrypt a code")
 	}

@@ -11,6 +11,7 @@ import (
 	kmsapi "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 var testKMSKey = "arn:aws:kms:us-east-1:" + testAccount + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -142,8 +143,8 @@ func TestSourcesOfMessages(t *testing.T) {
 		AccessToken: tokens.AccessToken, AttributeName: new("email"),
 	}))(t)
 	l.golden(w, "CustomMessage_VerifyUserAttribute", "CustomMessage_VerifyUserAttribute")
-	c := &scoped{w.s, w.s.NewRequest(t.Context(), nil, must(w.s.factsOf(t.Context(), w.pool))(t))}
-	u := &user{Username: "ada", Sub: "s", Attributes: map[string]string{"phone_number": "+15550100"}}
+	c := &scoped{w.s, w.s.NewRequest(t.Context(), nil, must(w.s.FactsOf(t.Context(), w.pool))(t))}
+	u := &userpool.User{Username: "ada", Sub: "s", Attributes: map[string]string{"phone_number": "+15550100"}}
 	out, err := c.customized(notice{event: noticeAuthentication, client: w.app}, u, destination{"phone_number", "+15550100"}, template{body: "Code {####}"})
 	if err != nil || out.body != "Code {####}" {
 		t.Errorf("%+v %v", out, err)

@@ -8,100 +8,15 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// factor is a second factor, by the name of its challenge.
-type factor = api.ChallengeNameType
-
-const (
-	factorSMS   = api.ChallengeNameTypeSmsMfa
-	factorTOTP  = api.ChallengeNameTypeSoftwareTokenMfa
-	factorEmail = api.ChallengeNameTypeEmailOtp
-)
-
-// factors are all second factors, in the order in which they are listed.
-var factors = []factor{factorSMS, factorTOTP, factorEmail}
-
-// userMFA is what a user has turned on.
-type userMFA struct {
-	// On are the factors turned on.
-	On []factor
-	// Preferred is one of them, or empty.
-	Preferred factor
-	// Token is true once an authenticator app was verified. Its secret is a record of its own.
-	Token bool
-}
-
-func (m *userMFA) on(f factor) bool { return slices.Contains(m.On, f) }
-
-// with returns the settings with a factor turned on or off. Settings of users are shared with cached copies, so the list
-// is never changed in place.
-func (m userMFA) with(f factor, on bool) userMFA {
-	var next []factor
-	for _, known := range factors {
-		if known == f && on || known != f && m.on(known) {
-			next = append(next, known)
-		}
-	}
-	m.On = next
-	if !m.on(m.Preferred) {
-		m.Preferred = ""
-	}
-	return m
-}
-
-// address is the attribute that a factor's codes go to, or "".
-func addressOf(f factor) string {
-	switch f {
-	case factorSMS, api.ChallengeNameTypeSmsOtp:
-		return "phone_number"
-	case factorEmail:
-		return "email"
-	}
-	return ""
-}
-
-// usable reports whether the user could answer the factor's challenge in this pool.
-func (p *pool) usable(u *user, f factor) bool {
-	if !p.MFA.has(f) {
-		return false
-	}
-	if f == factorTOTP {
-		return u.MFA.Token
-	}
-	return u.Attributes[addressOf(f)] != ""
-}
-
-// secondFactors are those of which the user has to show one: the ones turned on, or in a pool that requires a second
-// factor the addresses that the user has, verified or not. What is turned on comes first, so that no address stands in for
-// an authenticator app.
-func (p *pool) secondFactors(u *user) []factor {
-	mode := p.MFA.mode()
-	if mode == api.UserPoolMfaTypeOff {
-		return nil
-	}
-	var on, implied []factor
-	for _, f := range factors {
-		switch {
-		case !p.usable(u, f):
-		case u.MFA.on(f):
-			on = append(on, f)
-		case f != factorTOTP:
-			implied = append(implied, f)
-		}
-	}
-	if len(on) == 0 && mode == api.UserPoolMfaTypeOn {
-		return implied
-	}
-	return on
-}
 
 // secondFactorGate asks for a second factor, for the choice of one, or in a pool that requires one to set one up.
 func (a *attempt) secondFactorGate(v *arrival) (*outcome, error) {
 	if v.secondFactor() {
 		return nil, nil
 	}
-	choices := a.pool.secondFactors(v.user)
+	choices := a.Pool.SecondFactors(v.user)
 	switch {
 	case len(choices) == 1:
 		return a.askFactor(v, choices[0])
@@ -109,7 +24,7 @@ func (a *attempt) secondFactorGate(v *arrival) (*outcome, error) {
 		return a.askFactor(v, v.user.MFA.Preferred)
 	case len(choices) > 1:
 		return a.askChoice(v, choices)
-	case a.pool.MFA.mode() == api.UserPoolMfaTypeOn:
+	case a.Pool.MFA.Effective() == api.UserPoolMfaTypeOn:
 		return a.askSetup(v)
 	}
 	return nil, nil
@@ -124,20 +39,20 @@ func (p *passage) secondFactor() bool {
 // alone does not tell.
 const stepSecond = "second factor"
 
-func (a *attempt) askFactor(v *arrival, f factor) (*outcome, error) {
-	if f == factorTOTP {
+func (a *attempt) askFactor(v *arrival, f userpool.Factor) (*outcome, error) {
+	if f == userpool.FactorTOTP {
 		return a.askToken(v)
 	}
-	return a.askCode(v, f, destination{addressOf(f), v.user.Attributes[addressOf(f)]}, false)
+	return a.askCode(v, f, destination{userpool.AddressOf(f), v.user.Attributes[userpool.AddressOf(f)]}, false)
 }
 
 // list is a list of factors as parameters of challenges hold it.
-func list(fs []factor) (string, error) {
+func list(fs []userpool.Factor) (string, error) {
 	text, err := json.Marshal(fs)
 	return string(text), fault.Doing(err, "encode factors")
 }
 
-func (a *attempt) askChoice(v *arrival, choices []factor) (*outcome, error) {
+func (a *attempt) askChoice(v *arrival, choices []userpool.Factor) (*outcome, error) {
 	text, err := list(choices)
 	if err != nil {
 		return nil, err
@@ -150,8 +65,8 @@ func (a *attempt) askChoice(v *arrival, choices []factor) (*outcome, error) {
 func mfaResponders() map[api.ChallengeNameType]responder {
 	return map[api.ChallengeNameType]responder{
 		api.ChallengeNameTypeSelectMfaType:    (*attempt).selectFactor,
-		api.ChallengeNameTypeSmsMfa:           codeResponder(factorSMS, "SMS_MFA_CODE"),
-		api.ChallengeNameTypeEmailOtp:         codeResponder(factorEmail, "EMAIL_OTP_CODE"),
+		api.ChallengeNameTypeSmsMfa:           codeResponder(userpool.FactorSMS, "SMS_MFA_CODE"),
+		api.ChallengeNameTypeEmailOtp:         codeResponder(userpool.FactorEmail, "EMAIL_OTP_CODE"),
 		api.ChallengeNameTypeSoftwareTokenMfa: (*attempt).respondToken,
 		api.ChallengeNameTypeMfaSetup:         (*attempt).respondSetup,
 	}
@@ -168,11 +83,11 @@ func (a *attempt) selectFactor(session *string) (*outcome, error) {
 		return nil, err
 	}
 	v := &arrival{passage: s.passage}
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		if v.user, err = a.holder(rec, s); err != nil {
 			return err
 		}
-		if !slices.Contains(a.pool.secondFactors(v.user), factor(answer)) {
+		if !slices.Contains(a.Pool.SecondFactors(v.user), userpool.Factor(answer)) {
 			return api.NewMFAMethodNotFoundException("The MFA method %s is not available.", shortened(answer))
 		}
 		return a.use(rec, s)
@@ -180,10 +95,10 @@ func (a *attempt) selectFactor(session *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := standing(v.user); err != nil {
+	if err := userpool.Standing(v.user); err != nil {
 		return nil, err
 	}
-	return a.askFactor(v, factor(answer))
+	return a.askFactor(v, userpool.Factor(answer))
 }
 
 // shortened is what somebody sent, as far as a message shows it.
@@ -196,8 +111,8 @@ func shortened(text string) string {
 }
 
 // holder loads the user of a session, as whom it must still hold.
-func (a *attempt) holder(rec *store.Records, s *session) (*user, error) {
-	u, err := store.Load[user](rec, userKey(a.pool.ID, s.Sub))
+func (a *attempt) holder(rec *store.Records, s *session) (*userpool.User, error) {
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, s.Sub))
 	if err == nil && !s.holdsFor(u) {
 		err = refusal.BadSession()
 	}
@@ -207,13 +122,13 @@ func (a *attempt) holder(rec *store.Records, s *session) (*user, error) {
 // settleCode checks the answer to a challenge that can be guessed. A wrong answer counts against the user, apart from
 // wrong passwords: knowing the password must not win more guesses. It leaves the session as it is, for people mistype; a
 // right one spends it. check may be called again, and has no user for a session of nobody.
-func (a *attempt) settleCode(s *session, steps []string, check func(rec *store.Records, u *user) (bool, error), then func(rec *store.Records, u *user) (*user, error)) (*arrival, error) {
+func (a *attempt) settleCode(s *session, steps []string, check func(rec *store.Records, u *userpool.User) (bool, error), then func(rec *store.Records, u *userpool.User) (*userpool.User, error)) (*arrival, error) {
 	v := &arrival{passage: s.passage}
 	for _, step := range steps {
 		v.passage = v.pass(step)
 	}
 	var refused error
-	err := a.update(func(rec *store.Records) (err error) {
+	err := a.Update(func(rec *store.Records) (err error) {
 		refused = nil
 		if v.user, err = a.tried(rec, s); err != nil {
 			return err
@@ -224,7 +139,7 @@ func (a *attempt) settleCode(s *session, steps []string, check func(rec *store.R
 		}
 		if !right || v.user == nil {
 			refused = wrongCode()
-			return a.failed(rec, codesOf(s.Who))
+			return a.Failed(rec, userpool.CodesOf(s.Who))
 		}
 		if err := a.use(rec, s); err != nil {
 			return err
@@ -234,10 +149,10 @@ func (a *attempt) settleCode(s *session, steps []string, check func(rec *store.R
 				return err
 			}
 		}
-		if v.groups, err = a.membershipOf(rec, v.user); err != nil {
+		if v.groups, err = a.MembershipOf(rec, v.user); err != nil {
 			return err
 		}
-		return a.forget(rec, codesOf(s.Who))
+		return a.Forget(rec, userpool.CodesOf(s.Who))
 	})
 	if err == nil {
 		err = refused
@@ -246,16 +161,16 @@ func (a *attempt) settleCode(s *session, steps []string, check func(rec *store.R
 }
 
 // tried loads the user of a session that is answered with a code; nil for nobody's.
-func (a *attempt) tried(rec *store.Records, s *session) (u *user, err error) {
+func (a *attempt) tried(rec *store.Records, s *session) (u *userpool.User, err error) {
 	if s.Sub != "" {
 		if u, err = a.holder(rec, s); err != nil {
 			return nil, err
 		}
 	}
-	if _, found, err := rec.Get(a.pool.spentKey(spentSession, s.ID)); err != nil || found {
+	if _, found, err := rec.Get(a.Pool.SpentKey(userpool.SpentSession, s.ID)); err != nil || found {
 		return nil, orBadSession(err)
 	}
-	return u, a.guardCodes(rec, s.Who)
+	return u, a.GuardCodes(rec, s.Who)
 }
 
 func orBadSession(err error) error {

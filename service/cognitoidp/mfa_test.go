@@ -8,6 +8,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/totp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // withMFA makes a world whose pool has all three second factors.
@@ -192,11 +193,11 @@ func TestGuessingCodes(t *testing.T) {
 	t.Parallel()
 	w := withMFA(t, "OPTIONAL")
 	secret := w.withApp("ana")
-	for i := range freeGuesses {
+	for i := range userpool.FreeGuesses {
 		c := w.challenge("ana", "SOFTWARE_TOKEN_MFA") // the password is right each time
 		_, err := w.answer(c.ChallengeName, c.Session, "USERNAME", "ana", "SOFTWARE_TOKEN_MFA_CODE", "000000")
 		want(t, "guess", err, "CodeMismatchException", noCode)
-		if i < freeGuesses-1 {
+		if i < userpool.FreeGuesses-1 {
 			w.now = w.now.Add(time.Millisecond)
 		}
 	}

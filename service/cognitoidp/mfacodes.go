@@ -4,13 +4,13 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The lengths of codes: those that sign in by themselves are longer than those beside a password.
@@ -51,7 +51,7 @@ func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to destin
 	}
 	if v.user != nil {
 		n := notice{event: noticeAuthentication, client: a.app.ID, meta: a.around.meta, quiet: state.First && a.app.HideUsers}
-		if err := a.send(n, v.user, to, a.pool.signInTemplate(to.medium()), state.Code); err != nil {
+		if err := a.send(n, v.user, to, signInTemplate(a.Pool, to.medium()), state.Code); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func newDigits(n int) string {
 	return fmt.Sprintf("%0*d", n, random.Int(most))
 }
 
-func (p *pool) signInTemplate(m api.DeliveryMediumType) template {
+func signInTemplate(p *userpool.Pool, m api.DeliveryMediumType) template {
 	if m == api.DeliveryMediumTypeSms {
 		var own *string
 		if p.MFA.SMS != nil {
@@ -103,9 +103,11 @@ func codeResponder(challenge api.ChallengeNameType, parameter string) responder 
 		if err := json.Unmarshal(s.State, &state); err != nil {
 			return nil, fault.Wrap(err, "read the state of a challenge")
 		}
-		v, err := a.settleCode(s, state.steps(challenge), func(_ *store.Records, u *user) (bool, error) {
+		v, err := a.settleCode(s, state.steps(challenge), func(_ *store.Records, u *userpool.User) (bool, error) {
 			return subtle.ConstantTimeCompare([]byte(state.Code), []byte(given)) == 1 && state.holds(u, challenge), nil
-		}, func(rec *store.Records, u *user) (*user, error) { return a.shown(rec, u, challenge, &state) })
+		}, func(rec *store.Records, u *userpool.User) (*userpool.User, error) {
+			return a.shown(rec, u, challenge, &state)
+		})
 		return a.onward(v, err)
 	}
 }
@@ -118,55 +120,42 @@ func (t *sent) steps(challenge api.ChallengeNameType) []string {
 }
 
 // holds reports whether the address is still the user's: a code says nothing of one that came in its place.
-func (t *sent) holds(u *user, challenge api.ChallengeNameType) bool {
-	return t.Set != "" || u != nil && u.Attributes[addressOf(challenge)] == t.To
+func (t *sent) holds(u *userpool.User, challenge api.ChallengeNameType) bool {
+	return t.Set != "" || u != nil && u.Attributes[userpool.AddressOf(challenge)] == t.To
 }
 
 // shown gives the user the address that a right code has shown to be theirs, where one was to be set up.
-func (a *attempt) shown(rec *store.Records, before *user, challenge api.ChallengeNameType, t *sent) (*user, error) {
+func (a *attempt) shown(rec *store.Records, before *userpool.User, challenge api.ChallengeNameType, t *sent) (*userpool.User, error) {
 	if t.Set == "" {
 		return before, nil
 	}
-	u := before.clone()
+	u := before.Clone()
 	if err := a.setUp(u, t); err != nil {
 		return nil, err
 	}
-	u.put(verifiedFlag(t.Set), "true")
-	u.MFA, u.Modified = u.MFA.with(challenge, true), a.call.Now
-	return u, a.pool.save(rec, before, u, false)
-}
-
-// Codes to sign in with that are sent to a user within a window: who knows a password, or only a name, could otherwise
-// have them sent without end.
-const (
-	sentWindow  = time.Hour
-	maxSentCode = 20
-)
-
-// tally counts within a window.
-type tally struct {
-	Count int
-	Since time.Time
+	u.Put(userpool.VerifiedFlag(t.Set), "true")
+	u.MFA, u.Modified = u.MFA.With(challenge, true), a.Call.Now
+	return u, a.Pool.SaveUser(rec, before, u, false)
 }
 
 // countSent counts a code that is about to be sent, for a name that is nobody's as for a user.
 func (a *attempt) countSent(who string) error {
-	return a.update(func(rec *store.Records) error {
-		k := a.pool.spentKey(spentSent, who)
-		n, err := store.Load[tally](rec, k)
+	return a.Update(func(rec *store.Records) error {
+		k := a.Pool.SpentKey(userpool.SpentSent, who)
+		n, err := store.Load[userpool.Tally](rec, k)
 		if err != nil {
 			return err
 		}
-		now := a.call.Now
-		if n == nil || now.Sub(n.Since) >= sentWindow {
-			n = &tally{Since: now}
+		now := a.Call.Now
+		if n == nil || now.Sub(n.Since) >= userpool.SentWindow {
+			n = &userpool.Tally{Since: now}
 		}
-		if n.Count++; n.Count > maxSentCode {
+		if n.Count++; n.Count > userpool.MaxSentCode {
 			return refusal.TooManyRequests()
 		}
 		if err := store.Save(rec, k, n); err != nil {
 			return err
 		}
-		return a.expire(rec, spentSent, who, n.Since.Add(sentWindow))
+		return a.Expire(rec, userpool.SpentSent, who, n.Since.Add(userpool.SentWindow))
 	})
 }

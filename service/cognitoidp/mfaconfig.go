@@ -7,64 +7,31 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// poolMFA is what a pool says of second factors. UpdateUserPool changes its mode alone; a mode that an update does not name
-// stays, for no pool is to lose its second factor by a setting that was left out.
-type poolMFA struct {
-	Mode api.UserPoolMfaType // empty is OFF
-	// SMS, TOTP and Email are the factors that are set up; nil for those that are not.
-	SMS   *smsMFA
-	TOTP  *bool
-	Email *api.EmailMfaConfigType
-}
-
-// smsMFA is a pool's second factor by SMS. What it is sent by is a setting of the pool (settings.SMS).
-type smsMFA struct{ Message *string }
-
-// mode is OFF unless the pool says otherwise.
-func (m *poolMFA) mode() api.UserPoolMfaType {
-	if m.Mode == "" {
-		return api.UserPoolMfaTypeOff
-	}
-	return m.Mode
-}
-
-// has reports whether the factor is set up in the pool.
-func (m *poolMFA) has(f factor) bool {
-	switch f {
-	case factorSMS:
-		return m.SMS != nil
-	case factorTOTP:
-		return m.TOTP != nil && *m.TOTP
-	case factorEmail:
-		return m.Email != nil
-	}
-	return false
-}
 
 // changeMode sets the mode for CreateUserPool and UpdateUserPool. A pool that can send SMS has SMS as its second factor
 // unless it has others.
-func (p *pool) changeMode(mode api.UserPoolMfaType) error {
+func changeMode(p *userpool.Pool, mode api.UserPoolMfaType) error {
 	if mode == "" {
 		return nil
 	}
-	if mode != api.UserPoolMfaTypeOff && !p.MFA.any() {
+	if mode != api.UserPoolMfaTypeOff && !anyMFA(&p.MFA) {
 		if p.Settings.SMS == nil {
 			return refusal.Invalid("SMS configuration and Auto verification for phone_number are required when MFA is required/optional")
 		}
-		p.MFA.SMS = &smsMFA{}
+		p.MFA.SMS = &userpool.SMSMFA{}
 	}
 	if mode == api.UserPoolMfaTypeOff {
 		p.MFA.TOTP = nil
 	}
 	p.MFA.Mode = mode
-	return p.checkMFA(&p.MFA)
+	return checkMFA(p, &p.MFA)
 }
 
-func (m *poolMFA) any() bool {
-	for _, f := range factors {
-		if m.has(f) {
+func anyMFA(m *userpool.PoolMFA) bool {
+	for _, f := range userpool.Factors {
+		if m.Has(f) {
 			return true
 		}
 	}
@@ -79,11 +46,11 @@ func (s *Service) SetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	var out *api.GetUserPoolMfaConfigOutput
-	err = c.changePool(func(p *pool) error {
-		if err := p.setMFA(in); err != nil {
+	err = c.changePool(func(p *userpool.Pool) error {
+		if err := setMFA(p, in); err != nil {
 			return err
 		}
-		out = p.describeMFA()
+		out = describeMFA(p)
 		return nil
 	})
 	if err != nil {
@@ -92,8 +59,8 @@ func (s *Service) SetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call,
 	return new(api.SetUserPoolMfaConfigOutput(*out)), nil
 }
 
-func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
-	next := poolMFA{Mode: p.MFA.Mode, Email: in.EmailMfaConfiguration}
+func setMFA(p *userpool.Pool, in *api.SetUserPoolMfaConfigInput) error {
+	next := userpool.PoolMFA{Mode: p.MFA.Mode, Email: in.EmailMfaConfiguration}
 	if in.MfaConfiguration != "" {
 		next.Mode = in.MfaConfiguration
 	}
@@ -110,7 +77,7 @@ func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
 	}
 	sms := p.Settings.SMS
 	if m := in.SmsMfaConfiguration; m != nil {
-		next.SMS = &smsMFA{m.SmsAuthenticationMessage}
+		next.SMS = &userpool.SMSMFA{Message: m.SmsAuthenticationMessage}
 		if m.SmsConfiguration != nil {
 			sms = m.SmsConfiguration
 		}
@@ -118,7 +85,7 @@ func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
 			return refusal.Invalid("SMS configuration is required to set up SMS MFA.")
 		}
 	}
-	if err := p.checkMFA(&next); err != nil {
+	if err := checkMFA(p, &next); err != nil {
 		return err
 	}
 	p.MFA, p.Settings.SMS, p.Passkeys = next, sms, keys
@@ -127,13 +94,13 @@ func (p *pool) setMFA(in *api.SetUserPoolMfaConfigInput) error {
 
 // checkMFA checks the factors against the mode and the pool ("Adding MFA to a user pool" and "SMS and email message MFA",
 // Amazon Cognito Developer Guide).
-func (p *pool) checkMFA(m *poolMFA) error {
+func checkMFA(p *userpool.Pool, m *userpool.PoolMFA) error {
 	switch {
-	case m.mode() == api.UserPoolMfaTypeOff && m.has(factorTOTP):
+	case m.Effective() == api.UserPoolMfaTypeOff && m.Has(userpool.FactorTOTP):
 		return refusal.Invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
-	case m.mode() != api.UserPoolMfaTypeOff && !m.any():
+	case m.Effective() != api.UserPoolMfaTypeOff && !anyMFA(m):
 		return refusal.Invalid("Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration.")
-	case m.Mode == api.UserPoolMfaTypeOn && p.Settings.passwordless():
+	case m.Mode == api.UserPoolMfaTypeOn && p.Settings.Passwordless():
 		return refusal.Invalid("MFA cannot be required in a user pool whose sign-in policy has factors other than PASSWORD.")
 	}
 	if m.Email == nil {
@@ -154,12 +121,12 @@ func (s *Service) GetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	return c.pool.describeMFA(), nil
+	return describeMFA(c.Pool), nil
 }
 
-func (p *pool) describeMFA() *api.GetUserPoolMfaConfigOutput {
+func describeMFA(p *userpool.Pool) *api.GetUserPoolMfaConfigOutput {
 	out := &api.GetUserPoolMfaConfigOutput{
-		MfaConfiguration: p.MFA.mode(), EmailMfaConfiguration: p.MFA.Email, WebAuthnConfiguration: p.Passkeys.describe(),
+		MfaConfiguration: p.MFA.Effective(), EmailMfaConfiguration: p.MFA.Email, WebAuthnConfiguration: describePasskeys(p.Passkeys),
 	}
 	if p.MFA.SMS != nil {
 		out.SmsMfaConfiguration = &api.SmsMfaConfigType{SmsAuthenticationMessage: p.MFA.SMS.Message, SmsConfiguration: p.Settings.SMS}

@@ -8,24 +8,25 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // preference is what a request says of one factor; nil where it says nothing.
 type preference struct {
-	factor        factor
+	factor        userpool.Factor
 	on, preferred *bool
 }
 
 func preferences(sms *api.SMSMfaSettingsType, token *api.SoftwareTokenMfaSettingsType, email *api.EmailMfaSettingsType) []preference {
 	var out []preference
 	if sms != nil {
-		out = append(out, preference{factorSMS, sms.Enabled, sms.PreferredMfa})
+		out = append(out, preference{userpool.FactorSMS, sms.Enabled, sms.PreferredMfa})
 	}
 	if token != nil {
-		out = append(out, preference{factorTOTP, token.Enabled, token.PreferredMfa})
+		out = append(out, preference{userpool.FactorTOTP, token.Enabled, token.PreferredMfa})
 	}
 	if email != nil {
-		out = append(out, preference{factorEmail, email.Enabled, email.PreferredMfa})
+		out = append(out, preference{userpool.FactorEmail, email.Enabled, email.PreferredMfa})
 	}
 	return out
 }
@@ -39,8 +40,8 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, call *pipeline.Call,
 	if in.WebAuthnMfaSettings != nil {
 		return nil, refusal.NotServed("WebAuthnMfaSettings")
 	}
-	err = b.change(func(_ *store.Records, u *user) error {
-		return b.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), false)
+	err = b.change(func(_ *store.Records, u *userpool.User) error {
+		return prefer(b.Pool, u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), false)
 	})
 	if err != nil {
 		return nil, err
@@ -53,8 +54,8 @@ func (s *Service) AdminSetUserMFAPreference(ctx context.Context, call *pipeline.
 	if in.WebAuthnMfaSettings != nil {
 		return nil, refusal.NotServed("WebAuthnMfaSettings")
 	}
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		return c.pool.prefer(u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), true)
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *userpool.User) error {
+		return prefer(c.Pool, u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), true)
 	})
 	if err != nil {
 		return nil, err
@@ -63,14 +64,14 @@ func (s *Service) AdminSetUserMFAPreference(ctx context.Context, call *pipeline.
 }
 
 // prefer changes what a user has turned on.
-func (p *pool) prefer(u *user, given []preference, admin bool) error {
+func prefer(p *userpool.Pool, u *userpool.User, given []preference, admin bool) error {
 	next, preferred := u.MFA, 0
 	for _, g := range given {
-		on := opt.Value(g.on) || g.on == nil && next.on(g.factor)
-		if err := p.checkPreference(u, g.factor, on, admin); err != nil {
+		on := opt.Value(g.on) || g.on == nil && next.Has(g.factor)
+		if err := checkPreference(p, u, g.factor, on, admin); err != nil {
 			return err
 		}
-		next = next.with(g.factor, on)
+		next = next.With(g.factor, on)
 		switch {
 		case opt.Value(g.preferred) && !on:
 			return refusal.Invalid("%s cannot be the preferred MFA because it is not enabled.", g.factor)
@@ -90,19 +91,19 @@ func (p *pool) prefer(u *user, given []preference, admin bool) error {
 
 // checkPreference refuses a factor that the user could not answer, and that users themselves turn one off that they have
 // to have. An administrator may: that is how a user who lost a phone sets up another.
-func (p *pool) checkPreference(u *user, f factor, on, admin bool) error {
+func checkPreference(p *userpool.Pool, u *userpool.User, f userpool.Factor, on, admin bool) error {
 	if !on {
-		if !admin && p.MFA.mode() == api.UserPoolMfaTypeOn && u.MFA.on(f) {
+		if !admin && p.MFA.Effective() == api.UserPoolMfaTypeOn && u.MFA.Has(f) {
 			return refusal.Invalid("%s cannot be turned off because the user pool requires MFA.", f)
 		}
 		return nil
 	}
 	switch {
-	case f == factorTOTP && !u.MFA.Token:
+	case f == userpool.FactorTOTP && !u.MFA.Token:
 		return refusal.Invalid("User has not verified software token mfa")
-	case f != factorTOTP && u.Attributes[addressOf(f)] == "":
+	case f != userpool.FactorTOTP && u.Attributes[userpool.AddressOf(f)] == "":
 		return refusal.Invalid("User does not have delivery config set to turn on %s", f)
-	case !p.MFA.has(f):
+	case !p.MFA.Has(f):
 		return refusal.Invalid("%s is not enabled for the user pool.", f)
 	}
 	return nil
@@ -114,7 +115,7 @@ func (s *Service) SetUserSettings(ctx context.Context, call *pipeline.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *user) error { return b.pool.setOptions(u, in.MFAOptions, false) })
+	err = b.change(func(_ *store.Records, u *userpool.User) error { return setOptions(b.Pool, u, in.MFAOptions, false) })
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +124,8 @@ func (s *Service) SetUserSettings(ctx context.Context, call *pipeline.Call, in *
 
 // AdminSetUserSettings implements api.Service.
 func (s *Service) AdminSetUserSettings(ctx context.Context, call *pipeline.Call, in *api.AdminSetUserSettingsInput) (*api.AdminSetUserSettingsOutput, error) {
-	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *user) error {
-		return c.pool.setOptions(u, in.MFAOptions, true)
+	err := s.adminChange(ctx, call, in.UserPoolId, in.Username, func(c *scoped, u *userpool.User) error {
+		return setOptions(c.Pool, u, in.MFAOptions, true)
 	})
 	if err != nil {
 		return nil, err
@@ -133,19 +134,11 @@ func (s *Service) AdminSetUserSettings(ctx context.Context, call *pipeline.Call,
 }
 
 // setOptions turns SMS on, or off for an empty list.
-func (p *pool) setOptions(u *user, options []api.MFAOptionType, admin bool) error {
+func setOptions(p *userpool.Pool, u *userpool.User, options []api.MFAOptionType, admin bool) error {
 	for _, o := range options {
 		if opt.Value(o.AttributeName) != "phone_number" || o.DeliveryMedium != api.DeliveryMediumTypeSms {
 			return refusal.Invalid("Invalid MFA options: only SMS to phone_number can be set.")
 		}
 	}
-	return p.prefer(u, []preference{{factor: factorSMS, on: new(len(options) > 0)}}, admin)
-}
-
-// describe is what GetUser and AdminGetUser show of a user's factors.
-func (m *userMFA) describe() (list []string, preferred *string, options []api.MFAOptionType) {
-	if m.on(factorSMS) {
-		options = []api.MFAOptionType{{DeliveryMedium: api.DeliveryMediumTypeSms, AttributeName: new("phone_number")}}
-	}
-	return texts(m.On), opt.Present(string(m.Preferred)), options
+	return prefer(p, u, []preference{{factor: userpool.FactorSMS, on: new(len(options) > 0)}}, admin)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/totp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // What a session of MFA_SETUP has come to: asked for, an app given its secret, the app verified. Each is of a kind of its
@@ -20,9 +21,9 @@ const (
 
 // askSetup asks a user without a second factor to set one up, in a pool that requires one.
 func (a *attempt) askSetup(v *arrival) (*outcome, error) {
-	var can []factor
-	for _, f := range factors {
-		if a.pool.MFA.has(f) {
+	var can []userpool.Factor
+	for _, f := range userpool.Factors {
+		if a.Pool.MFA.Has(f) {
 			can = append(can, f)
 		}
 	}
@@ -52,15 +53,15 @@ func (s *Service) resumeSetup(ctx context.Context, call *pipeline.Call, text *st
 
 // settingUp loads the user of a session of MFA_SETUP, who must still be without a second factor: a session that somebody
 // kept must not add theirs to the user's own.
-func (a *attempt) settingUp(rec *store.Records, s *session) (*user, error) {
+func (a *attempt) settingUp(rec *store.Records, s *session) (*userpool.User, error) {
 	u, err := a.tried(rec, s)
 	if err != nil {
 		return nil, err
 	}
-	if u == nil || len(a.pool.secondFactors(u)) > 0 {
+	if u == nil || len(a.Pool.SecondFactors(u)) > 0 {
 		return nil, refusal.BadSession()
 	}
-	return u, standing(u)
+	return u, userpool.Standing(u)
 }
 
 // associate gives the user of the session a secret.
@@ -72,7 +73,7 @@ func (a *attempt) associate(text *string) (*api.AssociateSoftwareTokenOutput, er
 	if err != nil {
 		return nil, err
 	}
-	err = a.update(func(rec *store.Records) error {
+	err = a.Update(func(rec *store.Records) error {
 		if _, err := a.settingUp(rec, s); err != nil {
 			return err
 		}
@@ -111,27 +112,27 @@ func (a *attempt) verifyAssociated(text *string, code, name string) (*api.Verify
 		return nil, err
 	}
 	var refused error
-	err = a.update(func(rec *store.Records) error {
+	err = a.Update(func(rec *store.Records) error {
 		refused = nil
 		before, err := a.settingUp(rec, s)
 		if err != nil {
 			return err
 		}
-		step, ok := totp.Check(s.State, code, a.call.Now, 0)
+		step, ok := totp.Check(s.State, code, a.Call.Now, 0)
 		if !ok {
 			refused = tokenMismatch()
-			return a.failed(rec, codesOf(s.Who))
+			return a.Failed(rec, userpool.CodesOf(s.Who))
 		}
 		if err := a.use(rec, s); err != nil {
 			return err
 		}
-		u := before.clone()
-		u.MFA.Token, u.Modified = true, a.call.Now
-		u.MFA = u.MFA.with(factorTOTP, true)
-		if err := a.pool.save(rec, before, u, false); err != nil {
+		u := before.Clone()
+		u.MFA.Token, u.Modified = true, a.Call.Now
+		u.MFA = u.MFA.With(userpool.FactorTOTP, true)
+		if err := a.Pool.SaveUser(rec, before, u, false); err != nil {
 			return err
 		}
-		return store.Save(rec, tokenKey(a.pool.ID, u.Sub), &softwareToken{Sealed: sealed, Step: step, Name: name})
+		return store.Save(rec, userpool.TokenKey(a.Pool.ID, u.Sub), &softwareToken{Sealed: sealed, Step: step, Name: name})
 	})
 	if err == nil {
 		err = refused
@@ -148,37 +149,37 @@ func (a *attempt) verifyAssociated(text *string, code, name string) (*api.Verify
 func (a *attempt) respondSetup(session *string) (*outcome, error) {
 	switch email, phone := a.params[AnswerEmail], a.params[AnswerPhone]; {
 	case email != "":
-		return a.setupByCode(session, factorEmail, email)
+		return a.setupByCode(session, userpool.FactorEmail, email)
 	case phone != "" && a.channel == channelLogin: // the API has no such answer
-		return a.setupByCode(session, factorSMS, phone)
+		return a.setupByCode(session, userpool.FactorSMS, phone)
 	}
 	s, _, err := a.resume(setupVerified, session)
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.settleCode(s, []string{string(factorTOTP), stepSecond}, func(_ *store.Records, u *user) (bool, error) {
-		return u.MFA.on(factorTOTP), nil // VerifySoftwareToken made the session for a right code
+	v, err := a.settleCode(s, []string{string(userpool.FactorTOTP), stepSecond}, func(_ *store.Records, u *userpool.User) (bool, error) {
+		return u.MFA.Has(userpool.FactorTOTP), nil // VerifySoftwareToken made the session for a right code
 	}, nil)
 	return a.onward(v, err)
 }
 
 // setupByCode sends a code to the address that a user without any gives. The address becomes the user's when the code
 // comes back.
-func (a *attempt) setupByCode(session *string, by factor, address string) (*outcome, error) {
+func (a *attempt) setupByCode(session *string, by userpool.Factor, address string) (*outcome, error) {
 	s, _, err := a.resume(setupAsked, session)
 	if err != nil {
 		return nil, err
 	}
-	if !a.pool.MFA.has(by) {
+	if !a.Pool.MFA.Has(by) {
 		return nil, api.NewMFAMethodNotFoundException("The MFA method %s is not available.", by)
 	}
-	state := sent{To: address, Set: addressOf(by)}
+	state := sent{To: address, Set: userpool.AddressOf(by)}
 	v := &arrival{passage: s.passage}
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		if v.user, err = a.settingUp(rec, s); err != nil {
 			return err
 		}
-		if err := a.setUp(v.user.clone(), &state); err != nil {
+		if err := a.setUp(v.user.Clone(), &state); err != nil {
 			return err
 		}
 		return a.use(rec, s)
@@ -190,9 +191,9 @@ func (a *attempt) setupByCode(session *string, by factor, address string) (*outc
 }
 
 // setUp gives the user the address of a factor, as far as the app client may write it.
-func (a *attempt) setUp(u *user, t *sent) error {
-	if len(a.pool.secondFactors(u)) > 0 {
+func (a *attempt) setUp(u *userpool.User, t *sent) error {
+	if len(a.Pool.SecondFactors(u)) > 0 {
 		return refusal.BadSession()
 	}
-	return a.pool.set(u, writer{client: a.app}, []api.AttributeType{{Name: &t.Set, Value: &t.To}})
+	return a.Pool.SetAttributes(u, userpool.Writer{Client: a.app}, []api.AttributeType{{Name: &t.Set, Value: &t.To}})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func TestSetUpWithAnApp(t *testing.T) {
@@ -131,12 +132,12 @@ func TestCodesSentAreBounded(t *testing.T) {
 	t.Parallel()
 	w := withMFA(t, "ON")
 	w.member("ana", "phone_number", "+15550100")
-	for range maxSentCode {
+	for range userpool.MaxSentCode {
 		w.challenge("ana", "SMS_MFA")
 	}
 	_, err := w.signIn(w.app, "ana", password)
 	want(t, "one more", err, "TooManyRequestsException", "")
-	w.now = w.now.Add(sentWindow)
+	w.now = w.now.Add(userpool.SentWindow)
 	w.challenge("ana", "SMS_MFA")
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -34,7 +35,7 @@ type migrationResponse struct {
 
 // newcomer is a name that the pool does not have, whom another directory may.
 type newcomer struct {
-	app              *client
+	app              *userpool.Client
 	source, name     string
 	password         *string
 	validation, meta map[string]string
@@ -44,7 +45,7 @@ type newcomer struct {
 // A function that fails knows no such user: UserNotFoundException. Attributes are set as an administrator sets them when
 // making a user. The password is kept as it was shown, whatever the pool's policy asks of new ones. No welcome message is
 // sent: it would hold a password that is the user's own.
-func (c *scoped) migrate(n newcomer) (*user, error) {
+func (c *scoped) migrate(n newcomer) (*userpool.User, error) {
 	var out migrationResponse
 	err := c.invoke(occasion{trigger: triggerMigration, source: n.source, client: n.app.ID, name: n.name},
 		migrationRequest{n.password, n.validation, n.meta}, &out)
@@ -58,13 +59,13 @@ func (c *scoped) migrate(n newcomer) (*user, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u, c.update(func(rec *store.Records) error {
-		return c.create(rec, u, out.ForceAlias != nil && *out.ForceAlias)
+	return u, c.Update(func(rec *store.Records) error {
+		return c.CreateUser(rec, u, out.ForceAlias != nil && *out.ForceAlias)
 	})
 }
 
 // immigrant is the user that the function described, not stored yet.
-func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
+func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*userpool.User, error) {
 	name := n.name
 	var attrs []api.AttributeType
 	for _, k := range slices.Sorted(maps.Keys(out.UserAttributes)) {
@@ -74,9 +75,9 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
 		}
 		attrs = append(attrs, api.AttributeType{Name: new(k), Value: new(out.UserAttributes[k])})
 	}
-	u, err := c.newUser(name, writer{admin: true, creating: true}, attrs)
+	u, err := c.NewUser(name, userpool.Writer{Admin: true, Creating: true}, attrs)
 	if err == nil {
-		err = c.pool.requireAttributes(u)
+		err = c.Pool.RequireAttributes(u)
 	}
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
 		return nil, badResponse("finalUserStatus %.64q", status)
 	}
 	if n.password != nil && u.Status == api.UserStatusTypeConfirmed {
-		u.Verifier, err = c.sealPassword(u, *n.password)
+		u.Verifier, err = c.SealPassword(u, *n.password)
 	}
 	return u, err
 }
@@ -102,11 +103,11 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*user, error) {
 // migrated is asked for a user whom the pool does not have and who signs in with a password in plain: it makes the user
 // and returns it, or nil. Refusals count as wrong passwords, and what is being asked as a refusal, so that nobody tries the
 // passwords of the other directory through this one without end, nor many at once. Where users are hidden, no refusal shows.
-func (a *attempt) migrated(t *candidate, password string) (*user, error) {
-	if a.pool.function(triggerMigration) == "" {
+func (a *attempt) migrated(t *candidate, password string) (*userpool.User, error) {
+	if functionOf(a.Pool, triggerMigration) == "" {
 		return nil, nil
 	}
-	if err := a.update(func(rec *store.Records) error { return a.reserve(rec, t.who) }); err != nil {
+	if err := a.Update(func(rec *store.Records) error { return a.Reserve(rec, t.who) }); err != nil {
 		return nil, err
 	}
 	u, err := a.migrate(newcomer{
@@ -115,11 +116,11 @@ func (a *attempt) migrated(t *candidate, password string) (*user, error) {
 	if err != nil && !a.app.HideUsers {
 		return nil, err
 	}
-	if released := a.update(func(rec *store.Records) error { return a.release(rec, t.who) }); released != nil {
+	if released := a.Update(func(rec *store.Records) error { return a.Release(rec, t.who) }); released != nil {
 		return nil, released
 	}
 	if err != nil {
-		a.log.Warn("a user was not migrated", "pool", a.pool.ID, "error", err)
+		a.log.Warn("a user was not migrated", "pool", a.Pool.ID, "error", err)
 		return nil, nil // which counts, as a wrong password does
 	}
 	t.who = u.Sub
@@ -129,24 +130,24 @@ func (a *attempt) migrated(t *candidate, password string) (*user, error) {
 // migrateForgetful looks for somebody who asks for a new password in the other directory, if the pool does not have them.
 // What is made then has no password until the code comes back. counted is true if the request was counted against the
 // name, as one for nobody is.
-func (c *scoped) migrateForgetful(app *client, in *api.ForgotPasswordInput) (counted bool, err error) {
-	if c.pool.function(triggerMigration) == "" {
+func (c *scoped) migrateForgetful(app *userpool.Client, in *api.ForgotPasswordInput) (counted bool, err error) {
+	if functionOf(c.Pool, triggerMigration) == "" {
 		return false, nil
 	}
 	name := opt.Value(in.Username)
-	var known *user
-	err = c.update(func(rec *store.Records) (err error) {
-		if known, err = c.pool.find(rec, name); err != nil || known != nil {
+	var known *userpool.User
+	err = c.Update(func(rec *store.Records) (err error) {
+		if known, err = c.Pool.Find(rec, name); err != nil || known != nil {
 			return err
 		}
-		return c.pretendCode(rec, name, codeForgot) // counts what is asked for a name
+		return c.pretendCode(rec, name, userpool.CodeForgot) // counts what is asked for a name
 	})
 	if err != nil || known != nil {
 		return false, err
 	}
 	_, err = c.migrate(newcomer{app: app, source: sourceMigrateForgot, name: name, meta: in.ClientMetadata})
 	if err != nil && app.HideUsers {
-		c.log.Warn("a user was not migrated", "pool", c.pool.ID, "error", err)
+		c.log.Warn("a user was not migrated", "pool", c.Pool.ID, "error", err)
 		return true, nil
 	}
 	return true, err

@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/functions"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // newMigrating is a world whose function knows ada with the password of the tests.
@@ -85,7 +86,7 @@ func TestMigrationIsNotAnOracle(t *testing.T) {
 		if hidden {
 			app = w.quiet
 		}
-		for range freeGuesses {
+		for range userpool.FreeGuesses {
 			_, err := w.signIn(app, "ada", "wrong")
 			if err == nil {
 				t.Fatal("got in")

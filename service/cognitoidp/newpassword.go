@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const attributePrefix = "userAttributes."
@@ -24,17 +25,17 @@ func (a *attempt) newPasswordGate(v *arrival) (*outcome, error) {
 	if u.Status != api.UserStatusTypeForceChangePassword {
 		return nil, nil
 	}
-	if !u.TemporaryUntil.IsZero() && !a.call.Now.Before(u.TemporaryUntil) {
+	if !u.TemporaryUntil.IsZero() && !a.Call.Now.Before(u.TemporaryUntil) {
 		return nil, api.NewNotAuthorizedException("Temporary password has expired and must be reset by an administrator.")
 	}
 	has, needs := map[string]string{}, []string{}
 	for name, value := range u.Attributes {
-		if mayRead(a.app, name) {
+		if userpool.MayRead(a.app, name) {
 			has[name] = value
 		}
 	}
-	for i := range a.pool.Schema {
-		if s := &a.pool.Schema[i]; s.Required && s.Name != "sub" && u.Attributes[s.Name] == "" {
+	for i := range a.Pool.Schema {
+		if s := &a.Pool.Schema[i]; s.Required && s.Name != "sub" && u.Attributes[s.Name] == "" {
 			needs = append(needs, attributePrefix+s.Name)
 		}
 	}
@@ -64,60 +65,60 @@ func (a *attempt) newPassword(sessionText *string) (*outcome, error) {
 	if t.user == nil {
 		return nil, refusal.BadSession()
 	}
-	if err := a.checkNewPassword(t.user, password); err != nil {
+	if err := a.CheckNewPassword(t.user, password); err != nil {
 		return nil, err
 	}
-	verifier, err := a.sealPassword(t.user, password)
+	verifier, err := a.SealPassword(t.user, password)
 	if err != nil {
 		return nil, err
 	}
 	v := &arrival{passage: s.pass(string(api.ChallengeNameTypeNewPasswordRequired))}
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		if v.user, err = a.choose(rec, s, t.user, verifier); err != nil {
 			return err
 		}
 		v.Mark = verifierMark(v.user)
-		v.groups, err = a.membershipOf(rec, v.user)
+		v.groups, err = a.MembershipOf(rec, v.user)
 		return err
 	})
 	return a.onward(v, err)
 }
 
 // choose makes the password permanent, with the attributes that came along.
-func (a *attempt) choose(rec *store.Records, s *session, checked *user, verifier []byte) (*user, error) {
+func (a *attempt) choose(rec *store.Records, s *session, checked *userpool.User, verifier []byte) (*userpool.User, error) {
 	if err := a.use(rec, s); err != nil {
 		return nil, err
 	}
-	before, err := store.Load[user](rec, userKey(a.pool.ID, s.Sub))
+	before, err := store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, s.Sub))
 	if err != nil {
 		return nil, err
 	}
 	if !s.holdsFor(before) || !sameVerifier(before, checked) || before.Status != api.UserStatusTypeForceChangePassword {
 		return nil, refusal.BadSession()
 	}
-	u := before.clone()
-	if err := a.pool.set(u, writer{client: a.app}, a.givenAttributes()); err != nil {
+	u := before.Clone()
+	if err := a.Pool.SetAttributes(u, userpool.Writer{Client: a.app}, a.givenAttributes()); err != nil {
 		return nil, err
 	}
 	if err := a.keepsFactors(s, before, u); err != nil {
 		return nil, err
 	}
-	if err := a.pool.requireAttributes(u); err != nil {
+	if err := a.Pool.RequireAttributes(u); err != nil {
 		return nil, err
 	}
-	a.pool.setPassword(u, verifier)
-	u.Status, u.Modified = api.UserStatusTypeConfirmed, a.call.Now
-	return u, a.pool.save(rec, before, u, false)
+	a.Pool.SetPassword(u, verifier)
+	u.Status, u.Modified = api.UserStatusTypeConfirmed, a.Call.Now
+	return u, a.Pool.SaveUser(rec, before, u, false)
 }
 
 // keepsFactors refuses an address that comes with the new password where codes of a second factor go, or would go: nobody has
 // shown that factor yet, and who was given a temporary password must not choose where the code is sent.
-func (a *attempt) keepsFactors(s *session, before, u *user) error {
-	if s.secondFactor() || len(a.pool.secondFactors(before)) == 0 {
+func (a *attempt) keepsFactors(s *session, before, u *userpool.User) error {
+	if s.secondFactor() || len(a.Pool.SecondFactors(before)) == 0 {
 		return nil
 	}
-	for _, f := range factors {
-		if name := addressOf(f); name != "" && u.Attributes[name] != before.Attributes[name] {
+	for _, f := range userpool.Factors {
+		if name := userpool.AddressOf(f); name != "" && u.Attributes[name] != before.Attributes[name] {
 			return api.NewNotAuthorizedException("Cannot modify an already provided %s", name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // LoginService is the name by which pipeline.Serve finds the operations of LoginOperations.
@@ -52,12 +53,12 @@ func (s *Service) LoginOperations() pipeline.Service {
 }
 
 // app opens a pool and one of its app clients. A client that is not the pool's, or that may not use OAuth 2, is none.
-func (o *oauth) app(ctx context.Context, call *pipeline.Call, pool *string, id string) (*scoped, *client, error) {
+func (o *oauth) app(ctx context.Context, call *pipeline.Call, pool *string, id string) (*scoped, *userpool.Client, error) {
 	c, err := o.s.in(ctx, call, pool)
 	if err != nil {
 		return nil, nil, err
 	}
-	app, err := c.client(id)
+	app, err := c.Client(id)
 	if fault.Is(err, "ResourceNotFoundException") {
 		return nil, nil, oauthError(ErrInvalidClient, "Client does not exist.")
 	}

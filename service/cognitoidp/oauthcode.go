@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // spentAuthCode marks an authorization code that was exchanged.
@@ -37,7 +38,7 @@ func (c *scoped) sealText(purpose keyring.Purpose, v any, about string) (string,
 	if err != nil {
 		return "", fault.Wrap(err, "encode sealed text")
 	}
-	sealed, err := c.Keyring.Seal(purpose, c.pool.scope(), text, []byte(about))
+	sealed, err := c.Keyring.Seal(purpose, c.Pool.Scope(), text, []byte(about))
 	if err != nil {
 		return "", fault.Wrap(err, "seal text")
 	}
@@ -50,7 +51,7 @@ func openText[T any](c *scoped, purpose keyring.Purpose, text, about string) (*T
 	if err != nil || len(sealed) == 0 {
 		return nil, false
 	}
-	plain, err := c.Keyring.Open(purpose, c.pool.scope(), sealed, []byte(about))
+	plain, err := c.Keyring.Open(purpose, c.Pool.Scope(), sealed, []byte(about))
 	if err != nil {
 		return nil, false
 	}
@@ -80,12 +81,12 @@ func badCode(why string) *fault.Error { return oauthError(ErrInvalidGrant, why) 
 
 // redeem checks an authorization code and uses it up. A code that comes a second time was stolen at one of them: the
 // tokens of the first are revoked (RFC 6749 section 4.1.2).
-func (c *scoped) redeem(app *client, text, redirect, verifier string) (*issuance, error) {
+func (c *scoped) redeem(app *userpool.Client, text, redirect, verifier string) (*issuance, error) {
 	a, ok := openText[authCode](c, keyring.AuthorizationCode, text, app.ID)
 	switch {
 	case !ok:
 		return nil, badCode("Invalid authorization code.")
-	case !c.call.Now.Before(a.Expires):
+	case !c.Call.Now.Before(a.Expires):
 		return nil, badCode("The authorization code has expired.")
 	case a.Redirect != redirect:
 		return nil, badCode("redirect_uri is not the one of the authorization request.")
@@ -96,7 +97,7 @@ func (c *scoped) redeem(app *client, text, redirect, verifier string) (*issuance
 		origin: a.Origin, at: a.At, event: uuid.NewString(), scopes: a.Scopes, nonce: a.Nonce,
 	}}
 	var refused error
-	err := c.update(func(rec *store.Records) (err error) {
+	err := c.Update(func(rec *store.Records) (err error) {
 		refused, err = c.takeCode(rec, i, a)
 		return err
 	})
@@ -108,12 +109,12 @@ func (c *scoped) redeem(app *client, text, redirect, verifier string) (*issuance
 
 // takeCode marks the code as used and loads its user. What is `refused` is to be committed all the same.
 func (c *scoped) takeCode(rec *store.Records, i *issuance, a *authCode) (refused, err error) {
-	fresh, err := c.spend(rec, spentAuthCode, a.ID, a.Expires)
+	fresh, err := c.Spend(rec, spentAuthCode, a.ID, a.Expires)
 	if err != nil {
 		return nil, err
 	}
 	if !fresh {
-		_, err = c.spend(rec, spentOrigin, a.Origin, c.call.Now.Add(i.app.lifetime(useRefresh)+i.app.lifetime(useAccess)))
+		_, err = c.Spend(rec, userpool.SpentOrigin, a.Origin, c.Call.Now.Add(i.app.Lifetime(userpool.UseRefresh)+i.app.Lifetime(userpool.UseAccess)))
 		return badCode("The authorization code was used before."), err
 	}
 	if i.user, err = c.signedIn(rec, a.Sub, a.Epoch, a.Origin); err != nil {
@@ -122,17 +123,17 @@ func (c *scoped) takeCode(rec *store.Records, i *issuance, a *authCode) (refused
 	if i.user == nil {
 		return badCode("The user is not signed in any more."), nil
 	}
-	i.groups, err = c.membershipOf(rec, i.user)
+	i.groups, err = c.MembershipOf(rec, i.user)
 	return nil, err
 }
 
 // signedIn loads a user who signed in; nil if that sign-in is over or the user must not use it.
-func (c *scoped) signedIn(rec *store.Records, sub string, epoch uint32, origin string) (*user, error) {
-	u, err := store.Load[user](rec, userKey(c.pool.ID, sub))
-	if err != nil || u == nil || u.Epoch != epoch || u.standingSignedIn() != nil {
+func (c *scoped) signedIn(rec *store.Records, sub string, epoch uint32, origin string) (*userpool.User, error) {
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(c.Pool.ID, sub))
+	if err != nil || u == nil || u.Epoch != epoch || u.StandingSignedIn() != nil {
 		return nil, err
 	}
-	revoked, err := c.revoked(rec, origin)
+	revoked, err := c.Revoked(rec, origin)
 	if err != nil || revoked {
 		return nil, err
 	}

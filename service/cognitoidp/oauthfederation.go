@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // openByProvider is why what comes back from a provider needs no permission.
@@ -139,7 +140,7 @@ func (a *authorization) received(h *homecoming, in *login.ArriveInput, err error
 		if f.Class != fault.Modeled {
 			return nil, err
 		}
-		a.call.Note("refusal", f.Code)
+		a.Call.Note("refusal", f.Code)
 		return &login.ArriveOutput{Location: new(a.refusal(oauthError(ErrInvalidRequest, f.Message)))}, nil
 	}
 	out, err := a.arrived(h.outcome, h.by, &onward{browser: opt.Value(in.Browser), base: opt.Value(in.Base)}, true)
@@ -178,7 +179,7 @@ func (o *oauth) unasked(c *scoped, in *returned, from *login.ArriveInput) (*logi
 	if p == nil || p.Type != api.IdentityProviderTypeTypeSaml || p.Details[detailIDPInit] != textTrue {
 		return nil, badState()
 	}
-	a, err := o.authorization(c.ctx, c.call, &c.pool.ID, &login.AuthorizationRequest{
+	a, err := o.authorization(c.Ctx, c.Call, &c.Pool.ID, &login.AuthorizationRequest{
 		ClientId: new(q.Get("client_id")), RedirectUri: opt.Present(q.Get("redirect_uri")), ResponseType: opt.Present(q.Get("response_type")),
 		Scope: opt.Present(q.Get("scope")), State: opt.Present(q.Get("state")),
 	})
@@ -204,14 +205,14 @@ func (a *authorization) takesLocal() error {
 // choices are the providers of an app client, for its sign-in page; local is true if it serves the pool's own users.
 func (a *authorization) choices() (list []login.ProviderChoice, local bool, err error) {
 	local = len(a.app.IdentityProviders) == 0
-	err = a.view(func(rec *store.Records) error {
+	err = a.View(func(rec *store.Records) error {
 		list = list[:0]
 		for _, name := range a.app.IdentityProviders {
 			if name == localProvider {
 				local = true
 				continue
 			}
-			p, err := store.Load[provider](rec, providerKey(a.pool.ID, name))
+			p, err := store.Load[provider](rec, providerKey(a.Pool.ID, name))
 			if err != nil {
 				return err
 			}
@@ -226,7 +227,7 @@ func (a *authorization) choices() (list []login.ProviderChoice, local bool, err 
 
 // farewell begins logout at the SAML provider that the browser's session came from, if it has a place for that. The
 // browser comes back to /saml2/logout and goes on to where the logout was to lead.
-func (c *scoped) farewell(app *client, base, sealed, to string) (*departure, error) {
+func (c *scoped) farewell(app *userpool.Client, base, sealed, to string) (*departure, error) {
 	s, ok := openText[providerSession](c, keyring.LoginSession, sealed, aboutFarewell)
 	if !ok || base == "" {
 		return nil, nil //nolint:nilnil // nothing to end
@@ -243,10 +244,10 @@ func (c *scoped) farewell(app *client, base, sealed, to string) (*departure, err
 	if err != nil {
 		return nil, err
 	}
-	f := &away{ID: random.Text(random.Alphanumeric, 43), Client: app.ID, Provider: p.Name, Base: base, Expires: c.call.Now.Add(awayLife), Resume: []byte(to)}
+	f := &away{ID: random.Text(random.Alphanumeric, 43), Client: app.ID, Provider: p.Name, Base: base, Expires: c.Call.Now.Add(awayLife), Resume: []byte(to)}
 	id, message, err := sp.LogoutRequest(m, &saml.Assertion{
 		NameID: s.NameID, NameFormat: s.Format, NameQualifier: s.Qualifier, SessionIndex: s.Index,
-	}, f.ID, c.call.Now)
+	}, f.ID, c.Call.Now)
 	if err != nil || message == nil {
 		return nil, err
 	}

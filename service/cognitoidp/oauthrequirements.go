@@ -10,14 +10,14 @@ import (
 type oauthRequirements struct{ s *Service }
 
 func (r *oauthRequirements) forPool(s *authz.Scope, reason string, id *string) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, opt.Value(id))
+	p, err := r.s.FactsOf(s.Context, opt.Value(id))
 	if err != nil {
 		return authz.Failed(err)
 	}
 	if p == nil {
 		return authz.Anonymous(reason, home(s, ""))
 	}
-	return authz.Anonymous(reason, p.resource())
+	return authz.Anonymous(reason, resourceOf(p))
 }
 
 // Why operations of managed login need no permission.

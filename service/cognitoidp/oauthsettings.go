@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Scopes that are not a resource server's ("Scopes, M2M, and resource servers", Amazon Cognito Developer Guide).
@@ -18,8 +19,8 @@ var standardScopes = []string{"openid", "email", "phone", "profile", scopeSelf}
 const localProvider = "COGNITO"
 
 // checkOAuth checks the OAuth settings of an app client, in AWS's words. confidential says whether it has a secret.
-func (c *scoped) checkOAuth(rec *store.Records, set *clientSettings, confidential bool) error {
-	if err := set.checkOAuthFlows(confidential); err != nil {
+func (c *scoped) checkOAuth(rec *store.Records, set *userpool.ClientSettings, confidential bool) error {
+	if err := checkOAuthFlows(set, confidential); err != nil {
 		return err
 	}
 	for _, name := range set.OAuthScopes {
@@ -27,13 +28,13 @@ func (c *scoped) checkOAuth(rec *store.Records, set *clientSettings, confidentia
 			return err
 		}
 	}
-	if err := set.checkURLs(); err != nil {
+	if err := checkURLs(set); err != nil {
 		return err
 	}
 	return c.checkProviders(rec, set.IdentityProviders)
 }
 
-func (c *clientSettings) checkOAuthFlows(confidential bool) error {
+func checkOAuthFlows(c *userpool.ClientSettings, confidential bool) error {
 	machine := slices.Contains(c.OAuthFlows, api.OAuthFlowTypeClientCredentials)
 	switch {
 	case c.OAuth && (len(c.OAuthFlows) == 0 || len(c.OAuthScopes) == 0):
@@ -50,7 +51,7 @@ func (c *clientSettings) checkOAuthFlows(confidential bool) error {
 	return nil
 }
 
-func (c *scoped) checkScope(rec *store.Records, set *clientSettings, name string) error {
+func (c *scoped) checkScope(rec *store.Records, set *userpool.ClientSettings, name string) error {
 	if slices.Contains(standardScopes, name) {
 		if slices.Contains(set.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
 			return api.NewInvalidOAuthFlowException("%s is not supported with client_credentials flow", name)
@@ -64,7 +65,7 @@ func (c *scoped) checkScope(rec *store.Records, set *clientSettings, name string
 	return err
 }
 
-func (c *clientSettings) checkURLs() error {
+func checkURLs(c *userpool.ClientSettings) error {
 	for _, list := range [][]string{c.CallbackURLs, c.LogoutURLs} {
 		for _, u := range list {
 			if err := checkRedirect(u); err != nil {
@@ -115,7 +116,7 @@ func (c *scoped) checkProviders(rec *store.Records, names []string) error {
 			return err
 		}
 		if !exists {
-			return refusal.Invalid("The provider %s does not exist for User Pool %s.", name, c.pool.ID)
+			return refusal.Invalid("The provider %s does not exist for User Pool %s.", name, c.Pool.ID)
 		}
 	}
 	return nil

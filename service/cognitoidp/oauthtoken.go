@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The grants of the token endpoint.
@@ -51,33 +52,33 @@ func (o *oauth) Token(ctx context.Context, call *pipeline.Call, in *login.TokenI
 
 // authenticateClient checks the secret of an app client (RFC 6749 section 2.3). Wrong ones are counted for where they
 // come from, so that nobody elsewhere can lock a client out.
-func (c *scoped) authenticateClient(app *client, secret string) error {
-	if !app.confidential() {
+func (c *scoped) authenticateClient(app *userpool.Client, secret string) error {
+	if !app.Confidential() {
 		if secret != "" {
 			return oauthError(ErrInvalidClient, "The client has no secret.")
 		}
 		return nil
 	}
-	sum := sha256.Sum256([]byte(c.call.SourceIP.String()))
+	sum := sha256.Sum256([]byte(c.Call.SourceIP.String()))
 	who := "client-" + app.ID + "-" + hex.EncodeToString(sum[:16])
-	if err := c.view(func(rec *store.Records) error { return c.guard(rec, who) }); err != nil {
+	if err := c.View(func(rec *store.Records) error { return c.Guard(rec, who) }); err != nil {
 		if fault.Is(err, "NotAuthorizedException") {
 			return oauthError(ErrInvalidClient, "Too many wrong client secrets.")
 		}
 		return err
 	}
-	err := c.checkClientSecret(app, secret)
+	err := c.CheckClientSecret(app, secret)
 	if !fault.Is(err, "UnauthorizedException") {
 		return err
 	}
-	if err := c.update(func(rec *store.Records) error { return c.failed(rec, who) }); err != nil {
+	if err := c.Update(func(rec *store.Records) error { return c.Failed(rec, who) }); err != nil {
 		return err
 	}
 	return oauthError(ErrInvalidClient, "Invalid client secret.")
 }
 
 // codeGrant exchanges an authorization code.
-func (c *scoped) codeGrant(app *client, in *login.TokenInput) (*login.TokenOutput, error) {
+func (c *scoped) codeGrant(app *userpool.Client, in *login.TokenInput) (*login.TokenOutput, error) {
 	if !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeCode) {
 		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use authorization codes.")
 	}
@@ -102,11 +103,11 @@ func (c *scoped) oauthTokens(i *issuance) (*login.TokenOutput, error) {
 }
 
 // refreshGrant makes new tokens for a refresh token.
-func (c *scoped) refreshGrant(app *client, text string) (*login.TokenOutput, error) {
+func (c *scoped) refreshGrant(app *userpool.Client, text string) (*login.TokenOutput, error) {
 	if text == "" {
 		return nil, oauthError(ErrInvalidRequest, "refresh_token is missing.")
 	}
-	i, err := c.turnedIn(&renewal{app: app, token: text, allowed: func(*user) error { return nil }})
+	i, err := c.turnedIn(&renewal{app: app, token: text, allowed: func(*userpool.User) error { return nil }})
 	if refusedSignIn(err) || fault.Is(err, "RefreshTokenReuseException") {
 		return nil, oauthError(ErrInvalidGrant, "Invalid refresh token.")
 	}
@@ -124,8 +125,8 @@ func refusedSignIn(err error) bool {
 
 // clientCredentials makes an access token for the app client itself ("Scopes, M2M, and resource servers"). meta is for the
 // pre token generation trigger.
-func (c *scoped) clientCredentials(app *client, requested string, meta map[string]string) (*login.TokenOutput, error) {
-	if !app.confidential() || !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
+func (c *scoped) clientCredentials(app *userpool.Client, requested string, meta map[string]string) (*login.TokenOutput, error) {
+	if !app.Confidential() || !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
 		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use client credentials.")
 	}
 	scopes := splitScopes(requested)
@@ -137,15 +138,15 @@ func (c *scoped) clientCredentials(app *client, requested string, meta map[strin
 			return nil, oauthError(ErrInvalidScope, "A scope is not allowed for the client.")
 		}
 	}
-	now, life := c.call.Now, app.lifetime(useAccess)
+	now, life := c.Call.Now, app.Lifetime(userpool.UseAccess)
 	claims := map[string]any{
-		"sub": app.ID, "client_id": app.ID, "token_use": useAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
-		"iss": c.issuer(c.pool), "jti": uuid.NewString(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+		"sub": app.ID, "client_id": app.ID, "token_use": userpool.UseAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
+		"iss": c.issuer(c.Pool), "jti": uuid.NewString(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	if err := c.customize(&issuance{app: app, source: sourceClientCredentials, meta: meta}, nil, claims); err != nil {
 		return nil, err
 	}
-	leave, err := c.Work.enter(c.ctx)
+	leave, err := c.Work.Enter(c.Ctx)
 	if err != nil {
 		return nil, err
 	}

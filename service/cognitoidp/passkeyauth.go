@@ -2,13 +2,13 @@ package cognitoidp
 
 import (
 	"errors"
-	"maps"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Names of a passkey's parameters.
@@ -24,27 +24,14 @@ const factorPasskey = string(api.ChallengeNameTypeWebAuthn)
 func passkeyFactor() firstFactor {
 	return firstFactor{
 		allowed: api.AuthFactorTypeWebAuthn,
-		usable:  func(s *Service, p *pool, u *user) bool { return u.Passkeys[s.partyID(p)] > 0 },
-		strong:  func(p *pool, _ *user) bool { return p.passkeysAlone() },
+		usable:  func(s *Service, p *userpool.Pool, u *userpool.User) bool { return u.Passkeys[s.partyID(p)] > 0 },
+		strong:  func(p *userpool.Pool, _ *userpool.User) bool { return passkeysAlone(p) },
 		begin:   (*attempt).choosePasskey,
 	}
 }
 
 func passkeyResponders() map[api.ChallengeNameType]responder {
 	return map[api.ChallengeNameType]responder{api.ChallengeNameTypeWebAuthn: (*attempt).verifyPasskey}
-}
-
-// count keeps the number of the user's keys for a relying party, which says whether a key can be chosen to sign in with.
-// Users are shared with cached copies, so the map is never changed in place.
-func (u *user) count(party string, by int) {
-	next := maps.Clone(u.Passkeys)
-	if next == nil {
-		next = map[string]int{}
-	}
-	if next[party] += by; next[party] <= 0 {
-		delete(next, party)
-	}
-	u.Passkeys = next
 }
 
 // choosePasskey asks for a signature by one of the user's keys.
@@ -56,7 +43,7 @@ func (a *attempt) choosePasskey(t *candidate, used *session) (*outcome, error) {
 	if t.user == nil {
 		return nil, refusal.BadSession() // nobody is offered this choice
 	}
-	if err := standing(t.user); err != nil {
+	if err := userpool.Standing(t.user); err != nil {
 		return nil, err
 	}
 	party, err := a.party()
@@ -64,8 +51,8 @@ func (a *attempt) choosePasskey(t *candidate, used *session) (*outcome, error) {
 		return nil, err
 	}
 	var keys []passkey.Key
-	err = a.view(func(rec *store.Records) (err error) {
-		keys, err = a.pool.passkeysOf(rec, t.user.Sub, party.ID)
+	err = a.View(func(rec *store.Records) (err error) {
+		keys, err = passkeysOf(a.Pool, rec, t.user.Sub, party.ID)
 		return err
 	})
 	if err == nil {
@@ -106,13 +93,13 @@ func (a *attempt) verifyPasskey(session *string) (*outcome, error) {
 }
 
 // takePasskey goes on with a user whose key signed the session's challenge.
-func (a *attempt) takePasskey(s *session, u *user, answer *passkey.Assertion) (*outcome, error) {
+func (a *attempt) takePasskey(s *session, u *userpool.User, answer *passkey.Assertion) (*outcome, error) {
 	used, verified, refused, err := a.checkPasskey(u, s, answer)
 	if err != nil {
 		return nil, err
 	}
 	v := &arrival{passage: s.pass(factorPasskey)}
-	if verified && a.pool.passkeysAlone() {
+	if verified && passkeysAlone(a.Pool) {
 		v.passage = v.pass(stepSecond)
 	}
 	if refused == nil {
@@ -128,20 +115,20 @@ func (a *attempt) takePasskey(s *session, u *user, answer *passkey.Assertion) (*
 
 // checkPasskey checks a signature by one of the user's keys. refused says what the caller is told of one that does not hold;
 // err is for what went wrong here.
-func (a *attempt) checkPasskey(u *user, s *session, answer *passkey.Assertion) (used *passkey.Key, verified bool, refused, err error) {
+func (a *attempt) checkPasskey(u *userpool.User, s *session, answer *passkey.Assertion) (used *passkey.Key, verified bool, refused, err error) {
 	party, err := a.party()
 	if err != nil {
 		return nil, false, nil, err
 	}
 	var keys []passkey.Key
-	err = a.view(func(rec *store.Records) (err error) {
-		keys, err = a.pool.passkeysOf(rec, u.Sub, party.ID)
+	err = a.View(func(rec *store.Records) (err error) {
+		keys, err = passkeysOf(a.Pool, rec, u.Sub, party.ID)
 		return err
 	})
 	if err != nil {
 		return nil, false, nil, err
 	}
-	leave, err := a.Work.enter(a.ctx)
+	leave, err := a.Work.Enter(a.Ctx)
 	if err != nil {
 		return nil, false, nil, err
 	}
@@ -162,21 +149,21 @@ func badPasskey() *fault.Error { return api.NewNotAuthorizedException("Invalid p
 // admitPasskey spends the session, moves the key's counter on and loads its user. Of two answers at once by one counter the
 // second is refused, as it would have been after the first.
 func (a *attempt) admitPasskey(s *session, used *passkey.Key, v *arrival) (refused, err error) {
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		refused = nil
 		if err := a.use(rec, s); err != nil {
 			return err
 		}
-		if err := a.guard(rec, s.Who); err != nil {
+		if err := a.Guard(rec, s.Who); err != nil {
 			return err
 		}
-		if v.user, err = store.Load[user](rec, userKey(a.pool.ID, s.Sub)); err != nil {
+		if v.user, err = store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, s.Sub)); err != nil {
 			return err
 		}
 		if !s.holdsFor(v.user) {
 			return refusal.BadSession()
 		}
-		k := passkeyKey(a.pool.ID, s.Sub, used.ID)
+		k := passkeyKey(a.Pool.ID, s.Sub, used.ID)
 		known, err := store.Load[passkeyRecord](rec, k)
 		if err != nil {
 			return err
@@ -188,8 +175,8 @@ func (a *attempt) admitPasskey(s *session, used *passkey.Key, v *arrival) (refus
 		if _, err := a.knownDevice(rec, v); err != nil {
 			return err
 		}
-		known.Counter, known.Used = used.Counter, a.call.Now
-		if v.groups, err = a.membershipOf(rec, v.user); err != nil {
+		known.Counter, known.Used = used.Counter, a.Call.Now
+		if v.groups, err = a.MembershipOf(rec, v.user); err != nil {
 			return err
 		}
 		return store.Save(rec, k, known)

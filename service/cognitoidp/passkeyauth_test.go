@@ -7,10 +7,11 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/passkey/passkeytest"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // keyed is a world whose client lets users choose, with a user who has a passkey.
-func keyed(t testing.TB, set passkeySettings) (*world, string, *passkeytest.Authenticator) {
+func keyed(t testing.TB, set userpool.PasskeySettings) (*world, string, *passkeytest.Authenticator) {
 	t.Helper()
 	w := newWorld(t)
 	w.member("ana")
@@ -44,7 +45,7 @@ func (w *world) passkeySignIn(app, name string, a *passkeytest.Authenticator, f 
 
 func TestPasskeySignIn(t *testing.T) {
 	t.Parallel()
-	w, app, a := keyed(t, passkeySettings{})
+	w, app, a := keyed(t, userpool.PasskeySettings{})
 	for range 2 {
 		out := must(w.passkeySignIn(app, "ana", a, passkeytest.Forgery{}))(t)
 		must(w.getUser(*out.AuthenticationResult.AccessToken))(t)
@@ -63,7 +64,7 @@ func TestPasskeySignIn(t *testing.T) {
 
 func TestPasskeySignInAttacks(t *testing.T) {
 	t.Parallel()
-	w, app, a := keyed(t, passkeySettings{VerifyUser: true})
+	w, app, a := keyed(t, userpool.PasskeySettings{VerifyUser: true})
 	w.member("bob")
 	bobs := w.addPasskey(*w.tokens(app, "bob").AccessToken)
 	for name, f := range map[string]passkeytest.Forgery{
@@ -112,7 +113,7 @@ func TestPasskeySignInAttacks(t *testing.T) {
 
 func TestPasskeyIsSpentByAWrongAnswer(t *testing.T) {
 	t.Parallel()
-	w, app, a := keyed(t, passkeySettings{})
+	w, app, a := keyed(t, userpool.PasskeySettings{})
 	out := must(w.askPasskey(app, "ana"))(t)
 	options := []byte(out.ChallengeParameters["CREDENTIAL_REQUEST_OPTIONS"])
 	_, err := w.sendPasskey(app, "ana", out.Session, a.Get(options, testPage, passkeytest.Forgery{Broken: true}))
@@ -123,7 +124,7 @@ func TestPasskeyIsSpentByAWrongAnswer(t *testing.T) {
 
 func TestWhoHasNoPasskeyIsOfferedNone(t *testing.T) {
 	t.Parallel()
-	w, app, a := keyed(t, passkeySettings{})
+	w, app, a := keyed(t, userpool.PasskeySettings{})
 	w.member("bob")
 	token := *w.tokens(app, "ana").AccessToken
 	offered := func(name string) bool {
@@ -133,11 +134,11 @@ func TestWhoHasNoPasskeyIsOfferedNone(t *testing.T) {
 	if !offered("ana") || offered("bob") {
 		t.Error("offered to the wrong user")
 	}
-	w.setPasskeys(&passkeySettings{Party: "other.example"})
+	w.setPasskeys(&userpool.PasskeySettings{Party: "other.example"})
 	if offered("ana") {
 		t.Error("offered for another relying party")
 	}
-	w.setPasskeys(&passkeySettings{Party: testParty})
+	w.setPasskeys(&userpool.PasskeySettings{Party: testParty})
 	id := *w.listPasskeys(token)[0].CredentialId
 	out := must(w.askPasskey(app, "ana"))(t)
 	must(do(w, w.r.DeleteWebAuthnCredential, w.s.DeleteWebAuthnCredential, &api.DeleteWebAuthnCredentialInput{AccessToken: &token, CredentialId: &id}))(t)
@@ -151,7 +152,7 @@ func TestWhoHasNoPasskeyIsOfferedNone(t *testing.T) {
 func TestPasskeyAsTwoFactors(t *testing.T) {
 	t.Parallel()
 	for name, multi := range map[string]bool{"one factor": false, "two factors": true} {
-		w, app, a := keyed(t, passkeySettings{MultiFactor: multi})
+		w, app, a := keyed(t, userpool.PasskeySettings{MultiFactor: multi})
 		must(do(w, w.r.SetUserPoolMfaConfig, w.s.SetUserPoolMfaConfig, &api.SetUserPoolMfaConfigInput{
 			UserPoolId: &w.pool, MfaConfiguration: "ON", SoftwareTokenMfaConfiguration: &api.SoftwareTokenMfaConfigType{Enabled: new(true)},
 		}))(t)
@@ -172,7 +173,7 @@ func TestPasskeyAsTwoFactors(t *testing.T) {
 
 func TestPasskeyBegunBeforeMFA(t *testing.T) {
 	t.Parallel()
-	w, app, a := keyed(t, passkeySettings{})
+	w, app, a := keyed(t, userpool.PasskeySettings{})
 	out := must(w.askPasskey(app, "ana"))(t)
 	must(do(w, w.r.SetUserPoolMfaConfig, w.s.SetUserPoolMfaConfig, &api.SetUserPoolMfaConfigInput{
 		UserPoolId: &w.pool, MfaConfiguration: "ON", SoftwareTokenMfaConfiguration: &api.SoftwareTokenMfaConfigType{Enabled: new(true)},

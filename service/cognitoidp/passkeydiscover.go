@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // stepAnyPasskey is a step of the pages: a signature by whatever key of the pool the browser's user chooses, which says
@@ -63,7 +64,7 @@ func (a *attempt) verifyAnyPasskey(session *string) (*outcome, error) {
 		return nil, err
 	}
 	f := a.engine.firstFactors[api.ChallengeNameTypeWebAuthn]
-	if a.pool.mustShowTwo(u) && !f.strong(a.pool, u) {
+	if a.Pool.MustShowTwo(u) && !f.strong(a.Pool, u) {
 		return nil, badPasskey() // as it would not be offered to the user by name
 	}
 	s.passage = a.passageOf(t, api.AuthFlowTypeUserAuth, u.Username)
@@ -71,13 +72,13 @@ func (a *attempt) verifyAnyPasskey(session *string) (*outcome, error) {
 }
 
 // ownerOf finds the user of the key that an answer says it is of; nil if there is none, or another than the key says.
-func (a *attempt) ownerOf(answer *passkey.Assertion) (u *user, err error) {
-	err = a.view(func(rec *store.Records) error {
-		owner, err := store.Load[ref](rec, passkeyOwnerKey(a.pool.ID, passkeyName(answer.ID())))
+func (a *attempt) ownerOf(answer *passkey.Assertion) (u *userpool.User, err error) {
+	err = a.View(func(rec *store.Records) error {
+		owner, err := store.Load[userpool.Ref](rec, userpool.PasskeyOwnerKey(a.Pool.ID, passkeyName(answer.ID())))
 		if err != nil || owner == nil || !bytes.Equal(answer.Handle(), []byte(owner.Sub)) {
 			return err
 		}
-		u, err = store.Load[user](rec, userKey(a.pool.ID, owner.Sub))
+		u, err = store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, owner.Sub))
 		return err
 	})
 	return u, err

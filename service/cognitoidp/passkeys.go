@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
 	"golang.org/x/net/publicsuffix"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -25,17 +24,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// passkeySettings are a pool's for passkeys ("WebAuthnConfigurationType", Amazon Cognito user pools API reference).
-type passkeySettings struct {
-	// Party is the relying party's id; empty for the pool's own domain.
-	Party string
-	// VerifyUser asks for keys that verify their user.
-	VerifyUser bool
-	// MultiFactor lets a key that verified its user stand in for MFA.
-	MultiFactor bool
-}
 
 // passkeyRecord is a user's passkey.
 type passkeyRecord struct {
@@ -52,10 +42,6 @@ const (
 	passkeyLife = 3 * time.Minute
 )
 
-func passkeysKey(pool, sub string) store.Key { return inPool(pool, "passkey", sub) }
-
-func passkeyOwnerKey(pool, id string) store.Key { return inPool(pool, "passkeyid", id) }
-
 // passkeyName is a credential's id as part of a key, which bounds its length.
 func passkeyName(id []byte) string {
 	sum := sha256.Sum256(id)
@@ -63,7 +49,7 @@ func passkeyName(id []byte) string {
 }
 
 func passkeyKey(pool, sub string, id []byte) store.Key {
-	return inPool(pool, "passkey", sub, passkeyName(id))
+	return userpool.InPool(pool, "passkey", sub, passkeyName(id))
 }
 
 // partyForm is a domain name in lower case, as browsers write it.
@@ -77,7 +63,7 @@ const (
 
 // newPasskeySettings reads a pool's settings for passkeys. A public suffix is no relying party: browsers refuse it, and keys
 // for it would serve everybody's pages.
-func newPasskeySettings(party, verification string, multiFactor bool) (*passkeySettings, error) {
+func newPasskeySettings(party, verification string, multiFactor bool) (*userpool.PasskeySettings, error) {
 	if party != "" {
 		if len(party) > maxParty || !partyForm.MatchString(party) {
 			return nil, refusal.Invalid("RelyingPartyId is not a valid domain.")
@@ -86,11 +72,11 @@ func newPasskeySettings(party, verification string, multiFactor bool) (*passkeyS
 			return nil, refusal.Invalid("RelyingPartyId cannot be a public suffix.")
 		}
 	}
-	return &passkeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
+	return &userpool.PasskeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
 }
 
-// describe is how GetUserPoolMfaConfig shows the settings.
-func (s *passkeySettings) describe() *api.WebAuthnConfigurationType {
+// describePasskeys is how GetUserPoolMfaConfig shows the settings.
+func describePasskeys(s *userpool.PasskeySettings) *api.WebAuthnConfigurationType {
 	if s == nil {
 		return nil
 	}
@@ -109,26 +95,26 @@ func (s *passkeySettings) describe() *api.WebAuthnConfigurationType {
 
 // party is the pool as the relying party of its users' keys.
 func (c *scoped) party() (passkey.Party, error) {
-	if !c.pool.Settings.begins(api.AuthFactorTypeWebAuthn) {
+	if !c.Pool.Settings.Begins(api.AuthFactorTypeWebAuthn) {
 		return passkey.Party{}, api.NewWebAuthnNotEnabledException("Passkeys are not enabled for this user pool.")
 	}
-	id := c.partyID(c.pool)
+	id := c.partyID(c.Pool)
 	if id == "" {
 		return passkey.Party{}, api.NewWebAuthnConfigurationMissingException("The user pool has no relying party id.")
 	}
-	set := c.pool.Passkeys
+	set := c.Pool.Passkeys
 	return passkey.Party{ID: id, Timeout: passkeyLife, VerifyUser: set != nil && (set.VerifyUser || set.MultiFactor)}, nil
 }
 
 // partyID is the relying party of a pool's keys: the one that it names, else its custom domain, else its prefix domain
 // ("Passkeys", Amazon Cognito Developer Guide); "" if it has none of them.
-func (s *Service) partyID(p *pool) string {
+func (s *Service) partyID(p *userpool.Pool) string {
 	if p.Passkeys != nil && p.Passkeys.Party != "" {
 		return p.Passkeys.Party
 	}
 	host := ""
 	for i := range p.Domains {
-		if d := &p.Domains[i]; host == "" || d.custom() {
+		if d := &p.Domains[i]; host == "" || d.Custom() {
 			host = s.hostOf(p, d)
 		}
 	}
@@ -136,11 +122,11 @@ func (s *Service) partyID(p *pool) string {
 }
 
 // passkeysAlone reports whether a key that verified its user stands in for MFA.
-func (p *pool) passkeysAlone() bool { return p.Passkeys != nil && p.Passkeys.MultiFactor }
+func passkeysAlone(p *userpool.Pool) bool { return p.Passkeys != nil && p.Passkeys.MultiFactor }
 
 // passkeysOf loads a user's keys for a relying party.
-func (p *pool) passkeysOf(rec *store.Records, sub, party string) (keys []passkey.Key, err error) {
-	err = store.Each(rec, passkeysKey(p.ID, sub), nil, func(_ store.Key, k *passkeyRecord) bool {
+func passkeysOf(p *userpool.Pool, rec *store.Records, sub, party string) (keys []passkey.Key, err error) {
+	err = store.Each(rec, userpool.PasskeysKey(p.ID, sub), nil, func(_ store.Key, k *passkeyRecord) bool {
 		if k.Party == party {
 			keys = append(keys, k.Key)
 		}
@@ -149,7 +135,9 @@ func (p *pool) passkeysOf(rec *store.Records, sub, party string) (keys []passkey
 	return keys, err
 }
 
-func passkeyUser(u *user) passkey.User { return passkey.User{Handle: []byte(u.Sub), Name: u.Username} }
+func passkeyUser(u *userpool.User) passkey.User {
+	return passkey.User{Handle: []byte(u.Sub), Name: u.Username}
+}
 
 // registration is what a challenge for a new key says: who may answer it, by which app client, and until when. The challenge
 // is the sealed text itself, so that asking for one leaves nothing behind.
@@ -168,19 +156,19 @@ func registrationBinding(sub string) []byte { return []byte("passkey-registratio
 
 func (c *scoped) sealRegistration(r registration, sub string) ([]byte, error) {
 	text := binary.BigEndian.AppendUint64(slices.Clone(r.id[:]), uint64(r.expires.Unix()))
-	sealed, err := c.Keyring.Seal(keyring.AuthSession, c.pool.scope(), append(text, r.client[:]...), registrationBinding(sub))
+	sealed, err := c.Keyring.Seal(keyring.AuthSession, c.Pool.Scope(), append(text, r.client[:]...), registrationBinding(sub))
 	return sealed, fault.Doing(err, "seal a challenge")
 }
 
 func (c *scoped) openRegistration(sealed []byte, sub string) (registration, error) {
 	var r registration
-	text, err := c.Keyring.Open(keyring.AuthSession, c.pool.scope(), sealed, registrationBinding(sub))
+	text, err := c.Keyring.Open(keyring.AuthSession, c.Pool.Scope(), sealed, registrationBinding(sub))
 	if err != nil || len(text) != len(r.id)+8+len(r.client) {
 		return r, challengeNotFound()
 	}
 	r.id, r.client = [16]byte(text), [sha256.Size / 2]byte(text[len(r.id)+8:])
 	r.expires = time.Unix(int64(binary.BigEndian.Uint64(text[len(r.id):])), 0)
-	if !c.call.Now.Before(r.expires) {
+	if !c.Call.Now.Before(r.expires) {
 		return r, challengeNotFound()
 	}
 	return r, nil
@@ -209,19 +197,19 @@ func (b *bearer) startRegistration() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var has []passkey.Key
-	err = b.view(func(rec *store.Records) (err error) {
+	err = b.View(func(rec *store.Records) (err error) {
 		if u, err = b.user(rec); err != nil {
 			return err
 		}
-		has, err = b.pool.passkeysOf(rec, u.Sub, party.ID)
+		has, err = passkeysOf(b.Pool, rec, u.Sub, party.ID)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	challenge, err := b.sealRegistration(registrationOf(b.app.ID, b.call.Now.Add(passkeyLife)), u.Sub)
+	challenge, err := b.sealRegistration(registrationOf(b.app.ID, b.Call.Now.Add(passkeyLife)), u.Sub)
 	if err != nil {
 		return nil, err
 	}
@@ -247,8 +235,8 @@ func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	var u *user
-	err = b.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = b.View(func(rec *store.Records) (err error) {
 		u, err = b.user(rec)
 		return err
 	})
@@ -259,21 +247,21 @@ func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	return b.change(func(rec *store.Records, u *user) error {
-		fresh, err := b.spend(rec, spentSession, fmt.Sprintf("%x", r.id), r.expires)
+	return b.change(func(rec *store.Records, u *userpool.User) error {
+		fresh, err := b.Spend(rec, userpool.SpentSession, fmt.Sprintf("%x", r.id), r.expires)
 		if err == nil && !fresh {
 			err = challengeNotFound()
 		}
 		if err != nil {
 			return err
 		}
-		u.count(party.ID, 1)
-		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: b.call.Now})
+		u.PasskeysAt(party.ID, 1)
+		return b.addPasskey(rec, u.Sub, &passkeyRecord{Key: *key, Party: party.ID, Created: b.Call.Now})
 	})
 }
 
 // checkRegistration checks what the browser answered: by which challenge first, for that says who may use it.
-func (b *bearer) checkRegistration(party passkey.Party, u *user, text json.RawMessage) (registration, *passkey.Key, error) {
+func (b *bearer) checkRegistration(party passkey.Party, u *userpool.User, text json.RawMessage) (registration, *passkey.Key, error) {
 	answer, err := passkey.ParseRegistration(text)
 	if err != nil {
 		return registration{}, nil, passkeyFault(err)
@@ -286,7 +274,7 @@ func (b *bearer) checkRegistration(party passkey.Party, u *user, text json.RawMe
 	if want := registrationOf(b.app.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
 		return r, nil, api.NewWebAuthnClientMismatchException("The challenge was made for another app client.")
 	}
-	leave, err := b.Work.enter(b.ctx)
+	leave, err := b.Work.Enter(b.Ctx)
 	if err != nil {
 		return r, nil, err
 	}
@@ -317,14 +305,14 @@ func passkeyFault(err error) error {
 // addPasskey stores a new key. A key that anybody in the pool has already is refused (section 7.1 step 26 of Web
 // Authentication): signing in by it must mean one user.
 func (c *scoped) addPasskey(rec *store.Records, sub string, k *passkeyRecord) error {
-	owner := passkeyOwnerKey(c.pool.ID, passkeyName(k.ID))
+	owner := userpool.PasskeyOwnerKey(c.Pool.ID, passkeyName(k.ID))
 	if _, taken, err := rec.Get(owner); err != nil {
 		return err
 	} else if taken {
 		return refusal.Invalid("Invalid credential.")
 	}
 	n := 0
-	err := rec.Scan(passkeysKey(c.pool.ID, sub), nil, func(store.Key, []byte) bool {
+	err := rec.Scan(userpool.PasskeysKey(c.Pool.ID, sub), nil, func(store.Key, []byte) bool {
 		n++
 		return n < maxPasskeys
 	})
@@ -334,7 +322,7 @@ func (c *scoped) addPasskey(rec *store.Records, sub string, k *passkeyRecord) er
 	if n == maxPasskeys {
 		return api.NewLimitExceededException("A user can have at most %d passkeys.", maxPasskeys)
 	}
-	return errors.Join(store.Save(rec, owner, &ref{sub}), store.Save(rec, passkeyKey(c.pool.ID, sub, k.ID), k))
+	return errors.Join(store.Save(rec, owner, &userpool.Ref{Sub: sub}), store.Save(rec, passkeyKey(c.Pool.ID, sub, k.ID), k))
 }
 
 // ListWebAuthnCredentials implements api.Service.
@@ -343,8 +331,8 @@ func (s *Service) ListWebAuthnCredentials(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = o.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = o.View(func(rec *store.Records) (err error) {
 		u, err = o.load(rec)
 		return err
 	})
@@ -355,7 +343,7 @@ func (s *Service) ListWebAuthnCredentials(ctx context.Context, call *pipeline.Ca
 	if limit < 1 || limit > maxPasskeys {
 		limit = maxPasskeys
 	}
-	keys, next, err := listPage[passkeyRecord](o.Request, "ListWebAuthnCredentials", u.Sub, passkeysKey(o.pool.ID, u.Sub), in.NextToken, &limit, nil)
+	keys, next, err := userpool.ListPage[passkeyRecord](o.Request, "ListWebAuthnCredentials", u.Sub, userpool.PasskeysKey(o.Pool.ID, u.Sub), in.NextToken, &limit, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -393,8 +381,8 @@ func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.C
 	if err != nil {
 		return nil, refusal.Invalid("CredentialId is not base64url.")
 	}
-	err = b.change(func(rec *store.Records, u *user) error {
-		k := passkeyKey(b.pool.ID, u.Sub, id)
+	err = b.change(func(rec *store.Records, u *userpool.User) error {
+		k := passkeyKey(b.Pool.ID, u.Sub, id)
 		known, err := store.Load[passkeyRecord](rec, k)
 		if err != nil {
 			return err
@@ -402,8 +390,8 @@ func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.C
 		if known == nil {
 			return api.NewResourceNotFoundException("The credential does not exist.")
 		}
-		u.count(known.Party, -1)
-		return errors.Join(rec.Delete(k), rec.Delete(passkeyOwnerKey(b.pool.ID, passkeyName(id))))
+		u.PasskeysAt(known.Party, -1)
+		return errors.Join(rec.Delete(k), rec.Delete(userpool.PasskeyOwnerKey(b.Pool.ID, passkeyName(id))))
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/passkey/passkeytest"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 )
 
 // setPasskeys gives the pool settings for passkeys.
-func (w *world) setPasskeys(set *passkeySettings) {
+func (w *world) setPasskeys(set *userpool.PasskeySettings) {
 	w.t.Helper()
 	change := func(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolInput) (*api.UpdateUserPoolOutput, error) {
 		c, err := w.s.in(ctx, call, in.UserPoolId)
 		if err == nil {
-			err = c.changePool(func(p *pool) error {
+			err = c.changePool(func(p *userpool.Pool) error {
 				p.Passkeys, p.Settings.FirstFactors = set, []string{"PASSWORD", "WEB_AUTHN"}
 				return nil
 			})
@@ -39,7 +40,7 @@ func passkeyWorld(t testing.TB) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.member("ana")
-	w.setPasskeys(&passkeySettings{Party: testParty})
+	w.setPasskeys(&userpool.PasskeySettings{Party: testParty})
 	return w
 }
 
@@ -162,10 +163,10 @@ func TestPasskeySettings(t *testing.T) {
 	w.setPasskeys(nil)
 	_, err = w.startPasskey(token)
 	want(t, "without settings", err, "WebAuthnConfigurationMissingException", "")
-	w.setPasskeys(&passkeySettings{})
+	w.setPasskeys(&userpool.PasskeySettings{})
 	_, err = w.startPasskey(token)
 	want(t, "without a relying party", err, "WebAuthnConfigurationMissingException", "")
-	w.setPasskeys(&passkeySettings{Party: testParty, VerifyUser: true})
+	w.setPasskeys(&userpool.PasskeySettings{Party: testParty, VerifyUser: true})
 	a := passkeytest.New(t, passkeytest.ES256)
 	err = w.completePasskey(token, a.Create(must(w.startPasskey(token))(t), testPage, passkeytest.Forgery{Clear: passkeytest.UserVerified}))
 	want(t, "user not verified", err, "InvalidParameterException", "Invalid credential.")

@@ -3,6 +3,7 @@ package cognitoidp
 import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // CreateUserPoolDomain implements api.Requirements.
@@ -82,5 +83,5 @@ func (r *Requirements) DeleteTerms(s *authz.Scope, in *api.DeleteTermsInput) aut
 
 // DescribeUserPoolDomain implements api.Requirements. The action has no resource types: it is about a name.
 func (r *Requirements) DescribeUserPoolDomain(s *authz.Scope, _ *api.DescribeUserPoolDomainInput) authz.Requirement {
-	return authz.Require(serviceName+":DescribeUserPoolDomain", home(s, ""), nil)
+	return authz.Require(userpool.ServiceName+":DescribeUserPoolDomain", home(s, ""), nil)
 }

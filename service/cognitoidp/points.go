@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The points of a sign-in where others take part. They are called outside of transactions, so they may call out.
@@ -26,7 +27,7 @@ type preAuthenticationRequest struct {
 // candidate's user is nil for nobody, of whom the caller must not learn: the pre authentication trigger is asked all the
 // same ("Pre authentication Lambda trigger").
 func (a *attempt) beforeAuthentication(t *candidate) error {
-	if a.pool.function(triggerPreAuthentication) == "" {
+	if functionOf(a.Pool, triggerPreAuthentication) == "" {
 		return nil
 	}
 	req := preAuthenticationRequest{UserAttributes: map[string]string{}, ValidationData: a.around.validation}
@@ -52,11 +53,11 @@ type postAuthenticationRequest struct {
 // afterAuthentication is called when everything was shown, before tokens or a code are made. An error refuses the sign-in.
 // The post authentication trigger may change the user ("Post authentication Lambda trigger"), who is read again after it.
 func (a *attempt) afterAuthentication(v *arrival) error {
-	if a.pool.function(triggerPostAuthentication) == "" {
+	if functionOf(a.Pool, triggerPostAuthentication) == "" {
 		return nil
 	}
 	err := a.invoke(occasion{trigger: triggerPostAuthentication, source: sourcePostAuthentication, client: a.app.ID, name: v.user.Username},
-		postAuthenticationRequest{attributesFor(v.user), a.pool.tracksDevices() && !v.passed(stepDevice), a.around.meta}, &empty{})
+		postAuthenticationRequest{attributesFor(v.user), a.Pool.TracksDevices() && !v.passed(stepDevice), a.around.meta}, &empty{})
 	if err != nil {
 		return err
 	}
@@ -66,8 +67,8 @@ func (a *attempt) afterAuthentication(v *arrival) error {
 // again reads the user of an arrival anew, after a function took its time: who was signed out, disabled or deleted
 // meanwhile does not get in, and attributes and groups are what they are now.
 func (a *attempt) again(v *arrival) error {
-	return a.view(func(rec *store.Records) error {
-		u, err := store.Load[user](rec, userKey(a.pool.ID, v.user.Sub))
+	return a.View(func(rec *store.Records) error {
+		u, err := store.Load[userpool.User](rec, userpool.UserKey(a.Pool.ID, v.user.Sub))
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (a *attempt) again(v *arrival) error {
 			return err
 		}
 		v.user = u
-		v.groups, err = a.membershipOf(rec, u)
+		v.groups, err = a.MembershipOf(rec, u)
 		return err
 	})
 }

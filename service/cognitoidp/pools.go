@@ -5,27 +5,19 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
-	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // defaultUnusedDays is AdminCreateUserConfigType's UnusedAccountValidityDays.
 const defaultUnusedDays = 7
-
-// poolARN names a pool.
-func poolARN(account, region, id string) string {
-	return arn.ARN{Partition: arn.Partition, Service: serviceName, Region: region, Account: account, Resource: "userpool/" + id}.String()
-}
-
-func (p *pool) arn() string { return poolARN(p.Account, p.Region, p.ID) }
 
 // CreateUserPool implements api.Service.
 func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
@@ -48,23 +40,23 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if _, taken, err := dir.Get(store.K("pool", p.ID)); err != nil || taken {
 			return errors.Join(err, errors.New("cognitoidp: the id of a new pool is taken"))
 		}
-		if err := store.Save(dir, store.K("pool", p.ID), &place{p.Account, p.Region, p.ID}); err != nil {
+		if err := store.Save(dir, store.K("pool", p.ID), &userpool.Place{Account: p.Account, Region: p.Region, Pool: p.ID}); err != nil {
 			return err
 		}
 		// nothing is cached of a pool that was not there
-		return store.Save(rec, poolKey(p.ID), p)
+		return store.Save(rec, userpool.PoolKey(p.ID), p)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateUserPoolOutput{UserPool: p.describe(0)}, nil
+	return &api.CreateUserPoolOutput{UserPool: describePool(p, 0)}, nil
 }
 
-func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
-	p := &pool{
+func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*userpool.Pool, error) {
+	p := &userpool.Pool{
 		ID: call.Region + "_" + random.Text(random.Alphanumeric, 9), Name: opt.Value(in.PoolName), Account: call.Account, Region: call.Region,
 		Created: call.Now, Modified: call.Now, Tags: in.UserPoolTags, CaseSensitive: true,
-		AutoVerified: texts(in.AutoVerifiedAttributes), Aliases: texts(in.AliasAttributes), UsernameAttributes: texts(in.UsernameAttributes),
+		AutoVerified: userpool.Texts(in.AutoVerifiedAttributes), Aliases: userpool.Texts(in.AliasAttributes), UsernameAttributes: userpool.Texts(in.UsernameAttributes),
 	}
 	if in.UsernameConfiguration != nil {
 		p.HasUsernameConfig, p.CaseSensitive = true, opt.Value(in.UsernameConfiguration.CaseSensitive)
@@ -73,10 +65,10 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		return nil, refusal.Invalid("Only one of aliasAttributes or usernameAttributes can be set in a user pool.")
 	}
 	var err error
-	if p.Schema, err = extendSchema(standardAttributes(), in.Schema, false); err != nil {
+	if p.Schema, err = userpool.ExtendSchema(userpool.StandardAttributes(), in.Schema, false); err != nil {
 		return nil, err
 	}
-	if err := checkTags(p.Tags, p.Schema); err != nil {
+	if err := userpool.CheckTags(p.Tags, p.Schema); err != nil {
 		return nil, err
 	}
 	p.Settings, err = newSettings(&api.UpdateUserPoolInput{
@@ -90,34 +82,17 @@ func newPool(call *pipeline.Call, in *api.CreateUserPoolInput) (*pool, error) {
 		SmsAuthenticationMessage: in.SmsAuthenticationMessage,
 	})
 	if err == nil {
-		err = p.changeMode(in.MfaConfiguration)
+		err = changeMode(p, in.MfaConfiguration)
 	}
 	return p, err
 }
 
-// texts makes strings of a list of enum values.
-func texts[E ~string](in []E) []string {
-	var out []string
-	for _, v := range in {
-		out = append(out, string(v))
-	}
-	return out
-}
-
-func enums[E ~string](in []string) []E {
-	var out []E
-	for _, v := range in {
-		out = append(out, E(v))
-	}
-	return out
-}
-
-func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
+func newSettings(in *api.UpdateUserPoolInput) (userpool.Settings, error) {
 	if in.SmsAuthenticationMessage != nil {
-		return settings{}, refusal.NotServed("SmsAuthenticationMessage of a user pool (SetUserPoolMfaConfig sets it)")
+		return userpool.Settings{}, refusal.NotServed("SmsAuthenticationMessage of a user pool (SetUserPoolMfaConfig sets it)")
 	}
-	policy, err := newPolicy(in.Policies)
-	set := settings{
+	policy, err := userpool.NewPasswordPolicy(in.Policies)
+	set := userpool.Settings{
 		Password: policy, DeletionProtection: in.DeletionProtection == api.DeletionProtectionTypeActive,
 		UnusedDays: defaultUnusedDays, EmailMessage: in.EmailVerificationMessage, EmailSubject: in.EmailVerificationSubject,
 		SMSMessage: in.SmsVerificationMessage, Template: in.VerificationMessageTemplate, Email: in.EmailConfiguration,
@@ -139,13 +114,13 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 		}
 	}
 	if err == nil {
-		err = set.setSignIn(in.Policies)
+		err = setSignIn(&set, in.Policies)
 	}
 	if err == nil {
-		err = set.verifyFirst(in)
+		err = setVerifyFirst(&set, in)
 	}
 	if err == nil {
-		err = set.setProtection(in.UserPoolAddOns)
+		err = setProtection(&set, in.UserPoolAddOns)
 	}
 	if err == nil {
 		err = checkRecovery(in.AccountRecoverySetting)
@@ -153,21 +128,21 @@ func newSettings(in *api.UpdateUserPoolInput) (settings, error) {
 	return set, err
 }
 
-func (p *pool) describe(users int32) *api.UserPoolType {
+func describePool(p *userpool.Pool, users int32) *api.UserPoolType {
 	set := &p.Settings
 	out := &api.UserPoolType{
-		Id: new(p.ID), Name: new(p.Name), Arn: new(p.arn()), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified),
-		AccountRecoverySetting: set.Recovery, AliasAttributes: enums[api.AliasAttributeType](p.Aliases),
-		AutoVerifiedAttributes: enums[api.VerifiedAttributeType](p.AutoVerified),
-		UsernameAttributes:     enums[api.UsernameAttributeType](p.UsernameAttributes),
+		Id: new(p.ID), Name: new(p.Name), Arn: new(p.ARN()), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified),
+		AccountRecoverySetting: set.Recovery, AliasAttributes: userpool.Enums[api.AliasAttributeType](p.Aliases),
+		AutoVerifiedAttributes: userpool.Enums[api.VerifiedAttributeType](p.AutoVerified),
+		UsernameAttributes:     userpool.Enums[api.UsernameAttributeType](p.UsernameAttributes),
 		AdminCreateUserConfig: &api.AdminCreateUserConfigType{
 			AllowAdminCreateUserOnly: new(set.AdminOnly), InviteMessageTemplate: set.Invite, UnusedAccountValidityDays: new(set.UnusedDays),
 		},
 		DeletionProtection: api.DeletionProtectionTypeInactive, EmailConfiguration: set.Email, SmsConfiguration: set.SMS,
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
-		EstimatedNumberOfUsers: new(users), MfaConfiguration: p.MFA.mode(),
-		Policies:            &api.UserPoolPolicyType{PasswordPolicy: set.Password.describe(), SignInPolicy: set.describeSignIn()},
-		DeviceConfiguration: set.Devices, LambdaConfig: p.lambdaConfig(), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
+		EstimatedNumberOfUsers: new(users), MfaConfiguration: p.MFA.Effective(),
+		Policies:            &api.UserPoolPolicyType{PasswordPolicy: describePasswordPolicy(set.Password), SignInPolicy: describeSignIn(set)},
+		DeviceConfiguration: set.Devices, LambdaConfig: lambdaConfigOf(p), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
 	if out.EmailConfiguration == nil {
 		out.EmailConfiguration = &api.EmailConfigurationType{EmailSendingAccount: "COGNITO_DEFAULT"}
@@ -180,11 +155,11 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 	}
 	if len(set.VerifyFirst) > 0 {
 		out.UserAttributeUpdateSettings = &api.UserAttributeUpdateSettingsType{
-			AttributesRequireVerificationBeforeUpdate: enums[api.VerifiedAttributeType](set.VerifyFirst),
+			AttributesRequireVerificationBeforeUpdate: userpool.Enums[api.VerifiedAttributeType](set.VerifyFirst),
 		}
 	}
 	for i := range p.Domains {
-		if p.Domains[i].custom() {
+		if p.Domains[i].Custom() {
 			out.CustomDomain = &p.Domains[i].Name
 		} else {
 			out.Domain = &p.Domains[i].Name
@@ -197,12 +172,12 @@ func (p *pool) describe(users int32) *api.UserPoolType {
 		out.UsernameConfiguration = &api.UsernameConfigurationType{CaseSensitive: new(p.CaseSensitive)}
 	}
 	for i := range p.Schema {
-		out.SchemaAttributes = append(out.SchemaAttributes, p.Schema[i].describe())
+		out.SchemaAttributes = append(out.SchemaAttributes, p.Schema[i].Describe())
 	}
 	return out
 }
 
-func (p passwordPolicy) describe() *api.PasswordPolicyType {
+func describePasswordPolicy(p userpool.PasswordPolicy) *api.PasswordPolicyType {
 	return &api.PasswordPolicyType{
 		MinimumLength: new(p.MinimumLength), RequireUppercase: new(p.Upper), RequireLowercase: new(p.Lower),
 		RequireNumbers: new(p.Numbers), RequireSymbols: new(p.Symbols), TemporaryPasswordValidityDays: new(p.TemporaryDays),
@@ -220,9 +195,9 @@ func (s *Service) DescribeUserPool(ctx context.Context, call *pipeline.Call, in 
 		return nil, err
 	}
 	var n int32
-	err = c.view(func(rec *store.Records) error {
+	err = c.View(func(rec *store.Records) error {
 		n = 0
-		return rec.Scan(inPool(c.pool.ID, "user"), nil, func(store.Key, []byte) bool {
+		return rec.Scan(userpool.InPool(c.Pool.ID, "user"), nil, func(store.Key, []byte) bool {
 			n++
 			return n < maxCounted
 		})
@@ -230,25 +205,25 @@ func (s *Service) DescribeUserPool(ctx context.Context, call *pipeline.Call, in 
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeUserPoolOutput{UserPool: c.pool.describe(n)}, nil
+	return &api.DescribeUserPoolOutput{UserPool: describePool(c.Pool, n)}, nil
 }
 
 // changePool loads the pool anew, lets fn change it and saves it.
-func (c *scoped) changePool(fn func(*pool) error) error {
-	return c.update(func(rec *store.Records) error {
-		p, err := store.Load[pool](rec, poolKey(c.pool.ID))
+func (c *scoped) changePool(fn func(*userpool.Pool) error) error {
+	return c.Update(func(rec *store.Records) error {
+		p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(c.Pool.ID))
 		if err != nil {
 			return err
 		}
 		if p == nil {
-			return refusal.PoolNotFound(c.pool.ID)
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
 		if err := fn(p); err != nil {
 			return err
 		}
-		p.Modified = c.call.Now
+		p.Modified = c.Call.Now
 		rec.ChangedIn(p.ID)
-		return store.Save(rec, poolKey(p.ID), p)
+		return store.Save(rec, userpool.PoolKey(p.ID), p)
 	})
 }
 
@@ -262,17 +237,17 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if set.Sender, err = s.newSenderKey(ctx, call, c.pool, set.Lambda); err != nil {
+	if set.Sender, err = s.newSenderKey(ctx, call, c.Pool, set.Lambda); err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *pool) error {
+	err = c.changePool(func(p *userpool.Pool) error {
 		if in.DeletionProtection == "" {
 			set.DeletionProtection = p.Settings.DeletionProtection
 		}
 		if set.SMS == nil && p.MFA.SMS != nil {
 			set.SMS = p.Settings.SMS // the second factor is sent by it
 		}
-		p.Settings, p.AutoVerified = set, texts(in.AutoVerifiedAttributes)
+		p.Settings, p.AutoVerified = set, userpool.Texts(in.AutoVerifiedAttributes)
 		if in.PoolName != nil {
 			p.Name = *in.PoolName
 		}
@@ -280,10 +255,10 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if in.UserPoolTags != nil {
 			p.Tags = in.UserPoolTags
 		}
-		if err := p.changeMode(in.MfaConfiguration); err != nil {
+		if err := changeMode(p, in.MfaConfiguration); err != nil {
 			return err
 		}
-		return errors.Join(p.checkMFA(&p.MFA), checkTags(p.Tags, p.Schema))
+		return errors.Join(checkMFA(p, &p.MFA), userpool.CheckTags(p.Tags, p.Schema))
 	})
 	if err != nil {
 		return nil, err
@@ -297,8 +272,8 @@ func (s *Service) AddCustomAttributes(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *pool) (err error) {
-		p.Schema, err = extendSchema(p.Schema, in.CustomAttributes, true)
+	err = c.changePool(func(p *userpool.Pool) (err error) {
+		p.Schema, err = userpool.ExtendSchema(p.Schema, in.CustomAttributes, true)
 		return err
 	})
 	if err != nil {
@@ -309,17 +284,17 @@ func (s *Service) AddCustomAttributes(ctx context.Context, call *pipeline.Call, 
 
 // ListUserPools implements api.Service.
 func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolsInput) (*api.ListUserPoolsOutput, error) {
-	page, err := s.page(call.Account, call.Region, "ListUserPools", nil, in.NextToken, in.MaxResults)
+	page, err := s.Page(call.Account, call.Region, "ListUserPools", nil, in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
 	}
-	var found []*pool
+	var found []*userpool.Pool
 	err = s.DB.View(ctx, call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
 			return err
 		}
-		found, err = paging.Records[pool](page, rec, store.K("pool"), nil)
+		found, err = paging.Records[userpool.Pool](page, rec, store.K("pool"), nil)
 		return err
 	})
 	if err != nil {
@@ -328,7 +303,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 	out := &api.ListUserPoolsOutput{UserPools: []api.UserPoolDescriptionType{}}
 	for _, p := range found {
 		out.UserPools = append(out.UserPools, api.UserPoolDescriptionType{
-			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: p.lambdaConfig(),
+			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: lambdaConfigOf(p),
 		})
 	}
 	out.NextToken, err = page.Token()
@@ -351,7 +326,7 @@ func (s *Service) DeleteUserPool(ctx context.Context, call *pipeline.Call, in *a
 		if err != nil {
 			return err
 		}
-		return deletePool(rec, dir, c.pool.ID)
+		return deletePool(rec, dir, c.Pool.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -363,7 +338,7 @@ func (s *Service) DeleteUserPool(ctx context.Context, call *pipeline.Call, in *a
 }
 
 func deletePool(rec, dir *store.Records, id string) error {
-	p, err := store.Load[pool](rec, poolKey(id))
+	p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(id))
 	if err != nil {
 		return err
 	}
@@ -376,11 +351,11 @@ func deletePool(rec, dir *store.Records, id string) error {
 	if p.Settings.DeletionProtection {
 		return refusal.Invalid("The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.")
 	}
-	if err := store.Save(rec, goneKey(id), &ref{}); err != nil {
+	if err := store.Save(rec, userpool.GoneKey(id), &userpool.Ref{}); err != nil {
 		return err
 	}
 	rec.ChangedIn(id)
-	return errors.Join(rec.Delete(poolKey(id)), dir.Delete(store.K("pool", id)))
+	return errors.Join(rec.Delete(userpool.PoolKey(id)), dir.Delete(store.K("pool", id)))
 }
 
 // sweepSteps is how many records one transaction of a deletion takes away.
@@ -390,7 +365,7 @@ const sweepSteps = 500
 func (c *scoped) sweepGone() error {
 	for {
 		more := false
-		err := c.DB.Update(c.ctx, c.call.Grant, func(tx *store.Tx) (err error) {
+		err := c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) (err error) {
 			more, err = sweepStep(tx)
 			return err
 		})
@@ -418,12 +393,12 @@ func sweepStep(tx *store.Tx) (more bool, err error) {
 		return false, err
 	}
 	var keys []store.Key
-	err = rec.Scan(inPool(id), nil, func(k store.Key, _ []byte) bool {
+	err = rec.Scan(userpool.InPool(id), nil, func(k store.Key, _ []byte) bool {
 		keys = append(keys, slices.Clone(k))
 		return len(keys) < sweepSteps
 	})
 	if len(keys) == 0 && err == nil {
-		return true, rec.Delete(goneKey(id))
+		return true, rec.Delete(userpool.GoneKey(id))
 	}
 	for _, k := range keys {
 		if parts := k.Parts(); len(parts) == 4 && parts[2] == "client" {
@@ -439,24 +414,15 @@ const maxTags = 50
 
 // byARN opens the pool that a tagging operation names.
 func (s *Service) byARN(ctx context.Context, call *pipeline.Call, name *string) (*scoped, error) {
-	id, ok := poolOfARN(opt.Value(name))
+	id, ok := userpool.PoolOfARN(opt.Value(name))
 	if !ok {
 		return nil, refusal.Invalid("Invalid resource ARN: %s", opt.Value(name))
 	}
 	c, err := s.in(ctx, call, &id)
-	if err == nil && c.pool.arn() != opt.Value(name) {
+	if err == nil && c.Pool.ARN() != opt.Value(name) {
 		err = refusal.PoolNotFound(id)
 	}
 	return c, err
-}
-
-func poolOfARN(name string) (string, bool) {
-	a, ok := arn.Parse(name)
-	if !ok || a.Service != serviceName {
-		return "", false
-	}
-	kind, id := a.Type()
-	return id, kind == "userpool" && !strings.Contains(id, "/")
 }
 
 // TagResource implements api.Service.
@@ -465,7 +431,7 @@ func (s *Service) TagResource(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *pool) error {
+	err = c.changePool(func(p *userpool.Pool) error {
 		tags := maps.Clone(p.Tags)
 		if tags == nil {
 			tags = map[string]string{}
@@ -475,7 +441,7 @@ func (s *Service) TagResource(ctx context.Context, call *pipeline.Call, in *api.
 			return refusal.Invalid("A resource has at most %d tags.", maxTags)
 		}
 		p.Tags = tags
-		return checkTags(tags, p.Schema)
+		return userpool.CheckTags(tags, p.Schema)
 	})
 	if err != nil {
 		return nil, err
@@ -489,7 +455,7 @@ func (s *Service) UntagResource(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *pool) error {
+	err = c.changePool(func(p *userpool.Pool) error {
 		for _, k := range in.TagKeys {
 			delete(p.Tags, k)
 		}
@@ -507,5 +473,5 @@ func (s *Service) ListTagsForResource(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	return &api.ListTagsForResourceOutput{Tags: c.pool.Tags}, nil
+	return &api.ListTagsForResourceOutput{Tags: c.Pool.Tags}, nil
 }

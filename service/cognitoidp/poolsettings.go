@@ -6,15 +6,16 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // verifyFirst reads which attributes change only once they are verified. Such a change sends a code by itself, so the pool
 // has to verify them.
-func (s *settings) verifyFirst(in *api.UpdateUserPoolInput) error {
+func setVerifyFirst(s *userpool.Settings, in *api.UpdateUserPoolInput) error {
 	if in.UserAttributeUpdateSettings == nil {
 		return nil
 	}
-	s.VerifyFirst = texts(in.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate)
+	s.VerifyFirst = userpool.Texts(in.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate)
 	for _, name := range in.UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate {
 		if !slices.Contains(in.AutoVerifiedAttributes, name) {
 			return refusal.Invalid("AttributesRequireVerificationBeforeUpdate must be a subset of AutoVerifiedAttributes: %s", name)

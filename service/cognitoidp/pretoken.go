@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Why tokens are made, in the words of the pre token generation trigger.
@@ -91,10 +92,10 @@ const reservedScopes = "aws.cognito"
 // claim https://aws.amazon.com/tags, and so the session tags of the tokens' bearer, as on AWS: it belongs to the pool's
 // operator. No claim by which this server knows its tokens again can be changed.
 func (c *scoped) customize(i *issuance, id, access map[string]any) error {
-	if c.pool.function(triggerPreToken) == "" {
+	if functionOf(c.Pool, triggerPreToken) == "" {
 		return nil
 	}
-	version := c.pool.Settings.Lambda.PreTokenGenerationConfig.LambdaVersion
+	version := c.Pool.Settings.Lambda.PreTokenGenerationConfig.LambdaVersion
 	if i.source == sourceClientCredentials && version != api.PreTokenGenerationLambdaVersionTypeV30 {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambd
 	o := occasion{trigger: triggerPreToken, source: i.source, client: i.app.ID, name: machineName, version: strings.TrimSuffix(strings.TrimPrefix(string(version), "V"), "_0")}
 	req := tokenRequest{UserAttributes: map[string]string{}, ClientMetadata: i.meta}
 	if i.user != nil {
-		o.name, req.UserAttributes, req.Groups = i.user.Username, attributesFor(i.user), i.groups.details()
+		o.name, req.UserAttributes, req.Groups = i.user.Username, attributesFor(i.user), groupsFor(i.groups)
 	}
 	if version == api.PreTokenGenerationLambdaVersionTypeV10 {
 		return c.askV1(o, req)
@@ -150,10 +151,10 @@ func (c *scoped) askV1(o occasion, req tokenRequest) (*tokenChange, error) {
 	return change, nil
 }
 
-// details are the groups as events show them.
-func (m membership) details() groupDetails {
+// groupsFor are the groups as events show them.
+func groupsFor(m userpool.Membership) groupDetails {
 	claims := map[string]any{}
-	m.claim(claims, true)
+	m.Claim(claims, true)
 	var d groupDetails
 	d.Groups, _ = claims["cognito:groups"].([]string)
 	d.Roles, _ = claims["cognito:roles"].([]string)
@@ -208,7 +209,7 @@ func (ch *claimChange) apply(claims map[string]any, fixed, plain []string, audie
 	untouchable := func(name string) bool { return slices.Contains(fixedClaims, name) || slices.Contains(fixed, name) }
 	size := 0
 	for name, text := range ch.Add {
-		if untouchable(name) || strings.HasPrefix(name, "cognito:") || strings.HasPrefix(name, devPrefix) {
+		if untouchable(name) || strings.HasPrefix(name, "cognito:") || strings.HasPrefix(name, userpool.DevPrefix) {
 			continue
 		}
 		value, err := claimOf(text)
@@ -275,12 +276,12 @@ func (ch *claimChange) scopes(claims map[string]any) error {
 }
 
 // stillSignedIn checks, after a function took its time, that the user was not signed out, disabled or deleted meanwhile.
-func (c *scoped) stillSignedIn(u *user) error {
+func (c *scoped) stillSignedIn(u *userpool.User) error {
 	if u == nil {
 		return nil
 	}
-	return c.view(func(rec *store.Records) error {
-		now, err := store.Load[user](rec, userKey(c.pool.ID, u.Sub))
+	return c.View(func(rec *store.Records) error {
+		now, err := store.Load[userpool.User](rec, userpool.UserKey(c.Pool.ID, u.Sub))
 		if err == nil && (now == nil || now.Disabled || now.Epoch != u.Epoch) {
 			err = refusal.BadCredentials()
 		}

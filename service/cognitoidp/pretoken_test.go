@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // newTokens is a world whose tokens a function of a version changes, with a user ada in two groups.
@@ -156,7 +157,7 @@ func TestPreTokenOfMachines(t *testing.T) {
 		l.answer(sourceClientCredentials, "claimsAndScopeOverrideDetails", object{"accessTokenGeneration": object{
 			"claimsToAddOrOverride": object{"tenant": "acme"}, "scopesToSuppress": []string{"b/c"},
 		}})
-		app := &client{ID: w.app, Pool: w.pool, Secrets: []clientSecret{{}}, clientSettings: clientSettings{
+		app := &userpool.Client{ID: w.app, Pool: w.pool, Secrets: []userpool.ClientSecret{{}}, ClientSettings: userpool.ClientSettings{
 			OAuthFlows: []api.OAuthFlowType{"client_credentials"}, OAuthScopes: []string{"a/b", "b/c"},
 		}}
 		var access object

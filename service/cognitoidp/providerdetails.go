@@ -140,7 +140,7 @@ func (c *scoped) sealDetails(p *provider) error {
 		return nil
 	}
 	var err error
-	p.Secret, err = c.Keyring.Seal(keyring.ProviderSecret, c.pool.scope(), []byte(secret), []byte(p.Name))
+	p.Secret, err = c.Keyring.Seal(keyring.ProviderSecret, c.Pool.Scope(), []byte(secret), []byte(p.Name))
 	return fault.Doing(err, "seal a provider's secret")
 }
 
@@ -148,7 +148,7 @@ func (c *scoped) providerSecret(p *provider) ([]byte, error) {
 	if p.Secret == nil {
 		return nil, nil
 	}
-	secret, err := c.Keyring.Open(keyring.ProviderSecret, c.pool.scope(), p.Secret, []byte(p.Name))
+	secret, err := c.Keyring.Open(keyring.ProviderSecret, c.Pool.Scope(), p.Secret, []byte(p.Name))
 	return secret, fault.Doing(err, "open a provider's secret")
 }
 
@@ -185,7 +185,7 @@ func (c *scoped) setOIDC(p *provider) error {
 	endpoints := []string{detailAuthorize, detailToken, detailProfile, detailKeys}
 	given := slices.DeleteFunc(slices.Clone(endpoints), func(name string) bool { return d[name] == "" })
 	if len(given) < len(endpoints) {
-		m, err := c.outsideTokens.Discover(c.ctx, d[detailIssuer])
+		m, err := c.outsideTokens.Discover(c.Ctx, d[detailIssuer])
 		if err != nil {
 			return refusal.Invalid("Unable to contact well-known endpoint.").With(err)
 		}
@@ -234,7 +234,7 @@ func (c *scoped) setSAML(p *provider) error {
 			return refusal.Invalid("Provider detail %s must be an https URL.", detailMetadataURL)
 		}
 		var err error
-		if p.Metadata, err = c.fetchMetadata(c.ctx, place); err != nil {
+		if p.Metadata, err = c.fetchMetadata(c.Ctx, place); err != nil {
 			return refusal.Invalid("Unable to fetch the metadata from MetadataURL.").With(err)
 		}
 	}
@@ -256,7 +256,7 @@ func (c *scoped) fetchMetadata(ctx context.Context, place string) ([]byte, error
 
 func (c *scoped) parseMetadata(doc []byte) (*saml.Metadata, error) {
 	m, err := saml.ParseMetadata(doc, c.outside.Secure())
-	if err == nil && !m.ValidUntil.IsZero() && !c.call.Now.Before(m.ValidUntil) {
+	if err == nil && !m.ValidUntil.IsZero() && !c.Call.Now.Before(m.ValidUntil) {
 		err = errors.New("the metadata is not valid any more")
 	}
 	return m, err

@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // TenantMapping is what the operator maps a tenant attribute to: not a claim of the provider, but the tenant whose
@@ -42,18 +43,18 @@ func (p *provider) tenants() map[string]string {
 
 // checkMapping refuses a mapping that could make somebody of another tenant out of a provider's user, at the time it is
 // set and again at each sign-in: the pool's tags may have changed since.
-func (p *pool) checkMapping(from *provider) error {
+func checkMapping(p *userpool.Pool, from *provider) error {
 	for _, to := range slices.Sorted(maps.Keys(from.Mapping)) {
 		claim := from.Mapping[to]
 		if to == mappedUsername && claim != "" && claim == subjects[from.Type] {
 			continue
 		}
-		i := indexOf(p.Schema, to)
+		i := userpool.AttributeIndex(p.Schema, to)
 		if i < 0 || to == "sub" {
 			return refusal.Invalid("Attribute mapping: %s is not an attribute of the user pool that can be mapped.", to)
 		}
 		if value, operator := strings.CutPrefix(claim, TenantMapping); operator {
-			if err := p.checkTenantMapping(&p.Schema[i], value); err != nil {
+			if err := checkTenantMapping(p, &p.Schema[i], value); err != nil {
 				return err
 			}
 			continue
@@ -61,11 +62,11 @@ func (p *pool) checkMapping(from *provider) error {
 		switch {
 		case claim == "":
 			return refusal.Invalid("Attribute mapping: %s is mapped to nothing.", to)
-		case p.guarded(to):
+		case p.Guarded(to):
 			return refusal.Invalid("Attribute mapping: %s says what tenant a user is of, which a provider cannot say. "+
 				"Map it to %s<tenant> to make all users of the provider that tenant's.", to, TenantMapping)
-		case p.vouches(to):
-			return refusal.Invalid("Attribute mapping: %s is what %s goes by, which a provider cannot say.", to, SessionTagsTag)
+		case vouches(p, to):
+			return refusal.Invalid("Attribute mapping: %s is what %s goes by, which a provider cannot say.", to, userpool.SessionTagsTag)
 		case p.Schema[i].DeveloperOnly:
 			return refusal.Invalid("Attribute mapping: %s is for administrators only.", to)
 		}
@@ -74,11 +75,11 @@ func (p *pool) checkMapping(from *provider) error {
 }
 
 // checkTenantMapping checks a value that the operator sets: only on attributes that nobody else sets.
-func (p *pool) checkTenantMapping(a *attribute, value string) error {
-	if !p.guarded(a.Name) {
-		return refusal.Invalid("Attribute mapping: %s is not named by %s or %s, so users could change it.", a.Name, TenantAttributeTag, SessionTagsTag)
+func checkTenantMapping(p *userpool.Pool, a *userpool.Attribute, value string) error {
+	if !p.Guarded(a.Name) {
+		return refusal.Invalid("Attribute mapping: %s is not named by %s or %s, so users could change it.", a.Name, userpool.TenantAttributeTag, userpool.SessionTagsTag)
 	}
-	if wrong := a.check(value); value == "" || wrong != "" {
+	if wrong := a.Check(value); value == "" || wrong != "" {
 		return refusal.Invalid("Attribute mapping: %s cannot be %s.", a.Name, value)
 	}
 	return nil
@@ -86,6 +87,6 @@ func (p *pool) checkTenantMapping(a *attribute, value string) error {
 
 // vouches reports whether an attribute says that an address is verified which becomes a session tag: by it a tenant's
 // provider would choose whom its users pass for.
-func (p *pool) vouches(name string) bool {
-	return slices.ContainsFunc(p.sessionTags(), func(t sessionTag) bool { return verifiedFlag(t.Attribute) == name && name != "" })
+func vouches(p *userpool.Pool, name string) bool {
+	return slices.ContainsFunc(p.SessionTags(), func(t userpool.SessionTag) bool { return userpool.VerifiedFlag(t.Attribute) == name && name != "" })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // provider is an outside identity provider of a pool.
@@ -36,15 +37,10 @@ type provider struct {
 // identifier points from an IdpIdentifier to its provider.
 type identifier struct{ Provider string }
 
-func providerKey(pool, name string) store.Key { return inPool(pool, "provider", name) }
+func providerKey(pool, name string) store.Key { return userpool.InPool(pool, "provider", name) }
 
 func identifierKey(pool, text string) store.Key {
-	return inPool(pool, "provider-identifier", text)
-}
-
-// providerNameKey holds a name whatever its case: names that differ in it alone would make usernames that do.
-func providerNameKey(pool, name string) store.Key {
-	return inPool(pool, "provider-name", strings.ToLower(name))
+	return userpool.InPool(pool, "provider-identifier", text)
 }
 
 // social are the provider types that are providers of this name.
@@ -89,14 +85,14 @@ func (s *Service) CreateIdentityProvider(ctx context.Context, call *pipeline.Cal
 	if err := c.setDetails(p, in.ProviderDetails); err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
-		if _, found, err := rec.Get(providerNameKey(c.pool.ID, p.Name)); err != nil {
+	err = c.Update(func(rec *store.Records) error {
+		if _, found, err := rec.Get(userpool.ProviderNameKey(c.Pool.ID, p.Name)); err != nil {
 			return err
 		} else if found {
 			return api.NewDuplicateProviderException("Identity provider %s already exists.", p.Name)
 		}
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
 		return c.saveProvider(rec, nil, p)
 	})
@@ -109,25 +105,25 @@ func (s *Service) CreateIdentityProvider(ctx context.Context, call *pipeline.Cal
 
 // saveProvider checks what only the pool's records tell, and stores the provider with its identifiers.
 func (c *scoped) saveProvider(rec *store.Records, before, p *provider) error {
-	now, err := store.Load[pool](rec, poolKey(c.pool.ID))
+	now, err := store.Load[userpool.Pool](rec, userpool.PoolKey(c.Pool.ID))
 	if err != nil {
 		return err
 	}
 	if now == nil {
-		return refusal.PoolNotFound(c.pool.ID)
+		return refusal.PoolNotFound(c.Pool.ID)
 	}
-	if err := now.checkMapping(p); err != nil {
+	if err := checkMapping(now, p); err != nil {
 		return err
 	}
 	if before != nil {
 		for _, id := range before.Identifiers {
-			if err := rec.Delete(identifierKey(c.pool.ID, id)); err != nil {
+			if err := rec.Delete(identifierKey(c.Pool.ID, id)); err != nil {
 				return err
 			}
 		}
 	}
 	for _, id := range p.Identifiers {
-		k := identifierKey(c.pool.ID, id)
+		k := identifierKey(c.Pool.ID, id)
 		taken, err := store.Load[identifier](rec, k)
 		if err != nil {
 			return err
@@ -139,23 +135,23 @@ func (c *scoped) saveProvider(rec *store.Records, before, p *provider) error {
 			return err
 		}
 	}
-	rec.ChangedIn(c.pool.ID)
+	rec.ChangedIn(c.Pool.ID)
 	return errors.Join(
-		store.Save(rec, providerNameKey(c.pool.ID, p.Name), &identifier{p.Name}),
-		store.Save(rec, providerKey(c.pool.ID, p.Name), p))
+		store.Save(rec, userpool.ProviderNameKey(c.Pool.ID, p.Name), &identifier{p.Name}),
+		store.Save(rec, providerKey(c.Pool.ID, p.Name), p))
 }
 
 // loadProvider loads a provider, nil if the pool has none of the name.
 func (c *scoped) loadProvider(name string) (p *provider, err error) {
-	err = c.view(func(rec *store.Records) error {
-		p, err = store.Load[provider](rec, providerKey(c.pool.ID, name))
+	err = c.View(func(rec *store.Records) error {
+		p, err = store.Load[provider](rec, providerKey(c.Pool.ID, name))
 		return err
 	})
 	return p, err
 }
 
 func (c *scoped) mustProvider(rec *store.Records, name string) (*provider, error) {
-	p, err := store.Load[provider](rec, providerKey(c.pool.ID, name))
+	p, err := store.Load[provider](rec, providerKey(c.Pool.ID, name))
 	if err == nil && p == nil {
 		err = providerNotFound(name)
 	}
@@ -167,14 +163,14 @@ func (c *scoped) providerExists(rec *store.Records, name string) (bool, error) {
 	if name == localProvider {
 		return true, nil
 	}
-	_, found, err := rec.Get(providerKey(c.pool.ID, name))
+	_, found, err := rec.Get(providerKey(c.Pool.ID, name))
 	return found, err
 }
 
 // describeProvider shows the client secret to who may describe the provider, as AWS does; Apple's private key stays.
 func (c *scoped) describeProvider(p *provider) (*api.IdentityProviderType, error) {
 	out := &api.IdentityProviderType{
-		UserPoolId: new(c.pool.ID), ProviderName: new(p.Name), ProviderType: p.Type, ProviderDetails: maps.Clone(p.Details),
+		UserPoolId: new(c.Pool.ID), ProviderName: new(p.Name), ProviderType: p.Type, ProviderDetails: maps.Clone(p.Details),
 		AttributeMapping: p.Mapping, IdpIdentifiers: p.Identifiers, CreationDate: new(p.Created), LastModifiedDate: new(p.Modified),
 	}
 	if p.Type == api.IdentityProviderTypeTypeSaml {
@@ -233,13 +229,13 @@ func (s *Service) GetIdentityProviderByIdentifier(ctx context.Context, call *pip
 
 // providerByIdentifier finds a provider by an IdpIdentifier, or nil.
 func (c *scoped) providerByIdentifier(text string) (p *provider, err error) {
-	err = c.view(func(rec *store.Records) error {
+	err = c.View(func(rec *store.Records) error {
 		p = nil
-		at, err := store.Load[identifier](rec, identifierKey(c.pool.ID, text))
+		at, err := store.Load[identifier](rec, identifierKey(c.Pool.ID, text))
 		if err != nil || at == nil {
 			return err
 		}
-		p, err = store.Load[provider](rec, providerKey(c.pool.ID, at.Provider))
+		p, err = store.Load[provider](rec, providerKey(c.Pool.ID, at.Provider))
 		return err
 	})
 	return p, err
@@ -272,7 +268,7 @@ func (s *Service) UpdateIdentityProvider(ctx context.Context, call *pipeline.Cal
 		changed.Identifiers = in.IdpIdentifiers
 	}
 	changed.Modified = call.Now
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		now, err := c.mustProvider(rec, known.Name)
 		if err != nil {
 			return err
@@ -296,16 +292,16 @@ func (s *Service) DeleteIdentityProvider(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		p, err := c.mustProvider(rec, opt.Value(in.ProviderName))
 		if err != nil {
 			return err
 		}
 		for _, id := range p.Identifiers {
-			err = errors.Join(err, rec.Delete(identifierKey(c.pool.ID, id)))
+			err = errors.Join(err, rec.Delete(identifierKey(c.Pool.ID, id)))
 		}
-		rec.ChangedIn(c.pool.ID)
-		return errors.Join(err, rec.Delete(providerNameKey(c.pool.ID, p.Name)), rec.Delete(providerKey(c.pool.ID, p.Name)))
+		rec.ChangedIn(c.Pool.ID)
+		return errors.Join(err, rec.Delete(userpool.ProviderNameKey(c.Pool.ID, p.Name)), rec.Delete(providerKey(c.Pool.ID, p.Name)))
 	})
 	if err != nil {
 		return nil, err
@@ -319,7 +315,7 @@ func (s *Service) ListIdentityProviders(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	list, token, err := listPage[provider](c.Request, "ListIdentityProviders", "", inPool(c.pool.ID, "provider"), in.NextToken, in.MaxResults, nil)
+	list, token, err := userpool.ListPage[provider](c.Request, "ListIdentityProviders", "", userpool.InPool(c.Pool.ID, "provider"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

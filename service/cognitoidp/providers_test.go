@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/federation/oidc"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func TestProviderDetails(t *testing.T) {
@@ -83,8 +84,8 @@ func TestProviderSecrets(t *testing.T) {
 		UserPoolId: &w.pool, ProviderName: new("Okta"), ProviderDetails: d.IdentityProvider.ProviderDetails,
 	}))(t)
 	err := w.inside(func(c *scoped) error {
-		return c.view(func(rec *store.Records) error {
-			b, _, err := rec.Get(providerKey(c.pool.ID, "Okta"))
+		return c.View(func(rec *store.Records) error {
+			b, _, err := rec.Get(providerKey(c.Pool.ID, "Okta"))
 			if err == nil && strings.Contains(string(b), "s3cret") {
 				t.Error("the secret is stored in plain")
 			}
@@ -133,7 +134,7 @@ func TestFlows(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		a, err := c.client(app)
+		a, err := c.Client(app)
 		if err != nil {
 			return err
 		}
@@ -177,9 +178,9 @@ func TestFlows(t *testing.T) {
 
 func TestIdentitiesClaim(t *testing.T) {
 	t.Parallel()
-	u := &user{Identities: []identity{{UserID: "1", Attribute: cognitoSubject, Provider: "Google", Type: "Google", Primary: true, Created: time.UnixMilli(5)}}}
+	u := &userpool.User{Identities: []userpool.Identity{{UserID: "1", Attribute: cognitoSubject, Provider: "Google", Type: "Google", Primary: true, Created: time.UnixMilli(5)}}}
 	var got []map[string]any
-	if err := json.Unmarshal([]byte(u.identitiesText()), &got); err != nil {
+	if err := json.Unmarshal([]byte(u.IdentitiesText()), &got); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{

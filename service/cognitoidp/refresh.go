@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func refreshFlows() map[api.AuthFlowType]flow {
@@ -18,7 +19,7 @@ func refreshFlows() map[api.AuthFlowType]flow {
 }
 
 func (a *attempt) allowsRefresh() error {
-	if a.app.rotates() || !a.app.allows("ALLOW_REFRESH_TOKEN_AUTH") {
+	if a.app.Rotates() || !a.app.Allows("ALLOW_REFRESH_TOKEN_AUTH") {
 		return flowNotEnabled()
 	}
 	return nil
@@ -32,8 +33,8 @@ func (a *attempt) refresh(*string) (*outcome, error) {
 	}
 	tokens, err := a.renew(&renewal{
 		app: a.app, token: text, device: a.params[paramDevice], meta: a.around.meta,
-		allowed: func(u *user) error {
-			return a.checkSecretHash(a.app, a.params[paramSecretHash], u.Username, u.Sub)
+		allowed: func(u *userpool.User) error {
+			return a.CheckSecretHash(a.app, a.params[paramSecretHash], u.Username, u.Sub)
 		},
 	})
 	return &outcome{tokens: tokens, params: map[string]string{}}, err
@@ -45,15 +46,15 @@ func (s *Service) GetTokensFromRefreshToken(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
+	if err := c.CheckClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
-	if !app.rotates() && !app.allows("ALLOW_REFRESH_TOKEN_AUTH") {
+	if !app.Rotates() && !app.Allows("ALLOW_REFRESH_TOKEN_AUTH") {
 		return nil, flowNotEnabled()
 	}
 	tokens, err := c.renew(&renewal{
 		app: app, token: opt.Value(in.RefreshToken), device: opt.Value(in.DeviceKey), meta: in.ClientMetadata,
-		allowed: func(*user) error { return nil },
+		allowed: func(*userpool.User) error { return nil },
 	})
 	if err != nil {
 		return nil, err
@@ -64,12 +65,12 @@ func (s *Service) GetTokensFromRefreshToken(ctx context.Context, call *pipeline.
 // renewal is a request for new tokens by a refresh token.
 type renewal struct {
 	// app is the app client for which the caller was found to act.
-	app    *client
+	app    *userpool.Client
 	token  string
 	device string // the key of the device that asks, or ""
 	meta   map[string]string
 	// allowed has the last word on the token's user, before anything is changed.
-	allowed func(*user) error
+	allowed func(*userpool.User) error
 }
 
 // renew makes new tokens for a refresh token, with another refresh token where the app client rotates them.
@@ -87,16 +88,16 @@ func (c *scoped) turnedIn(r *renewal) (*issuance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.call.Now.Before(t.Expires) {
+	if !c.Call.Now.Before(t.Expires) {
 		return nil, api.NewNotAuthorizedException("Refresh Token has expired")
 	}
 	i := &issuance{
-		app: r.app, source: sourceRefresh, meta: r.meta, refresh: r.app.rotates(), until: t.Expires, signIn: t.signIn(),
+		app: r.app, source: sourceRefresh, meta: r.meta, refresh: r.app.Rotates(), until: t.Expires, signIn: t.signIn(),
 	}
 	var refused error
-	run := c.view
-	if r.app.rotates() {
-		run = c.update
+	run := c.View
+	if r.app.Rotates() {
+		run = c.Update
 	}
 	err = run(func(rec *store.Records) (err error) {
 		refused = nil
@@ -109,7 +110,7 @@ func (c *scoped) turnedIn(r *renewal) (*issuance, error) {
 		if err := r.allowed(i.user); err != nil {
 			return err
 		}
-		if i.groups, err = c.membershipOf(rec, i.user); err != nil {
+		if i.groups, err = c.MembershipOf(rec, i.user); err != nil {
 			return err
 		}
 		refused, err = c.turnIn(rec, r.app, t, i)
@@ -136,33 +137,33 @@ type family struct {
 // turnIn takes a refresh token in exchange for the next. One that was turned in before, and whose time of grace is over, is
 // in two hands: nobody can tell which is the thief's, so the sign-in ends for both (RFC 9700 section 4.14.2). That has to
 // be kept although the request fails: the caller commits and returns `refused`.
-func (c *scoped) turnIn(rec *store.Records, app *client, t *refreshToken, i *issuance) (refused, err error) {
-	k := c.pool.spentKey(spentFamily, t.Origin)
+func (c *scoped) turnIn(rec *store.Records, app *userpool.Client, t *refreshToken, i *issuance) (refused, err error) {
+	k := c.Pool.SpentKey(userpool.SpentFamily, t.Origin)
 	f, err := store.Load[family](rec, k)
 	if err != nil {
 		return nil, err
 	}
-	now := c.call.Now
+	now := c.Call.Now
 	if f == nil {
 		f = &family{}
 	}
 	switch {
-	case t.Generation == f.Generation && !app.rotates():
+	case t.Generation == f.Generation && !app.Rotates():
 		return nil, nil
 	case t.Generation == f.Generation:
-		f.Generation, f.Grace, f.Expires = f.Generation+1, now.Add(app.grace()), t.Expires
+		f.Generation, f.Grace, f.Expires = f.Generation+1, now.Add(app.Grace()), t.Expires
 		i.generation = f.Generation
 		if err := store.Save(rec, k, f); err != nil {
 			return nil, err
 		}
-		return nil, c.expire(rec, spentFamily, t.Origin, t.Expires)
+		return nil, c.Expire(rec, userpool.SpentFamily, t.Origin, t.Expires)
 	case t.Generation == f.Generation-1 && now.Before(f.Grace):
 		i.generation = f.Generation
 		return nil, nil
-	case !app.rotates(): // turned in when they still were
+	case !app.Rotates(): // turned in when they still were
 		return reusedToken(), nil
 	}
-	_, err = c.spend(rec, spentOrigin, t.Origin, t.Expires.Add(app.lifetime(useAccess)))
+	_, err = c.Spend(rec, userpool.SpentOrigin, t.Origin, t.Expires.Add(app.Lifetime(userpool.UseAccess)))
 	return reusedToken(), err
 }
 
@@ -171,8 +172,8 @@ func reusedToken() *fault.Error {
 }
 
 // refreshable loads the user of a refresh token, or says why the token is not good any more.
-func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error) {
-	u, err := store.Load[user](rec, userKey(c.pool.ID, t.Sub))
+func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*userpool.User, error) {
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(c.Pool.ID, t.Sub))
 	switch {
 	case err != nil:
 		return nil, err
@@ -183,11 +184,11 @@ func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error)
 	case u.Epoch != t.Epoch:
 		return nil, refusal.RefreshTokenRevoked()
 	case u.Status == api.UserStatusTypeResetRequired:
-		return nil, resetRequired()
+		return nil, userpool.ResetRequired()
 	case u.Status != api.UserStatusTypeConfirmed && u.Status != api.UserStatusTypeExternalProvider:
 		return nil, refusal.BadRefreshToken()
 	}
-	revoked, err := c.revoked(rec, t.Origin)
+	revoked, err := c.Revoked(rec, t.Origin)
 	if err == nil && revoked {
 		err = refusal.RefreshTokenRevoked()
 	}
@@ -198,7 +199,7 @@ func (c *scoped) refreshable(rec *store.Records, t *refreshToken) (*user, error)
 const maxGrace = 60
 
 // setRotation reads whether refresh tokens are replaced at each use.
-func (s *clientSettings) setRotation(r *api.RefreshTokenRotationType) error {
+func setRotation(s *userpool.ClientSettings, r *api.RefreshTokenRotationType) error {
 	if r == nil {
 		return nil
 	}
@@ -206,7 +207,7 @@ func (s *clientSettings) setRotation(r *api.RefreshTokenRotationType) error {
 	switch grace := opt.Value(r.RetryGracePeriodSeconds); {
 	case grace < 0 || grace > maxGrace:
 		return refusal.Invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
-	case !s.rotates():
+	case !s.Rotates():
 		return nil
 	case s.NoRevocation:
 		return refusal.Invalid("Refresh token rotation requires token revocation.")
@@ -217,12 +218,4 @@ func (s *clientSettings) setRotation(r *api.RefreshTokenRotationType) error {
 		}
 	}
 	return nil
-}
-
-func (s *clientSettings) rotates() bool {
-	return s.Rotation != nil && s.Rotation.Feature == api.FeatureTypeEnabled
-}
-
-func (s *clientSettings) grace() time.Duration {
-	return time.Duration(opt.Value(s.Rotation.RetryGracePeriodSeconds)) * time.Second
 }

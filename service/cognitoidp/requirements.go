@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/policy"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Requirements says what the operations need ("Actions, resources, and condition keys for Amazon Cognito User Pools",
@@ -32,9 +33,9 @@ const (
 	openByRefresh  = "authorized by the refresh token"
 )
 
-// resource is a pool as policies see it.
-func (p *pool) resource() authz.Resource {
-	r := authz.Resource{ARN: p.arn(), Account: p.Account, Region: p.Region, ID: p.ID}
+// resourceOf is a pool as policies see it.
+func resourceOf(p *userpool.Pool) authz.Resource {
+	r := authz.Resource{ARN: p.ARN(), Account: p.Account, Region: p.Region, ID: p.ID}
 	for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
 		r.Tags = append(r.Tags, authn.Tag{Key: k, Value: p.Tags[k]})
 	}
@@ -45,22 +46,22 @@ func (p *pool) resource() authz.Resource {
 func home(s *authz.Scope, id string) authz.Resource {
 	r := authz.Resource{ARN: "*", Account: s.Account, Region: s.Region}
 	if id != "" {
-		r.ARN = poolARN(s.Account, s.Region, id)
+		r.ARN = userpool.PoolARN(s.Account, s.Region, id)
 	}
 	return r
 }
 
 // on needs an action on a pool. A pool of another account or region is, for the caller, one that does not exist.
 func (r *Requirements) on(s *authz.Scope, operation string, id *string, keys func(*policy.Context)) authz.Requirement {
-	p, err := r.s.factsOf(s.Context, opt.Value(id))
+	p, err := r.s.FactsOf(s.Context, opt.Value(id))
 	if err != nil {
 		return authz.Failed(err)
 	}
 	res := home(s, opt.Value(id))
 	if p != nil && p.Account == s.Account && p.Region == s.Region {
-		res = p.resource()
+		res = resourceOf(p)
 	}
-	return authz.Require(serviceName+":"+operation, res, keys)
+	return authz.Require(userpool.ServiceName+":"+operation, res, keys)
 }
 
 // forClient lets anybody use an app client; the pool is the client's.
@@ -72,18 +73,18 @@ func (r *Requirements) forClient(s *authz.Scope, reason string, id *string) auth
 	if p == nil {
 		return authz.Anonymous(reason, home(s, ""))
 	}
-	return authz.Anonymous(reason, p.resource())
+	return authz.Anonymous(reason, resourceOf(p))
 }
 
-func (r *Requirements) poolOfClient(ctx context.Context, id string) (*pool, error) {
-	at, err := r.s.placeOf(ctx, "client", id)
-	if err == errNowhere { //nolint:errorlint // placeOf returns it bare
+func (r *Requirements) poolOfClient(ctx context.Context, id string) (*userpool.Pool, error) {
+	at, err := r.s.PlaceOf(ctx, "client", id)
+	if err == userpool.ErrNowhere { //nolint:errorlint // placeOf returns it bare
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return r.s.factsOf(ctx, at.Pool)
+	return r.s.FactsOf(ctx, at.Pool)
 }
 
 // forToken lets the bearer of an access token call; the pool is that of the token's verified issuer. Whether the token was
@@ -93,7 +94,7 @@ func (r *Requirements) forToken(s *authz.Scope, token *string) authz.Requirement
 	if err != nil {
 		return authz.Failed(err)
 	}
-	return authz.Anonymous(openByToken, p.resource())
+	return authz.Anonymous(openByToken, resourceOf(p))
 }
 
 // requestTags sets aws:RequestTag/… and aws:TagKeys.
@@ -111,27 +112,27 @@ func requestTags(tags map[string]string) func(*policy.Context) {
 
 // byARN needs an action on the pool that an ARN names.
 func (r *Requirements) byARN(s *authz.Scope, operation string, name *string, keys func(*policy.Context)) authz.Requirement {
-	id, ok := poolOfARN(opt.Value(name))
+	id, ok := userpool.PoolOfARN(opt.Value(name))
 	if ok {
-		if p, err := r.s.factsOf(s.Context, id); err != nil {
+		if p, err := r.s.FactsOf(s.Context, id); err != nil {
 			return authz.Failed(err)
-		} else if p != nil && p.arn() == opt.Value(name) {
+		} else if p != nil && p.ARN() == opt.Value(name) {
 			return r.on(s, operation, &id, keys)
 		}
 	}
 	res := home(s, "")
 	res.ARN = opt.Value(name)
-	return authz.Require(serviceName+":"+operation, res, keys)
+	return authz.Require(userpool.ServiceName+":"+operation, res, keys)
 }
 
 // CreateUserPool implements api.Requirements.
 func (r *Requirements) CreateUserPool(s *authz.Scope, in *api.CreateUserPoolInput) authz.Requirement {
-	return authz.Require(serviceName+":CreateUserPool", home(s, ""), requestTags(in.UserPoolTags))
+	return authz.Require(userpool.ServiceName+":CreateUserPool", home(s, ""), requestTags(in.UserPoolTags))
 }
 
 // ListUserPools implements api.Requirements.
 func (r *Requirements) ListUserPools(s *authz.Scope, _ *api.ListUserPoolsInput) authz.Requirement {
-	return authz.Require(serviceName+":ListUserPools", home(s, ""), nil)
+	return authz.Require(userpool.ServiceName+":ListUserPools", home(s, ""), nil)
 }
 
 // UpdateUserPool implements api.Requirements.

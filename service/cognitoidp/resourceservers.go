@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // resourceServer is an API outside of the pool whose scopes access tokens may carry ("Scopes, M2M, and resource servers",
@@ -22,7 +23,7 @@ type resourceServer struct {
 type scope struct{ Name, Description string }
 
 func resourceServerKey(pool, identifier string) store.Key {
-	return inPool(pool, "resource-server", identifier)
+	return userpool.InPool(pool, "resource-server", identifier)
 }
 
 func (r *resourceServer) describe(pool string) *api.ResourceServerType {
@@ -59,7 +60,7 @@ func newScopes(in []api.ResourceServerScopeType) ([]scope, error) {
 }
 
 func (c *scoped) mustResourceServer(rec *store.Records, identifier *string) (*resourceServer, error) {
-	r, err := store.Load[resourceServer](rec, resourceServerKey(c.pool.ID, opt.Value(identifier)))
+	r, err := store.Load[resourceServer](rec, resourceServerKey(c.Pool.ID, opt.Value(identifier)))
 	if err == nil && r == nil {
 		err = api.NewResourceNotFoundException("Resource server does not exist.")
 	}
@@ -73,7 +74,7 @@ func (c *scoped) scopeExists(rec *store.Records, full string) (bool, error) {
 	if i <= 0 {
 		return false, nil
 	}
-	r, err := store.Load[resourceServer](rec, resourceServerKey(c.pool.ID, full[:i]))
+	r, err := store.Load[resourceServer](rec, resourceServerKey(c.Pool.ID, full[:i]))
 	return r != nil && r.has(full[i+1:]), err
 }
 
@@ -87,22 +88,22 @@ func (s *Service) CreateResourceServer(ctx context.Context, call *pipeline.Call,
 	if r.Scopes, err = newScopes(in.Scopes); err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
-		k := resourceServerKey(c.pool.ID, r.Identifier)
+	err = c.Update(func(rec *store.Records) error {
+		k := resourceServerKey(c.Pool.ID, r.Identifier)
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if found {
-			return refusal.Invalid("%s already exists in user pool %s.", r.Identifier, c.pool.ID)
+			return refusal.Invalid("%s already exists in user pool %s.", r.Identifier, c.Pool.ID)
 		}
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
 		return store.Save(rec, k, r)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+	return &api.CreateResourceServerOutput{ResourceServer: r.describe(c.Pool.ID)}, nil
 }
 
 // DescribeResourceServer implements api.Service.
@@ -112,14 +113,14 @@ func (s *Service) DescribeResourceServer(ctx context.Context, call *pipeline.Cal
 		return nil, err
 	}
 	var r *resourceServer
-	err = c.view(func(rec *store.Records) (err error) {
+	err = c.View(func(rec *store.Records) (err error) {
 		r, err = c.mustResourceServer(rec, in.Identifier)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+	return &api.DescribeResourceServerOutput{ResourceServer: r.describe(c.Pool.ID)}, nil
 }
 
 // UpdateResourceServer implements api.Service. Scopes that are not named are gone: app clients that still list them get
@@ -134,17 +135,17 @@ func (s *Service) UpdateResourceServer(ctx context.Context, call *pipeline.Call,
 		return nil, err
 	}
 	var r *resourceServer
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		if r, err = c.mustResourceServer(rec, in.Identifier); err != nil {
 			return err
 		}
 		r.Name, r.Scopes = opt.Value(in.Name), scopes
-		return store.Save(rec, resourceServerKey(c.pool.ID, r.Identifier), r)
+		return store.Save(rec, resourceServerKey(c.Pool.ID, r.Identifier), r)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateResourceServerOutput{ResourceServer: r.describe(c.pool.ID)}, nil
+	return &api.UpdateResourceServerOutput{ResourceServer: r.describe(c.Pool.ID)}, nil
 }
 
 // DeleteResourceServer implements api.Service.
@@ -153,12 +154,12 @@ func (s *Service) DeleteResourceServer(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		r, err := c.mustResourceServer(rec, in.Identifier)
 		if err != nil {
 			return err
 		}
-		return rec.Delete(resourceServerKey(c.pool.ID, r.Identifier))
+		return rec.Delete(resourceServerKey(c.Pool.ID, r.Identifier))
 	})
 	if err != nil {
 		return nil, err
@@ -172,13 +173,13 @@ func (s *Service) ListResourceServers(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[resourceServer](c.Request, "ListResourceServers", "", inPool(c.pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
+	found, token, err := userpool.ListPage[resourceServer](c.Request, "ListResourceServers", "", userpool.InPool(c.Pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListResourceServersOutput{ResourceServers: []api.ResourceServerType{}, NextToken: token}
 	for _, r := range found {
-		out.ResourceServers = append(out.ResourceServers, *r.describe(c.pool.ID))
+		out.ResourceServers = append(out.ResourceServers, *r.describe(c.Pool.ID))
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // riskSettings are a pool's or an app client's ("Advanced security with threat protection", Amazon Cognito Developer
@@ -28,7 +29,7 @@ func riskKey(pool, client string) store.Key {
 	if client == "" {
 		client = forPool
 	}
-	return inPool(pool, "risk", client)
+	return userpool.InPool(pool, "risk", client)
 }
 
 func (r *riskSettings) describe(pool string, client *string) *api.RiskConfigurationType {
@@ -40,14 +41,8 @@ func (r *riskSettings) describe(pool string, client *string) *api.RiskConfigurat
 	return out
 }
 
-// protection reports whether the pool records sign-ins, and whether it acts on what it sees.
-func (s *settings) protection() (records, acts bool) {
-	return s.Protection == api.AdvancedSecurityModeTypeAudit || s.Protection == api.AdvancedSecurityModeTypeEnforced,
-		s.Protection == api.AdvancedSecurityModeTypeEnforced
-}
-
 // setProtection reads UserPoolAddOns.
-func (s *settings) setProtection(in *api.UserPoolAddOnsType) error {
+func setProtection(s *userpool.Settings, in *api.UserPoolAddOnsType) error {
 	if in == nil {
 		return nil
 	}
@@ -64,7 +59,7 @@ func (s *Service) protected(ctx context.Context, call *pipeline.Call, id *string
 	if err != nil {
 		return nil, err
 	}
-	if records, _ := c.pool.Settings.protection(); !records {
+	if records, _ := c.Pool.Settings.Protects(); !records {
 		return nil, api.NewUserPoolAddOnNotEnabledException("User pool add-on AdvancedSecurityMode is not enabled.")
 	}
 	return c, nil
@@ -93,18 +88,18 @@ func (s *Service) SetRiskConfiguration(ctx context.Context, call *pipeline.Call,
 			}
 		}
 	}
-	err = c.update(func(rec *store.Records) error { return store.Save(rec, riskKey(c.pool.ID, opt.Value(in.ClientId)), r) })
+	err = c.Update(func(rec *store.Records) error { return store.Save(rec, riskKey(c.Pool.ID, opt.Value(in.ClientId)), r) })
 	if err != nil {
 		return nil, err
 	}
-	return &api.SetRiskConfigurationOutput{RiskConfiguration: r.describe(c.pool.ID, in.ClientId)}, nil
+	return &api.SetRiskConfigurationOutput{RiskConfiguration: r.describe(c.Pool.ID, in.ClientId)}, nil
 }
 
 func (c *scoped) riskClient(id *string) error {
 	if id == nil {
 		return nil
 	}
-	_, err := c.client(*id)
+	_, err := c.Client(*id)
 	return err
 }
 
@@ -141,14 +136,14 @@ func (s *Service) DescribeRiskConfiguration(ctx context.Context, call *pipeline.
 		return nil, err
 	}
 	var r *riskSettings
-	err = c.view(func(rec *store.Records) (err error) {
-		r, err = store.Load[riskSettings](rec, riskKey(c.pool.ID, opt.Value(in.ClientId)))
+	err = c.View(func(rec *store.Records) (err error) {
+		r, err = store.Load[riskSettings](rec, riskKey(c.Pool.ID, opt.Value(in.ClientId)))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeRiskConfigurationOutput{RiskConfiguration: r.describe(c.pool.ID, in.ClientId)}, nil
+	return &api.DescribeRiskConfigurationOutput{RiskConfiguration: r.describe(c.Pool.ID, in.ClientId)}, nil
 }
 
 // userAddress is where the user is, as far as the server can tell: the peer of the request, what a server with the client's
@@ -158,24 +153,24 @@ func (a *attempt) userAddress() netip.Addr {
 	switch {
 	case a.channel == channelAdmin:
 		return told.Unmap()
-	case err == nil && a.app.Propagate && a.app.confidential():
+	case err == nil && a.app.Propagate && a.app.Confidential():
 		return told.Unmap()
 	}
-	return a.call.SourceIP
+	return a.Call.SourceIP
 }
 
 // unblocked refuses a sign-in from an address that the pool or the app client blocks. A client's list takes the place of
 // the pool's.
 func (a *attempt) unblocked() error {
-	if _, acts := a.pool.Settings.protection(); !acts {
+	if _, acts := a.Pool.Settings.Protects(); !acts {
 		return nil
 	}
 	from := a.userAddress()
 	blocked := false
-	err := a.view(func(rec *store.Records) error {
-		r, err := store.Load[riskSettings](rec, riskKey(a.pool.ID, a.app.ID))
+	err := a.View(func(rec *store.Records) error {
+		r, err := store.Load[riskSettings](rec, riskKey(a.Pool.ID, a.app.ID))
 		if err == nil && r == nil {
-			r, err = store.Load[riskSettings](rec, riskKey(a.pool.ID, ""))
+			r, err = store.Load[riskSettings](rec, riskKey(a.Pool.ID, ""))
 		}
 		blocked = err == nil && r != nil && r.blocks(from)
 		return err
@@ -223,5 +218,5 @@ func (s *Service) GetLogDeliveryConfiguration(ctx context.Context, call *pipelin
 }
 
 func (c *scoped) noDelivery() *api.LogDeliveryConfigurationType {
-	return &api.LogDeliveryConfigurationType{UserPoolId: new(c.pool.ID), LogConfigurations: []api.LogConfigurationType{}}
+	return &api.LogDeliveryConfigurationType{UserPoolId: new(c.Pool.ID), LogConfigurations: []api.LogConfigurationType{}}
 }

@@ -9,14 +9,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// retiredKey is a signing key that was replaced. It is published and accepted until the last token under it has expired.
-type retiredKey struct {
-	signingKey
-	Use   int // keyOfID or keyOfAccess
-	Until time.Time
-}
 
 // maxRetired bounds how often keys can be replaced while tokens of earlier ones hold.
 const maxRetired = 16
@@ -25,13 +19,13 @@ const maxRetired = 16
 // serves (public), so that nobody meets a token whose key is not in it.
 const keysAhead = 10 * time.Minute
 
-// signing returns the key that signs for the use: of two in turn, the old one until the new one has been published for long
+// signingKeyOf returns the key that signs for the use: of two in turn, the old one until the new one has been published for long
 // enough.
-func (p *pool) signing(use int, now time.Time) *signingKey {
+func signingKeyOf(p *userpool.Pool, use int, now time.Time) *userpool.SigningKey {
 	if now.Before(p.KeysSign) {
 		for i := range p.Retired {
 			if r := &p.Retired[i]; r.Use == use && len(r.Sealed) > 0 {
-				return &r.signingKey
+				return &r.SigningKey
 			}
 		}
 	}
@@ -39,7 +33,7 @@ func (p *pool) signing(use int, now time.Time) *signingKey {
 }
 
 // keyOf returns the pool's key with the id for the use, also a retired one; nil if it has none.
-func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
+func keyOf(p *userpool.Pool, use int, kid string, now time.Time) *userpool.SigningKey {
 	if kid == "" {
 		return nil
 	}
@@ -48,7 +42,7 @@ func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
 	}
 	for i := range p.Retired {
 		if r := &p.Retired[i]; r.Use == use && r.KID == kid && now.Before(r.Until) {
-			return &r.signingKey
+			return &r.SigningKey
 		}
 	}
 	return nil
@@ -58,7 +52,7 @@ func (p *pool) keyOf(use int, kid string, now time.Time) *signingKey {
 // then, the new ones first. These are published at once and sign from ten minutes later; until then the keys cannot be
 // replaced again. Tokens that are out stay good until they expire. The caller has been authorized for it.
 func (s *Service) RotateKeys(ctx context.Context, account, region, id string, now time.Time) ([]string, error) {
-	p, err := s.factsOf(ctx, id)
+	p, err := s.FactsOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -68,46 +62,46 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 	if _, err := s.withKeys(ctx, p); err != nil {
 		return nil, err
 	}
-	var fresh [len(p.Keys)]signingKey
+	var fresh [len(p.Keys)]userpool.SigningKey
 	for i := range fresh {
 		if fresh[i], err = s.makeKey(p); err != nil {
 			return nil, fault.Wrap(err, "make signing keys")
 		}
 	}
 	var kids []string
-	err = system.Update(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	err = system.Update(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(account, region)
 		if err != nil {
 			return err
 		}
-		p, err := store.Load[pool](rec, poolKey(id))
+		p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(id))
 		if err != nil {
 			return err
 		}
 		if p == nil {
 			return refusal.PoolNotFound(id)
 		}
-		if kids, err = p.retire(fresh, now); err != nil {
+		if kids, err = retireKeys(p, fresh, now); err != nil {
 			return err
 		}
 		rec.ChangedIn(id)
-		return store.Save(rec, poolKey(id), p)
+		return store.Save(rec, userpool.PoolKey(id), p)
 	})
 	return kids, err
 }
 
-// retire replaces the keys. The old ones sign for keysAhead longer; their private halves go at the next turn.
-func (p *pool) retire(fresh [2]signingKey, now time.Time) (kids []string, err error) {
+// retireKeys replaces the keys. The old ones sign for keysAhead longer; their private halves go at the next turn.
+func retireKeys(p *userpool.Pool, fresh [2]userpool.SigningKey, now time.Time) (kids []string, err error) {
 	if now.Before(p.KeysSign) {
 		return nil, refusal.Invalid("The keys were replaced already; the new ones sign from %s.", p.KeysSign.UTC().Format(time.RFC3339))
 	}
 	p.KeysSign = now.Add(keysAhead)
-	p.Retired = slices.DeleteFunc(p.Retired, func(r retiredKey) bool { return !now.Before(r.Until) })
+	p.Retired = slices.DeleteFunc(p.Retired, func(r userpool.RetiredKey) bool { return !now.Before(r.Until) })
 	for i := range p.Retired {
 		p.Retired[i].Sealed = nil // it signs no more
 	}
 	for use, k := range p.Keys {
-		p.Retired = append(p.Retired, retiredKey{k, use, p.KeysSign.Add(maxTokenLife)})
+		p.Retired = append(p.Retired, userpool.RetiredKey{SigningKey: k, Use: use, Until: p.KeysSign.Add(maxTokenLife)})
 	}
 	if len(p.Retired) > maxRetired {
 		return nil, refusal.Invalid("The keys were replaced too often; tokens under earlier ones still hold.")

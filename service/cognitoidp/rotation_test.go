@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func (w *world) rotating(grace int32) string {
@@ -72,13 +73,13 @@ func TestRotationKeepsTheEnd(t *testing.T) {
 // records counts the records of a kind in the pool.
 func (w *world) records(kind string) (n int) {
 	w.t.Helper()
-	err := system.View(w.t.Context(), w.s.DB, serviceName, func(tx *store.Tx) error {
+	err := system.View(w.t.Context(), w.s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		rec, err := tx.Records(testAccount, testRegion)
 		if err != nil {
 			return err
 		}
 		n = 0
-		return rec.Scan(inPool(w.pool, kind), nil, func(store.Key, []byte) bool { n++; return true })
+		return rec.Scan(userpool.InPool(w.pool, kind), nil, func(store.Key, []byte) bool { n++; return true })
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // TenantRoute is where a tenant's users sign in, as the registry of tenants says.
@@ -74,7 +75,7 @@ func newRoutedLimit() *ratelimit.Limiter { return ratelimit.New(routedEvery, rou
 // destined is a request by a route: to an app client of a pool, or to none.
 type destined struct {
 	*scoped
-	app   *client
+	app   *userpool.Client
 	route TenantRoute
 	// nowhere is the pool of nobody in which failures are counted, for every route.
 	nowhere *scoped
@@ -95,7 +96,7 @@ func (o *oauth) destined(ctx context.Context, call *pipeline.Call, sealed *strin
 	if err != nil {
 		return nil, err
 	}
-	nobody := &pool{ID: region + "_" + decoyPool, Account: account, Region: region, Settings: settings{Password: defaultPolicy()}}
+	nobody := &userpool.Pool{ID: region + "_" + decoyPool, Account: account, Region: region, Settings: userpool.Settings{Password: userpool.DefaultPasswordPolicy()}}
 	to := &destined{route: route, nowhere: &scoped{o.s, o.s.NewRequest(ctx, call, nobody)}}
 	c, app, err := o.app(ctx, call, &route.UserPoolID, route.ClientID)
 	switch {
@@ -118,7 +119,7 @@ func (d *destined) leads() bool { return d.route.UserPoolID != "" }
 func (d *destined) mislead() {
 	d.route = TenantRoute{Seed: d.route.Seed}
 	d.scoped = d.nowhere
-	d.app = &client{ID: decoyPool, Pool: d.nowhere.pool.ID, clientSettings: clientSettings{HideUsers: true}}
+	d.app = &userpool.Client{ID: decoyPool, Pool: d.nowhere.Pool.ID, ClientSettings: userpool.ClientSettings{HideUsers: true}}
 }
 
 // shadow is a username in the pool of nobody: those of two routes are two.
@@ -186,8 +187,8 @@ func (o *oauth) RoutedSignIn(ctx context.Context, call *pipeline.Call, in *login
 	step := &loginStep{Username: name}
 	out, err := a.step(step, map[string]string{AnswerPassword: opt.Value(in.Password)})
 	if fault.Is(err, "UserNotConfirmedException") {
-		call.Note("userPoolId", a.pool.ID)
-		return &login.RoutedSignInOutput{PoolId: &a.pool.ID, ClientId: &a.app.ID, Unconfirmed: new(true)}, nil
+		call.Note("userPoolId", a.Pool.ID)
+		return &login.RoutedSignInOutput{PoolId: &a.Pool.ID, ClientId: &a.app.ID, Unconfirmed: new(true)}, nil
 	}
 	if err != nil {
 		return nil, to.refused(err, name, opt.Value(in.Password))
@@ -210,11 +211,11 @@ func (d *destined) authorization(in *login.RoutedRequest) *authorization {
 
 // entered goes on with a user whose password was right: only now may the request's own faults be told.
 func (a *authorization) entered(step *loginStep, out *outcome, browser string) (*login.RoutedSignInOutput, error) {
-	a.call.Note("userPoolId", a.pool.ID)
+	a.Call.Note("userPoolId", a.Pool.ID)
 	if !slices.Contains(a.app.CallbackURLs, a.redirect) {
 		return nil, oauthError(ErrInvalidRequest, "redirect_mismatch: the redirect URI is not one of the client's.")
 	}
-	at := &login.RoutedSignInOutput{PoolId: &a.pool.ID, ClientId: &a.app.ID}
+	at := &login.RoutedSignInOutput{PoolId: &a.Pool.ID, ClientId: &a.app.ID}
 	if f := a.check(); f != nil {
 		at.Location = new(a.refusal(f))
 		return at, nil
@@ -244,14 +245,14 @@ func (d *destined) refused(err error, name, password string) error {
 	case f.Code == "NotAuthorizedException" && f.Message == refusal.BadCredentials().Message:
 		return err
 	}
-	if _, err := d.nowhere.passwordMatches(nil, name, password); err != nil {
+	if _, err := d.nowhere.PasswordMatches(nil, name, password); err != nil {
 		return err
 	}
-	who, err := d.nowhere.who(nil, d.shadow(name))
+	who, err := d.nowhere.Who(nil, d.shadow(name))
 	if err != nil {
 		return err
 	}
-	if err := d.nowhere.update(func(rec *store.Records) error { return d.nowhere.failed(rec, who) }); err != nil {
+	if err := d.nowhere.Update(func(rec *store.Records) error { return d.nowhere.Failed(rec, who) }); err != nil {
 		return err
 	}
 	return refusal.BadCredentials()
@@ -272,11 +273,11 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 	default:
 		return nil, refusal.TooManyRequests()
 	}
-	to.scoped = &scoped{to.Service, to.NewRequest(context.WithoutCancel(ctx), call.Detach(), to.pool)}
+	to.scoped = &scoped{to.Service, to.NewRequest(context.WithoutCancel(ctx), call.Detach(), to.Pool)}
 	go func() {
 		defer func() { <-o.s.background }()
 		if err := to.forgotten(opt.Value(in.Username)); err != nil {
-			o.s.log.Warn("a forgotten password's code was not sent", "pool", to.pool.ID, "error", err)
+			o.s.log.Warn("a forgotten password's code was not sent", "pool", to.Pool.ID, "error", err)
 		}
 	}()
 	return &login.RoutedForgotPasswordOutput{}, nil
@@ -285,7 +286,7 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 // forgotten sends a code to set a new password with, if there is whom to send it to.
 func (d *destined) forgotten(name string) error {
 	if !d.leads() {
-		return d.update(func(rec *store.Records) error { return d.pretendCode(rec, d.shadow(name), codeForgot) })
+		return d.Update(func(rec *store.Records) error { return d.pretendCode(rec, d.shadow(name), userpool.CodeForgot) })
 	}
 	a := &authorization{scoped: d.scoped, app: d.app}
 	hash, err := a.secretHash(name)

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The two key pairs of a pool for SAML: what signs and what opens must never be one key.
@@ -35,7 +36,7 @@ type samlPair struct {
 	Sealed      []byte // PKCS #8
 }
 
-func samlPairKey(pool, use string) store.Key { return inPool(pool, "saml", use) }
+func samlPairKey(pool, use string) store.Key { return userpool.InPool(pool, "saml", use) }
 
 func (p *samlPair) certificate() string { return base64.StdEncoding.EncodeToString(p.Certificate) }
 
@@ -46,7 +47,7 @@ func (c *scoped) samlPair(use string) (*samlPair, error) {
 	if err != nil || pair != nil {
 		return pair, err
 	}
-	made, err, _ := c.making.Do("saml/"+use+"/"+c.pool.ID, func() (any, error) { return c.makePair(use) })
+	made, err, _ := c.making.Do("saml/"+use+"/"+c.Pool.ID, func() (any, error) { return c.makePair(use) })
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +55,12 @@ func (c *scoped) samlPair(use string) (*samlPair, error) {
 }
 
 func (c *scoped) loadPair(use string) (pair *samlPair, err error) {
-	err = system.View(c.ctx, c.DB, serviceName, func(tx *store.Tx) error {
-		rec, err := tx.Records(c.pool.Account, c.pool.Region)
+	err = system.View(c.Ctx, c.DB, userpool.ServiceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(c.Pool.Account, c.Pool.Region)
 		if err != nil {
 			return err
 		}
-		pair, err = store.Load[samlPair](rec, samlPairKey(c.pool.ID, use))
+		pair, err = store.Load[samlPair](rec, samlPairKey(c.Pool.ID, use))
 		return err
 	})
 	return pair, err
@@ -72,15 +73,15 @@ func (c *scoped) makePair(use string) (*samlPair, error) {
 		return nil, fault.Wrap(err, "make a key for SAML")
 	}
 	var kept *samlPair
-	err = system.Update(context.WithoutCancel(c.ctx), c.DB, serviceName, func(tx *store.Tx) error {
-		rec, err := tx.Records(c.pool.Account, c.pool.Region)
+	err = system.Update(context.WithoutCancel(c.Ctx), c.DB, userpool.ServiceName, func(tx *store.Tx) error {
+		rec, err := tx.Records(c.Pool.Account, c.Pool.Region)
 		if err != nil {
 			return err
 		}
-		if c.pool.gone(rec) {
-			return refusal.PoolNotFound(c.pool.ID)
+		if c.Pool.Gone(rec) {
+			return refusal.PoolNotFound(c.Pool.ID)
 		}
-		k := samlPairKey(c.pool.ID, use)
+		k := samlPairKey(c.Pool.ID, use)
 		if kept, err = store.Load[samlPair](rec, k); err != nil || kept != nil {
 			return err
 		}
@@ -100,8 +101,8 @@ func (c *scoped) newPair(use string) (*samlPair, error) {
 		return nil, err
 	}
 	t := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: c.pool.ID}, NotBefore: c.call.Now.Add(-time.Hour),
-		NotAfter: c.call.Now.AddDate(samlLife, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		SerialNumber: serial, Subject: pkix.Name{CommonName: c.Pool.ID}, NotBefore: c.Call.Now.Add(-time.Hour),
+		NotAfter: c.Call.Now.AddDate(samlLife, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if use == samlEncryption {
 		t.KeyUsage = x509.KeyUsageKeyEncipherment
@@ -115,7 +116,7 @@ func (c *scoped) newPair(use string) (*samlPair, error) {
 		return nil, err
 	}
 	defer clear(private)
-	pair.Sealed, err = c.Keyring.Seal(keyring.PoolSAMLKey, c.pool.scope(), private, []byte(use))
+	pair.Sealed, err = c.Keyring.Seal(keyring.PoolSAMLKey, c.Pool.Scope(), private, []byte(use))
 	return pair, err
 }
 
@@ -125,7 +126,7 @@ func (c *scoped) samlKey(use string) (*rsa.PrivateKey, *samlPair, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	der, err := c.Keyring.Open(keyring.PoolSAMLKey, c.pool.scope(), pair.Sealed, []byte(use))
+	der, err := c.Keyring.Open(keyring.PoolSAMLKey, c.Pool.Scope(), pair.Sealed, []byte(use))
 	if err != nil {
 		return nil, nil, fault.Wrap(err, "open a key for SAML")
 	}

@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // scoped is a request within one pool, with the service at hand.
 type scoped struct {
 	*Service
-	*Request
+	*userpool.Request
 }
 
 // in opens a pool for a request whose grant was made for it.
@@ -22,7 +23,7 @@ func (s *Service) in(ctx context.Context, call *pipeline.Call, id *string) (*sco
 }
 
 // clientOf returns an app client of any pool, with its pool opened.
-func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *client, error) {
+func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string) (*scoped, *userpool.Client, error) {
 	c, app, err := s.OpenByClient(ctx, call, id)
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // TestTemporaryPasswordDoesNotMoveTheSecondFactor holds that who knows a temporary password alone cannot have the codes of a second
@@ -50,7 +51,7 @@ func TestTemporaryPasswordDoesNotMoveTheSecondFactor(t *testing.T) {
 // after the other: each counts as wrong until it is judged.
 func TestAnswersAtOnceAreFew(t *testing.T) {
 	t.Parallel()
-	const many = 4 * freeGuesses
+	const many = 4 * userpool.FreeGuesses
 	t.Run("custom challenges", func(t *testing.T) {
 		t.Parallel()
 		w, l, app, _ := newChallenged(t)
@@ -68,7 +69,7 @@ func TestAnswersAtOnceAreFew(t *testing.T) {
 		}
 		l.with(sourceVerify, judge)
 		_, _ = w.respondCustom(app, sessions[0], "ada", "red")
-		if judged > freeGuesses {
+		if judged > userpool.FreeGuesses {
 			t.Errorf("%d answers were judged", judged)
 		}
 	})
@@ -84,7 +85,7 @@ func TestAnswersAtOnceAreFew(t *testing.T) {
 			}
 		})
 		_, _ = w.signIn(w.app, "ada", "wrong")
-		if judged > freeGuesses {
+		if judged > userpool.FreeGuesses {
 			t.Errorf("%d passwords were judged", judged)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // GetUser implements api.Service.
@@ -18,16 +19,16 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = b.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = b.View(func(rec *store.Records) (err error) {
 		u, err = b.user(rec)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetUserOutput{Username: new(u.Username), UserAttributes: attributesOf(u, b.app)}
-	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.describe()
+	out := &api.GetUserOutput{Username: new(u.Username), UserAttributes: userpool.AttributesOf(u, b.app)}
+	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.Describe()
 	return out, nil
 }
 
@@ -37,11 +38,11 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var codes []verification
-	err = b.change(func(rec *store.Records, changed *user) (err error) {
+	err = b.change(func(rec *store.Records, changed *userpool.User) (err error) {
 		u = changed
-		codes, err = b.updateAttributes(rec, u, writer{client: b.app}, in.UserAttributes)
+		codes, err = b.updateAttributes(rec, u, userpool.Writer{Client: b.app}, in.UserAttributes)
 		return err
 	})
 	if err != nil {
@@ -60,12 +61,12 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	var known *user
-	err = b.view(func(rec *store.Records) (err error) {
+	var known *userpool.User
+	err = b.View(func(rec *store.Records) (err error) {
 		if known, err = b.user(rec); err != nil {
 			return err
 		}
-		return b.guard(rec, known.Sub)
+		return b.Guard(rec, known.Sub)
 	})
 	if err != nil {
 		return nil, err
@@ -73,16 +74,16 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 	if in.PreviousPassword == nil {
 		return nil, refusal.Missing("PreviousPassword")
 	}
-	ok, err := b.passwordMatches(known, known.Username, *in.PreviousPassword)
+	ok, err := b.PasswordMatches(known, known.Username, *in.PreviousPassword)
 	if err != nil {
 		return nil, err
 	}
 	if ok {
-		if err := b.checkNewPassword(known, opt.Value(in.ProposedPassword)); err != nil {
+		if err := b.CheckNewPassword(known, opt.Value(in.ProposedPassword)); err != nil {
 			return nil, err
 		}
 	}
-	verifier, err := b.sealPassword(known, opt.Value(in.ProposedPassword))
+	verifier, err := b.SealPassword(known, opt.Value(in.ProposedPassword))
 	if err != nil {
 		return nil, err
 	}
@@ -93,19 +94,19 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 }
 
 // replacePassword records the outcome of the check and sets the new password if it was right.
-func (b *bearer) replacePassword(known *user, ok bool, verifier []byte) error {
+func (b *bearer) replacePassword(known *userpool.User, ok bool, verifier []byte) error {
 	var refused error
-	err := b.change(func(rec *store.Records, u *user) error {
+	err := b.change(func(rec *store.Records, u *userpool.User) error {
 		refused = nil
-		if err := b.guard(rec, u.Sub); err != nil {
+		if err := b.Guard(rec, u.Sub); err != nil {
 			return err
 		}
 		if !ok || !sameVerifier(u, known) {
 			refused = refusal.BadCredentials()
-			return b.failed(rec, u.Sub)
+			return b.Failed(rec, u.Sub)
 		}
-		b.pool.setPassword(u, verifier)
-		return b.forget(rec, u.Sub)
+		b.Pool.SetPassword(u, verifier)
+		return b.Forget(rec, u.Sub)
 	})
 	if err == nil {
 		err = refused
@@ -119,8 +120,8 @@ func (s *Service) GlobalSignOut(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *user) error {
-		b.signOut(u)
+	err = b.change(func(_ *store.Records, u *userpool.User) error {
+		b.SignOut(u)
 		return nil
 	})
 	if err != nil {
@@ -136,7 +137,7 @@ func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
+	if err := c.CheckClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
 	if err := c.revokeRefreshToken(app, opt.Value(in.Token)); err != nil {
@@ -146,15 +147,15 @@ func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.
 }
 
 // revokeRefreshToken ends the sign-in that a refresh token came of.
-func (c *scoped) revokeRefreshToken(app *client, text string) error {
+func (c *scoped) revokeRefreshToken(app *userpool.Client, text string) error {
 	if app.NoRevocation {
 		return api.NewUnsupportedOperationException("Revocation is not enabled for this client")
 	}
 	token, err := c.openRefreshToken(app, text)
 	switch {
 	case err == nil:
-		return c.update(func(rec *store.Records) error {
-			_, err := c.spend(rec, spentOrigin, token.Origin, token.Expires.Add(app.lifetime(useAccess)))
+		return c.Update(func(rec *store.Records) error {
+			_, err := c.Spend(rec, userpool.SpentOrigin, token.Origin, token.Expires.Add(app.Lifetime(userpool.UseAccess)))
 			return err
 		})
 	case strings.Contains(text, "."):

@@ -17,13 +17,13 @@ func (w *world) scoped(name string, scopes ...string) string {
 		if err != nil {
 			return nil, err
 		}
-		app, err := c.client(w.app)
+		app, err := c.Client(w.app)
 		if err != nil {
 			return nil, err
 		}
 		i := &issuance{app: app, source: sourceHostedAuth}
-		err = c.view(func(rec *store.Records) (err error) {
-			i.user, err = c.pool.mustFind(rec, in.Username)
+		err = c.View(func(rec *store.Records) (err error) {
+			i.user, err = c.Pool.MustFind(rec, in.Username)
 			return err
 		})
 		if err != nil {

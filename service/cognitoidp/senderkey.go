@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // eventSource names this service where it calls others, in kms:ViaService and in the audit log.
@@ -30,7 +31,7 @@ func generateDataKey(ctx context.Context, call *pipeline.Call, key string, about
 // {"userpool-id": …}; one data key then serves all codes until the configuration is set again. So nobody names a key that
 // they may not use, and sending a code, which anybody can cause, carries no authority over KMS. Taking the key from the
 // functions (its policy, disabling it) ends their reading of codes at once; the data key in the store stays sealed.
-func (s *Service) newSenderKey(ctx context.Context, call *pipeline.Call, pool *pool, l *api.LambdaConfigType) (*senderKey, error) {
+func (s *Service) newSenderKey(ctx context.Context, call *pipeline.Call, pool *userpool.Pool, l *api.LambdaConfigType) (*userpool.SenderKey, error) {
 	if l == nil || l.CustomSMSSender == nil && l.CustomEmailSender == nil {
 		return nil, nil
 	}
@@ -39,9 +40,9 @@ func (s *Service) newSenderKey(ctx context.Context, call *pipeline.Call, pool *p
 		return nil, err
 	}
 	defer clear(out.Plaintext)
-	sealed, err := s.Keyring.Seal(keyring.SenderKey, pool.scope(), out.Plaintext, out.CiphertextBlob)
+	sealed, err := s.Keyring.Seal(keyring.SenderKey, pool.Scope(), out.Plaintext, out.CiphertextBlob)
 	if err != nil {
 		return nil, fault.Wrap(err, "seal the key of a custom sender")
 	}
-	return &senderKey{opt.Value(out.KeyId), out.CiphertextBlob, sealed}, nil
+	return &userpool.SenderKey{KeyARN: opt.Value(out.KeyId), Encrypted: out.CiphertextBlob, Sealed: sealed}, nil
 }

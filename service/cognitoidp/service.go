@@ -32,10 +32,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
-
-// serviceName is the signing name, and the prefix of actions.
-const serviceName = "cognito-idp"
 
 // Config is what the service needs.
 type Config struct {
@@ -65,7 +63,7 @@ type Config struct {
 
 // Service implements the operations.
 type Service struct {
-	*Store
+	*userpool.Store
 	issuerURL    string
 	loginSuffix  string
 	loginDomains []string
@@ -98,7 +96,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
 	s := &Service{
-		Store: NewStore(c.DB, c.Keys), issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
+		Store: userpool.NewStore(c.DB, c.Keys), issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
 		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
 		imports: newImporter(),

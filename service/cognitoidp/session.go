@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // session is a sign-in between two steps. It is held by the client, sealed: for its pool, app client, channel and
@@ -34,7 +35,7 @@ func (a *attempt) newSession(p passage, state []byte) *session {
 		minutes = defaultSessionMinutes
 	}
 	return &session{
-		ID: uuid.NewString(), Expires: a.call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,
+		ID: uuid.NewString(), Expires: a.Call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,
 	}
 }
 
@@ -53,13 +54,13 @@ func (a *attempt) sealSession(kind string, s *session) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a session")
 	}
-	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.pool.scope(), text, a.sessionBinding(kind))
+	sealed, err := a.Keyring.Seal(keyring.AuthSession, a.Pool.Scope(), text, a.sessionBinding(kind))
 	return sealed, fault.Doing(err, "seal a session")
 }
 
 // openSession reads a session of the kind that the app client was given.
 func (a *attempt) openSession(kind string, sealed []byte) (*session, error) {
-	text, err := a.Keyring.Open(keyring.AuthSession, a.pool.scope(), sealed, a.sessionBinding(kind))
+	text, err := a.Keyring.Open(keyring.AuthSession, a.Pool.Scope(), sealed, a.sessionBinding(kind))
 	if err != nil {
 		return nil, refusal.BadSession()
 	}
@@ -67,7 +68,7 @@ func (a *attempt) openSession(kind string, sealed []byte) (*session, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fault.Wrap(err, "read a session")
 	}
-	if !a.call.Now.Before(s.Expires) {
+	if !a.Call.Now.Before(s.Expires) {
 		return nil, refusal.SessionExpired()
 	}
 	return &s, nil
@@ -91,8 +92,8 @@ func (a *attempt) resume(challenge api.ChallengeNameType, sessionText *string) (
 // had to know was made for that name.
 func (a *attempt) reload(s *session, name string) (*candidate, error) {
 	t := &candidate{name: s.Name, who: s.Who}
-	err := a.view(func(rec *store.Records) error {
-		named, err := a.pool.find(rec, name)
+	err := a.View(func(rec *store.Records) error {
+		named, err := a.Pool.Find(rec, name)
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (a *attempt) reload(s *session, name string) (*candidate, error) {
 		if t.user = named; named != nil && !s.holdsFor(named) {
 			return refusal.BadSession()
 		}
-		return a.guard(rec, t.who)
+		return a.Guard(rec, t.who)
 	})
 	return t, err
 }
@@ -113,7 +114,7 @@ func (a *attempt) use(rec *store.Records, s *session) error {
 	if s == nil {
 		return nil
 	}
-	fresh, err := a.spend(rec, spentSession, s.ID, s.Expires)
+	fresh, err := a.Spend(rec, userpool.SpentSession, s.ID, s.Expires)
 	if err == nil && !fresh {
 		err = refusal.BadSession()
 	}

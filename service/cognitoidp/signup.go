@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // SignUp implements api.Service.
@@ -16,30 +17,30 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
-	if c.pool.Settings.AdminOnly {
+	if c.Pool.Settings.AdminOnly {
 		return nil, api.NewNotAuthorizedException("SignUp is not permitted for this user pool")
 	}
-	if err := c.pool.checkLinks(); err != nil {
+	if err := checkLinkMessages(c.Pool); err != nil {
 		return nil, err
 	}
 	// Where a code signs in, users need no password ("SignUp", Amazon Cognito user pools API reference).
 	password := opt.Value(in.Password)
-	if password == "" && !c.pool.Settings.passwordless() {
+	if password == "" && !c.Pool.Settings.Passwordless() {
 		return nil, refusal.Invalid("Password is required to sign up.")
 	}
 	if password != "" {
-		if err := c.pool.Settings.Password.check(password); err != nil {
+		if err := c.Pool.Settings.Password.Check(password); err != nil {
 			return nil, err
 		}
 	}
-	u, err := c.newUser(opt.Value(in.Username), writer{client: app, creating: true}, in.UserAttributes)
+	u, err := c.NewUser(opt.Value(in.Username), userpool.Writer{Client: app, Creating: true}, in.UserAttributes)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pool.requireAttributes(u); err != nil {
+	if err := c.Pool.RequireAttributes(u); err != nil {
 		return nil, err
 	}
 	u.Status = api.UserStatusTypeUnconfirmed
@@ -48,20 +49,20 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 		return nil, err
 	}
 	if password != "" {
-		if u.Verifier, err = c.sealPassword(u, password); err != nil {
+		if u.Verifier, err = c.SealPassword(u, password); err != nil {
 			return nil, err
 		}
 	}
 	auto := u.Status == api.UserStatusTypeConfirmed
-	to, sends := c.pool.signUpDestination(u)
+	to, sends := signUpDestination(c.Pool, u)
 	sends = sends && !auto
 	var plain string
-	err = c.update(func(rec *store.Records) error {
-		if err := c.create(rec, u, false); err != nil {
+	err = c.Update(func(rec *store.Records) error {
+		if err := c.CreateUser(rec, u, false); err != nil {
 			return err
 		}
 		if sends {
-			plain, err = c.newCode(rec, u, codeSignUp, to)
+			plain, err = c.newCode(rec, u, userpool.CodeSignUp, to)
 		}
 		return err
 	})
@@ -91,17 +92,17 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	begun, err := c.openSignUp(app, in.Session)
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var target string
 	var refused error
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		u, target, refused, err = c.confirm(rec, app, in, begun)
 		return err
 	})
@@ -120,8 +121,8 @@ func (s *Service) ConfirmSignUp(ctx context.Context, call *pipeline.Call, in *ap
 
 // confirm checks the code and confirms the user. It returns the attribute that the code was sent to. A wrong guess is
 // `refused`, and to be committed.
-func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpInput, begun *session) (u *user, target string, refused, err error) {
-	before, err := c.pool.find(rec, opt.Value(in.Username))
+func (c *scoped) confirm(rec *store.Records, app *userpool.Client, in *api.ConfirmSignUpInput, begun *session) (u *userpool.User, target string, refused, err error) {
+	before, err := c.Pool.Find(rec, opt.Value(in.Username))
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -135,14 +136,14 @@ func (c *scoped) confirm(rec *store.Records, app *client, in *api.ConfirmSignUpI
 	case before.Status != api.UserStatusTypeUnconfirmed:
 		return nil, "", nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
-	target, refused, err = c.useCode(rec, before, codeSignUp, opt.Value(in.ConfirmationCode))
+	target, refused, err = c.useCode(rec, before, userpool.CodeSignUp, opt.Value(in.ConfirmationCode))
 	if refused != nil || err != nil {
 		return nil, "", refused, err
 	}
-	u = before.clone()
-	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
-	u.put(verifiedFlag(target), "true")
-	return u, target, nil, c.pool.save(rec, before, u, opt.Value(in.ForceAliasCreation))
+	u = before.Clone()
+	u.Status, u.Modified = api.UserStatusTypeConfirmed, c.Call.Now
+	u.Put(userpool.VerifiedFlag(target), "true")
+	return u, target, nil, c.Pool.SaveUser(rec, before, u, opt.Value(in.ForceAliasCreation))
 }
 
 // ResendConfirmationCode implements api.Service.
@@ -151,30 +152,30 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
-	if err := c.pool.checkLinks(); err != nil {
+	if err := checkLinkMessages(c.Pool); err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var to destination
 	var plain string
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		if u, err = c.reachable(rec, app, in.Username); err != nil {
 			return err
 		}
 		if u == nil {
-			return c.pretendCode(rec, opt.Value(in.Username), codeSignUp)
+			return c.pretendCode(rec, opt.Value(in.Username), userpool.CodeSignUp)
 		}
 		if u.Status != api.UserStatusTypeUnconfirmed {
 			return refusal.Invalid("User is already confirmed.")
 		}
 		var sends bool
-		if to, sends = c.pool.signUpDestination(u); !sends {
+		if to, sends = signUpDestination(c.Pool, u); !sends {
 			return refusal.Invalid("Auto verification not turned on.")
 		}
-		plain, err = c.newCode(rec, u, codeSignUp, to)
+		plain, err = c.newCode(rec, u, userpool.CodeSignUp, to)
 		return err
 	})
 	if err != nil {
@@ -188,8 +189,8 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 }
 
 // reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
-func (c *scoped) reachable(rec *store.Records, app *client, name *string) (*user, error) {
-	u, err := c.pool.find(rec, opt.Value(name))
+func (c *scoped) reachable(rec *store.Records, app *userpool.Client, name *string) (*userpool.User, error) {
+	u, err := c.Pool.Find(rec, opt.Value(name))
 	if err != nil {
 		return nil, err
 	}
@@ -210,12 +211,12 @@ func (c *scoped) reachable(rec *store.Records, app *client, name *string) (*user
 // ("Managing user existence error responses", Amazon Cognito Developer Guide).
 func (c *scoped) pretended(name string) (destination, error) {
 	switch {
-	case emailForm.MatchString(name):
+	case userpool.EmailForm.MatchString(name):
 		return destination{"email", name}, nil
-	case phoneForm.MatchString(name):
+	case userpool.PhoneForm.MatchString(name):
 		return destination{"phone_number", name}, nil
 	}
-	seed, err := c.decoySeed("address", name)
+	seed, err := c.DecoySeed("address", name)
 	if err != nil {
 		return destination{}, err
 	}
@@ -224,9 +225,9 @@ func (c *scoped) pretended(name string) (destination, error) {
 }
 
 // ghost stands for a name that is nobody's, so that codes for it are counted as a user's are.
-func (c *scoped) ghost(name string) (*user, error) {
-	who, err := c.who(nil, name)
-	return &user{Sub: who}, err
+func (c *scoped) ghost(name string) (*userpool.User, error) {
+	who, err := c.Who(nil, name)
+	return &userpool.User{Sub: who}, err
 }
 
 // pretendCode makes a code that is sent to nobody.
@@ -238,7 +239,7 @@ func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
 	if _, err := c.newCode(rec, g, purpose, destination{}); err != nil {
 		return err
 	}
-	return c.expire(rec, spentCode, g.Sub+"/"+purpose, c.call.Now.Add(codeWindow))
+	return c.Expire(rec, userpool.SpentCode, g.Sub+"/"+purpose, c.Call.Now.Add(codeWindow))
 }
 
 // pretendReset refuses a code for nobody as it would a wrong one for a user.
@@ -247,16 +248,16 @@ func (c *scoped) pretendReset(name, given string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.holdsCode(g, codeForgot, given); err != nil {
+	if err := c.holdsCode(g, userpool.CodeForgot, given); err != nil {
 		return err
 	}
 	return refusal.CodeMismatch()
 }
 
 // holdsCode checks a code before work is done for whoever has it, and counts a wrong one.
-func (c *scoped) holdsCode(u *user, purpose, given string) error {
+func (c *scoped) holdsCode(u *userpool.User, purpose, given string) error {
 	var refused error
-	err := c.update(func(rec *store.Records) (err error) {
+	err := c.Update(func(rec *store.Records) (err error) {
 		_, refused, err = c.tryCode(rec, u, purpose, given)
 		return err
 	})
@@ -272,17 +273,17 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
 	counted, err := c.migrateForgetful(app, in)
 	if err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var to destination
 	var plain string
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		if u, err = c.reachable(rec, app, in.Username); err != nil {
 			return err
 		}
@@ -290,7 +291,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		case u == nil && counted:
 			return nil
 		case u == nil:
-			return c.pretendCode(rec, opt.Value(in.Username), codeForgot)
+			return c.pretendCode(rec, opt.Value(in.Username), userpool.CodeForgot)
 		}
 		to, plain, err = c.forgot(rec, u)
 		return err
@@ -306,14 +307,14 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 }
 
 // forgot makes the code by which a user sets a new password.
-func (c *scoped) forgot(rec *store.Records, u *user) (to destination, plain string, err error) {
+func (c *scoped) forgot(rec *store.Records, u *userpool.User) (to destination, plain string, err error) {
 	if u.Status == api.UserStatusTypeForceChangePassword || u.Status == api.UserStatusTypeExternalProvider || u.NoPassword {
 		return to, "", api.NewNotAuthorizedException("User password cannot be reset in the current state.")
 	}
-	if to, err = c.pool.recoveryDestination(u); err != nil {
+	if to, err = recoveryDestination(c.Pool, u); err != nil {
 		return to, "", err
 	}
-	plain, err = c.newCode(rec, u, codeForgot, to)
+	plain, err = c.newCode(rec, u, userpool.CodeForgot, to)
 	return to, plain, err
 }
 
@@ -323,15 +324,15 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
+	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
-	if err := c.pool.Settings.Password.check(opt.Value(in.Password)); err != nil {
+	if err := c.Pool.Settings.Password.Check(opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
-	var known *user
-	err = c.view(func(rec *store.Records) (err error) {
-		known, err = c.pool.find(rec, opt.Value(in.Username))
+	var known *userpool.User
+	err = c.View(func(rec *store.Records) (err error) {
+		known, err = c.Pool.Find(rec, opt.Value(in.Username))
 		return err
 	})
 	switch {
@@ -345,13 +346,13 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 		return nil, refusal.UserDisabled()
 	}
 	// Who has no code must not learn from the history which passwords the user had.
-	if err := c.holdsCode(known, codeForgot, opt.Value(in.ConfirmationCode)); err != nil {
+	if err := c.holdsCode(known, userpool.CodeForgot, opt.Value(in.ConfirmationCode)); err != nil {
 		return nil, err
 	}
-	if err := c.checkNewPassword(known, opt.Value(in.Password)); err != nil {
+	if err := c.CheckNewPassword(known, opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
-	verifier, err := c.sealPassword(known, opt.Value(in.Password))
+	verifier, err := c.SealPassword(known, opt.Value(in.Password))
 	if err != nil {
 		return nil, err
 	}
@@ -366,10 +367,10 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 }
 
 // resetPassword sets a new password by a code. It confirms a user who was not, for the code shows the address as well.
-func (c *scoped) resetPassword(known *user, given string, verifier []byte) (u *user, err error) {
+func (c *scoped) resetPassword(known *userpool.User, given string, verifier []byte) (u *userpool.User, err error) {
 	var refused error
-	err = c.update(func(rec *store.Records) error {
-		before, err := store.Load[user](rec, userKey(c.pool.ID, known.Sub))
+	err = c.Update(func(rec *store.Records) error {
+		before, err := store.Load[userpool.User](rec, userpool.UserKey(c.Pool.ID, known.Sub))
 		if err != nil {
 			return err
 		}
@@ -377,18 +378,18 @@ func (c *scoped) resetPassword(known *user, given string, verifier []byte) (u *u
 			return refusal.CodeExpired() // deleted, or given another password, since the new one was checked
 		}
 		var target string
-		if target, refused, err = c.useCode(rec, before, codeForgot, given); err != nil || refused != nil {
+		if target, refused, err = c.useCode(rec, before, userpool.CodeForgot, given); err != nil || refused != nil {
 			return err
 		}
-		u = before.clone()
-		c.pool.setPassword(u, verifier)
-		c.signOut(u) // who forgot a password may have lost it to somebody who signed in
-		u.Status, u.Modified = api.UserStatusTypeConfirmed, c.call.Now
-		u.put(verifiedFlag(target), "true")
-		if err := c.forget(rec, u.Sub); err != nil {
+		u = before.Clone()
+		c.Pool.SetPassword(u, verifier)
+		c.SignOut(u) // who forgot a password may have lost it to somebody who signed in
+		u.Status, u.Modified = api.UserStatusTypeConfirmed, c.Call.Now
+		u.Put(userpool.VerifiedFlag(target), "true")
+		if err := c.Forget(rec, u.Sub); err != nil {
 			return err
 		}
-		return c.pool.save(rec, before, u, false)
+		return c.Pool.SaveUser(rec, before, u, false)
 	})
 	if err == nil {
 		err = refused

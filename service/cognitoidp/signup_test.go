@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func TestSignUpConfirmSignIn(t *testing.T) {
@@ -202,7 +203,7 @@ func TestNobodyLooksLikeSomebody(t *testing.T) {
 		for range maxCodesWrong + 1 {
 			confirm()
 		}
-		for range freeGuesses + 2 {
+		for range userpool.FreeGuesses + 2 {
 			_, err := w.signIn(w.quiet, name, otherWord)
 			note(err)
 		}

@@ -4,6 +4,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // The sessions of a sign-up: SignUp gives one to ConfirmSignUp, and that gives one to the flow USER_AUTH, for which the
@@ -14,8 +15,8 @@ const (
 )
 
 // signUpSession is the session of a user who has just signed up; nil for app clients that cannot go on with it.
-func (c *scoped) signUpSession(app *client, u *user) (*string, error) {
-	if !app.allows("ALLOW_USER_AUTH") {
+func (c *scoped) signUpSession(app *userpool.Client, u *userpool.User) (*string, error) {
+	if !app.Allows("ALLOW_USER_AUTH") {
 		return nil, nil
 	}
 	a := &attempt{scoped: c, app: app, channel: channelAPI}
@@ -25,7 +26,7 @@ func (c *scoped) signUpSession(app *client, u *user) (*string, error) {
 
 // openSignUp opens the session of SignUp that came with ConfirmSignUp; nil if none did. A user is confirmed once, so the
 // session needs no mark of having been used.
-func (c *scoped) openSignUp(app *client, text *string) (*session, error) {
+func (c *scoped) openSignUp(app *userpool.Client, text *string) (*session, error) {
 	if opt.Value(text) == "" {
 		return nil, nil
 	}
@@ -35,7 +36,7 @@ func (c *scoped) openSignUp(app *client, text *string) (*session, error) {
 
 // confirmedSession is the session of a user whom a code sent to the attribute has just confirmed; nil for a sign-up
 // without one.
-func (c *scoped) confirmedSession(app *client, begun *session, attribute string) (*string, error) {
+func (c *scoped) confirmedSession(app *userpool.Client, begun *session, attribute string) (*string, error) {
 	if begun == nil {
 		return nil, nil
 	}
@@ -57,11 +58,11 @@ func (a *attempt) afterSignUp(session *string) (*outcome, error) {
 		return nil, err
 	}
 	v := &arrival{passage: s.passage}
-	err = a.update(func(rec *store.Records) (err error) {
+	err = a.Update(func(rec *store.Records) (err error) {
 		if v.user, err = a.holder(rec, s); err != nil {
 			return err
 		}
-		if v.groups, err = a.membershipOf(rec, v.user); err != nil {
+		if v.groups, err = a.MembershipOf(rec, v.user); err != nil {
 			return err
 		}
 		return a.use(rec, s)

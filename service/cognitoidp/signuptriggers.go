@@ -1,6 +1,9 @@
 package cognitoidp
 
-import api "github.com/bulkhead/bulkhead/api/cognitoidp"
+import (
+	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
+)
 
 // Where a user came from, as the pre sign-up trigger tells it.
 const (
@@ -38,11 +41,11 @@ type signingUp struct {
 // beforeSignUp asks the pre sign-up trigger whether the user may be made ("Pre sign-up Lambda trigger"). What it decides
 // for a user who signs up by themselves, or by a provider, is done to u; for one whom an administrator makes it is not.
 // Nothing of u is stored yet.
-func (c *scoped) beforeSignUp(s signingUp, u *user) error {
-	if c.pool.function(triggerPreSignUp) == "" {
+func (c *scoped) beforeSignUp(s signingUp, u *userpool.User) error {
+	if functionOf(c.Pool, triggerPreSignUp) == "" {
 		return nil
 	}
-	given := attributesFor(&user{Attributes: u.Attributes})
+	given := attributesFor(&userpool.User{Attributes: u.Attributes})
 	delete(given, "sub") // nobody has that name yet
 	var v signUpVerdict
 	err := c.invoke(occasion{trigger: triggerPreSignUp, source: s.source, client: s.client, name: u.Username},
@@ -57,7 +60,7 @@ func (c *scoped) beforeSignUp(s signingUp, u *user) error {
 		if u.Attributes[attribute] == "" {
 			return badResponse("the user has no %s to be verified", attribute)
 		}
-		u.put(verifiedFlag(attribute), "true")
+		u.Put(userpool.VerifiedFlag(attribute), "true")
 	}
 	if v.Confirm && u.Status == api.UserStatusTypeUnconfirmed {
 		u.Status = api.UserStatusTypeConfirmed
@@ -72,8 +75,8 @@ type confirmedRequest struct {
 
 // confirmed tells the post confirmation trigger of a user who was confirmed, or has a new password by code ("Post
 // confirmation Lambda trigger"). The change is made by then, whatever the function answers; its error is the caller's.
-func (c *scoped) confirmed(source, client string, u *user, meta map[string]string) error {
-	if c.pool.function(triggerPostConfirmation) == "" {
+func (c *scoped) confirmed(source, client string, u *userpool.User, meta map[string]string) error {
+	if functionOf(c.Pool, triggerPostConfirmation) == "" {
 		return nil
 	}
 	return c.invoke(occasion{trigger: triggerPostConfirmation, source: source, client: client, name: u.Username},

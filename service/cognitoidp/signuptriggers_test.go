@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func TestSignUpEvents(t *testing.T) {
@@ -114,7 +115,7 @@ func TestPostConfirmationWritesTheTenant(t *testing.T) {
 	t.Parallel()
 	w, l := newTriggered(t, &api.LambdaConfigType{PostConfirmation: fn(triggerPostConfirmation)}, func(in *api.CreateUserPoolInput) {
 		in.Schema = append(in.Schema, api.SchemaAttributeType{Name: new("org"), AttributeDataType: "String", Mutable: new(true)})
-		in.UserPoolTags = map[string]string{SessionTagsTag: "org=custom:org"}
+		in.UserPoolTags = map[string]string{userpool.SessionTagsTag: "org=custom:org"}
 	})
 	l.answers[sourceConfirmSignUp] = func(map[string]any) {
 		_, err := do(w, w.r.AdminUpdateUserAttributes, w.s.AdminUpdateUserAttributes, &api.AdminUpdateUserAttributesInput{

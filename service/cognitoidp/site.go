@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // domainKey is a domain in the directory: the prefix of one of the server's own, or a custom one in full.
@@ -12,7 +13,7 @@ func domainKey(name string) store.Key { return store.K("domain", name) }
 
 // SiteByPool returns the pool with the id, for its sign-in pages; false if there is none.
 func (s *Service) SiteByPool(ctx context.Context, id string) (Pool, bool, error) {
-	p, err := s.factsOf(ctx, id)
+	p, err := s.FactsOf(ctx, id)
 	if err != nil || p == nil {
 		return Pool{}, false, err
 	}
@@ -22,13 +23,13 @@ func (s *Service) SiteByPool(ctx context.Context, id string) (Pool, bool, error)
 // SiteByDomain returns the pool that has the domain: the prefix of one of the server's own, or a custom one in full. It is
 // false if no pool has it.
 func (s *Service) SiteByDomain(ctx context.Context, name string) (Pool, bool, error) {
-	var at *place
-	err := system.View(ctx, s.DB, serviceName, func(tx *store.Tx) error {
+	var at *userpool.Place
+	err := system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
 		}
-		at, err = store.Load[place](dir, domainKey(name))
+		at, err = store.Load[userpool.Place](dir, domainKey(name))
 		return err
 	})
 	if err != nil || at == nil {
@@ -37,6 +38,6 @@ func (s *Service) SiteByDomain(ctx context.Context, name string) (Pool, bool, er
 	return s.SiteByPool(ctx, at.Pool)
 }
 
-func (s *Service) site(p *pool) Pool {
+func (s *Service) site(p *userpool.Pool) Pool {
 	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/totp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // softwareToken is the authenticator app of a user.
@@ -23,18 +24,16 @@ type softwareToken struct {
 	Name string
 }
 
-func tokenKey(pool, sub string) store.Key { return inPool(pool, "token", sub) }
-
 // maxTokenName bounds what a user calls an app.
 const maxTokenName = 256
 
 func (c *scoped) sealToken(sub string, secret []byte) ([]byte, error) {
-	sealed, err := c.Keyring.Seal(keyring.SoftwareToken, c.pool.scope(), secret, []byte(sub))
+	sealed, err := c.Keyring.Seal(keyring.SoftwareToken, c.Pool.Scope(), secret, []byte(sub))
 	return sealed, fault.Doing(err, "seal a software token")
 }
 
 func (c *scoped) openToken(sub string, sealed []byte) ([]byte, error) {
-	secret, err := c.Keyring.Open(keyring.SoftwareToken, c.pool.scope(), sealed, []byte(sub))
+	secret, err := c.Keyring.Open(keyring.SoftwareToken, c.Pool.Scope(), sealed, []byte(sub))
 	return secret, fault.Doing(err, "open a software token")
 }
 
@@ -60,12 +59,12 @@ func (s *Service) AssociateSoftwareToken(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	err = b.update(func(rec *store.Records) error {
+	err = b.Update(func(rec *store.Records) error {
 		u, err := b.user(rec)
 		if err != nil {
 			return err
 		}
-		k := tokenKey(b.pool.ID, u.Sub)
+		k := userpool.TokenKey(b.Pool.ID, u.Sub)
 		t, err := store.Load[softwareToken](rec, k)
 		if err != nil {
 			return err
@@ -83,7 +82,7 @@ func (s *Service) AssociateSoftwareToken(ctx context.Context, call *pipeline.Cal
 }
 
 func (c *scoped) tokensServed() error {
-	if !c.pool.MFA.has(factorTOTP) {
+	if !c.Pool.MFA.Has(userpool.FactorTOTP) {
 		return api.NewSoftwareTokenMFANotFoundException("Software Token MFA has not been enabled by the userPool.")
 	}
 	return nil
@@ -122,9 +121,9 @@ func (s *Service) VerifySoftwareToken(ctx context.Context, call *pipeline.Call, 
 // turned on with that; elsewhere the user does so by SetUserMFAPreference.
 func (b *bearer) verifyPending(code, name string) error {
 	var refused error
-	err := b.change(func(rec *store.Records, u *user) error {
+	err := b.change(func(rec *store.Records, u *userpool.User) error {
 		refused = nil
-		k := tokenKey(b.pool.ID, u.Sub)
+		k := userpool.TokenKey(b.Pool.ID, u.Sub)
 		t, err := store.Load[softwareToken](rec, k)
 		if err != nil {
 			return err
@@ -132,23 +131,23 @@ func (b *bearer) verifyPending(code, name string) error {
 		if t == nil || t.Pending == nil {
 			return api.NewSoftwareTokenMFANotFoundException("Software token not found.")
 		}
-		if err := b.guardCodes(rec, u.Sub); err != nil {
+		if err := b.GuardCodes(rec, u.Sub); err != nil {
 			return err
 		}
 		secret, err := b.openToken(u.Sub, t.Pending)
 		if err != nil {
 			return err
 		}
-		step, ok := totp.Check(secret, code, b.call.Now, 0)
+		step, ok := totp.Check(secret, code, b.Call.Now, 0)
 		if !ok {
 			refused = tokenMismatch()
-			return b.failed(rec, codesOf(u.Sub))
+			return b.Failed(rec, userpool.CodesOf(u.Sub))
 		}
 		u.MFA.Token = true
-		if b.pool.MFA.mode() == api.UserPoolMfaTypeOn {
-			u.MFA = u.MFA.with(factorTOTP, true)
+		if b.Pool.MFA.Effective() == api.UserPoolMfaTypeOn {
+			u.MFA = u.MFA.With(userpool.FactorTOTP, true)
 		}
-		if err := b.forget(rec, codesOf(u.Sub)); err != nil {
+		if err := b.Forget(rec, userpool.CodesOf(u.Sub)); err != nil {
 			return err
 		}
 		return store.Save(rec, k, &softwareToken{Sealed: t.Pending, Step: step, Name: name})
@@ -166,8 +165,8 @@ func tokenMismatch() *fault.Error {
 // askToken asks for a code of the user's app.
 func (a *attempt) askToken(v *arrival) (*outcome, error) {
 	params := map[string]string{"USER_ID_FOR_SRP": v.Name}
-	err := a.view(func(rec *store.Records) error {
-		t, err := store.Load[softwareToken](rec, tokenKey(a.pool.ID, v.user.Sub))
+	err := a.View(func(rec *store.Records) error {
+		t, err := store.Load[softwareToken](rec, userpool.TokenKey(a.Pool.ID, v.user.Sub))
 		if t != nil && t.Name != "" {
 			params["FRIENDLY_DEVICE_NAME"] = t.Name
 		}
@@ -176,12 +175,12 @@ func (a *attempt) askToken(v *arrival) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.ask(factorTOTP, v.passage, nil, params)
+	return a.ask(userpool.FactorTOTP, v.passage, nil, params)
 }
 
 // respondToken answers SOFTWARE_TOKEN_MFA.
 func (a *attempt) respondToken(session *string) (*outcome, error) {
-	s, _, err := a.resume(factorTOTP, session)
+	s, _, err := a.resume(userpool.FactorTOTP, session)
 	if err != nil {
 		return nil, err
 	}
@@ -189,18 +188,18 @@ func (a *attempt) respondToken(session *string) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.settleCode(s, []string{string(factorTOTP), stepSecond}, func(rec *store.Records, u *user) (bool, error) {
+	v, err := a.settleCode(s, []string{string(userpool.FactorTOTP), stepSecond}, func(rec *store.Records, u *userpool.User) (bool, error) {
 		return a.takeToken(rec, u, code)
 	}, nil)
 	return a.onward(v, err)
 }
 
 // takeToken checks a code of the user's app and keeps that it was used.
-func (c *scoped) takeToken(rec *store.Records, u *user, code string) (bool, error) {
+func (c *scoped) takeToken(rec *store.Records, u *userpool.User, code string) (bool, error) {
 	if u == nil {
 		return false, nil
 	}
-	k := tokenKey(c.pool.ID, u.Sub)
+	k := userpool.TokenKey(c.Pool.ID, u.Sub)
 	t, err := store.Load[softwareToken](rec, k)
 	if err != nil {
 		return false, err
@@ -212,7 +211,7 @@ func (c *scoped) takeToken(rec *store.Records, u *user, code string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	step, ok := totp.Check(secret, code, c.call.Now, t.Step)
+	step, ok := totp.Check(secret, code, c.Call.Now, t.Step)
 	if !ok {
 		return false, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func srpFlows() map[api.AuthFlowType]flow {
@@ -20,7 +21,7 @@ func srpResponders() map[api.ChallengeNameType]responder {
 }
 
 func (a *attempt) allowsSRP() error {
-	if !a.app.allows("ALLOW_USER_SRP_AUTH") {
+	if !a.app.Allows("ALLOW_USER_SRP_AUTH") {
 		return refusal.Invalid("USER_SRP_AUTH is not enabled for the client.")
 	}
 	return nil
@@ -44,12 +45,12 @@ func (a *attempt) withSRP(*string) (*outcome, error) {
 
 // beginSRP answers a client's SRP_A with the challenge PASSWORD_VERIFIER, as a step of a flow.
 func (a *attempt) beginSRP(t *candidate, srpA string, p passage) (*outcome, error) {
-	leave, err := a.Work.enter(a.ctx)
+	leave, err := a.Work.Enter(a.Ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	v, _, err := a.verifierOf(t.user, p.Name)
+	v, _, err := a.VerifierOf(t.user, p.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +73,10 @@ func (a *attempt) shownName(t *candidate) (string, error) {
 	if t.user != nil {
 		return t.user.Username, nil
 	}
-	if len(a.pool.UsernameAttributes) == 0 {
-		return a.pool.fold(t.name), nil
+	if len(a.Pool.UsernameAttributes) == 0 {
+		return a.Pool.Fold(t.name), nil
 	}
-	seed, err := a.decoySeed("username", t.name)
+	seed, err := a.DecoySeed("username", t.name)
 	if err != nil {
 		return "", err
 	}
@@ -144,13 +145,13 @@ func (a *attempt) verifyPassword(*string) (*outcome, error) {
 }
 
 // claimHolds computes the session key and checks the signature of the claim, for nobody as for a user.
-func (a *attempt) claimHolds(u *user, s *session, cl *claim) (bool, error) {
-	leave, err := a.Work.enter(a.ctx)
+func (a *attempt) claimHolds(u *userpool.User, s *session, cl *claim) (bool, error) {
+	leave, err := a.Work.Enter(a.Ctx)
 	if err != nil {
 		return false, err
 	}
 	defer leave()
-	v, decoy, err := a.verifierOf(u, s.Name)
+	v, decoy, err := a.VerifierOf(u, s.Name)
 	if err != nil {
 		return false, err
 	}
@@ -162,6 +163,6 @@ func (a *attempt) claimHolds(u *user, s *session, cl *claim) (bool, error) {
 	if err != nil {
 		return false, refusal.BadCredentials()
 	}
-	signed := srp.Claim{Pool: a.pool.srpName(), User: s.Name, SecretBlock: cl.block, Timestamp: cl.stamp}
+	signed := srp.Claim{Pool: a.Pool.SRPName(), User: s.Name, SecretBlock: cl.block, Timestamp: cl.stamp}
 	return signed.Verify(key, cl.signature) && !decoy, nil
 }

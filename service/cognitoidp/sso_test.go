@@ -32,7 +32,7 @@ func (w *world) arrive(app, from, id string) (session string) {
 	w.t.Helper()
 	err := w.inside(func(c *scoped) error {
 		p := must(c.loadProvider(from))(w.t)
-		a := must((&oauth{w.s}).authorization(c.ctx, c.call, &w.pool, codeRequest(app)))(w.t)
+		a := must((&oauth{w.s}).authorization(c.Ctx, c.Call, &w.pool, codeRequest(app)))(w.t)
 		h := &homecoming{app: a.app}
 		out, err := a.received(h, &login.ArriveInput{Browser: new("browser")}, c.land(h, &guest{from: p, issuer: "https://idp.example.com", id: id, claims: map[string]string{}}))
 		if err == nil {
@@ -50,7 +50,7 @@ func (w *world) arrive(app, from, id string) (session string) {
 func (w *world) remembers(session string, req *login.AuthorizationRequest) (code bool) {
 	w.t.Helper()
 	err := w.inside(func(c *scoped) error {
-		out, err := (&oauth{w.s}).Authorize(c.ctx, c.call, &login.AuthorizeInput{PoolId: &w.pool, Request: req, Session: &session})
+		out, err := (&oauth{w.s}).Authorize(c.Ctx, c.Call, &login.AuthorizeInput{PoolId: &w.pool, Request: req, Session: &session})
 		if err == nil {
 			code = strings.Contains(opt.Value(out.Location), "code=")
 		}
@@ -109,7 +109,7 @@ func TestLocalSessionAcrossClients(t *testing.T) {
 	w.member("ann")
 	var session string
 	err := w.inside(func(c *scoped) error {
-		out, err := (&oauth{w.s}).SignIn(c.ctx, c.call, &login.SignInInput{
+		out, err := (&oauth{w.s}).SignIn(c.Ctx, c.Call, &login.SignInInput{
 			PoolId: &w.pool, Request: codeRequest(local), Browser: new("b"), Username: new("ann"), Answers: map[string]string{AnswerPassword: password},
 		})
 		if err == nil {
@@ -151,13 +151,13 @@ func TestReplayedCodeStaysRevoked(t *testing.T) {
 		t.Helper()
 		err := w.inside(func(c *scoped) error {
 			o := &oauth{w.s}
-			out, err := o.Authorize(c.ctx, c.call, &login.AuthorizeInput{PoolId: &w.pool, Request: codeRequest(app), Session: &session})
+			out, err := o.Authorize(c.Ctx, c.Call, &login.AuthorizeInput{PoolId: &w.pool, Request: codeRequest(app), Session: &session})
 			if err != nil {
 				return err
 			}
 			u := must(url.Parse(opt.Value(out.Location)))(t)
 			for n := range times {
-				got, err := o.Token(c.ctx, c.call, &login.TokenInput{
+				got, err := o.Token(c.Ctx, c.Call, &login.TokenInput{
 					PoolId: &w.pool, ClientId: &app, GrantType: new(grantCode), Code: new(u.Query().Get("code")), RedirectUri: new(ssoCallback),
 				})
 				if n > 0 {
@@ -183,7 +183,7 @@ func TestReplayedCodeStaysRevoked(t *testing.T) {
 		session = w.arrive(app, "Acme", "ann")
 		redeem(1) // takes away marks whose time has come
 		err := w.inside(func(c *scoped) error {
-			return errOf((&oauth{w.s}).UserInfo(c.ctx, c.call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &stolen}))
+			return errOf((&oauth{w.s}).UserInfo(c.Ctx, c.Call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &stolen}))
 		})
 		want(t, "the token of a code that came twice", err, ErrInvalidToken, "")
 	}

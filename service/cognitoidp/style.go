@@ -25,8 +25,8 @@ type style struct {
 
 func (c *scoped) styleOf(client string) (*style, error) {
 	s := &style{}
-	err := c.view(func(rec *store.Records) (err error) {
-		if c.pool.loginVersion() == classicLogin {
+	err := c.View(func(rec *store.Records) (err error) {
+		if loginVersion(c.Pool) == classicLogin {
 			s.classic, err = c.customizationOf(rec, client)
 			return err
 		}
@@ -135,7 +135,7 @@ func (a *authorization) dress(out *login.GetPageOutput) error {
 func (a *authorization) linkTerms(out *login.GetPageOutput) error {
 	language := languages[strings.ToLower(opt.Value(a.req.Lang))]
 	out.Terms = map[string]string{}
-	return a.view(func(rec *store.Records) error {
+	return a.View(func(rec *store.Records) error {
 		for _, name := range []string{"terms-of-use", "privacy-policy"} {
 			t, err := a.sameTerms(rec, name, a.app.ID)
 			if err != nil || t == nil {

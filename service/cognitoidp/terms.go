@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // terms are documents that the sign-up page links to: an app client's terms of use or its privacy policy.
@@ -22,7 +23,7 @@ type terms struct {
 	Created, Modified time.Time
 }
 
-func termsKey(pool, id string) store.Key { return inPool(pool, "terms", id) }
+func termsKey(pool, id string) store.Key { return userpool.InPool(pool, "terms", id) }
 
 func (t *terms) describe(pool string) *api.TermsType {
 	return &api.TermsType{
@@ -48,19 +49,21 @@ func checkLinks(links map[string]string) error {
 
 // termsOfKey points from an app client to its terms of a name: anybody can ask for the page that shows them, which must not
 // cost a look at those of all clients.
-func termsOfKey(pool, client, name string) store.Key { return inPool(pool, "terms-of", client, name) }
+func termsOfKey(pool, client, name string) store.Key {
+	return userpool.InPool(pool, "terms-of", client, name)
+}
 
 // sameTerms finds the terms of the name that an app client has.
 func (c *scoped) sameTerms(rec *store.Records, name, app string) (*terms, error) {
-	r, err := store.Load[ref](rec, termsOfKey(c.pool.ID, app, name))
+	r, err := store.Load[userpool.Ref](rec, termsOfKey(c.Pool.ID, app, name))
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return store.Load[terms](rec, termsKey(c.pool.ID, r.Sub))
+	return store.Load[terms](rec, termsKey(c.Pool.ID, r.Sub))
 }
 
 func (c *scoped) saveTerms(rec *store.Records, t *terms) error {
-	return errors.Join(store.Save(rec, termsOfKey(c.pool.ID, t.Client, t.Name), &ref{t.ID}), store.Save(rec, termsKey(c.pool.ID, t.ID), t))
+	return errors.Join(store.Save(rec, termsOfKey(c.Pool.ID, t.Client, t.Name), &userpool.Ref{Sub: t.ID}), store.Save(rec, termsKey(c.Pool.ID, t.ID), t))
 }
 
 // CreateTerms implements api.Service.
@@ -69,7 +72,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(opt.Value(in.ClientId))
+	app, err := c.Client(opt.Value(in.ClientId))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 	t := &terms{
 		ID: uuid.NewString(), Name: opt.Value(in.TermsName), Client: app.ID, Links: in.Links, Created: call.Now, Modified: call.Now,
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		if have, err := c.sameTerms(rec, t.Name, t.Client); err != nil {
 			return err
 		} else if have != nil {
@@ -90,11 +93,11 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+	return &api.CreateTermsOutput{Terms: t.describe(c.Pool.ID)}, nil
 }
 
 func (c *scoped) mustTerms(rec *store.Records, id *string) (*terms, error) {
-	t, err := store.Load[terms](rec, termsKey(c.pool.ID, opt.Value(id)))
+	t, err := store.Load[terms](rec, termsKey(c.Pool.ID, opt.Value(id)))
 	if err == nil && t == nil {
 		err = termsNotFound()
 	}
@@ -108,14 +111,14 @@ func (s *Service) DescribeTerms(ctx context.Context, call *pipeline.Call, in *ap
 		return nil, err
 	}
 	var t *terms
-	err = c.view(func(rec *store.Records) (err error) {
+	err = c.View(func(rec *store.Records) (err error) {
 		t, err = c.mustTerms(rec, in.TermsId)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.DescribeTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+	return &api.DescribeTermsOutput{Terms: t.describe(c.Pool.ID)}, nil
 }
 
 // UpdateTerms implements api.Service.
@@ -130,7 +133,7 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 		}
 	}
 	var t *terms
-	err = c.update(func(rec *store.Records) (err error) {
+	err = c.Update(func(rec *store.Records) (err error) {
 		if t, err = c.mustTerms(rec, in.TermsId); err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 			} else if have != nil {
 				return api.NewTermsExistsException("The app client has %s already.", name)
 			}
-			if err := rec.Delete(termsOfKey(c.pool.ID, t.Client, t.Name)); err != nil {
+			if err := rec.Delete(termsOfKey(c.Pool.ID, t.Client, t.Name)); err != nil {
 				return err
 			}
 			t.Name = name
@@ -154,7 +157,7 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateTermsOutput{Terms: t.describe(c.pool.ID)}, nil
+	return &api.UpdateTermsOutput{Terms: t.describe(c.Pool.ID)}, nil
 }
 
 // ListTerms implements api.Service.
@@ -163,7 +166,7 @@ func (s *Service) ListTerms(ctx context.Context, call *pipeline.Call, in *api.Li
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := listPage[terms](c.Request, "ListTerms", "", inPool(c.pool.ID, "terms"), in.NextToken, in.MaxResults, nil)
+	found, token, err := userpool.ListPage[terms](c.Request, "ListTerms", "", userpool.InPool(c.Pool.ID, "terms"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -182,12 +185,12 @@ func (s *Service) DeleteTerms(ctx context.Context, call *pipeline.Call, in *api.
 	if err != nil {
 		return nil, err
 	}
-	err = c.update(func(rec *store.Records) error {
+	err = c.Update(func(rec *store.Records) error {
 		t, err := c.mustTerms(rec, in.TermsId)
 		if err != nil {
 			return err
 		}
-		return errors.Join(rec.Delete(termsOfKey(c.pool.ID, t.Client, t.Name)), rec.Delete(termsKey(c.pool.ID, t.ID)))
+		return errors.Join(rec.Delete(termsOfKey(c.Pool.ID, t.Client, t.Name)), rec.Delete(termsKey(c.Pool.ID, t.ID)))
 	})
 	if err != nil {
 		return nil, err

@@ -20,13 +20,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
-)
-
-// The uses of tokens.
-const (
-	useAccess  = "access"
-	useID      = "id"
-	useRefresh = "refresh"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 const (
@@ -50,11 +44,11 @@ type signIn struct {
 
 // newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
 // before the user was last signed out everywhere; the rest is random (RFC 9562 version 8).
-func (c *scoped) newSignIn(u *user) signIn {
+func (c *scoped) newSignIn(u *userpool.User) signIn {
 	id := uuid.New()
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
 	id[6] = id[6]&0x0f | 8<<4
-	return signIn{origin: id.String(), at: c.call.Now, event: uuid.NewString()}
+	return signIn{origin: id.String(), at: c.Call.Now, event: uuid.NewString()}
 }
 
 // epochOf reads the epoch out of an origin.
@@ -76,20 +70,20 @@ type tagsOf struct {
 }
 
 // idClaims are the claims of an ID token ("Understanding the identity (ID) token", Amazon Cognito Developer Guide).
-func (c *scoped) idClaims(app *client, u *user, in signIn, m membership) map[string]any {
-	claims := c.commonClaims(app, u, in, useID)
+func (c *scoped) idClaims(app *userpool.Client, u *userpool.User, in signIn, m userpool.Membership) map[string]any {
+	claims := c.commonClaims(app, u, in, userpool.UseID)
 	claims["aud"] = app.ID
 	claims["cognito:username"] = u.Username
-	m.claim(claims, true)
+	m.Claim(claims, true)
 	for name, value := range u.Attributes {
-		if mayRead(app, name) && in.shows(name) && claims[name] == nil {
+		if userpool.MayRead(app, name) && in.shows(name) && claims[name] == nil {
 			claims[name] = claimValue(name, value)
 		}
 	}
-	if list := u.identityClaims(); list != nil {
-		claims[attributeIdentities] = list
+	if list := u.IdentityClaims(); list != nil {
+		claims[userpool.AttributeIdentities] = list
 	}
-	if t := c.pool.tagsClaim(u); t != nil {
+	if t := sessionTagsOf(c.Pool, u); t != nil {
 		claims[tagsClaim] = t
 	}
 	return claims
@@ -109,14 +103,14 @@ func claimValue(name, value string) any {
 }
 
 // tagsClaim is the session tags that the pool declares and the user has, or nil if there are none.
-func (p *pool) tagsClaim(u *user) *tagsOf {
+func sessionTagsOf(p *userpool.Pool, u *userpool.User) *tagsOf {
 	t := &tagsOf{Principal: map[string][]string{}}
-	for _, tag := range p.sessionTags() {
+	for _, tag := range p.SessionTags() {
 		value := u.Attributes[tag.Attribute]
 		if tag.Attribute == "sub" {
 			value = u.Sub
 		}
-		if flag := verifiedFlag(tag.Attribute); flag != "" && u.Attributes[flag] != "true" {
+		if flag := userpool.VerifiedFlag(tag.Attribute); flag != "" && u.Attributes[flag] != "true" {
 			value = "" // nobody has shown that the address is the user's
 		}
 		if value == "" {
@@ -134,8 +128,8 @@ func (p *pool) tagsClaim(u *user) *tagsOf {
 }
 
 // accessClaims are the claims of an access token ("Understanding the access token").
-func (c *scoped) accessClaims(app *client, u *user, in signIn, m membership) map[string]any {
-	claims := c.commonClaims(app, u, in, useAccess)
+func (c *scoped) accessClaims(app *userpool.Client, u *userpool.User, in signIn, m userpool.Membership) map[string]any {
+	claims := c.commonClaims(app, u, in, userpool.UseAccess)
 	claims["client_id"] = app.ID
 	claims["username"] = u.Username
 	claims["scope"] = scopeSelf
@@ -145,15 +139,15 @@ func (c *scoped) accessClaims(app *client, u *user, in signIn, m membership) map
 	if in.scopes != nil {
 		claims["scope"], claims["version"] = strings.Join(in.scopes, " "), oauthVersion
 	}
-	m.claim(claims, false)
+	m.Claim(claims, false)
 	return claims
 }
 
-func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[string]any {
-	now := c.call.Now
-	life := app.lifetime(use)
+func (c *scoped) commonClaims(app *userpool.Client, u *userpool.User, in signIn, use string) map[string]any {
+	now := c.Call.Now
+	life := app.Lifetime(use)
 	claims := map[string]any{
-		"sub": u.Sub, "iss": c.issuer(c.pool), "token_use": use, "event_id": in.event, "jti": uuid.NewString(),
+		"sub": u.Sub, "iss": c.issuer(c.Pool), "token_use": use, "event_id": in.event, "jti": uuid.NewString(),
 		"auth_time": in.at.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	if !app.NoRevocation {
@@ -164,9 +158,9 @@ func (c *scoped) commonClaims(app *client, u *user, in signIn, use string) map[s
 
 // issuance is what a set of tokens is made for.
 type issuance struct {
-	app    *client
-	user   *user
-	groups membership
+	app    *userpool.Client
+	user   *userpool.User
+	groups userpool.Membership
 	signIn signIn
 	source string
 	meta   map[string]string // the request's ClientMetadata
@@ -184,7 +178,7 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 	if err := c.customize(i, idClaims, accessClaims); err != nil {
 		return nil, err
 	}
-	leave, err := c.Work.enter(c.ctx)
+	leave, err := c.Work.Enter(c.Ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +188,7 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 		return nil, err
 	}
 	out := &api.AuthenticationResultType{
-		AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(i.app.lifetime(useAccess) / time.Second)),
+		AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(i.app.Lifetime(userpool.UseAccess) / time.Second)),
 	}
 	if i.signIn.identifies() {
 		i.signIn.bind(idClaims, access)
@@ -211,11 +205,11 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 }
 
 func (c *scoped) sign(which int, claims map[string]any) (string, error) {
-	p, err := c.withKeys(c.ctx, c.pool)
+	p, err := c.withKeys(c.Ctx, c.Pool)
 	if err != nil {
 		return "", err
 	}
-	k := p.signing(which, c.call.Now)
+	k := signingKeyOf(p, which, c.Call.Now)
 	key, err := c.signer(p, k)
 	if err != nil {
 		return "", err
@@ -249,7 +243,7 @@ func (t *refreshToken) signIn() signIn {
 func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 	until, in := i.until, i.signIn
 	if until.IsZero() {
-		until = in.at.Add(i.app.lifetime(useRefresh))
+		until = in.at.Add(i.app.Lifetime(userpool.UseRefresh))
 	}
 	text, err := json.Marshal(refreshToken{
 		Sub: i.user.Sub, Origin: in.origin, At: in.at, Expires: until, Epoch: i.user.Epoch, Generation: i.generation,
@@ -258,7 +252,7 @@ func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}
-	sealed, err := c.Keyring.Seal(keyring.RefreshToken, c.pool.scope(), text, []byte(i.app.ID))
+	sealed, err := c.Keyring.Seal(keyring.RefreshToken, c.Pool.Scope(), text, []byte(i.app.ID))
 	if err != nil {
 		return nil, fault.Wrap(err, "seal a refresh token")
 	}
@@ -266,12 +260,12 @@ func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 }
 
 // openRefreshToken reads a refresh token of the app client. Another client's is none.
-func (c *scoped) openRefreshToken(app *client, token string) (*refreshToken, error) {
+func (c *scoped) openRefreshToken(app *userpool.Client, token string) (*refreshToken, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
 		return nil, refusal.BadRefreshToken()
 	}
-	text, err := c.Keyring.Open(keyring.RefreshToken, c.pool.scope(), sealed, []byte(app.ID))
+	text, err := c.Keyring.Open(keyring.RefreshToken, c.Pool.Scope(), sealed, []byte(app.ID))
 	if err != nil {
 		return nil, refusal.BadRefreshToken()
 	}
@@ -300,7 +294,7 @@ type claims struct {
 const clockLeeway = 30 * time.Second
 
 // verifyAccess checks an access token by itself: signature, issuer, use and time. It returns the token's pool.
-func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
+func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *claims, error) {
 	t, err := jose.Parse(compact)
 	if err != nil {
 		return nil, nil, refusal.BadAccessToken()
@@ -309,7 +303,7 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if json.Unmarshal(t.Claims, &c) != nil {
 		return nil, nil, refusal.BadAccessToken()
 	}
-	p, err := s.factsOf(ctx, c.Issuer[strings.LastIndexByte(c.Issuer, '/')+1:])
+	p, err := s.FactsOf(ctx, c.Issuer[strings.LastIndexByte(c.Issuer, '/')+1:])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -319,7 +313,7 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if p, err = s.keyed(ctx, p); err != nil {
 		return nil, nil, err
 	}
-	k := p.keyOf(keyOfAccess, t.KID, now)
+	k := keyOf(p, keyOfAccess, t.KID, now)
 	if k == nil {
 		return nil, nil, refusal.BadAccessToken()
 	}
@@ -327,7 +321,7 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if err != nil {
 		return nil, nil, err
 	}
-	if t.Verify(key) != nil || c.Use != useAccess {
+	if t.Verify(key) != nil || c.Use != userpool.UseAccess {
 		return nil, nil, refusal.BadAccessToken()
 	}
 	if now.Unix() >= c.Expires {
@@ -342,13 +336,13 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 // bearer is a request of a user by access token.
 type bearer struct {
 	*scoped
-	app    *client
+	app    *userpool.Client
 	claims *claims
 }
 
 // verifySelf is verifyAccess for the operations by which users manage themselves: a token that an OAuth 2 client was given
 // for less is not good for them.
-func (s *Service) verifySelf(ctx context.Context, compact string, now time.Time) (*pool, *claims, error) {
+func (s *Service) verifySelf(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *claims, error) {
 	p, claims, err := s.verifyAccess(ctx, compact, now)
 	if err == nil && !slices.Contains(strings.Fields(claims.Scope), scopeSelf) {
 		err = api.NewNotAuthorizedException("Access Token does not have required scopes")
@@ -369,12 +363,12 @@ func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *stri
 }
 
 // bearerWith opens the pool and the app client of an access token that was verified.
-func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *pool, claims *claims) (*bearer, error) {
+func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *userpool.Pool, claims *claims) (*bearer, error) {
 	c, err := s.in(ctx, call, &p.ID)
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(claims.ClientID)
+	app, err := c.Client(claims.ClientID)
 	if err != nil {
 		return nil, err
 	}
@@ -382,8 +376,8 @@ func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *pool, 
 }
 
 // user loads the token's user, or says why the token is not good any more.
-func (b *bearer) user(rec *store.Records) (*user, error) {
-	u, err := store.Load[user](rec, userKey(b.pool.ID, b.claims.Sub))
+func (b *bearer) user(rec *store.Records) (*userpool.User, error) {
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(b.Pool.ID, b.claims.Sub))
 	switch {
 	case err != nil:
 		return nil, err
@@ -394,7 +388,7 @@ func (b *bearer) user(rec *store.Records) (*user, error) {
 	case b.signedOut(u):
 		return nil, refusal.AccessTokenRevoked()
 	}
-	revoked, err := b.revoked(rec, b.claims.Origin)
+	revoked, err := b.Revoked(rec, b.claims.Origin)
 	if err == nil && revoked {
 		err = refusal.AccessTokenRevoked()
 	}
@@ -403,7 +397,7 @@ func (b *bearer) user(rec *store.Records) (*user, error) {
 
 // signedOut reports whether the user was signed out since the token was made. A token without an origin tells by its
 // time, to the second and in doubt against it.
-func (b *bearer) signedOut(u *user) bool {
+func (b *bearer) signedOut(u *userpool.User) bool {
 	if epoch, ok := epochOf(b.claims.Origin); ok {
 		return epoch != u.Epoch
 	}
@@ -411,17 +405,17 @@ func (b *bearer) signedOut(u *user) bool {
 }
 
 // change loads the token's user, lets fn change it and saves it.
-func (b *bearer) change(fn func(rec *store.Records, u *user) error) error {
-	return b.update(func(rec *store.Records) error {
+func (b *bearer) change(fn func(rec *store.Records, u *userpool.User) error) error {
+	return b.Update(func(rec *store.Records) error {
 		before, err := b.user(rec)
 		if err != nil {
 			return err
 		}
-		u := before.clone()
+		u := before.Clone()
 		if err := fn(rec, u); err != nil {
 			return err
 		}
-		u.Modified = b.call.Now
-		return b.pool.save(rec, before, u, false)
+		u.Modified = b.Call.Now
+		return b.Pool.SaveUser(rec, before, u, false)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func (w *world) group(name, role string, precedence *int32, members ...string) {
@@ -31,7 +32,7 @@ func (w *world) group(name, role string, precedence *int32, members ...string) {
 }
 
 func (w *world) tag(tags map[string]string) error {
-	arn := poolARN(w.account, w.region, w.pool)
+	arn := userpool.PoolARN(w.account, w.region, w.pool)
 	_, err := do(w, w.r.TagResource, w.s.TagResource, &api.TagResourceInput{ResourceArn: &arn, Tags: tags})
 	return err
 }
@@ -39,7 +40,7 @@ func (w *world) tag(tags map[string]string) error {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if err := w.tag(map[string]string{SessionTagsTag: "TenantID=custom:tenant_id, Color=custom:color"}); err != nil {
+	if err := w.tag(map[string]string{userpool.SessionTagsTag: "TenantID=custom:tenant_id, Color=custom:color"}); err != nil {
 		t.Fatal(err)
 	}
 	sub := w.member("ana", "email", "ana@example.com", "email_verified", "true", "custom:tenant_id", "acme", "address", "Road 1", "updated_at", "5")
@@ -107,25 +108,6 @@ func TestClaimsAreLimitedToWhatTheClientReads(t *testing.T) {
 	}
 	if id["cognito:groups"] != nil || id[tagsClaim] != nil {
 		t.Errorf("claims of groups or tags that are not there: %v", id)
-	}
-}
-
-func TestPreferredRole(t *testing.T) {
-	t.Parallel()
-	g := func(role string, p int32) *group { return &group{RoleARN: &role, Precedence: &p} }
-	for name, tc := range map[string]struct {
-		groups []*group
-		want   string
-	}{
-		"one":                           {[]*group{g("a", 1)}, "a"},
-		"the first":                     {[]*group{g("a", 0), g("b", 1)}, "a"},
-		"two first with the same":       {[]*group{g("a", 1), g("a", 1), g("b", 2)}, "a"},
-		"two first with different ones": {[]*group{g("a", 1), g("b", 1)}, ""},
-		"the first has none":            {[]*group{g("", 1), g("b", 2)}, ""},
-	} {
-		if got := (membership{tc.groups}).preferredRole(); got != tc.want {
-			t.Errorf("%s: %q", name, got)
-		}
 	}
 }
 
@@ -255,7 +237,7 @@ func TestForgedAccessTokens(t *testing.T) {
 	w.member("ana")
 	tok := w.tokens(w.app, "ana")
 	good := decoded(t, *tok.AccessToken)
-	p, err := w.s.factsOf(context.Background(), w.pool)
+	p, err := w.s.FactsOf(context.Background(), w.pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +322,7 @@ func TestWellKnown(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p, err := w.s.factsOf(context.Background(), w.pool)
+	p, err := w.s.FactsOf(context.Background(), w.pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +374,7 @@ func TestAccessTokensOfTheFuture(t *testing.T) {
 		err := w.inside(func(c *scoped) (err error) {
 			signed, err = c.sign(keyOfAccess, claims)
 			if err == nil {
-				_, told = (&oauth{w.s}).UserInfo(c.ctx, c.call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &signed})
+				_, told = (&oauth{w.s}).UserInfo(c.Ctx, c.Call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &signed})
 			}
 			return err
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // event is what a function is called with ("User pool Lambda trigger common parameters"). Its request can hold passwords
@@ -65,13 +66,13 @@ func (c *scoped) invoke(o occasion, request, response any) error {
 		version = "1"
 	}
 	payload, err := json.Marshal(event{
-		Version: version, Region: c.pool.Region, UserPoolID: c.pool.ID, UserName: o.name,
+		Version: version, Region: c.Pool.Region, UserPoolID: c.Pool.ID, UserName: o.name,
 		CallerContext: callerContext{unknownSDK, client}, TriggerSource: o.source, Request: request, Response: response,
 	})
 	if err != nil {
 		return fault.Wrap(err, "encode an event")
 	}
-	out, err := c.functions.Invoke(c.ctx, functions.Request{Account: c.pool.Account, Function: c.pool.function(o.trigger), Payload: payload})
+	out, err := c.functions.Invoke(c.Ctx, functions.Request{Account: c.Pool.Account, Function: functionOf(c.Pool, o.trigger), Payload: payload})
 	switch {
 	case err != nil:
 		return notInvoked(o.trigger, err)
@@ -140,7 +141,7 @@ func errorMessage(payload []byte) string {
 }
 
 // attributesFor are a user's attributes as events show them.
-func attributesFor(u *user) map[string]string {
+func attributesFor(u *userpool.User) map[string]string {
 	out := maps.Clone(u.Attributes)
 	if out == nil {
 		out = map[string]string{}

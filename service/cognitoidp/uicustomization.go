@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // allClients stands for every app client that has no customization of its own.
@@ -27,7 +28,7 @@ type customization struct {
 	Created, Modified time.Time
 }
 
-func customizationKey(pool, client string) store.Key { return inPool(pool, "ui", client) }
+func customizationKey(pool, client string) store.Key { return userpool.InPool(pool, "ui", client) }
 
 // maxLogo is the size of a logo of the classic pages ("Classic hosted UI branding", Amazon Cognito Developer Guide).
 const maxLogo = 100 << 10
@@ -141,8 +142,8 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 			return nil, refusal.Invalid("The image has to be a PNG, JPEG or GIF of at most 100 KB.")
 		}
 	}
-	err = c.update(func(rec *store.Records) error {
-		before, err := store.Load[customization](rec, customizationKey(c.pool.ID, who))
+	err = c.Update(func(rec *store.Records) error {
+		before, err := store.Load[customization](rec, customizationKey(c.Pool.ID, who))
 		if err != nil {
 			return err
 		}
@@ -152,7 +153,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 				u.Image, u.ImageType = before.Image, before.ImageType
 			}
 		}
-		return store.Save(rec, customizationKey(c.pool.ID, who), u)
+		return store.Save(rec, customizationKey(c.Pool.ID, who), u)
 	})
 	if err != nil {
 		return nil, err
@@ -162,11 +163,11 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 
 // customizes reads whose pages are meant. A pool needs a domain to have pages to customize, as with AWS.
 func (c *scoped) customizes(id *string) (string, error) {
-	if len(c.pool.Domains) == 0 {
+	if len(c.Pool.Domains) == 0 {
 		return "", refusal.Invalid("There has to be an existing domain associated with this user pool")
 	}
 	if v := opt.Value(id); v != "" && v != allClients {
-		app, err := c.client(v)
+		app, err := c.Client(v)
 		if err != nil {
 			return "", err
 		}
@@ -177,11 +178,11 @@ func (c *scoped) customizes(id *string) (string, error) {
 
 func (c *scoped) describeCustomization(u *customization) *api.UICustomizationType {
 	out := &api.UICustomizationType{
-		UserPoolId: new(c.pool.ID), ClientId: new(u.Client), CSS: opt.Present(u.CSS), CSSVersion: new(u.Version), CreationDate: new(u.Created),
+		UserPoolId: new(c.Pool.ID), ClientId: new(u.Client), CSS: opt.Present(u.CSS), CSSVersion: new(u.Version), CreationDate: new(u.Created),
 		LastModifiedDate: new(u.Modified),
 	}
 	if len(u.Image) > 0 {
-		out.ImageUrl = new("https://" + c.host(&c.pool.Domains[0]) + "/asset/logo?client_id=" + u.Client + "&v=" + u.Version)
+		out.ImageUrl = new("https://" + c.host(&c.Pool.Domains[0]) + "/asset/logo?client_id=" + u.Client + "&v=" + u.Version)
 	}
 	return out
 }
@@ -196,8 +197,8 @@ func (s *Service) GetUICustomization(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetUICustomizationOutput{UICustomization: &api.UICustomizationType{UserPoolId: new(c.pool.ID), ClientId: new(who)}}
-	err = c.view(func(rec *store.Records) error {
+	out := &api.GetUICustomizationOutput{UICustomization: &api.UICustomizationType{UserPoolId: new(c.Pool.ID), ClientId: new(who)}}
+	err = c.View(func(rec *store.Records) error {
 		u, err := c.customizationOf(rec, who)
 		if err == nil && u != nil {
 			out.UICustomization = c.describeCustomization(u)
@@ -209,9 +210,9 @@ func (s *Service) GetUICustomization(ctx context.Context, call *pipeline.Call, i
 
 // customizationOf returns the customization that an app client has, nil if there is none.
 func (c *scoped) customizationOf(rec *store.Records, client string) (*customization, error) {
-	u, err := store.Load[customization](rec, customizationKey(c.pool.ID, client))
+	u, err := store.Load[customization](rec, customizationKey(c.Pool.ID, client))
 	if err == nil && u == nil && client != allClients {
-		u, err = store.Load[customization](rec, customizationKey(c.pool.ID, allClients))
+		u, err = store.Load[customization](rec, customizationKey(c.Pool.ID, allClients))
 	}
 	return u, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 func invalidToken() *fault.Error {
@@ -39,8 +40,8 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	if err != nil {
 		return nil, err
 	}
-	var u *user
-	err = b.view(func(rec *store.Records) (err error) {
+	var u *userpool.User
+	err = b.View(func(rec *store.Records) (err error) {
 		u, err = b.user(rec)
 		return err
 	})
@@ -52,7 +53,7 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	}
 	told := map[string]string{"sub": u.Sub, "username": u.Username}
 	for name, value := range u.Attributes {
-		if mayRead(b.app, name) && scopesShow(scopes, name) {
+		if userpool.MayRead(b.app, name) && scopesShow(scopes, name) {
 			told[name] = value
 		}
 	}
@@ -69,7 +70,7 @@ func (o *oauth) RevokeToken(ctx context.Context, call *pipeline.Call, in *login.
 	if err != nil {
 		return nil, err
 	}
-	app, err := c.client(opt.Value(in.ClientId))
+	app, err := c.Client(opt.Value(in.ClientId))
 	if fault.Is(err, "ResourceNotFoundException") {
 		return nil, oauthError(ErrInvalidClient, "Client does not exist.")
 	}
@@ -104,8 +105,8 @@ func (o *oauth) Logout(ctx context.Context, call *pipeline.Call, in *login.Logou
 		return nil, oauthError(ErrInvalidRequest, "The logout URI is not one of the client's.")
 	}
 	if s, ok := c.openLoginSession(opt.Value(in.Session)); ok {
-		err := c.update(func(rec *store.Records) error {
-			_, err := c.spend(rec, spentLogin, s.ID, s.Expires)
+		err := c.Update(func(rec *store.Records) error {
+			_, err := c.Spend(rec, spentLogin, s.ID, s.Expires)
 			return err
 		})
 		if err != nil {
@@ -141,12 +142,12 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 		return nil, err
 	}
 	out := &login.GetPageOutput{
-		ClientName: new(a.app.Name), PoolName: new(a.pool.Name), SignUp: new(!a.pool.Settings.AdminOnly),
-		Recovery: new(a.pool.recovers()), Attributes: a.signUpFields(), UsernameFields: a.pool.signInNames(), Redirect: &a.redirect,
+		ClientName: new(a.app.Name), PoolName: new(a.Pool.Name), SignUp: new(!a.Pool.Settings.AdminOnly),
+		Recovery: new(recovers(a.Pool)), Attributes: a.signUpFields(), UsernameFields: signInNames(a.Pool), Redirect: &a.redirect,
 		Providers: providers, LocalUsers: &local, Flow: new(a.pageFlow()),
 	}
-	if a.pageFlow() == FlowChoice && a.pool.Settings.begins(api.AuthFactorTypeWebAuthn) {
-		out.Party = opt.Present(a.partyID(a.pool))
+	if a.pageFlow() == FlowChoice && a.Pool.Settings.Begins(api.AuthFactorTypeWebAuthn) {
+		out.Party = opt.Present(a.partyID(a.Pool))
 	}
 	if opt.Value(in.Page) == "signup" {
 		if err := a.linkTerms(out); err != nil {
@@ -157,7 +158,7 @@ func (o *oauth) GetPage(ctx context.Context, call *pipeline.Call, in *login.GetP
 }
 
 // recovers reports whether users can set a new password by themselves.
-func (p *pool) recovers() bool {
+func recovers(p *userpool.Pool) bool {
 	r := p.Settings.Recovery
 	return r == nil || len(r.RecoveryMechanisms) == 0 || slices.ContainsFunc(r.RecoveryMechanisms, func(m api.RecoveryOptionType) bool {
 		return m.Name != api.RecoveryOptionNameTypeAdminOnly
@@ -165,7 +166,7 @@ func (p *pool) recovers() bool {
 }
 
 // signInNames are the kinds of names that users may sign in with: "username", "email", "phone_number".
-func (p *pool) signInNames() []string {
+func signInNames(p *userpool.Pool) []string {
 	if len(p.UsernameAttributes) > 0 {
 		return p.UsernameAttributes
 	}
@@ -182,11 +183,11 @@ func (p *pool) signInNames() []string {
 // that the pool is to verify.
 func (a *authorization) signUpFields() []login.Field {
 	var out []login.Field
-	w := writer{client: a.app, creating: true}
-	for i := range a.pool.Schema {
-		s := &a.pool.Schema[i]
-		verified := slices.Contains(a.pool.AutoVerified, s.Name)
-		if s.Name == "sub" || !s.Required && !verified || !a.pool.mayWrite(w, s) || slices.Contains(a.pool.UsernameAttributes, s.Name) {
+	w := userpool.Writer{Client: a.app, Creating: true}
+	for i := range a.Pool.Schema {
+		s := &a.Pool.Schema[i]
+		verified := slices.Contains(a.Pool.AutoVerified, s.Name)
+		if s.Name == "sub" || !s.Required && !verified || !a.Pool.MayWrite(w, s) || slices.Contains(a.Pool.UsernameAttributes, s.Name) {
 			continue
 		}
 		out = append(out, login.Field{Name: new(s.Name), Required: new(s.Required), Type: new(strings.ToLower(string(s.Type)))})

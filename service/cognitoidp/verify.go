@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // verification is a code on its way to an address that changed.
@@ -18,13 +19,13 @@ type verification struct {
 }
 
 // verifications makes a code for each address that changed and that the pool verifies by itself ("AutoVerifiedAttributes").
-func (c *scoped) verifications(rec *store.Records, before, u *user) ([]verification, error) {
+func (c *scoped) verifications(rec *store.Records, before, u *userpool.User) ([]verification, error) {
 	var out []verification
-	for _, name := range c.pool.AutoVerified {
-		purpose := codeVerify + name
-		address := u.addressFor(purpose, name)
-		unchanged := address == before.addressFor(purpose, name)
-		if address == "" || unchanged || u.Pending[name] == "" && u.Attributes[verifiedFlag(name)] == "true" {
+	for _, name := range c.Pool.AutoVerified {
+		purpose := userpool.CodeVerify + name
+		address := addressFor(u, purpose, name)
+		unchanged := address == addressFor(before, purpose, name)
+		if address == "" || unchanged || u.Pending[name] == "" && u.Attributes[userpool.VerifiedFlag(name)] == "true" {
 			continue
 		}
 		to := destination{name, address}
@@ -38,16 +39,16 @@ func (c *scoped) verifications(rec *store.Records, before, u *user) ([]verificat
 }
 
 // updateAttributes changes attributes and makes the codes that this calls for.
-func (c *scoped) updateAttributes(rec *store.Records, u *user, w writer, attrs []api.AttributeType) ([]verification, error) {
-	before := u.clone()
-	if err := c.pool.set(u, w, attrs); err != nil {
+func (c *scoped) updateAttributes(rec *store.Records, u *userpool.User, w userpool.Writer, attrs []api.AttributeType) ([]verification, error) {
+	before := u.Clone()
+	if err := c.Pool.SetAttributes(u, w, attrs); err != nil {
 		return nil, err
 	}
 	return c.verifications(rec, before, u)
 }
 
 // sendVerifications delivers codes, and says where they went.
-func (c *scoped) sendVerifications(n notice, u *user, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
+func (c *scoped) sendVerifications(n notice, u *userpool.User, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
 	details := []api.CodeDeliveryDetailsType{}
 	for _, v := range codes {
 		if err := c.sendCode(n, u, v.to, v.plain); err != nil {
@@ -60,7 +61,7 @@ func (c *scoped) sendVerifications(n notice, u *user, codes []verification) ([]a
 
 // verifiable checks that an attribute is an address.
 func verifiable(name string) error {
-	if verifiedFlag(name) == "" {
+	if userpool.VerifiedFlag(name) == "" {
 		return refusal.Invalid("Invalid attribute name: %s. Only email and phone_number can be verified.", name)
 	}
 	return nil
@@ -77,16 +78,16 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 	if err := verifiable(name); err != nil {
 		return nil, err
 	}
-	var u *user
+	var u *userpool.User
 	var v verification
-	err = b.update(func(rec *store.Records) (err error) {
+	err = b.Update(func(rec *store.Records) (err error) {
 		if u, err = b.user(rec); err != nil {
 			return err
 		}
-		if v.to = (destination{name, u.addressFor(codeVerify, name)}); v.to.address == "" {
+		if v.to = (destination{name, addressFor(u, userpool.CodeVerify, name)}); v.to.address == "" {
 			return refusal.Invalid("User does not have the attribute %s.", name)
 		}
-		v.plain, err = b.newCode(rec, u, codeVerify+name, v.to)
+		v.plain, err = b.newCode(rec, u, userpool.CodeVerify+name, v.to)
 		return err
 	})
 	if err != nil {
@@ -109,15 +110,15 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, 
 		return nil, err
 	}
 	var refused error
-	err = b.change(func(rec *store.Records, u *user) (err error) {
-		if _, refused, err = b.useCode(rec, u, codeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
+	err = b.change(func(rec *store.Records, u *userpool.User) (err error) {
+		if _, refused, err = b.useCode(rec, u, userpool.CodeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
 			return err
 		}
 		if next := u.Pending[name]; next != "" {
-			u.put(name, next)
+			u.Put(name, next)
 			delete(u.Pending, name)
 		}
-		u.put(verifiedFlag(name), "true")
+		u.Put(userpool.VerifiedFlag(name), "true")
 		return nil
 	})
 	if err == nil {
@@ -129,20 +130,20 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, 
 	return &api.VerifyUserAttributeOutput{}, nil
 }
 
-// drop takes attributes away from a user, as far as the writer may and the pool can do without.
-func (p *pool) drop(u *user, w writer, names []string) error {
+// dropAttributes takes attributes away from a user, as far as the writer may and the pool can do without.
+func dropAttributes(p *userpool.Pool, u *userpool.User, w userpool.Writer, names []string) error {
 	for _, name := range names {
-		if i := indexOf(p.Schema, name); i >= 0 && p.Schema[i].Required && name != "sub" {
+		if i := userpool.AttributeIndex(p.Schema, name); i >= 0 && p.Schema[i].Required && name != "sub" {
 			return refusal.Invalid("user.%s: A required attribute cannot be deleted.\n", name)
 		}
-		if err := p.checkSet(w, name, ""); err != nil {
+		if err := p.CheckAttribute(w, name, ""); err != nil {
 			return err
 		}
 	}
 	for _, name := range names {
 		delete(u.Attributes, name)
 		delete(u.Pending, name)
-		if flag := verifiedFlag(name); flag != "" {
+		if flag := userpool.VerifiedFlag(name); flag != "" {
 			delete(u.Attributes, flag)
 		}
 	}
@@ -159,8 +160,8 @@ func (s *Service) DeleteUserAttributes(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *user) error {
-		return b.pool.drop(u, writer{client: b.app}, in.UserAttributeNames)
+	err = b.change(func(_ *store.Records, u *userpool.User) error {
+		return dropAttributes(b.Pool, u, userpool.Writer{Client: b.app}, in.UserAttributeNames)
 	})
 	if err != nil {
 		return nil, err
@@ -174,12 +175,12 @@ func (s *Service) DeleteUser(ctx context.Context, call *pipeline.Call, in *api.D
 	if err != nil {
 		return nil, err
 	}
-	err = b.update(func(rec *store.Records) error {
+	err = b.Update(func(rec *store.Records) error {
 		u, err := b.user(rec)
 		if err != nil {
 			return err
 		}
-		return b.pool.remove(rec, u)
+		return b.Pool.RemoveUser(rec, u)
 	})
 	if err != nil {
 		return nil, err

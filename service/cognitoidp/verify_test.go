@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // verifyFirst makes a pool in which addresses are aliases and change only once they are verified.
@@ -153,7 +154,7 @@ func TestAliasIsNotTakenByVerification(t *testing.T) {
 func TestUserDeletes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.UserPoolTags = map[string]string{TenantAttributeTag: "custom:tenant_id"}
+		in.UserPoolTags = map[string]string{userpool.TenantAttributeTag: "custom:tenant_id"}
 		in.Schema = append(in.Schema, api.SchemaAttributeType{Name: new("name"), Required: new(true)})
 		in.Schema[0].Mutable = new(true)
 	})

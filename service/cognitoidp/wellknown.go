@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/internal/peer"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // discovery is a pool's OpenID Connect metadata (OpenID Connect Discovery 1.0 section 3; RFC 8414 section 2).
@@ -37,7 +38,7 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-func (s *Service) keySet(ctx context.Context, p *pool, _ string) (any, error) {
+func (s *Service) keySet(ctx context.Context, p *userpool.Pool, _ string) (any, error) {
 	p, err := s.withKeys(ctx, p)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (s *Service) keySet(ctx context.Context, p *pool, _ string) (any, error) {
 	}
 	for i := range p.Retired {
 		if k := &p.Retired[i]; time.Now().Before(k.Until) {
-			pub, err := s.opened(&k.signingKey)
+			pub, err := s.opened(&k.SigningKey)
 			if err != nil {
 				return nil, err
 			}
@@ -62,10 +63,10 @@ func (s *Service) keySet(ctx context.Context, p *pool, _ string) (any, error) {
 	return set, nil
 }
 
-func (s *Service) metadata(_ context.Context, p *pool, base string) (any, error) {
+func (s *Service) metadata(_ context.Context, p *userpool.Pool, base string) (any, error) {
 	at := base
 	for i := range p.Domains {
-		if d := &p.Domains[i]; d.custom() {
+		if d := &p.Domains[i]; d.Custom() {
 			at = "https://" + d.Name
 		}
 	}
@@ -93,7 +94,7 @@ func (s *Service) base(r *http.Request) string {
 }
 
 // public serves a document about a pool. Browsers of every origin may read it: it holds nothing secret.
-func (s *Service) public(document func(context.Context, *pool, string) (any, error)) http.HandlerFunc {
+func (s *Service) public(document func(context.Context, *userpool.Pool, string) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, body := s.document(r, document)
 		h := w.Header()
@@ -110,8 +111,8 @@ func (s *Service) public(document func(context.Context, *pool, string) (any, err
 	}
 }
 
-func (s *Service) document(r *http.Request, document func(context.Context, *pool, string) (any, error)) (int, []byte) {
-	p, err := s.factsOf(r.Context(), r.PathValue("pool"))
+func (s *Service) document(r *http.Request, document func(context.Context, *userpool.Pool, string) (any, error)) (int, []byte) {
+	p, err := s.FactsOf(r.Context(), r.PathValue("pool"))
 	if err == nil && p == nil {
 		return http.StatusNotFound, []byte(`{"message":"User pool does not exist."}`)
 	}

@@ -1,4 +1,4 @@
-package cognitoidp
+package userpool
 
 import (
 	"context"
@@ -7,21 +7,21 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 )
 
-// gate bounds the computations that anybody can ask for: the cost of passwords and signatures. It sheds what would wait
+// Gate bounds the computations that anybody can ask for: the cost of passwords and signatures. It sheds what would wait
 // too long, before any of it is computed.
-type gate struct {
+type Gate struct {
 	slots, queue chan struct{}
 }
 
 // queuePerSlot is how many sign-ins may wait for each processor: at some 3 ms each, a wait of about 200 ms.
 const queuePerSlot = 64
 
-func newGate(n int) *gate {
-	return &gate{slots: make(chan struct{}, n), queue: make(chan struct{}, n*(queuePerSlot+1))}
+func newGate(n int) *Gate {
+	return &Gate{slots: make(chan struct{}, n), queue: make(chan struct{}, n*(queuePerSlot+1))}
 }
 
-// enter waits for a turn. The caller calls leave when err is nil.
-func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+// Enter waits for a turn. The caller calls leave when err is nil.
+func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.queue <- struct{}{}:
 	default:

@@ -1,4 +1,4 @@
-package cognitoidp
+package userpool
 
 import (
 	"encoding/hex"
@@ -13,8 +13,8 @@ import (
 // Lock-out on guessing ("Lockout behavior for failed sign-in attempts", Amazon Cognito Developer Guide): the n-th failure
 // locks for 2^(n-5) seconds, at most about 15 minutes, and 15 quiet minutes forget all.
 const (
-	freeGuesses = 5
-	maxLockout  = 15 * time.Minute
+	FreeGuesses = 5
+	MaxLockout  = 15 * time.Minute
 	quiet       = 15 * time.Minute
 )
 
@@ -30,8 +30,8 @@ const codesQuiet = 24 * time.Hour
 
 const codesMark = "/codes"
 
-// codesOf is under what wrong codes of somebody are counted: apart from wrong passwords, which a right one forgets.
-func codesOf(who string) string { return who + codesMark }
+// CodesOf is under what wrong codes of somebody are counted: apart from wrong passwords, which a right one forgets.
+func CodesOf(who string) string { return who + codesMark }
 
 func quietOf(who string) time.Duration {
 	if strings.HasSuffix(who, codesMark) {
@@ -48,51 +48,51 @@ func later(a, b time.Time) time.Time {
 }
 
 func lockout(failed int) time.Duration {
-	if failed < freeGuesses {
+	if failed < FreeGuesses {
 		return 0
 	}
-	if shift := failed - freeGuesses; shift < 10 {
-		return min(time.Second<<shift, maxLockout)
+	if shift := failed - FreeGuesses; shift < 10 {
+		return min(time.Second<<shift, MaxLockout)
 	}
-	return maxLockout
+	return MaxLockout
 }
 
-// who is whose guesses are counted: the user by any of its names, or a name that is nobody's, which locks just the same.
-func (c *Request) who(u *user, name string) (string, error) {
+// Who is whose guesses are counted: the user by any of its names, or a name that is nobody's, which locks just the same.
+func (c *Request) Who(u *User, name string) (string, error) {
 	if u != nil {
 		return u.Sub, nil
 	}
-	seed, err := c.decoySeed("guess", name)
+	seed, err := c.DecoySeed("guess", name)
 	return hex.EncodeToString(seed[:16:16]), err
 }
 
-// guard returns NotAuthorizedException while the user is locked out. It is asked again in the transaction that records
+// Guard returns NotAuthorizedException while the user is locked out. It is asked again in the transaction that records
 // the outcome, so that guesses made at the same moment count one after the other.
-func (c *Request) guard(rec *store.Records, who string) error {
-	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, who))
-	if err == nil && g.locked(c.call.Now) {
+func (c *Request) Guard(rec *store.Records, who string) error {
+	g, err := store.Load[guesses](rec, c.Pool.SpentKey(SpentGuess, who))
+	if err == nil && g.locked(c.Call.Now) {
 		err = refusal.LockedOut()
 	}
 	return err
 }
 
-// guardCodes returns NotAuthorizedException while wrong codes have locked the user out of challenges that ask for one.
-func (c *Request) guardCodes(rec *store.Records, who string) error {
-	g, err := store.Load[guesses](rec, c.pool.spentKey(spentGuess, codesOf(who)))
-	if err == nil && g.locked(c.call.Now) {
+// GuardCodes returns NotAuthorizedException while wrong codes have locked the user out of challenges that ask for one.
+func (c *Request) GuardCodes(rec *store.Records, who string) error {
+	g, err := store.Load[guesses](rec, c.Pool.SpentKey(SpentGuess, CodesOf(who)))
+	if err == nil && g.locked(c.Call.Now) {
 		err = api.NewNotAuthorizedException("Code attempts exceeded")
 	}
 	return err
 }
 
-// failed counts a wrong password, or for codesOf a wrong code.
-func (c *Request) failed(rec *store.Records, who string) error {
-	k := c.pool.spentKey(spentGuess, who)
+// Failed counts a wrong password, or for CodesOf a wrong code.
+func (c *Request) Failed(rec *store.Records, who string) error {
+	k := c.Pool.SpentKey(SpentGuess, who)
 	g, err := store.Load[guesses](rec, k)
 	if err != nil {
 		return err
 	}
-	now := c.call.Now
+	now := c.Call.Now
 	if g == nil || g.forgotten(now, who) {
 		g = &guesses{}
 	}
@@ -101,21 +101,21 @@ func (c *Request) failed(rec *store.Records, who string) error {
 	if err := store.Save(rec, k, g); err != nil {
 		return err
 	}
-	return c.expire(rec, spentGuess, who, g.Until.Add(quietOf(who)))
+	return c.Expire(rec, SpentGuess, who, g.Until.Add(quietOf(who)))
 }
 
-// reserve counts a guess whose outcome somebody else is yet to tell, outside of a transaction, as a failure; release takes it
+// Reserve counts a guess whose outcome somebody else is yet to tell, outside of a transaction, as a failure; release takes it
 // back. While guesses are locked out it refuses.
-func (c *Request) reserve(rec *store.Records, who string) error {
-	if err := c.guard(rec, who); err != nil {
+func (c *Request) Reserve(rec *store.Records, who string) error {
+	if err := c.Guard(rec, who); err != nil {
 		return err
 	}
-	return c.failed(rec, who)
+	return c.Failed(rec, who)
 }
 
-// release takes a guess back that was right.
-func (c *Request) release(rec *store.Records, who string) error {
-	k := c.pool.spentKey(spentGuess, who)
+// Release takes a guess back that was right.
+func (c *Request) Release(rec *store.Records, who string) error {
+	k := c.Pool.SpentKey(SpentGuess, who)
 	g, err := store.Load[guesses](rec, k)
 	if err != nil || g == nil {
 		return err
@@ -124,15 +124,15 @@ func (c *Request) release(rec *store.Records, who string) error {
 		return rec.Delete(k)
 	}
 	g.Until = g.Last.Add(lockout(g.Failed))
-	if g.Failed < freeGuesses {
+	if g.Failed < FreeGuesses {
 		g.Until = time.Time{}
 	}
 	return store.Save(rec, k, g)
 }
 
-// forget forgets the failures of a user who signed in.
-func (c *Request) forget(rec *store.Records, who string) error {
-	k := c.pool.spentKey(spentGuess, who)
+// Forget forgets the failures of a user who signed in.
+func (c *Request) Forget(rec *store.Records, who string) error {
+	k := c.Pool.SpentKey(SpentGuess, who)
 	if _, found, err := rec.Get(k); err != nil || !found {
 		return err
 	}

@@ -1,4 +1,4 @@
-package cognitoidp
+package userpool
 
 import (
 	"regexp"
@@ -16,18 +16,19 @@ import (
 // Limits of attributes ("Working with user attributes", Amazon Cognito Developer Guide). The number of custom attributes
 // follows "Quotas in Amazon Cognito".
 const (
-	maxCustomAttributes = 50
-	maxAttributeValue   = 2048
+	MaxCustomAttributes = 50
+	MaxAttributeValue   = 2048
 	maxCustomName       = 20
 )
 
+// The prefixes of attributes beside the standard ones; DevPrefix is of those that only administrators see.
 const (
 	customPrefix = "custom:"
-	devPrefix    = "dev:"
+	DevPrefix    = "dev:"
 )
 
-// attribute is one of a pool's schema, under its full name.
-type attribute struct {
+// Attribute is one of a pool's schema, under its full name.
+type Attribute struct {
 	Name     string
 	Type     api.AttributeDataType
 	Mutable  bool
@@ -38,22 +39,22 @@ type attribute struct {
 	MinLength, MaxLength, Min, Max string
 }
 
-func (a *attribute) custom() bool {
-	return strings.HasPrefix(a.Name, customPrefix) || strings.HasPrefix(a.Name, devPrefix)
+func (a *Attribute) custom() bool {
+	return strings.HasPrefix(a.Name, customPrefix) || strings.HasPrefix(a.Name, DevPrefix)
 }
 
-// standardAttributes are OpenID Connect's, with Cognito's bounds.
-func standardAttributes() []attribute {
-	text := func(name string) attribute {
-		return attribute{Name: name, Type: api.AttributeDataTypeString, Mutable: true, MinLength: "0", MaxLength: "2048"}
+// StandardAttributes are OpenID Connect's, with Cognito's bounds.
+func StandardAttributes() []Attribute {
+	text := func(name string) Attribute {
+		return Attribute{Name: name, Type: api.AttributeDataTypeString, Mutable: true, MinLength: "0", MaxLength: "2048"}
 	}
-	flag := func(name string) attribute {
-		return attribute{Name: name, Type: api.AttributeDataTypeBoolean, Mutable: true}
+	flag := func(name string) Attribute {
+		return Attribute{Name: name, Type: api.AttributeDataTypeBoolean, Mutable: true}
 	}
 	birth := text("birthdate")
 	birth.MinLength, birth.MaxLength = "10", "10"
-	sub := attribute{Name: "sub", Type: api.AttributeDataTypeString, Required: true, MinLength: "1", MaxLength: "2048"}
-	return []attribute{
+	sub := Attribute{Name: "sub", Type: api.AttributeDataTypeString, Required: true, MinLength: "1", MaxLength: "2048"}
+	return []Attribute{
 		sub, text("name"), text("given_name"), text("family_name"), text("middle_name"), text("nickname"),
 		text("preferred_username"), text("profile"), text("picture"), text("website"), text("email"),
 		flag("email_verified"), text("gender"), birth, text("zoneinfo"), text("locale"), text("phone_number"),
@@ -62,8 +63,8 @@ func standardAttributes() []attribute {
 	}
 }
 
-// extendSchema adds attributes to a schema: settings of standard ones when a pool is made, custom ones then and later.
-func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool) ([]attribute, error) {
+// ExtendSchema adds attributes to a schema: settings of standard ones when a pool is made, custom ones then and later.
+func ExtendSchema(schema []Attribute, add []api.SchemaAttributeType, later bool) ([]Attribute, error) {
 	out := slices.Clone(schema)
 	for i := range add {
 		a := &add[i]
@@ -71,7 +72,7 @@ func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool)
 		if name == "" {
 			return nil, refusal.Invalid("An attribute of the schema has no name.")
 		}
-		if at := indexOf(out, name); at >= 0 && !later {
+		if at := AttributeIndex(out, name); at >= 0 && !later {
 			if err := setStandard(&out[at], a); err != nil {
 				return nil, err
 			}
@@ -81,18 +82,18 @@ func extendSchema(schema []attribute, add []api.SchemaAttributeType, later bool)
 		if err != nil {
 			return nil, err
 		}
-		if indexOf(out, added.Name) >= 0 {
+		if AttributeIndex(out, added.Name) >= 0 {
 			return nil, refusal.Invalid("%s: Existing attribute already has name %s.", added.Name, added.Name)
 		}
 		out = append(out, added)
 	}
-	if n := countCustom(out); n > maxCustomAttributes {
-		return nil, api.NewLimitExceededException("The number of custom attributes, %d, is over the limit of %d.", n, maxCustomAttributes)
+	if n := countCustom(out); n > MaxCustomAttributes {
+		return nil, api.NewLimitExceededException("The number of custom attributes, %d, is over the limit of %d.", n, MaxCustomAttributes)
 	}
 	return out, nil
 }
 
-func countCustom(schema []attribute) (n int) {
+func countCustom(schema []Attribute) (n int) {
 	for i := range schema {
 		if schema[i].custom() {
 			n++
@@ -101,11 +102,12 @@ func countCustom(schema []attribute) (n int) {
 	return n
 }
 
-func indexOf(schema []attribute, name string) int {
-	return slices.IndexFunc(schema, func(a attribute) bool { return a.Name == name })
+// AttributeIndex is where a schema has the attribute, or -1.
+func AttributeIndex(schema []Attribute, name string) int {
+	return slices.IndexFunc(schema, func(a Attribute) bool { return a.Name == name })
 }
 
-func setStandard(to *attribute, from *api.SchemaAttributeType) error {
+func setStandard(to *Attribute, from *api.SchemaAttributeType) error {
 	if to.Name == "sub" {
 		return refusal.Invalid("Required custom attributes are not supported currently.")
 	}
@@ -119,25 +121,25 @@ func setStandard(to *attribute, from *api.SchemaAttributeType) error {
 	return setBounds(to, from)
 }
 
-func newCustom(from *api.SchemaAttributeType) (attribute, error) {
+func newCustom(from *api.SchemaAttributeType) (Attribute, error) {
 	name := strings.TrimPrefix(opt.Value(from.Name), customPrefix)
 	if name == "" || utf8.RuneCountInString(name) > maxCustomName {
-		return attribute{}, refusal.Invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
+		return Attribute{}, refusal.Invalid("The name of a custom attribute has 1 to %d characters: %s", maxCustomName, name)
 	}
 	if opt.Value(from.Required) {
-		return attribute{}, refusal.Invalid("Required custom attributes are not supported currently.")
+		return Attribute{}, refusal.Invalid("Required custom attributes are not supported currently.")
 	}
-	a := attribute{Name: customPrefix + name, Type: from.AttributeDataType, Mutable: from.Mutable == nil || *from.Mutable}
+	a := Attribute{Name: customPrefix + name, Type: from.AttributeDataType, Mutable: from.Mutable == nil || *from.Mutable}
 	if a.Type == "" {
-		return attribute{}, refusal.Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+		return Attribute{}, refusal.Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
 	}
 	if opt.Value(from.DeveloperOnlyAttribute) {
-		a.DeveloperOnly, a.Name = true, devPrefix+a.Name
+		a.DeveloperOnly, a.Name = true, DevPrefix+a.Name
 	}
 	return a, setBounds(&a, from)
 }
 
-func setBounds(a *attribute, from *api.SchemaAttributeType) error {
+func setBounds(a *Attribute, from *api.SchemaAttributeType) error {
 	if c := from.StringAttributeConstraints; c != nil && a.Type == api.AttributeDataTypeString {
 		if c.MinLength != nil {
 			a.MinLength = *c.MinLength
@@ -162,14 +164,14 @@ func setBounds(a *attribute, from *api.SchemaAttributeType) error {
 			return refusal.Invalid("%s: a constraint is not a number: %s", a.Name, bound)
 		}
 	}
-	if n, ok := limit(a.MaxLength); ok && n > maxAttributeValue {
-		return refusal.Invalid("%s: the maximum length is over %d", a.Name, maxAttributeValue)
+	if n, ok := limit(a.MaxLength); ok && n > MaxAttributeValue {
+		return refusal.Invalid("%s: the maximum length is over %d", a.Name, MaxAttributeValue)
 	}
 	return nil
 }
 
-// describe is the attribute as DescribeUserPool shows it.
-func (a *attribute) describe() api.SchemaAttributeType {
+// Describe is the attribute as DescribeUserPool shows it.
+func (a *Attribute) Describe() api.SchemaAttributeType {
 	out := api.SchemaAttributeType{
 		Name: new(a.Name), AttributeDataType: a.Type, Mutable: new(a.Mutable), Required: new(a.Required),
 		DeveloperOnlyAttribute: new(a.DeveloperOnly),
@@ -189,10 +191,10 @@ func limit(bound string) (int64, bool) {
 	return n, err == nil
 }
 
-// check says what is wrong with a value, or "".
-func (a *attribute) check(value string) string {
-	if len(value) > maxAttributeValue*utf8.UTFMax || utf8.RuneCountInString(value) > maxAttributeValue {
-		return "String must be no longer than " + strconv.Itoa(maxAttributeValue) + " characters."
+// Check says what is wrong with a value, or "".
+func (a *Attribute) Check(value string) string {
+	if len(value) > MaxAttributeValue*utf8.UTFMax || utf8.RuneCountInString(value) > MaxAttributeValue {
+		return "String must be no longer than " + strconv.Itoa(MaxAttributeValue) + " characters."
 	}
 	switch a.Type {
 	case api.AttributeDataTypeString:
@@ -215,12 +217,12 @@ func (a *attribute) check(value string) string {
 
 var (
 	// A mail address as far as it can be judged without sending to it (RFC 5321 section 4.5.3.1 has the lengths).
-	emailForm = regexp.MustCompile(`^[^@\s"<>()\[\],;:\\]{1,64}@[^@\s"<>()\[\],;:\\]{1,255}$`)
+	EmailForm = regexp.MustCompile(`^[^@\s"<>()\[\],;:\\]{1,64}@[^@\s"<>()\[\],;:\\]{1,255}$`)
 	// E.164.
-	phoneForm = regexp.MustCompile(`^\+[0-9]{1,15}$`)
+	PhoneForm = regexp.MustCompile(`^\+[0-9]{1,15}$`)
 )
 
-func (a *attribute) checkText(value string) string {
+func (a *Attribute) checkText(value string) string {
 	n := int64(utf8.RuneCountInString(value))
 	if most, ok := limit(a.MaxLength); ok && n > most {
 		return "String must be no longer than " + a.MaxLength + " characters."
@@ -232,15 +234,15 @@ func (a *attribute) checkText(value string) string {
 		return "String must be at least " + a.MinLength + " characters long."
 	}
 	switch {
-	case a.Name == "email" && !emailForm.MatchString(value):
+	case a.Name == "email" && !EmailForm.MatchString(value):
 		return "Invalid email address format."
-	case a.Name == "phone_number" && !phoneForm.MatchString(value):
+	case a.Name == "phone_number" && !PhoneForm.MatchString(value):
 		return "Invalid phone number format."
 	}
 	return ""
 }
 
-func (a *attribute) checkNumber(value string) string {
+func (a *Attribute) checkNumber(value string) string {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
 		return "Number must be an integer."
@@ -254,8 +256,8 @@ func (a *attribute) checkNumber(value string) string {
 	return ""
 }
 
-// verifiedFlag is the attribute that says whether another one is verified, or "".
-func verifiedFlag(name string) string {
+// VerifiedFlag is the attribute that says whether another one is verified, or "".
+func VerifiedFlag(name string) string {
 	if name == "email" || name == "phone_number" {
 		return name + "_verified"
 	}

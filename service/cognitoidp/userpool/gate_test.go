@@ -1,4 +1,4 @@
-package cognitoidp
+package userpool
 
 import (
 	"context"
@@ -12,7 +12,7 @@ func TestShedding(t *testing.T) {
 	g := newGate(1)
 	var leave []func()
 	for range cap(g.slots) {
-		l, err := g.enter(context.Background())
+		l, err := g.Enter(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -20,16 +20,15 @@ func TestShedding(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := g.enter(ctx); err == nil {
+	if _, err := g.Enter(ctx); err == nil {
 		t.Error("a request that was given up got a turn")
 	}
 	for len(g.queue) < cap(g.queue) {
 		g.queue <- struct{}{}
 	}
-	_, err := g.enter(context.Background())
+	_, err := g.Enter(context.Background())
 	if !fault.Is(err, "TooManyRequestsException") {
 		t.Errorf("full: %v", err)
 	}
 	leave[0]()
 }
-

@@ -1,77 +1,29 @@
-package cognitoidp
+package userpool
 
 import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
-	"github.com/bulkhead/bulkhead/internal/store"
 )
 
-// The records of the service, by account and region of the pool:
-//
-//	pool / <pool id>                                   pool
-//	in / <pool id> / client / <client id>              client
-//	in / <pool id> / user / <sub>                      user
-//	in / <pool id> / name / <username, folded>         ref to the user
-//	in / <pool id> / alias / <attribute> / <value>     ref to the user
-//	in / <pool id> / group / <name>                    group
-//	in / <pool id> / import / <job id>                 importJob
-//	in / <pool id> / import-part / <job id> / <n>      sealed piece of its file
-//	in / <pool id> / import-log / <job id> / <line>    importFailure
-//	in / <pool id> / provider / <name>                 provider
-//	in / <pool id> / provider-name / <name, lower case>  identifier
-//	in / <pool id> / provider-identifier / <text>      identifier
-//	in / <pool id> / identity / <provider> / <attribute> / <hash of the value>   bond
-//	in / <pool id> / saml / <use>                      samlPair
-//	in / <pool id> / risk / <client id, or "-">        riskSettings
-//	in / <pool id> / auth-event / <sub> / <t> / <id>   authEvent, the latest first
-//	in / <pool id> / resource-server / <identifier>    resourceServer
-//	in / <pool id> / branding / <id>                   branding
-//	in / <pool id> / branded / <client id>             ref to the branding
-//	in / <pool id> / ui / <client id or ALL>           customization
-//	in / <pool id> / terms / <id>                      terms
-//	in / <pool id> / member / <group> / <sub>          ref
-//	in / <pool id> / groups / <sub> / <group>          ref
-//	in / <pool id> / code / <sub> / <purpose>          code
-//	in / <pool id> / device / <sub> / <device key>     device
-//	in / <pool id> / passkey / <sub> / <id>            passkeyRecord
-//	in / <pool id> / passkeyid / <id>                  ref to the user, for a passkey that names nobody
-//	in / <pool id> / guess / <who>                     guesses
-//	in / <pool id> / token / <sub>                     softwareToken
-//	in / <pool id> / sent / <who>                      tally
-//	in / <pool id> / family / <origin>                 family
-//	in / <pool id> / spent / <kind> / <id>             spent
-//	in / <pool id> / expiry / <time> / <kind> / <id>   expiry of a spent or guess record
-//	mail / <time>                                      sealed message
-//	gone / <pool id>                                   a pool whose contents are still to be deleted
-//
-// The directory says where a pool, a client and a domain are, which are found by names that are unique in the server.
-func poolKey(id string) store.Key { return store.K("pool", id) }
-
-func goneKey(id string) store.Key { return store.K("gone", id) }
-
-func inPool(id string, parts ...string) store.Key {
-	return store.K(append([]string{"in", id}, parts...)...)
-}
-
-// place is where the records of a pool or client are.
-type place struct {
+// Place is where the records of a pool or client are.
+type Place struct {
 	Account, Region, Pool string
 }
 
-// ref points to a user.
-type ref struct{ Sub string }
+// Ref points to a user.
+type Ref struct{ Sub string }
 
-// pool is a user pool. A cached one is shared: it is never changed.
-type pool struct {
+// Pool is a user pool. A cached one is shared: it is never changed.
+type Pool struct {
 	ID, Name, Account, Region string
 	Created, Modified         time.Time
 	Tags                      map[string]string
-	Settings                  settings
-	MFA                       poolMFA
+	Settings                  Settings
+	MFA                       PoolMFA
 	// Passkeys is nil where there are none.
-	Passkeys           *passkeySettings
-	Schema             []attribute
+	Passkeys           *PasskeySettings
+	Schema             []Attribute
 	AutoVerified       []string
 	Aliases            []string
 	UsernameAttributes []string
@@ -79,18 +31,18 @@ type pool struct {
 	// HasUsernameConfig is true when case was decided by the caller.
 	HasUsernameConfig bool
 	// Domains are where the pool's pages are: at most a prefix and a custom one.
-	Domains []domain
+	Domains []Domain
 	// Keys sign ID tokens and access tokens, in this order. They are made when they are first needed (withKeys).
-	Keys [2]signingKey
+	Keys [2]SigningKey
 	// KeysSign is when Keys begin to sign, if they are published ahead: until then, those that they replace do.
 	KeysSign time.Time
 	// Retired are keys that sign no more, whose tokens still hold.
-	Retired []retiredKey
+	Retired []RetiredKey
 }
 
-// settings are those that UpdateUserPool sets anew as a whole.
-type settings struct {
-	Password           passwordPolicy
+// Settings are those that UpdateUserPool sets anew as a whole.
+type Settings struct {
+	Password           PasswordPolicy
 	DeletionProtection bool
 	AdminOnly          bool
 	UnusedDays         int32
@@ -112,27 +64,27 @@ type settings struct {
 	Devices *api.DeviceConfigurationType
 	// Lambda are the triggers; nil for none. Sender is the data key for their custom senders, if there are any.
 	Lambda *api.LambdaConfigType
-	Sender *senderKey
+	Sender *SenderKey
 }
 
-// signingKey is a key pair of a pool: the private half sealed.
-type signingKey struct {
+// SigningKey is a key pair of a pool: the private half sealed.
+type SigningKey struct {
 	KID    string
 	Public []byte // PKIX
 	Sealed []byte // PKCS #8
 }
 
-// client is an app client. A cached one is shared: it is never changed.
-type client struct {
+// Client is an app client. A cached one is shared: it is never changed.
+type Client struct {
 	ID, Pool, Name    string
 	Created, Modified time.Time
 	// Secrets are one or two, oldest first; none for a public client.
-	Secrets []clientSecret
-	clientSettings
+	Secrets []ClientSecret
+	ClientSettings
 }
 
-// clientSettings are those that UpdateUserPoolClient sets anew as a whole.
-type clientSettings struct {
+// ClientSettings are those that UpdateUserPoolClient sets anew as a whole.
+type ClientSettings struct {
 	Flows              []string
 	Rotation           *api.RefreshTokenRotationType
 	Read, Write        []string
@@ -152,8 +104,8 @@ type clientSettings struct {
 	Propagate          bool
 }
 
-// user is a user of a pool.
-type user struct {
+// User is a user of a pool.
+type User struct {
 	Sub, Username     string
 	Attributes        map[string]string
 	Status            api.UserStatusType
@@ -166,7 +118,7 @@ type user struct {
 	// Provider is the identity provider that the profile was made for, or "". Identities are the accounts at providers
 	// that the user signs in by.
 	Provider   string     `json:",omitempty"`
-	Identities []identity `json:",omitempty"`
+	Identities []Identity `json:",omitempty"`
 	// NoPassword is true when an administrator took the password (AdminDisableProviderForUser): no code sets another.
 	NoPassword bool `json:",omitempty"`
 	// History are the verifiers of earlier passwords, sealed, the last one first; as many as the pool's policy asks for.
@@ -178,13 +130,13 @@ type user struct {
 	// SignedOut is when Epoch last changed.
 	SignedOut time.Time
 	// MFA is what the user has turned on.
-	MFA userMFA
+	MFA UserMFA
 	// Passkeys counts the user's keys by relying party.
 	Passkeys map[string]int
 }
 
-// group is a group of users.
-type group struct {
+// Group is a group of users.
+type Group struct {
 	Name              string
 	Description       *string
 	RoleARN           *string
@@ -192,8 +144,8 @@ type group struct {
 	Created, Modified time.Time
 }
 
-// code is a confirmation code on its way.
-type code struct {
+// Code is a confirmation code on its way.
+type Code struct {
 	Sealed  []byte
 	Expires time.Time
 	// Target is the attribute it was sent to, Address its value then.
@@ -213,8 +165,39 @@ type guesses struct {
 // spent marks what must not be used again, or counts against somebody, until it is over anyway.
 type spent struct{ Expires time.Time }
 
-func clientKey(pool, id string) store.Key { return inPool(pool, "client", id) }
-func userKey(pool, sub string) store.Key  { return inPool(pool, "user", sub) }
-func groupKey(pool, name string) store.Key {
-	return inPool(pool, "group", name)
+// The purposes of codes.
+const (
+	CodeSignUp = "sign-up"
+	CodeForgot = "forgot-password"
+	CodeVerify = "verify/" // followed by the attribute
+)
+
+var codePurposes = []string{CodeSignUp, CodeForgot, CodeVerify + "email", CodeVerify + "phone_number"}
+
+// SenderKey is the data key for custom senders: made under the pool's KMS key with the authority of whoever set it
+// (newSenderKey), and used at each message without asking KMS. What the function decrypts is up to the KMS key's policy.
+type SenderKey struct {
+	KeyARN    string
+	Encrypted []byte // by KMS
+	Sealed    []byte // by the server
+}
+
+// Codes to sign in with that are sent to a user within a window: who knows a password, or only a name, could otherwise
+// have them sent without end.
+const (
+	SentWindow  = time.Hour
+	MaxSentCode = 20
+)
+
+// Tally counts within a window.
+type Tally struct {
+	Count int
+	Since time.Time
+}
+
+// RetiredKey is a signing key that was replaced. It is published and accepted until the last token under it has expired.
+type RetiredKey struct {
+	SigningKey
+	Use   int // keyOfID or keyOfAccess
+	Until time.Time
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package userpool
 
 import (
 	"crypto/hmac"
@@ -14,8 +14,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/srp"
 )
 
-// passwordPolicy is what a pool asks of passwords ("PasswordPolicyType", Amazon Cognito user pools API reference).
-type passwordPolicy struct {
+// PasswordPolicy is what a pool asks of passwords ("PasswordPolicyType", Amazon Cognito user pools API reference).
+type PasswordPolicy struct {
 	MinimumLength                  int32
 	Upper, Lower, Numbers, Symbols bool
 	TemporaryDays                  int32
@@ -36,17 +36,18 @@ const (
 	passwordNonConform = "Password did not conform with policy: "
 )
 
-// defaultPolicy is that of a pool made without one.
-func defaultPolicy() passwordPolicy {
-	return passwordPolicy{MinimumLength: 8, Upper: true, Lower: true, Numbers: true, Symbols: true, TemporaryDays: defaultTemporary}
+// DefaultPasswordPolicy is that of a pool made without one.
+func DefaultPasswordPolicy() PasswordPolicy {
+	return PasswordPolicy{MinimumLength: 8, Upper: true, Lower: true, Numbers: true, Symbols: true, TemporaryDays: defaultTemporary}
 }
 
-func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
+// NewPasswordPolicy reads a pool's password policy.
+func NewPasswordPolicy(in *api.UserPoolPolicyType) (PasswordPolicy, error) {
 	if in == nil || in.PasswordPolicy == nil {
-		return defaultPolicy(), nil
+		return DefaultPasswordPolicy(), nil
 	}
 	p := in.PasswordPolicy
-	out := passwordPolicy{
+	out := PasswordPolicy{
 		MinimumLength: 8, Upper: opt.Value(p.RequireUppercase), Lower: opt.Value(p.RequireLowercase),
 		Numbers: opt.Value(p.RequireNumbers), Symbols: opt.Value(p.RequireSymbols), TemporaryDays: defaultTemporary,
 	}
@@ -60,8 +61,8 @@ func newPolicy(in *api.UserPoolPolicyType) (passwordPolicy, error) {
 	return out, nil
 }
 
-// check returns InvalidPasswordException for a password that the policy does not allow, in AWS's order and words.
-func (p passwordPolicy) check(password string) error {
+// Check returns InvalidPasswordException for a password that the policy does not allow, in AWS's order and words.
+func (p PasswordPolicy) Check(password string) error {
 	var wrong string
 	switch {
 	case utf8.RuneCountInString(password) < int(p.MinimumLength):
@@ -84,8 +85,8 @@ func (p passwordPolicy) check(password string) error {
 	return api.NewInvalidPasswordException(passwordNonConform+"%s", wrong)
 }
 
-// temporary makes a password that any policy allows.
-func (p passwordPolicy) temporary() string {
+// Temporary makes a password that any policy allows.
+func (p PasswordPolicy) Temporary() string {
 	n := max(minInvitation, int(p.MinimumLength))
 	all := lowerLetters + upperLetters + digits + invitationSymbols
 	b := []byte{random.Pick(lowerLetters), random.Pick(upperLetters), random.Pick(digits), random.Pick(invitationSymbols)}
@@ -99,37 +100,38 @@ func (p passwordPolicy) temporary() string {
 	return string(b)
 }
 
-// srpName is the pool's id after the underscore, as SRP hashes it.
-func (p *pool) srpName() string {
+// SRPName is the pool's id after the underscore, as SRP hashes it.
+func (p *Pool) SRPName() string {
 	_, name, _ := strings.Cut(p.ID, "_")
 	return name
 }
 
-func (p *pool) scope() keyring.Scope { return keyring.Scope{Account: p.Account, Name: p.ID} }
+// Scope is what secrets of the pool are sealed for.
+func (p *Pool) Scope() keyring.Scope { return keyring.Scope{Account: p.Account, Name: p.ID} }
 
-// sealPassword makes what is kept of a user's password. The username is part of it, so a user is never renamed.
-func (c *Request) sealPassword(u *user, password string) ([]byte, error) {
-	leave, err := c.store.Work.enter(c.ctx)
+// SealPassword makes what is kept of a user's password. The username is part of it, so a user is never renamed.
+func (c *Request) SealPassword(u *User, password string) ([]byte, error) {
+	leave, err := c.store.Work.Enter(c.Ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	v := srp.NewVerifier(c.pool.srpName(), u.Username, password)
-	sealed, err := c.store.Keyring.Seal(keyring.Verifier, c.pool.scope(), v.Bytes(), []byte(u.Sub))
+	v := srp.NewVerifier(c.Pool.SRPName(), u.Username, password)
+	sealed, err := c.store.Keyring.Seal(keyring.Verifier, c.Pool.Scope(), v.Bytes(), []byte(u.Sub))
 	return sealed, fault.Doing(err, "seal a verifier")
 }
 
-// verifierOf returns what to check a password of u against: a decoy for a user who does not exist or has no password,
+// VerifierOf returns what to check a password of u against: a decoy for a user who does not exist or has no password,
 // so that both take the same course.
-func (c *Request) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, err error) {
+func (c *Request) VerifierOf(u *User, name string) (v srp.Verifier, decoy bool, err error) {
 	if u == nil || u.Verifier == nil {
-		seed, err := c.decoySeed("verifier", name)
+		seed, err := c.DecoySeed("verifier", name)
 		if err != nil {
 			return v, true, err
 		}
 		return srp.Decoy(seed), true, nil
 	}
-	plain, err := c.store.Keyring.Open(keyring.Verifier, c.pool.scope(), u.Verifier, []byte(u.Sub))
+	plain, err := c.store.Keyring.Open(keyring.Verifier, c.Pool.Scope(), u.Verifier, []byte(u.Sub))
 	if err != nil {
 		return v, false, fault.Wrap(err, "open a verifier")
 	}
@@ -139,31 +141,31 @@ func (c *Request) verifierOf(u *user, name string) (v srp.Verifier, decoy bool, 
 	return v, false, nil
 }
 
-// decoySeed is a value that only the server can tell for a name, the same each time.
-func (c *Request) decoySeed(what, name string) ([]byte, error) {
-	key, err := c.store.Keyring.Key(keyring.Verifier, keyring.Scope{Account: c.pool.Account, Name: c.pool.ID + "/decoy"})
+// DecoySeed is a value that only the server can tell for a name, the same each time.
+func (c *Request) DecoySeed(what, name string) ([]byte, error) {
+	key, err := c.store.Keyring.Key(keyring.Verifier, keyring.Scope{Account: c.Pool.Account, Name: c.Pool.ID + "/decoy"})
 	if err != nil {
 		return nil, fault.Wrap(err, "derive a key")
 	}
 	defer key.Wipe()
 	h := hmac.New(sha256.New, key.Bytes())
-	h.Write([]byte(what + "\x00" + c.pool.fold(name)))
+	h.Write([]byte(what + "\x00" + c.Pool.Fold(name)))
 	return h.Sum(nil), nil
 }
 
-// passwordMatches checks a password in plain, with the cost of one whether there is a user or not.
-func (c *Request) passwordMatches(u *user, name, password string) (bool, error) {
-	leave, err := c.store.Work.enter(c.ctx)
+// PasswordMatches checks a password in plain, with the cost of one whether there is a user or not.
+func (c *Request) PasswordMatches(u *User, name, password string) (bool, error) {
+	leave, err := c.store.Work.Enter(c.Ctx)
 	if err != nil {
 		return false, err
 	}
 	defer leave()
-	v, decoy, err := c.verifierOf(u, name)
+	v, decoy, err := c.VerifierOf(u, name)
 	if err != nil {
 		return false, err
 	}
 	if u != nil {
 		name = u.Username
 	}
-	return v.Matches(c.pool.srpName(), name, password) && !decoy, nil
+	return v.Matches(c.Pool.SRPName(), name, password) && !decoy, nil
 }
