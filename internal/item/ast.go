@@ -83,6 +83,21 @@ func (n *node) paths(ps []Path) []Path {
 	return ps
 }
 
+// payload is the size of the values in the expression.
+func (n *node) payload() int {
+	if n == nil {
+		return 0
+	}
+	size := 0
+	if n.op == opValue {
+		size = n.val.Size()
+	}
+	for _, a := range n.args {
+		size += a.payload()
+	}
+	return size
+}
+
 func topLevel(ps []Path) []string {
 	var names []string
 	for _, p := range ps {

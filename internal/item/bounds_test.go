@@ -62,7 +62,7 @@ func TestCanceledTransactionsAreBounded(t *testing.T) {
 	}
 	_, err := Transact(all)
 	var canceled *CanceledError
-	if errors.As(err, &canceled) || !strings.Contains(message(err), "Aggregate size") {
+	if errors.As(err, &canceled) || !strings.Contains(message(err), "Transaction payload size") {
 		t.Errorf("got %.80v", err)
 	}
 }

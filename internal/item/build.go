@@ -81,6 +81,7 @@ func Compare(op string, a, b Expr) (Expr, error) {
 	return built(n, func(p *parser) {
 		p.values(n.args)
 		p.distinct(op, n.args[0], n.args[1])
+		p.ordered(n)
 	})
 }
 
@@ -89,6 +90,7 @@ func Between(a, low, high Expr) (Expr, error) {
 	n := &node{op: opBetween, name: "BETWEEN", args: nodesOf([]Expr{a, low, high})}
 	return built(n, func(p *parser) {
 		p.values(n.args)
+		p.ordered(n)
 		p.checkBetween(n.args[1], n.args[2])
 	})
 }
@@ -231,4 +233,11 @@ func SetOf(members []Value) (Value, error) {
 func NullValue() Value { return Value{b: []byte{byte(Null)}} }
 
 // WellFormed reports whether the values nest no deeper than an item's may.
-func (m Map) WellFormed() bool { return validMap(m.b, 0) }
+func (m Map) WellFormed() bool {
+	for _, v := range m.entries() {
+		if (Value{b: v}).deeper(MaxDepth) {
+			return false
+		}
+	}
+	return validMap(m.b, 0)
+}

@@ -120,6 +120,7 @@ func (p *parser) comparison() *node {
 		n := &node{op: op, name: name, args: []*node{left, p.operandParens()}}
 		p.values(n.args)
 		p.distinct(name, n.args[0], n.args[1])
+		p.ordered(n)
 		p.endLeaf()
 		return n
 	case p.tok.is("BETWEEN"):
@@ -129,6 +130,7 @@ func (p *parser) comparison() *node {
 		p.expect("AND")
 		n := &node{op: opBetween, name: "BETWEEN", args: []*node{left, low, p.operandParens()}}
 		p.values(n.args)
+		p.ordered(n)
 		p.checkBetween(n.args[1], n.args[2])
 		p.endLeaf()
 		return n
@@ -144,6 +146,18 @@ func (p *parser) comparison() *node {
 		return n
 	}
 	return left
+}
+
+// ordered refuses values that have no order as operands of an operator that compares by it.
+func (p *parser) ordered(n *node) {
+	if n.op == opEq || n.op == opNe {
+		return
+	}
+	for _, a := range n.args {
+		if k := a.constant(); k != None && k != S && k != N && k != B {
+			p.wrongOperand(n.name, k.String())
+		}
+	}
 }
 
 func (p *parser) tooMany(in *node) {

@@ -74,6 +74,9 @@ func (t *transcoder) attributes(depth int) (badAt string, err error) {
 // value reads one attribute value and appends it. One that is refused is appended as NULL, so that t.b stays well
 // formed.
 func (t *transcoder) value(depth int) error {
+	if depth >= MaxDepth && t.bad == nil {
+		t.bad = errDepth()
+	}
 	at, types := len(t.b), 0
 	if key, ok := t.d.OpenUnion(); ok {
 		known, err := t.member(key, depth)
@@ -230,9 +233,6 @@ func (t *transcoder) truth(k Kind) error {
 
 // document reads an M or L; its tag is the last byte of t.b.
 func (t *transcoder) document(k Kind, depth int) error {
-	if depth > MaxDepth {
-		t.refuse("Nesting Levels have exceeded supported limits")
-	}
 	at := len(t.b) - 1
 	t.b = append(t.b, 0, 0, 0, 0)
 	var err error

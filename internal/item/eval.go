@@ -2,6 +2,7 @@ package item
 
 import (
 	"bytes"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -148,11 +149,18 @@ func contains(v, w Value) bool {
 	return false
 }
 
-// size is the number of characters of an S, bytes of a B, elements of a document or set; other types have none.
+// size is the length of an S in UTF-16 (a character beyond the basic plane counts twice), bytes of a B, elements of a document or
+// set; other types have none.
 func size(v Value) Value {
 	switch v.Kind() {
 	case S:
-		return NumberFromInt(int64(utf8.RuneCount(v.scalar())))
+		n := int64(0)
+		for p := v.scalar(); len(p) > 0; {
+			r, w := utf8.DecodeRune(p)
+			n += int64(utf16.RuneLen(r))
+			p = p[w:]
+		}
+		return NumberFromInt(n)
 	case B, M, L, SS, NS, BS:
 		return NumberFromInt(int64(v.Len()))
 	default:

@@ -62,7 +62,16 @@ func TestExpressionErrors(t *testing.T) {
 		{"Condition", "#x = :a", "An expression attribute name used in the document path is not defined; attribute name: #x"},
 		{"Condition", "a = :zz", "An expression attribute value used in expression is not defined; attribute value: :zz"},
 		{"Condition", "nothing(a)", "Invalid function name; function: nothing"},
-		{"Condition", "if_not_exists(a, :a)", "Invalid function name; function: if_not_exists"},
+		{"Condition", "if_not_exists(a, :a)", "The function is not allowed in a condition expression; function: if_not_exists"},
+		{"Condition", "a = list_append(a, :a)", "The function is not allowed in a condition expression; function: list_append"},
+		{"Condition", "_a = :a", `Syntax error; token: "_", near: "_a"`},
+		{"Condition", "a < :l", "Incorrect operand type for operator or function; operator or function: <, operand type: L"},
+		{"Condition", "a >= :t", "Incorrect operand type for operator or function; operator or function: >=, operand type: BOOL"},
+		{"Condition", ":ss <= a", "Incorrect operand type for operator or function; operator or function: <=, operand type: SS"},
+		{"Condition", "a BETWEEN :l AND :l", "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: L"},
+		{"Condition", "a = :l AND b <> :t AND c IN (:ss, :l)", ""},
+		{"Condition", "a" + strings.Repeat(".b", 32) + " = :a", "The document path has too many nesting levels; nesting levels: 33"},
+		{"Condition", "a" + strings.Repeat(".b", 31) + " = :a", ""},
 		{"Condition", "attribute_exists(a, b)", "Incorrect number of operands for operator or function; operator or function: attribute_exists, number of operands: 2"},
 		{"Condition", "attribute_exists(:a)", "Operator or function requires a document path; operator or function: attribute_exists"},
 		{"Condition", "begins_with(a, :n)", "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N"},
@@ -80,6 +89,7 @@ func TestExpressionErrors(t *testing.T) {
 		{"Condition", strings.Repeat("a", 4097), "Expression size has exceeded the maximum allowed size; expression size: 4097"},
 		{"Projection", "a, b, a.c", "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, c]"},
 		{"Projection", "a.b, a[0]", "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a, [0]]"},
+		{"Projection", "a" + strings.Repeat("[1]", 32), "The document path has too many nesting levels; nesting levels: 33"},
 		{"Projection", "a,", `Syntax error; token: "<EOF>", near: ","`},
 		{"Projection", "a.b[0].c, a.b[1]", ""},
 		{"Update", "SET a = :a SET b = :b", "The \"SET\" section can only be used once in an update expression;"},
@@ -88,6 +98,13 @@ func TestExpressionErrors(t *testing.T) {
 		{"Update", "SET a = :a + b", "Incorrect operand type for operator or function; operator or function: +, operand type: S"},
 		{"Update", "SET a = list_append(a, :n)", "Incorrect operand type for operator or function; operator or function: list_append, operand type: N"},
 		{"Update", "SET a = if_not_exists(:a, :b)", "Operator or function requires a document path; operator or function: if_not_exists"},
+		{"Update", "SET a = attribute_exists(b)", "The function is not allowed in an update expression; function: attribute_exists"},
+		{"Update", "SET a = size(b)", "The function is not allowed in an update expression; function: size"},
+		{"Update", "SET a = list_append(list_append(a, :l), b)", "The function is not allowed to be used this way in an expression; function: list_append"},
+		{"Update", "SET a = list_append(if_not_exists(a, :l), :l)", ""},
+		{"Update", "SET _123 = :a", `Syntax error; token: "_", near: "SET _123"`},
+		{"Update", "SET a = _f(b)", `Syntax error; token: "_", near: "= _f"`},
+		{"Update", "SET a1_b = :a", ""},
 		{"Update", "SET a = if_not_exist(a, :b)", "Invalid function name; function: if_not_exist"},
 		{"Update", "ADD a :a", "Incorrect operand type for operator or function; operator: ADD, operand type: STRING"},
 		{"Update", "DELETE a :n", "Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER"},
@@ -180,11 +197,11 @@ func TestAttributeNames(t *testing.T) {
 
 func TestConditionHolds(t *testing.T) {
 	t.Parallel()
-	m := mustMap(t, `{"s":{"S":"héllo"},"n":{"N":"5"},"b":{"B":"AAEC"},"t":{"BOOL":true},"z":{"NULL":true},
+	m := mustMap(t, `{"s":{"S":"héllo"},"emoji":{"S":"a😀"},"n":{"N":"5"},"b":{"B":"AAEC"},"t":{"BOOL":true},"z":{"NULL":true},
 		"m":{"M":{"k":{"L":[{"N":"1"},{"S":"two"}]}}},"ss":{"SS":["a","b"]},"ns":{"NS":["1","2"]},"l":{"L":[{"N":"1"}]}}`)
 	values := `{":s":{"S":"héllo"},":he":{"S":"hé"},":n5":{"N":"5.0"},":n4":{"N":"4"},":n6":{"N":"6"},":S":{"S":"S"},":a":{"S":"a"},
 		":one":{"N":"1"},":ss":{"SS":["b","a"]},":ns":{"NS":["2","1.0"]},":l":{"L":[{"N":"1.0"}]},":b":{"B":"AQI="},":t":{"BOOL":true},
-		":m":{"M":{"k":{"L":[{"N":"1"},{"S":"two"}]}}},":two":{"S":"two"}}`
+		":m":{"M":{"k":{"L":[{"N":"1"},{"S":"two"}]}}},":two":{"S":"two"},":n3":{"N":"3"}}`
 	for src, want := range map[string]bool{
 		"s = :s": true, "n = :n5": true, "n <> :n5": false, "n > :n4": true, "n < :n4": false, "n >= :n5": true, "n <= :n4": false,
 		"n > :s": false, "n <> :s": true, "gone = :s": false, "gone <> :s": true, "NOT gone = :s": true, "gone < :n5": false,
@@ -192,7 +209,7 @@ func TestConditionHolds(t *testing.T) {
 		"attribute_exists(m.k[1])": true, "attribute_exists(m.k[2])": false, "attribute_not_exists(s.x)": true,
 		"attribute_type(s, :S)": true, "attribute_type(n, :S)": false, "begins_with(s, :he)": true, "begins_with(n, :he)": false,
 		"contains(s, :he)": true, "contains(ss, :a)": true, "contains(ns, :one)": true, "contains(ns, :a)": false,
-		"contains(l, :one)": true, "contains(b, :b)": true, "size(s) = :n5": true, "size(m.k) > :one": true, "size(n) > :one": false,
+		"contains(l, :one)": true, "contains(b, :b)": true, "size(s) = :n5": true, "size(emoji) = :n3": true, "size(m.k) > :one": true, "size(n) > :one": false,
 		"ss = :ss": true, "ns = :ns": true, "l = :l": true, "m = :m": true, "t = :t": true, "m.k[1] = :two": true,
 		"s = :s OR n = :n4 AND n = :n6": true, "(s = :s OR n = :n4) AND n = :n6": false, "NOT (s = :s AND n = :n4)": true,
 		"NOT s = :s OR n = :n5": true, "z = z2": false,

@@ -75,6 +75,9 @@ func (p *parser) checkCall(n *node) {
 		}
 	case "list_append":
 		for _, a := range n.args {
+			if a.op == opFunc && a.name == "list_append" {
+				p.misused(a.name)
+			}
 			if k := a.constant(); k != None && k != L {
 				p.wrongOperand(n.name, k.String())
 			}

@@ -74,8 +74,9 @@ func (c *LegacyCondition) node(attr string) *node {
 	if name, ok := legacyFunctions[c.Operator]; ok {
 		n.op, n.name = opFunc, name
 	}
-	if rule.op == opNot {
-		return &node{op: opNot, args: []*node{n}}
+	if rule.op == opNot { // what is absent neither contains a value nor does not
+		there := &node{op: opFunc, name: "attribute_exists", args: []*node{attrNode(attr)}}
+		return &node{op: opAnd, args: []*node{there, {op: opNot, args: []*node{n}}}}
 	}
 	return n
 }
@@ -181,7 +182,7 @@ type LegacyUpdate struct {
 
 // LegacyUpdates converts AttributeUpdates.
 func LegacyUpdates(ups map[string]LegacyUpdate) (*Update, error) {
-	u := &Update{}
+	u := &Update{legacy: true}
 	for _, attr := range sortedKeys(ups) {
 		c, err := ups[attr].change(attr)
 		if err != nil {

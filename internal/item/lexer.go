@@ -37,11 +37,11 @@ type lexer struct {
 	pos int
 }
 
-func identStart(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+func identStart(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-func identPart(c byte) bool { return identStart(c) || digit(c) }
+func identPart(c byte) bool { return c == '_' || identStart(c) || digit(c) }
 
 func (l *lexer) next() token {
 	for l.pos < len(l.src) && strings.IndexByte(" \t\r\n", l.src[l.pos]) >= 0 {

@@ -315,7 +315,8 @@ func (z *Num) AppendOrdered(b []byte) []byte {
 // Column 0 of the aligned addition is the carry above 10^125; the last is 10^-167, the lowest digit a number can have.
 const columns = maxExponent + 2 - (minExponent - maxDigits + 1)
 
-// Add returns z + y, exactly. It fails when the sum is beyond the precision or range that DynamoDB stores.
+// Add returns z + y, exactly. It fails when the sum is beyond the precision or range that DynamoDB stores, as an overflow in
+// either case.
 func (z *Num) Add(y *Num) (Num, error) {
 	if z.n == 0 {
 		return *y, nil
@@ -381,7 +382,7 @@ func gather(acc *[columns]int8, neg bool) (Num, error) {
 	case exp < minExponent:
 		return Num{}, errUnderflow()
 	case last-first+1 > maxDigits:
-		return Num{}, errPrecision()
+		return Num{}, errOverflow()
 	}
 	z := Num{neg: neg, exp: int16(exp), n: uint8(last - first + 1)} // checked above
 	for i := range int(z.n) {

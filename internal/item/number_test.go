@@ -80,7 +80,7 @@ func checkSum(t *testing.T, x, y Num, want *big.Rat, op func(*Num) (Num, error))
 		return
 	}
 	// The only reason in this range of exponents is that 38 digits do not hold the sum.
-	if message(err) != message(errPrecision()) || significant(want) <= maxDigits {
+	if message(err) != message(errOverflow()) || significant(want) <= maxDigits {
 		t.Fatalf("%s and %s: %v, want %s", x, y, err, want.FloatString(200))
 	}
 }

@@ -240,8 +240,8 @@ func (p *parser) documentPath() Path {
 			path = append(path, step{index: p.index(), isIndex: true})
 			p.expect("]")
 		default:
-			if len(path) > MaxDepth+1 {
-				p.stop("The document path has too many nesting elements; nesting levels: %d", len(path))
+			if len(path) > MaxDepth {
+				p.stop("The document path has too many nesting levels; nesting levels: %d", len(path))
 			}
 			return path
 		}
@@ -325,6 +325,8 @@ func (p *parser) call() *node {
 	p.expect(")")
 	want, known := p.inFunc[n.name]
 	switch {
+	case !known && p.elsewhere(n.name) != "":
+		p.fail(slotUnknown, "The function is not allowed in %s expression; function: %s", p.elsewhere(n.name), n.name)
 	case !known:
 		p.fail(slotUnknown, "Invalid function name; function: %s", n.name)
 	case len(n.args) != want:
@@ -334,6 +336,20 @@ func (p *parser) call() *node {
 		p.checkCall(n)
 	}
 	return n
+}
+
+// elsewhere names the kind of expression that is being read if the function is one of the other kind only.
+func (p *parser) elsewhere(function string) string {
+	_, condition := conditionFunctions[function]
+	_, update := updateFunctions[function]
+	_, inUpdate := p.inFunc["if_not_exists"]
+	switch {
+	case condition && inUpdate:
+		return "an update"
+	case update && !inUpdate:
+		return "a condition"
+	}
+	return ""
 }
 
 // operands reads a list of operands, each possibly in parentheses.

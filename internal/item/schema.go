@@ -221,25 +221,51 @@ func (t *Table) CheckItem(m Map) (RowKey, error) {
 // check refuses an item whose attributes cannot be keys of the index; it may lack them.
 func (x *Index) check(m Map) error {
 	for i, part := range x.Keys.parts() {
-		v := m.Get(part.Name)
-		if v.IsZero() {
-			continue
+		if v := m.Get(part.Name); !v.IsZero() {
+			if err := x.checkPart(i, v); err != nil {
+				return err
+			}
 		}
-		if v.Kind() != part.Kind {
-			return invalid(wrong+"Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s",
-				part.Name, part.Kind, v.Kind(), x.Name)
-		}
-		if part.Kind == N {
-			continue
-		}
-		n := len(v.Bytes())
-		if n == 0 {
-			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not "+
-				"supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s",
-				emptyName(part.Kind), x.Name, part.Name)
-		}
-		if err := checkKeyValue(part, v, i == 0); err != nil {
-			return err
+	}
+	return nil
+}
+
+// checkPart refuses a value that cannot be the i-th part of the index's key.
+func (x *Index) checkPart(i int, v Value) error {
+	part := x.Keys.parts()[i]
+	if v.Kind() != part.Kind {
+		return invalid(wrong+"Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s",
+			part.Name, part.Kind, v.Kind(), x.Name)
+	}
+	if part.Kind != N && len(v.Bytes()) == 0 {
+		return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not "+
+			"supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s",
+			emptyName(part.Kind), x.Name, part.Name)
+	}
+	return checkKeyValue(part, v, i == 0)
+}
+
+// checkUpdated refuses an item of which an update has made an attribute unfit to be the key of an index. What the update has left as
+// it was may be unfit: the index may be younger than the item.
+func (t *Table) checkUpdated(old, m Map) error {
+	for i := range t.Indexes {
+		x := &t.Indexes[i]
+		for j, part := range x.Keys.parts() {
+			v := m.Get(part.Name)
+			if v.IsZero() || v.Equal(old.Get(part.Name)) {
+				continue
+			}
+			if v.Kind() != part.Kind {
+				return invalid("The update expression attempted to update the secondary index key to unsupported type")
+			}
+			if part.Kind != N && len(v.Bytes()) == 0 {
+				return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary "+
+					"index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.",
+					emptyName(part.Kind))
+			}
+			if err := x.checkPart(j, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -4,8 +4,7 @@ package item
 const MaxItem = 400 * 1024
 
 // Size returns the size of an item as DynamoDB counts it (DynamoDB Developer Guide, "DynamoDB item sizes and formats"):
-// names and text in UTF-8 bytes; numbers a byte for two significant digits and one more, with one for a minus sign;
-// BOOL and NULL one byte; maps and lists three bytes, and one for each element.
+// names and text in UTF-8 bytes; numbers as numberSize says; BOOL and NULL one byte; maps and lists three bytes, and one for each element.
 func (m Map) Size() int {
 	n := 0
 	for name, v := range m.entries() {
@@ -56,14 +55,17 @@ func valueSize(enc []byte) int {
 	}
 }
 
-// numberSize counts the digit pairs of order-preserving bytes, with one byte more, and one for a minus sign.
+// numberSize is the size of a number by its order-preserving bytes: a byte, one for each two significant digits before the point
+// and for each two after it, and one for a minus sign.
 func numberSize(ordered []byte) int {
-	switch n := len(ordered); {
-	case n < 3:
+	if len(ordered) < 3 {
 		return 1
-	case ordered[0] == orderNegative:
-		return n - 3 + 2
-	default:
-		return n - 2 + 1
 	}
+	z := numOf(ordered)
+	whole := min(max(int(z.exp)+1, 0), int(z.n))
+	n := 1 + (whole+1)/2 + (int(z.n)-whole+1)/2
+	if z.neg {
+		n++
+	}
+	return n
 }

@@ -55,12 +55,12 @@ func reason(err error) (r Reason, ok bool) {
 // Transact performs all writes or none: no row is written unless every condition holds. The rows must all be of one
 // transaction of the store. It fails with a ValidationException, or a *CanceledError.
 func Transact(ws []TransactWrite) ([]Written, error) {
-	if err := distinctWrites(ws); err != nil {
+	if err := checkWrites(ws); err != nil {
 		return nil, err
 	}
 	plans := make([]planned, len(ws))
 	reasons := make([]Reason, len(ws))
-	canceled, size := false, 0
+	canceled, shown := false, 0
 	for i, w := range ws {
 		p, err := w.Table.plan(w.Rows, w.Write)
 		r, ok := reason(err)
@@ -69,10 +69,10 @@ func Transact(ws []TransactWrite) ([]Written, error) {
 		}
 		plans[i], reasons[i] = p, r
 		canceled = canceled || err != nil
-		size += max(p.old.Size(), p.new.Size(), r.Item.Size())
+		shown += r.Item.Size()
 	}
-	if size > maxTransaction { // before the reasons, which may hold as many items
-		return nil, invalid("Aggregate size of the items in the transaction cannot exceed %d bytes", maxTransaction)
+	if shown > maxTransaction { // the reasons may hold an item each
+		return nil, errTransactionSize()
 	}
 	if canceled {
 		return nil, &CanceledError{Reasons: reasons}
@@ -83,9 +83,45 @@ func Transact(ws []TransactWrite) ([]Written, error) {
 		if done[i], err = w.Table.apply(w.Rows, plans[i]); err != nil {
 			return nil, err
 		}
-		done[i].Cost = done[i].Cost.Times(2)
+		done[i].Cost.Table *= 2 // a transaction costs double in the table, but not in its indexes
 	}
 	return done, nil
+}
+
+func errTransactionSize() error {
+	return invalid("Transaction payload size cannot exceed %d bytes", maxTransaction)
+}
+
+// checkWrites checks the actions before any of them is looked at: the size of what they carry, keys that are empty, rows that
+// are named twice, and whether they fit their tables, of which only the first that does not is told.
+func checkWrites(ws []TransactWrite) error {
+	size := 0
+	for _, w := range ws {
+		if err := w.emptyKey(w.Table); err != nil {
+			return err
+		}
+		if size += w.payload(); size > maxTransaction {
+			return errTransactionSize()
+		}
+	}
+	if err := distinctWrites(ws); err != nil {
+		return err
+	}
+	for i, w := range ws {
+		if _, err := w.RowKey(w.Table); err != nil {
+			r, ok := reason(err)
+			if !ok {
+				return err
+			}
+			reasons := make([]Reason, len(ws))
+			for j := range reasons {
+				reasons[j].Code = "None"
+			}
+			reasons[i] = r
+			return &CanceledError{Reasons: reasons}
+		}
+	}
+	return nil
 }
 
 // distinctWrites refuses a transaction that names a row twice. Actions whose keys do not fit their tables are left for

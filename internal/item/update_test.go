@@ -41,9 +41,11 @@ func TestUpdateApply(t *testing.T) {
 		{"SET b = list_append(s, :v)", `{":v":{"L":[]}}`, "!" + wrongType},
 		{"ADD s :v", `{":v":{"N":"2"}}`, "!" + wrongType},
 		{"DELETE s :v", `{":v":{"SS":["b"]}}`, "!" + wrongType},
-		{"SET a = a + :v", `{":v":{"N":"1e-100"}}`, "!Attempting to store more than 38 significant digits in a Number"},
-		{"SET m.y.deep = :v", `{":v":` + strings.Repeat(`{"L":[`, 31) + `{"S":"x"}` + strings.Repeat(`]}`, 31) + `}`,
-			"!Nesting Levels have exceeded supported limits"},
+		{"SET a = a + :v", `{":v":{"N":"1e-100"}}`, "!Number overflow. Attempting to store a number with magnitude larger than supported range"},
+		{"SET m.y.deep = :v", `{":v":` + strings.Repeat(`{"L":[`, 30) + `{"S":"x"}` + strings.Repeat(`]}`, 30) + `}`, "!" + deep},
+		{"SET m.y.deep = :v", `{":v":` + strings.Repeat(`{"L":[`, 29) + `{"S":"x"}` + strings.Repeat(`]}`, 29) + `}`, `"deep":{"L":`},
+		{"SET l[9] = :v", `{":v":` + strings.Repeat(`{"L":[`, 31) + `{"S":"x"}` + strings.Repeat(`]}`, 31) + `}`, "!" + deep},
+		{"SET flat = :v", `{":v":` + strings.Repeat(`{"L":[`, 31) + `{"S":"x"}` + strings.Repeat(`]}`, 31) + `}`, `"flat":{"L":`},
 	} {
 		u := request{values: c.values}.update(t, c.src)
 		m := mustMap(t, start)
@@ -70,7 +72,7 @@ func TestUpdateApply(t *testing.T) {
 func TestUpdateGrowthIsBounded(t *testing.T) {
 	t.Parallel()
 	m := MapOf(map[string]Value{"a": String(strings.Repeat("x", 300<<10)), "l": List(String(strings.Repeat("x", 300<<10)))})
-	for _, src := range []string{"SET b1 = a, b2 = a, b3 = a, b4 = a", "SET b = list_append(l, list_append(l, list_append(l, l)))"} {
+	for _, src := range []string{"SET b1 = a, b2 = a, b3 = a, b4 = a", "SET b1 = list_append(l, l), b2 = list_append(l, l)"} {
 		if _, err := (request{}).update(t, src).Apply(m); message(err) != "Item size to update has exceeded the maximum allowed size" {
 			t.Errorf("%s: %v", src, err)
 		}
@@ -101,6 +103,12 @@ func TestSize(t *testing.T) {
 		`{"a":{"N":"-123"}}`:                            1 + 2 + 2,
 		`{"a":{"N":"0"}}`:                               2,
 		`{"a":{"N":"1e100"}}`:                           3,
+		`{"a":{"N":"0.0000001"}}`:                       1 + 2,
+		`{"a":{"N":"1.5"}}`:                             1 + 1 + 1 + 1, // digits before and after the point do not share a byte
+		`{"a":{"N":"123.4567"}}`:                        1 + 2 + 2 + 1,
+		`{"a":{"N":"1200"}}`:                            1 + 1 + 1,
+		`{"a":{"N":"1000.5"}}`:                          1 + 2 + 1 + 1,
+		`{"a":{"N":"-0.05"}}`:                           1 + 1 + 2,
 		`{"a":{"B":"AAEC"}}`:                            4,
 		`{"a":{"BOOL":true},"b":{"NULL":true}}`:         4,
 		`{"a":{"L":[{"S":"xy"},{"N":"1"}]}}`:            1 + 3 + 1 + 2 + 1 + 2,

@@ -39,9 +39,35 @@ func (k Kind) String() string {
 	return "?"
 }
 
-// MaxDepth is how deep lists and maps nest within an item (DynamoDB Developer Guide, "Service, account, and table
-// quotas": 32 levels).
+// MaxDepth is how many levels an item has at most (DynamoDB Developer Guide, "Service, account, and table quotas"): an attribute
+// is on the first, what a list or map holds is a level below it. A scalar thus lies within at most 31 of them.
 const MaxDepth = 32
+
+func errDepth() error {
+	return invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
+}
+
+// deeper reports whether a value has more than so many levels, itself being the first.
+func (v Value) deeper(levels int) bool {
+	if levels < 1 {
+		return true
+	}
+	switch v.Kind() {
+	case M:
+		for _, e := range v.Map().entries() {
+			if (Value{b: e}).deeper(levels - 1) {
+				return true
+			}
+		}
+	case L:
+		for e := range v.Elements() {
+			if e.deeper(levels - 1) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Value is one attribute value. It is immutable. The zero Value is no value: what is absent.
 //

@@ -70,6 +70,8 @@ func TestMapRoundTrip(t *testing.T) {
 	}
 }
 
+const deep = "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
+
 func TestValueRules(t *testing.T) {
 	t.Parallel()
 	const wrong = "One or more parameter values were invalid: "
@@ -91,8 +93,10 @@ func TestValueRules(t *testing.T) {
 		{`{"NS":["1","1.0"]}`, "Input collection contains duplicates"},
 		{`{"BS":["AA==","AA=="]}`, wrong + "Input collection [AA==, AA==]of type BS contains duplicates."},
 		{`{"M":{"a":{"L":[{"S":"ok"},{}]}}}`, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
-		{strings.Repeat(`{"L":[`, 33) + `{"S":"x"}` + strings.Repeat(`]}`, 33), "Nesting Levels have exceeded supported limits"},
-		{strings.Repeat(`{"L":[`, 32) + `{"S":"x"}` + strings.Repeat(`]}`, 32), ""},
+		{strings.Repeat(`{"L":[`, 32) + `{"S":"x"}` + strings.Repeat(`]}`, 32), deep},
+		{strings.Repeat(`{"M":{"a":`, 32) + `{"S":"x"}` + strings.Repeat(`}}`, 32), deep},
+		{strings.Repeat(`{"L":[`, 31) + `{"S":"x"}` + strings.Repeat(`]}`, 31), ""},
+		{strings.Repeat(`{"M":{"a":`, 31) + `{"S":"x"}` + strings.Repeat(`}}`, 31), ""},
 	} {
 		m := mustMap(t, `{"k":`+c.value+`}`)
 		if got := message(m.Err()); got != c.want {

@@ -19,6 +19,8 @@ type Write struct {
 	Item, Key Map
 	Update    *Update
 	Condition *Condition
+	// Alone is true of an UpdateItem request: the size that it may reach counts its actions too.
+	Alone bool
 	// ReturnOnFailure puts the item into the ConditionFailedError (ReturnValuesOnConditionCheckFailure = ALL_OLD).
 	ReturnOnFailure bool
 }
@@ -81,6 +83,42 @@ func (w *Write) RowKey(t *Table) (RowKey, error) {
 	return k, t.checkPaths(paths)
 }
 
+// payload is the size of what the write carries: its item, or its key with the values of its update.
+func (w *Write) payload() int {
+	n := w.Item.Size() + w.Key.Size()
+	if w.Update != nil {
+		for _, c := range w.Update.changes {
+			n += c.val.payload()
+		}
+	}
+	return n
+}
+
+// emptyKey refuses a write with an empty string or binary where a key is.
+func (w *Write) emptyKey(t *Table) error {
+	m := w.Key
+	if w.Kind == PutRow {
+		m = w.Item
+	}
+	empty := func(part KeyPart) bool {
+		v := m.Get(part.Name)
+		return part.Kind != N && v.Kind() == part.Kind && len(v.Bytes()) == 0
+	}
+	for i, part := range t.Keys.parts() {
+		if empty(part) {
+			return checkKeyValue(part, m.Get(part.Name), i == 0)
+		}
+	}
+	for i := range t.Indexes {
+		for j, part := range t.Indexes[i].Keys.parts() {
+			if w.Kind == PutRow && empty(part) {
+				return t.Indexes[i].checkPart(j, m.Get(part.Name))
+			}
+		}
+	}
+	return nil
+}
+
 // Leading returns the partition key value that the write names, for authorization; the zero Value if it names none.
 func (w *Write) Leading(s *KeySchema) Value {
 	if w.Kind == PutRow {
@@ -131,17 +169,23 @@ func (t *Table) plan(rows RowReader, w *Write) (planned, error) {
 func (t *Table) updated(w *Write, old Map) (Map, error) {
 	base := old
 	if base.IsZero() {
+		if w.Update.onlyRemoves() {
+			return Map{}, nil
+		}
 		base = t.Keys.attrs(w.Key)
 	}
 	m, err := w.Update.Apply(base)
 	if err != nil {
 		return Map{}, err
 	}
-	if m.Size() > MaxItem {
+	size := m.Size()
+	if w.Alone {
+		size = max(size, size-t.Keys.attrs(m).Size()+w.Update.charge())
+	}
+	if size > MaxItem {
 		return Map{}, errUpdateSize()
 	}
-	_, err = t.CheckItem(m)
-	return m, err
+	return m, t.checkUpdated(base, m)
 }
 
 // apply stores what was planned.

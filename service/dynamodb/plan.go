@@ -148,7 +148,9 @@ func planDelete(in *api.DeleteItemInput) (*item.Write, error) {
 }
 
 func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
-	w := &item.Write{Kind: item.UpdateRow, Key: *in.Key, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
+	w := &item.Write{
+		Kind: item.UpdateRow, Key: *in.Key, Alone: true, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure),
+	}
 	c := changes{
 		updatable: true, update: in.UpdateExpression, condition: in.ConditionExpression,
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
@@ -214,7 +216,10 @@ func planAction(in *api.TransactWriteItem) (action, error) {
 		w.Kind, w.Key, w.ReturnOnFailure = item.CheckRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
 		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
 	}
-	return a, c.compile(a.write)
+	if err := c.compile(a.write); err != nil {
+		return a, err
+	}
+	return a, a.write.Check()
 }
 
 // planGet compiles what a read returns of the item. The values of the key are checked between the parameters and the
