@@ -109,13 +109,13 @@ func (r *rows) each(yield func(key, value []byte, remove bool) error) error {
 	return nil
 }
 
-// apply writes all rows.
+// apply gives all rows to the transaction: the buffer must not change before it has ended.
 func (r *rows) apply(tx kv.Tx) error {
 	return r.each(func(key, value []byte, remove bool) error {
 		if remove {
 			return tx.Delete(key)
 		}
-		return tx.Set(key, value)
+		return kv.Give(tx, key, value)
 	})
 }
 

@@ -72,6 +72,41 @@ type Tx interface {
 	Delete(key []byte) error
 }
 
+// Giver is implemented by a Tx that can take what it is given without copying it.
+type Giver interface {
+	// Give is Set of slices that nobody changes until Update has returned.
+	Give(key, value []byte) error
+}
+
+// Give stores value at key in tx. Neither may be changed until Update has returned.
+func Give(tx Tx, key, value []byte) error {
+	if g, ok := tx.(Giver); ok {
+		return g.Give(key, value)
+	}
+	return tx.Set(key, value)
+}
+
+// Depender is implemented by a Tx that can depend on a key without reading it, where no other process writes.
+type Depender interface {
+	// Depend has the transaction run again if another changes the key between this one's first read and its commit. What was
+	// there before, the caller knows from elsewhere.
+	Depend(key []byte)
+}
+
+// Rerunner is implemented by a DB that has a cheaper View for those whose fn may run again.
+type Rerunner interface {
+	// ViewRerun is View; fn may run several times, and only the last of its outcomes counts.
+	ViewRerun(ctx context.Context, fn func(Reader) error) error
+}
+
+// ViewRerun is View of a store for a fn that may run several times, and has no effect but its last.
+func ViewRerun(ctx context.Context, db DB, fn func(Reader) error) error {
+	if r, ok := db.(Rerunner); ok {
+		return r.ViewRerun(ctx, fn)
+	}
+	return db.View(ctx, fn)
+}
+
 // Range is a half-open interval of keys [Start, End). A nil Start is the first key, a nil End is after the last.
 type Range struct {
 	Start, End []byte

@@ -62,8 +62,12 @@ type Held[V any] struct {
 	ok    bool
 }
 
-// Held returns the fact at key of the account if it is cached. Ask before a transaction, and Held.In at its end.
+// Held returns the fact at key of the account if it is cached, and no other node writes. Ask before a transaction, and Held.In at
+// its end.
 func (c *Cache[K, V]) Held(account string, key K) (h Held[V]) {
+	if c.db.kv.Shared() {
+		return h
+	}
 	h.key = epochKey{service: c.service, account: account}
 	var sure bool
 	if h.epoch, sure = c.db.epochs.now(h.key); sure {
@@ -80,6 +84,8 @@ func (h *Held[V]) OK() bool { return h.ok }
 // at the first read. Why it is so: a change that the snapshot holds was announced before it could be seen, so that by now
 // it is still coming or has made an epoch after the fact's, unless it was committed before the fact was read. And what
 // the fact holds had been committed, durably, before the transaction began. False where other nodes write.
+//
+// A writing transaction commits later than it reads: it has to Depend on the records that the fact was made of, too.
 func (h *Held[V]) In(tx *Tx) bool { return h.ok && tx.epochs.unchanged(h.key, h.epoch) }
 
 func (c *Cache[K, V]) lookup(key K, of epochKey, epoch uint64) (v V, ok bool) {

@@ -34,6 +34,16 @@ func (r *Records) Set(k Key, value []byte) error {
 	return r.tx.w.Set(r.key(k), value)
 }
 
+// Depend has the writing transaction run again if another writes k while it runs, as if it had read k. It reports whether the
+// store can do that; where it cannot, read.
+func (r *Records) Depend(k Key) bool {
+	d, ok := r.tx.w.(kv.Depender)
+	if ok {
+		d.Depend(r.key(k))
+	}
+	return ok
+}
+
 // Delete removes k if it is there.
 func (r *Records) Delete(k Key) error {
 	if r.tx.w == nil {

@@ -276,7 +276,7 @@ func (r *rows) set(w kv.Tx, place, pk, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return w.Set(place, b)
+	return kv.Give(w, place, b) // both were made for this
 }
 
 func sealRow(pk, value []byte) []byte {

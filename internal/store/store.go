@@ -42,6 +42,17 @@ func (db *DB) View(ctx context.Context, g authz.Grant, fn func(*Tx) error) error
 	return db.view(ctx, access{grant: g}, fn)
 }
 
+// ViewRerun is View for a fn that may run several times and of which only the last run counts: some backends read one row
+// cheaper then.
+func (db *DB) ViewRerun(ctx context.Context, g authz.Grant, fn func(*Tx) error) error {
+	if !g.Valid() {
+		return notGranted("a view without a grant")
+	}
+	return db.fetching(ctx, func(wants *[]KeyWant) error {
+		return fromKV(kv.ViewRerun(ctx, db.kv, db.viewing(access{grant: g}, wants, fn)))
+	})
+}
+
 // Update runs fn with writable views of one transaction. fn may run several times. It needs a grant that was made for a
 // writing operation.
 func (db *DB) Update(ctx context.Context, g authz.Grant, fn func(*Tx) error) error {
@@ -53,11 +64,15 @@ func (db *DB) Update(ctx context.Context, g authz.Grant, fn func(*Tx) error) err
 
 func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
 	return db.fetching(ctx, func(wants *[]KeyWant) error {
-		return fromKV(db.kv.View(ctx, func(r kv.Reader) error {
-			*wants = nil
-			return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk})
-		}))
+		return fromKV(db.kv.View(ctx, db.viewing(a, wants, fn)))
 	})
+}
+
+func (db *DB) viewing(a access, wants *[]KeyWant, fn func(*Tx) error) func(kv.Reader) error {
+	return func(r kv.Reader) error {
+		*wants = nil
+		return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk})
+	}
 }
 
 func (db *DB) update(ctx context.Context, a access, fn func(*Tx) error) error {

@@ -110,7 +110,7 @@ func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w
 	out := &outcome{}
 	m := s.meter(c)
 	defer m.settle()
-	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
+	err = s.writeRows(ctx, c, at, func(tx *store.Tx, t *table) error {
 		m.reset()
 		rs, err := rows(tx, c, t)
 		if err != nil {

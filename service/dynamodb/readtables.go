@@ -14,7 +14,7 @@ type opener func(named string) (opened, error)
 // turn out to be those of the transaction.
 func (s *Service) readTables(ctx context.Context, c *pipeline.Call, names []string, far map[string]*farRows, fn func(opener) error) error {
 	held, ok := s.hold(c, names, far)
-	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+	return s.db.ViewRerun(ctx, c.Grant, func(tx *store.Tx) error {
 		if ok {
 			err := fn(func(named string) (opened, error) {
 				if f := far[named]; f != nil {

@@ -28,6 +28,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
@@ -110,7 +111,7 @@ func (s *Service) inAnyTable(ctx context.Context, c *pipeline.Call, at place, fn
 // serve, without a look at the record, if they turn out to be those of the transaction; else fn runs again.
 func (s *Service) readRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	held := s.tables.Held(at.account, at)
-	return s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
+	return s.db.ViewRerun(ctx, c.Grant, func(tx *store.Tx) error {
 		if held.OK() {
 			if err := fn(tx, held.Value); held.In(tx) {
 				return err
@@ -118,6 +119,33 @@ func (s *Service) readRows(ctx context.Context, c *pipeline.Call, at place, fn f
 		}
 		return s.with(tx, c, at, fn)
 	})
+}
+
+// errOutdated ends a transaction whose cached facts are not, or may not be, those of the store.
+var errOutdated = errors.New("dynamodb: the cached facts of a table are out of date")
+
+// writeRows is changeTable for operations that write the table's rows and not the table. As in readRows, the cached facts serve
+// if they turn out to be those of the transaction, and stay so until it commits; else fn runs in another one.
+func (s *Service) writeRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	if held := s.tables.Held(at.account, at); held.OK() {
+		err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+			recs, err := tx.Records(at.account, at.region)
+			if err != nil {
+				return err
+			}
+			if !recs.Depend(at.key()) {
+				return errOutdated
+			}
+			if err := fn(tx, held.Value); held.In(tx) {
+				return err
+			}
+			return errOutdated // whatever fn has made of them
+		})
+		if !errors.Is(err, errOutdated) {
+			return err
+		}
+	}
+	return s.changeTable(ctx, c, at, fn)
 }
 
 // changeTable runs fn, perhaps several times, in a writing transaction with the table as it is in it.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,6 +81,7 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 	}
 	ratios := make([][]float64, len(floors))
 	rates, cpus := make([][]float64, len(floors)+1), make([][]float64, len(floors)+1)
+	var objects, bytes, calls uint64
 	sides := append([]side{own}, floors...)
 	for _, s := range sides { // warm, unmeasured
 		if _, err := s.run(turn / 4); err != nil {
@@ -93,12 +95,15 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 		got := make([]float64, len(sides))
 		for i := range sides {
 			i = (i + n) % len(sides) // nobody always follows the same one
-			before := cpuTime()
+			before, mallocs := cpuTime(), allocated()
 			r, err := sides[i].run(turn)
 			if err != nil {
 				b.Fatalf("%s: %v", sides[i].name, err)
 			}
 			time.Sleep(rest)
+			if after := allocated(); i == 0 {
+				objects, bytes, calls = objects+after.Mallocs-mallocs.Mallocs, bytes+after.TotalAlloc-mallocs.TotalAlloc, calls+uint64(r.count)
+			}
 			got[i] = r.rate()
 			rates[i] = append(rates[i], got[i])
 			cpus[i] = append(cpus[i], (cpuTime()-before).Seconds()/float64(r.count)*1e6)
@@ -121,7 +126,15 @@ func compare(b *testing.B, path string, own side, floors []side, aims []aim) {
 	}
 	b.ReportMetric(median(rates[0]), "op/s")
 	b.ReportMetric(median(cpus[0]), "cpu-µs/op")
+	b.ReportMetric(float64(objects)/float64(calls), "objects/op")
+	b.ReportMetric(float64(bytes)/float64(calls), "B/op")
 	b.ReportMetric(0, "ns/op") // an iteration is a round of turns: its length says nothing
+}
+
+// allocated is what this process has allocated so far, work in the background included.
+func allocated() (m runtime.MemStats) {
+	runtime.ReadMemStats(&m)
+	return m
 }
 
 // cpuTime is what this process, which is the server, has used so far.

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.DB) {
 		{"iteration", iteration},
 		{"isolation", isolation},
 		{"lifecycle", lifecycle},
+		{"optional", optional},
 		{"linearizable", []test{{"history", linearizable}}},
 	}
 	for _, g := range groups {

@@ -160,3 +160,6 @@ func (t *tx) Delete(key []byte) error {
 	t.writes.Delete(key)
 	return nil
 }
+
+// Depend implements kv.Depender: one transaction writes at a time, so that nobody else can.
+func (t *tx) Depend([]byte) {}

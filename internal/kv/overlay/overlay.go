@@ -4,6 +4,7 @@ package overlay
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -16,14 +17,24 @@ const linear = 8
 type Op struct {
 	Key, Value []byte
 	Deleted    bool
+	// next is one more than the place of an earlier write whose key has the same hash, 0 for none.
+	next int
 }
 
 // Writes is the write set of one transaction, at most one Op a key. The zero value is empty and ready. It is not safe
 // for concurrent use.
 type Writes struct {
-	ops   []Op
-	index map[string]int
+	ops []Op
+	// index holds one more than the place of the latest write by the hash of its key, once there are more than linear.
+	index   map[uint64]int
+	indexed bool
 }
+
+// seed keeps outsiders from choosing keys that collide.
+var seed = maphash.MakeSeed()
+
+// maxIndex is how many writes an index may have had that is kept for the next transaction.
+const maxIndex = 4096
 
 // Ops returns the writes, one a key, in order of first write. The slice and its contents must not be changed.
 func (w *Writes) Ops() []Op { return w.ops }
@@ -33,15 +44,20 @@ func (w *Writes) Len() int { return len(w.ops) }
 
 // Reset empties the set and keeps its memory; slices handed out before stay valid.
 func (w *Writes) Reset() {
+	if len(w.ops) > maxIndex {
+		w.index = nil
+	}
+	if w.indexed {
+		clear(w.index)
+	}
 	clear(w.ops)
-	w.ops = w.ops[:0]
-	w.index = nil
+	w.ops, w.indexed = w.ops[:0], false
 }
 
 // Set records that key holds value, copying both. It returns kv.ErrTooLarge for a key or value over the limits and for
 // an empty key.
 func (w *Writes) Set(key, value []byte) error {
-	if len(key) == 0 || len(key) > kv.MaxKey || len(value) > kv.MaxValue {
+	if tooLarge(key, value) {
 		return kv.ErrTooLarge
 	}
 	// One allocation for both; the capacity of each part ends where it ends, so neither can grow into the other.
@@ -50,6 +66,19 @@ func (w *Writes) Set(key, value []byte) error {
 	copy(buf[n:], value)
 	w.put(Op{Key: buf[:n:n], Value: buf[n:]})
 	return nil
+}
+
+// Give is Set without copying: nobody may change key and value as long as the set is used.
+func (w *Writes) Give(key, value []byte) error {
+	if tooLarge(key, value) {
+		return kv.ErrTooLarge
+	}
+	w.put(Op{Key: key, Value: value})
+	return nil
+}
+
+func tooLarge(key, value []byte) bool {
+	return len(key) == 0 || len(key) > kv.MaxKey || len(value) > kv.MaxValue
 }
 
 // Delete records that key is absent. A key that Set would refuse cannot be there, so deleting it does nothing.
@@ -62,27 +91,38 @@ func (w *Writes) Delete(key []byte) {
 
 func (w *Writes) put(op Op) {
 	if i := w.find(op.Key); i >= 0 {
+		op.next = w.ops[i].next
 		w.ops[i] = op
 		return
 	}
 	w.ops = append(w.ops, op)
-	switch {
-	case w.index != nil:
-		w.index[string(op.Key)] = len(w.ops) - 1
-	case len(w.ops) > linear:
-		w.index = make(map[string]int, 4*linear)
-		for i, o := range w.ops {
-			w.index[string(o.Key)] = i
+	if w.indexed {
+		w.enter(len(w.ops) - 1)
+	} else if len(w.ops) > linear {
+		if w.index == nil {
+			w.index = make(map[uint64]int, 4*linear)
+		}
+		w.indexed = true
+		for i := range w.ops {
+			w.enter(i)
 		}
 	}
 }
 
+// enter puts a write into the index.
+func (w *Writes) enter(i int) {
+	h := maphash.Bytes(seed, w.ops[i].Key)
+	w.ops[i].next = w.index[h]
+	w.index[h] = i + 1
+}
+
 func (w *Writes) find(key []byte) int {
-	if w.index != nil {
-		if i, ok := w.index[string(key)]; ok {
-			return i
+	if w.indexed {
+		i := w.index[maphash.Bytes(seed, key)] - 1
+		for i >= 0 && !bytes.Equal(w.ops[i].Key, key) {
+			i = w.ops[i].next - 1
 		}
-		return -1
+		return i
 	}
 	for i := range w.ops {
 		if bytes.Equal(w.ops[i].Key, key) {

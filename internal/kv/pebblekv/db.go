@@ -197,10 +197,33 @@ func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	defer e.gate.Exit()
+	_, err = db.view(ctx, e, fn, false)
+	return err
+}
+
+// ViewRerun implements kv.Rerunner: it does without a snapshot for those that read one key.
+func (db *DB) ViewRerun(ctx context.Context, fn func(kv.Reader) error) error {
+	e, err := db.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.gate.Exit()
+	doomed, err := db.view(ctx, e, fn, true)
+	if doomed {
+		_, err = db.view(ctx, e, fn, false)
+	}
+	return err
+}
+
+// view runs fn once. It is doomed if no snapshot agrees with what fn has read, which there always is one that does without rerun.
+func (db *DB) view(ctx context.Context, e *engine, fn func(kv.Reader) error, rerun bool) (doomed bool, err error) {
 	r := newReader(ctx, db, e)
 	defer r.release()
-	err = fn(r)
-	return r.settle(err)
+	r.rerun = rerun
+	if err = fn(r); r.doomed { // whatever fn has made of it
+		return true, nil
+	}
+	return false, r.settle(err)
 }
 
 // Update implements kv.DB.

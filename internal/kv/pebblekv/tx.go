@@ -29,6 +29,11 @@ type reader struct {
 	start uint64 // every commit up to this one is in the snapshot
 	upper uint64 // no commit after this one is
 	wait  uint64 // the commit that must be durable before the transaction returns, 0 if none
+
+	rerun  bool   // whoever reads may run again
+	direct bool   // the first read was a Get of the latest state, without a snapshot
+	slot   uint32 // of the key of that read
+	doomed bool   // no snapshot fits that read any more
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -89,10 +94,43 @@ func (r *reader) Get(key []byte) ([]byte, bool, error) {
 }
 
 func (r *reader) get(key []byte) ([]byte, bool, error) {
-	if err := r.begin(); err != nil {
+	if r.direct || r.snap != nil || !r.rerun {
+		if err := r.fit(); err != nil {
+			return nil, false, err
+		}
+		return r.getFrom(r.snap, key)
+	}
+	return r.getDirect(key)
+}
+
+// getDirect reads key as of the transaction's start. Most transactions read one key, so the first Get does without a snapshot;
+// the next read takes one, which fits if nothing has written the first key since.
+func (r *reader) getDirect(key []byte) ([]byte, bool, error) {
+	if err := r.ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	return r.getFrom(r.snap, key)
+	// In this order, as in begin.
+	r.direct, r.slot, r.start = true, slotOf(key), r.db.applied.Load()
+	v, ok, err := r.getFrom(r.e.pdb, key)
+	r.setUpper()
+	return v, ok, err
+}
+
+// fit makes sure that there is a snapshot, which agrees with a direct read before.
+func (r *reader) fit() error {
+	if r.doomed {
+		return errConflict
+	}
+	start := r.start
+	if err := r.begin(); err != nil || !r.direct {
+		return err
+	}
+	r.direct, r.start = false, start
+	if r.db.recent.latest[r.slot].Load() > start {
+		r.doomed = true
+		return errConflict
+	}
+	return nil
 }
 
 func (r *reader) getFrom(from pebble.Reader, key []byte) ([]byte, bool, error) {
@@ -132,7 +170,7 @@ func (r *reader) Scan(rng kv.Range, yield func(key, value []byte) bool) error {
 // scan returns the part of rng that it went through.
 func (r *reader) scan(rng kv.Range, yield func(key, value []byte) bool) (span, error) {
 	seen := span{rng.Start, rng.End}
-	if err := r.begin(); err != nil || overlay.Empty(rng) {
+	if err := r.fit(); err != nil || overlay.Empty(rng) {
 		return seen, err
 	}
 	it, err := r.snap.NewIterWithContext(r.ctx, r.bounds(rng))
@@ -221,15 +259,13 @@ type tx struct {
 	writes overlay.Writes
 	points []uint32 // slots of the keys read
 	spans  []span   // ranges read
-	direct bool     // the first read was a Get of the latest state, without a snapshot
-	doomed bool     // no snapshot fits that read any more
 }
 
 var txs = sync.Pool{New: func() any { return new(tx) }}
 
 func newTx(ctx context.Context, db *DB, e *engine) *tx {
 	t := txs.Get().(*tx)
-	t.ctx, t.db, t.e = ctx, db, e
+	t.ctx, t.db, t.e, t.rerun = ctx, db, e, true
 	return t
 }
 
@@ -238,7 +274,6 @@ func (t *tx) release() {
 	t.writes.Reset()
 	clear(t.spans)
 	t.points, t.spans = t.points[:0], t.spans[:0]
-	t.direct, t.doomed = false, false
 	txs.Put(t)
 }
 
@@ -247,7 +282,7 @@ func (t *tx) Get(key []byte) ([]byte, bool, error) {
 	if op, ok := t.writes.Get(key); ok {
 		return op.Value, !op.Deleted, t.ctx.Err()
 	}
-	v, ok, err := t.fetch(key)
+	v, ok, err := t.get(key)
 	if err != nil {
 		return nil, false, err
 	}
@@ -259,42 +294,12 @@ func (t *tx) Get(key []byte) ([]byte, bool, error) {
 	return v, ok, nil
 }
 
-// fetch reads key as of the transaction's start. Most transactions read one key, so the first Get does without a snapshot;
-// the next read takes one, which fits if nothing has written the first key since.
-func (t *tx) fetch(key []byte) ([]byte, bool, error) {
-	if len(t.points) > 0 || t.snap != nil {
-		if err := t.fit(); err != nil {
-			return nil, false, err
-		}
-		return t.get(key)
+// Depend implements kv.Depender. Without a read before, the start is now: a later one makes a later start.
+func (t *tx) Depend(key []byte) {
+	if t.snap == nil && !t.direct {
+		t.start = t.db.applied.Load()
 	}
-	if err := t.ctx.Err(); err != nil {
-		return nil, false, err
-	}
-	// In this order, as in begin.
-	t.direct, t.start = true, t.db.applied.Load()
-	v, ok, err := t.getFrom(t.e.pdb, key)
-	t.setUpper()
-	return v, ok, err
-}
-
-// fit makes sure that there is a snapshot, which agrees with a direct read before.
-func (t *tx) fit() error {
-	if t.doomed {
-		return errConflict
-	}
-	start := t.start
-	if err := t.begin(); err != nil || !t.direct {
-		return err
-	}
-	t.direct, t.start = false, start
-	for _, slot := range t.points {
-		if t.db.recent.latest[slot].Load() > start {
-			t.doomed = true
-			return errConflict
-		}
-	}
-	return nil
+	t.points = append(t.points, slotOf(key))
 }
 
 // Scan implements kv.Reader.
@@ -303,9 +308,6 @@ func (t *tx) Scan(rng kv.Range, yield func(key, value []byte) bool) error {
 }
 
 func (t *tx) scanBase(rng kv.Range, yield func(key, value []byte) bool) error {
-	if err := t.fit(); err != nil {
-		return err
-	}
 	seen, err := t.scan(rng, yield)
 	t.spans = append(t.spans, span{bytes.Clone(seen.start), bytes.Clone(seen.end)})
 	return err
@@ -313,6 +315,9 @@ func (t *tx) scanBase(rng kv.Range, yield func(key, value []byte) bool) error {
 
 // Set implements kv.Tx.
 func (t *tx) Set(key, value []byte) error { return t.writes.Set(key, value) }
+
+// Give implements kv.Giver.
+func (t *tx) Give(key, value []byte) error { return t.writes.Give(key, value) }
 
 // Delete implements kv.Tx.
 func (t *tx) Delete(key []byte) error {
