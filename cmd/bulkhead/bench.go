@@ -30,7 +30,7 @@ func newBench() *cobra.Command {
 		Use: "bench", Short: "Measure servers beside each other", Args: cobra.NoArgs, RunE: showHelp,
 		Example: "  bulkhead bench tables --endpoint http://127.0.0.1:4600",
 	}
-	cmd.AddCommand(newBenchTables())
+	cmd.AddCommand(newBenchTables(), newBenchFloor())
 	return cmd
 }
 
@@ -40,6 +40,7 @@ type benchFlags struct {
 	endpoints, pids      []string
 	region, data, report string
 	json                 bool
+	floor                string
 }
 
 func newBenchTables() *cobra.Command {
@@ -50,7 +51,8 @@ func newBenchTables() *cobra.Command {
 		Long: "Load items of many tenants and measure GetItem, PutItem, Query of 20, BatchWriteItem of 25 and TransactWriteItems of 4\n" +
 			"on each endpoint, in turns: throughput, latencies, memory, and ratios to the first endpoint. On Bulkhead the table has an\n" +
 			"owner rule and rows sealed under each tenant's key, and each request is one of a tenant's own policed session, unless\n" +
-			"--secure=false. What was made is removed at the end and on Ctrl-C, unless --keep.\n\n" +
+			"--secure=false. With --floor the same requests also go to a bench floor, which gives the first endpoint's answers and does\n" +
+			"nothing else: it shows what HTTP alone costs. What was made is removed at the end and on Ctrl-C, unless --keep.\n\n" +
 			"Credentials are found as the AWS CLI does, else in --data for Bulkhead; other endpoints on this machine then get\n" +
 			"made-up ones. The exit status is 1 if a server failed or the run was interrupted, 2 for a mistake in the command.",
 		Example: "  bulkhead bench tables --endpoint http://127.0.0.1:4600 --data ./data\n" +
@@ -78,6 +80,7 @@ func (f *benchFlags) flags(cmd *cobra.Command) {
 	s.BoolVar(&f.o.Secure, "secure", true, "on Bulkhead: owner rule, sealed rows, and a policed session for each tenant")
 	s.BoolVar(&f.o.Keep, "keep", false, "leave tables, tenants and keys where they are")
 	s.BoolVar(&f.o.AllowRemote, "allow-remote", false, "measure servers that are not on this machine; ask those who run them first")
+	s.StringVar(&f.floor, "floor", "", "URL of a bench floor to measure beside the endpoints; its process is --pid floor=PID")
 	s.StringVar(&f.report, "html", "", "write a report with plots to this file")
 	s.BoolVar(&f.json, "json", false, "print JSON")
 }
@@ -155,6 +158,9 @@ func (f *benchFlags) settle() error {
 			name = u.Host
 		}
 		f.o.Endpoints = append(f.o.Endpoints, bench.Endpoint{Name: name, URL: at})
+	}
+	if f.floor != "" {
+		f.o.Endpoints = append(f.o.Endpoints, bench.Endpoint{Name: bench.FloorName, URL: f.floor, Floor: true})
 	}
 	for _, given := range f.pids {
 		name, text, _ := strings.Cut(given, "=")

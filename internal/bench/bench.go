@@ -28,6 +28,8 @@ type Endpoint struct {
 	Config aws.Config
 	// PID is the process whose memory and CPU time are read; 0 is unknown.
 	PID int
+	// Floor says that it is a ServeFloor: it gets the requests of the first endpoint, and gives that one's answers.
+	Floor bool
 }
 
 // Options say what to measure.
@@ -75,7 +77,7 @@ const (
 // Validate says what is wrong with the options.
 func (o *Options) Validate() error {
 	switch {
-	case len(o.Endpoints) == 0:
+	case len(o.Endpoints) == 0 || o.Endpoints[0].Floor:
 		return errors.New("no endpoint: give one with --endpoint")
 	case o.Tenants < 1 || o.Tenants > maxTenants:
 		return fmt.Errorf("--tenants is from 1 to %d", maxTenants)

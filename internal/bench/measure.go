@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // cellKey names what is measured in one go: an operation at a number of clients.
@@ -49,32 +52,65 @@ func newMeasurement(o *Options) (*measurement, error) {
 	return m, nil
 }
 
-// prepare makes tables and loads them.
+// prepare makes tables and loads them, all at once: some servers take minutes for what others do in seconds.
 func (m *measurement) prepare(ctx context.Context) error {
+	var load []*peer
 	for _, p := range m.peers {
-		if err := m.prepareOne(ctx, p); err != nil {
+		if p.Floor {
+			continue
+		}
+		if err := m.makeOne(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
+		load = append(load, p)
 	}
-	return nil
+	m.o.Display.Step(fmt.Sprintf("loading %d items a server", load[0].rows.tenants*load[0].rows.each))
+	sum := &progress{tell: m.o.Display.Progress, done: make([]int, len(load)), total: make([]int, len(load))}
+	g, ctx := errgroup.WithContext(ctx)
+	for i, p := range load {
+		g.Go(func() error {
+			if err := p.fill(ctx, func(done, total int) { sum.of(i, done, total) }); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
-func (m *measurement) prepareOne(ctx context.Context, p *peer) (err error) {
-	d := m.o.Display
+// progress adds up what several have done.
+type progress struct {
+	mu          sync.Mutex
+	tell        func(done, total int)
+	done, total []int
+}
+
+func (s *progress) of(i, done, total int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.total {
+		s.total[k] = total // all load the same
+	}
+	s.done[i] = max(s.done[i], done)
+	all := 0
+	for _, n := range s.done {
+		all += n
+	}
+	s.tell(all, total*len(s.total))
+}
+
+// makeOne makes a table, with all that secures it.
+func (m *measurement) makeOne(ctx context.Context, p *peer) (err error) {
 	if p.bulkhead, err = isBulkhead(ctx, p.URL); err != nil {
 		return err
 	}
 	if p.bulkhead && m.o.Secure {
-		d.Step(p.Name + ": onboarding tenants, each with its key")
-		if err := p.secure(ctx, d.Progress); err != nil {
+		m.o.Display.Step(p.Name + ": onboarding tenants, each with its key")
+		if err := p.secure(ctx, m.o.Display.Progress); err != nil {
 			return err
 		}
 	}
-	if err := p.makeTable(ctx); err != nil {
-		return err
-	}
-	d.Step(fmt.Sprintf("%s: loading %d items", p.Name, p.rows.tenants*p.rows.each))
-	return p.fill(ctx, d.Progress)
+	return p.makeTable(ctx)
 }
 
 // rest lets what a turn left to do in the background end before the next one.
@@ -103,7 +139,7 @@ func (m *measurement) rounds(ctx context.Context, key cellKey) error {
 	for round := range m.o.Rounds + 1 {
 		for k := range m.peers {
 			p := m.peers[(round+k)%len(m.peers)] // nobody always follows the same one
-			if p.cells[key].missing {
+			if p.cells[key].missing || p.Floor && m.peers[0].cells[key].missing {
 				continue
 			}
 			if err := m.turn(ctx, p, key, round > 0); err != nil {
@@ -117,11 +153,24 @@ func (m *measurement) rounds(ctx context.Context, key cellKey) error {
 	return nil
 }
 
+// requests are those of a turn; the floor gets the first endpoint's, and learns that one's answer.
+func (m *measurement) requests(ctx context.Context, p *peer, key cellKey) ([][]byte, error) {
+	of := p
+	if p.Floor {
+		of = m.peers[0]
+	}
+	requests, err := of.requests(ctx, operationNamed(key.operation), m.window)
+	if err == nil && p.Floor {
+		err = p.teach(ctx, of, requests[0])
+	}
+	return requests, err
+}
+
 // failedShare is the share of requests, one in so many, that may fail: conflicts and throttling happen, a wrong set-up fails all.
 const failedShare = 100
 
 func (m *measurement) turn(ctx context.Context, p *peer, key cellKey, count bool) error {
-	requests, err := p.requests(ctx, operationNamed(key.operation), m.window)
+	requests, err := m.requests(ctx, p, key)
 	if err != nil {
 		return err
 	}

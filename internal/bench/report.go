@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -44,6 +45,11 @@ func (r *Result) HTML(w io.Writer) error {
 		*Result
 		Sections []section
 	}{r, sections})
+}
+
+// Floor reports whether one of the endpoints is the floor.
+func (r *Result) Floor() bool {
+	return slices.ContainsFunc(r.Peers, func(p Peer) bool { return p.Floor })
 }
 
 func throughputSpan(p *Peer, m *Measured) span {

@@ -26,6 +26,8 @@ type Peer struct {
 	Name     string `json:"name"`
 	URL      string `json:"url"`
 	Bulkhead bool   `json:"bulkhead"`
+	// Floor says that it is the least that a server of net/http can do, with the first endpoint's answers.
+	Floor bool `json:"floor,omitempty"`
 	// Secured says that the table had an owner rule and sealed rows, and that requests came by tenants' policed sessions.
 	Secured bool `json:"secured"`
 	// Table is the table's name, if it was kept.
@@ -50,6 +52,13 @@ type Measured struct {
 	PerSecond Spread `json:"perSecond"`
 	// Ratio is the first endpoint's throughput divided by this one's, in the same round.
 	Ratio Spread `json:"ratio"`
+	// CPURatio is this endpoint's CPU time for an operation divided by the first one's, in the same round: as Ratio, more than 1
+	// speaks for the first.
+	CPURatio Spread `json:"cpuRatio,omitzero"`
+	// OfFloor is the floor's throughput divided by this one's, CPUOfFloor this one's CPU time divided by the floor's, in the same
+	// round: no server of net/http can be more than so many times as fast as this endpoint. Zero without a floor.
+	OfFloor    Spread `json:"ofFloor,omitzero"`
+	CPUOfFloor Spread `json:"cpuOfFloor,omitzero"`
 	// P50 and P99 are latencies of all rounds together.
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
@@ -105,8 +114,8 @@ func (m *measurement) result() *Result {
 	}
 	r.Machine.Load = slices.Concat(m.machine.Load, loadAverage())
 	for _, p := range m.peers {
-		shown := Peer{Name: p.Name, URL: p.URL, Bulkhead: p.bulkhead, Secured: p.secured, MemoryBytes: p.memory}
-		if m.o.Keep {
+		shown := Peer{Name: p.Name, URL: p.URL, Bulkhead: p.bulkhead, Floor: p.Floor, Secured: p.secured, MemoryBytes: p.memory}
+		if m.o.Keep && !p.Floor {
 			shown.Table = p.table
 		}
 		if p.loaded.took > 0 {
@@ -116,19 +125,30 @@ func (m *measurement) result() *Result {
 	}
 	for _, key := range m.cells {
 		c := Cell{Operation: key.operation, Clients: key.clients}
-		first := m.peers[0].cells[key]
+		first, floor := m.peers[0].cells[key], m.floor(key)
 		for _, p := range m.peers {
-			c.Peers = append(c.Peers, p.cells[key].measured(first))
+			c.Peers = append(c.Peers, p.cells[key].measured(first, floor))
 		}
 		r.Cells = append(r.Cells, c)
 	}
 	return r
 }
 
-func (c *cell) measured(first *cell) Measured {
+// floor is what the floor did of a cell; nothing if there is none.
+func (m *measurement) floor(key cellKey) *cell {
+	for _, p := range m.peers {
+		if p.Floor {
+			return p.cells[key]
+		}
+	}
+	return &cell{}
+}
+
+func (c *cell) measured(first, floor *cell) Measured {
 	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 	return Measured{
-		PerSecond: spread(c.rates), Ratio: spread(ratios(first.rates, c.rates)), P50: us(c.hist.quantile(0.5)), P99: us(c.hist.quantile(0.99)),
+		PerSecond: spread(c.rates), Ratio: spread(ratios(first.rates, c.rates)), CPURatio: spread(ratios(c.cpu, first.cpu)),
+		OfFloor: spread(ratios(floor.rates, c.rates)), CPUOfFloor: spread(ratios(c.cpu, floor.cpu)), P50: us(c.hist.quantile(0.5)), P99: us(c.hist.quantile(0.99)),
 		CPU: spread(c.cpu), Requests: c.hist.total, Failed: c.failed, Why: c.why, Missing: c.missing,
 	}
 }

@@ -14,7 +14,7 @@ func (r *Result) Table(w io.Writer) error {
 	if len(r.Peers) > 0 {
 		first = r.Peers[0].Name
 	}
-	fmt.Fprintf(t, "OPERATION\tCLIENTS\tENDPOINT\tPER SECOND\tLEAST–MOST\tP50\tP99\tSERVER CPU\t%s ÷ THIS\tLEAST–MOST\n", first) //nolint:errcheck // Flush says it
+	fmt.Fprintf(t, "OPERATION\tCLIENTS\tENDPOINT\tPER SECOND\tLEAST–MOST\tP50\tP99\tSERVER CPU\t%s ÷ THIS\tLEAST–MOST\tBY CPU\tLEAST–MOST\tFLOOR ÷ THIS\tBY CPU\n", first) //nolint:errcheck // Flush says it
 	for _, c := range r.Cells {
 		for i, m := range c.Peers {
 			fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", c.Operation, c.Clients, r.Peers[i].Name, m.columns(i)) //nolint:errcheck // Flush says it
@@ -24,7 +24,7 @@ func (r *Result) Table(w io.Writer) error {
 	fmt.Fprintln(t, "ENDPOINT\tURL\tSET UP AS\tLOADED, ITEMS PER SECOND\tMEMORY\tTABLE") //nolint:errcheck // Flush says it
 	for i := range r.Peers {
 		p := &r.Peers[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.URL, p.Setup(), number(p.LoadedPerSecond), Memory(p.MemoryBytes), orDash(p.Table)) //nolint:errcheck // Flush says it
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.URL, p.Setup(), p.Loaded(), Memory(p.MemoryBytes), orDash(p.Table)) //nolint:errcheck // Flush says it
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -35,14 +35,18 @@ func (r *Result) Table(w io.Writer) error {
 
 func (m *Measured) columns(place int) string {
 	if m.Missing {
-		return "not there\t\t\t\t\t\t"
+		return "not there\t\t\t\t\t\t\t\t\t\t"
 	}
 	if len(m.PerSecond.Rounds) == 0 {
-		return "–\t\t\t\t\t\t"
+		return "–\t\t\t\t\t\t\t\t\t\t"
 	}
-	ratio := "\t"
+	ratio := "\t\t\t"
 	if place > 0 {
-		ratio = fmt.Sprintf("%s\t%s–%s", times(m.Ratio.Median), times(m.Ratio.Low), times(m.Ratio.High))
+		ratio = m.Ratio.columns() + "\t" + m.CPURatio.columns()
+	}
+	floor := "\t"
+	if m.OfFloor.Median > 0 {
+		floor = timesOrDash(m.OfFloor.Median) + "\t" + timesOrDash(m.CPUOfFloor.Median)
 	}
 	cpu := "–"
 	if m.CPU.Median > 0 {
@@ -52,19 +56,45 @@ func (m *Measured) columns(place int) string {
 	if m.Failed > 0 {
 		failed = fmt.Sprintf("  (%d failed: %s)", m.Failed, m.Why)
 	}
-	return fmt.Sprintf("%s\t%s–%s\t%s\t%s\t%s\t%s%s", number(m.PerSecond.Median), number(m.PerSecond.Low), number(m.PerSecond.High),
-		Latency(m.P50), Latency(m.P99), cpu, ratio, failed)
+	return fmt.Sprintf("%s\t%s–%s\t%s\t%s\t%s\t%s\t%s%s", number(m.PerSecond.Median), number(m.PerSecond.Low), number(m.PerSecond.High),
+		Latency(m.P50), Latency(m.P99), cpu, ratio, floor, failed)
+}
+
+// columns are the median and the spread of a ratio.
+func (s *Spread) columns() string {
+	if s.Median == 0 {
+		return "–\t"
+	}
+	return fmt.Sprintf("%s\t%s–%s", times(s.Median), times(s.Low), times(s.High))
+}
+
+// timesOrDash writes a ratio, if it is known.
+func timesOrDash(x float64) string {
+	if x == 0 {
+		return "–"
+	}
+	return times(x)
 }
 
 // Setup says in words what an endpoint's requests went through.
 func (p *Peer) Setup() string {
 	switch {
+	case p.Floor:
+		return "net/http alone: reads the body, gives the first one's answer"
 	case p.Secured:
 		return "guard, sealing, tenants' sessions"
 	case p.Bulkhead:
 		return "plain table, one key"
 	}
 	return "as it is"
+}
+
+// Loaded is how many items were loaded a second, for people.
+func (p *Peer) Loaded() string {
+	if p.LoadedPerSecond == 0 {
+		return "–"
+	}
+	return number(p.LoadedPerSecond)
 }
 
 // Summary says in a sentence or two what was measured and where.

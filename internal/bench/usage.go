@@ -97,12 +97,17 @@ func thisMachine() Machine {
 	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
 	m.Load = loadAverage()
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		there := 0 // NumCPU counts those that the client may use
 		for line := range strings.Lines(string(info)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			name, value, _ := strings.Cut(line, ":")
+			switch strings.TrimSpace(name) {
+			case "model name":
 				m.Model = strings.TrimSpace(value)
-				break
+			case "processor":
+				there++
 			}
 		}
+		m.CPUs = max(m.CPUs, there)
 	}
 	return m
 }

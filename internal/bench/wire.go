@@ -31,6 +31,8 @@ type conn struct {
 	// status and body are the last answer's; body is valid until the next.
 	status int
 	body   []byte
+	// head keeps the lines of headers, if it is there.
+	head *bytes.Buffer
 }
 
 // dialer opens connections to an endpoint.
@@ -118,6 +120,10 @@ func (c *conn) rest() error {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
 			break
+		}
+		if c.head != nil {
+			c.head.Write(line)
+			c.head.WriteByte('\n')
 		}
 		switch {
 		case hasFold(line, headLength):

@@ -3,7 +3,9 @@
 #
 # Bulkhead runs with everything on: signatures, tenants' sessions under an ABAC policy, guard, sealing, audit, and each write synced
 # to its store in BENCH_DIR (default: the system's temporary directory; give one on a disk). The peers have none of these, and keep
-# their data in memory, which is the fastest they can. Needs Java 17, Maven, Node 20 and the binary in bin/; the peers are fetched
+# their data in memory, which is the fastest they can. A bare server of net/http is measured with them: what HTTP leaves room for.
+# With BENCH_CPUS=0:1 the servers run on CPU 0 alone and the client on CPU 1 (lists as taskset takes them), so that the client takes
+# nothing from the servers; else they share all. Needs Java 17, Maven, Node 20 and the binary in bin/; the peers are fetched
 # into CACHE once, by their pinned versions.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,6 +31,9 @@ if [ -z "${BENCH_ALONE:-}" ]; then
 fi
 ip link set lo up
 
+servers=() client=()
+if [ -n "${BENCH_CPUS:-}" ]; then servers=(taskset -c "${BENCH_CPUS%%:*}") client=(taskset -c "${BENCH_CPUS##*:}"); fi
+
 data=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}" bulkhead-peers.XXXXXX)
 pids=()
 finish() {
@@ -38,14 +43,16 @@ finish() {
 }
 trap finish EXIT
 
-LD_LIBRARY_PATH="$cache/ddblocal" java -Xmx4g -cp "$cache/ddblocal/*" com.amazonaws.services.dynamodbv2.local.main.ServerRunner \
-  -inMemory -sharedDb -port 4701 >"$data/ddblocal.log" 2>&1 &
+(cd "$data" && LD_LIBRARY_PATH="$cache/ddblocal" exec "${servers[@]}" java -Xmx4g -cp "$cache/ddblocal/*" com.amazonaws.services.dynamodbv2.local.main.ServerRunner \
+  -inMemory -sharedDb -port 4701) >"$data/ddblocal.log" 2>&1 &
 pids+=($!)
-node --max-old-space-size=8192 "$cache/node_modules/dynalite/cli.js" --host 127.0.0.1 --port 4702 --createTableMs 0 --deleteTableMs 0 >"$data/dynalite.log" 2>&1 &
+"${servers[@]}" node --max-old-space-size=8192 "$cache/node_modules/dynalite/cli.js" --host 127.0.0.1 --port 4702 --createTableMs 0 --deleteTableMs 0 >"$data/dynalite.log" 2>&1 &
 pids+=($!)
-"$root/bin/bulkhead" serve --listen 127.0.0.1:4703 --data "$data/store" --log-level warn >"$data/bulkhead.log" 2>&1 &
+"${servers[@]}" "$root/bin/bulkhead" serve --listen 127.0.0.1:4703 --data "$data/store" --log-level warn >"$data/bulkhead.log" 2>&1 &
 pids+=($!)
-for port in 4701 4702 4703; do
+"${servers[@]}" "$root/bin/bulkhead" bench floor --listen 127.0.0.1:4704 >"$data/floor.log" 2>&1 &
+pids+=($!)
+for port in 4701 4702 4703 4704; do
   for _ in $(seq 150); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     sleep 0.2
@@ -53,9 +60,10 @@ for port in 4701 4702 4703; do
 done
 
 status=0
-"$root/bin/bulkhead" bench tables --data "$data/store" \
+"${client[@]}" "$root/bin/bulkhead" bench tables --data "$data/store" \
   --endpoint Bulkhead=http://127.0.0.1:4703 --pid Bulkhead="${pids[2]}" \
   --endpoint "DynamoDB Local=http://127.0.0.1:4701" --pid "DynamoDB Local=${pids[0]}" \
-  --endpoint dynalite=http://127.0.0.1:4702 --pid dynalite="${pids[1]}" "$@" || status=$?
+  --endpoint dynalite=http://127.0.0.1:4702 --pid dynalite="${pids[1]}" \
+  --floor http://127.0.0.1:4704 --pid floor="${pids[3]}" "$@" || status=$?
 if [ "$status" != 0 ]; then tail -n 20 "$data"/*.log >&2; fi
 exit "$status"

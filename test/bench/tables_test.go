@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +44,71 @@ func TestTables(t *testing.T) {
 			checkResult(t, r, secure)
 			checkClean(t, s)
 		})
+	}
+}
+
+// TestFloor measures the floor beside a server: it gives that one's answers, and is told in every form of the result.
+func TestFloor(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- tables.ServeFloor(ctx, l) }()
+	o := tableOptions(s)
+	o.Clients = []int{2}
+	for i := range o.Endpoints {
+		o.Endpoints[i].PID = os.Getpid() // whose CPU time it is does not matter here
+	}
+	o.Turn = 60 * time.Millisecond
+	o.Endpoints = append(o.Endpoints, tables.Endpoint{Name: tables.FloorName, URL: "http://" + l.Addr().String(), PID: os.Getpid(), Floor: true})
+	r, err := tables.Run(t.Context(), o)
+	stop()
+	if err = errors.Join(err, <-served); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Peers[1].Floor || r.Peers[1].Table != "" || r.Peers[1].LoadedPerSecond != 0 || !r.Floor() {
+		t.Errorf("the floor is %+v", r.Peers[1])
+	}
+	for _, c := range r.Cells {
+		server, floor := c.Peers[0], c.Peers[1]
+		if floor.Requests == 0 || floor.Failed != 0 || floor.OfFloor.Median != 1 || server.OfFloor.Median <= 0 || floor.Ratio.Median <= 0 {
+			t.Errorf("%s: %+v beside %+v", c.Operation, server, floor)
+		}
+	}
+	var text, page bytes.Buffer
+	if err := errors.Join(r.Table(&text), r.HTML(&page)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "FLOOR ÷ THIS") || !strings.Contains(page.String(), "Floor ÷ this") || !strings.Contains(page.String(), "net/http alone") {
+		t.Errorf("%s\n%s", text.String(), page.String())
+	}
+	checkClean(t, s)
+}
+
+// Until it is taught, the floor fails every request: nothing is measured that means nothing.
+func TestUntaughtFloor(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- tables.ServeFloor(ctx, l) }()
+	resp, err := http.Post("http://"+l.Addr().String(), "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("it answers %d, %v", resp.StatusCode, err)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 
