@@ -4,12 +4,14 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/internal/tableengine"
 )
 
 // metrics are the server's Prometheus metrics. Labels are bounded: names of operations and error codes, never of
@@ -18,6 +20,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	tables   *prometheus.HistogramVec
 
 	mu    sync.RWMutex
 	known map[observed]series // there are as many as label values
@@ -45,9 +48,13 @@ func newMetrics() *metrics {
 			Name: "bulkhead_request_duration_seconds", Help: "Time from a request's headers to its answer.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2, 18),
 		}, []string{"service", "operation"}),
+		tables: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bulkhead_tables_engine_duration_seconds", Help: "Time of requests to the outside table engine (--tables), by what came of them.",
+			Buckets: prometheus.ExponentialBuckets(250e-6, 2, 17),
+		}, []string{"operation", "outcome"}),
 		known: map[observed]series{},
 	}
-	m.registry.MustRegister(m.requests, m.duration, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.duration, m.tables, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -68,6 +75,11 @@ func (m *metrics) observe(o pipeline.Observation) {
 	}
 	s.count.Inc()
 	s.took.Observe(o.Took.Seconds())
+}
+
+// observeTables counts a request to the outside table engine.
+func (m *metrics) observeTables(operation string, o tableengine.Outcome, took time.Duration) {
+	m.tables.WithLabelValues(operation, string(o)).Observe(took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

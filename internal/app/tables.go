@@ -23,6 +23,7 @@ func (a *App) tables(ctx context.Context) (dynamodb.Engine, error) {
 	return tableengine.New(ctx, tableengine.Config{
 		Endpoint: c.Tables, Region: region,
 		AccessKeyID: c.TablesAccessKeyID, SecretAccessKey: c.TablesSecretAccessKey, SessionToken: c.TablesSessionToken,
+		Observe: a.metrics.observeTables,
 	})
 }
 

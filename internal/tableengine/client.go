@@ -10,9 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +41,7 @@ const (
 	breakAfter   = 8               // exchanges in a row without an answer
 	breakFor     = 5 * time.Second // before one is tried again
 	maxErrorText = 2048            // of what is kept of an error, in bytes
+	maxHeaders   = 64 << 10        // of an answer, in bytes
 )
 
 // Config says where the engine is.
@@ -48,7 +52,25 @@ type Config struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 	// Timeout bounds one exchange; 0 is DefaultTimeout.
 	Timeout time.Duration
+	// Observe is told of each Call what came of it and how long it took, its wait for a place among them; nil tells nobody. It is
+	// called from many goroutines.
+	Observe func(operation string, o Outcome, took time.Duration)
 }
+
+// Outcome is what came of a Call.
+type Outcome string
+
+// The outcomes.
+const (
+	Answered    Outcome = "answered"    // 200
+	Refused     Outcome = "refused"     // an error about the request, 4xx
+	Failed      Outcome = "failed"      // any other answer
+	Unavailable Outcome = "unavailable" // none, or none that can be read
+)
+
+// staleCredentials are errors by which an engine says that the credentials of a request are good no more: new ones are fetched for the
+// next ("Error handling with DynamoDB").
+var staleCredentials = []string{"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"}
 
 // ErrUnavailable is the cause of exchanges that had no answer: the engine is not reached, does not answer in time, or failed so
 // often that it is not asked for some seconds.
@@ -77,6 +99,7 @@ type Client struct {
 	timeout          time.Duration
 	slots            chan struct{}
 	breaker          *gobreaker.CircuitBreaker[*answer]
+	observe          func(operation string, o Outcome, took time.Duration)
 }
 
 type answer struct {
@@ -89,7 +112,10 @@ func New(ctx context.Context, c Config) (*Client, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithRegion(c.Region), config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConns, t.MaxIdleConnsPerHost = maxInFlight, maxInFlight })),
+			WithTransportOptions(func(t *http.Transport) {
+				t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = maxInFlight, maxInFlight, maxHeaders
+				t.DisableCompression = true // checksums are of the bytes as they are sent
+			})),
 	}
 	if c.AccessKeyID != "" {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
@@ -108,7 +134,7 @@ func New(ctx context.Context, c Config) (*Client, error) {
 	}
 	return &Client{
 		endpoint: strings.TrimSuffix(c.Endpoint, "/") + "/", region: c.Region, creds: conf.Credentials, signer: v4.NewSigner(),
-		timeout: timeout, slots: make(chan struct{}, maxInFlight),
+		timeout: timeout, slots: make(chan struct{}, maxInFlight), observe: c.Observe,
 		http: &http.Client{ // requests go nowhere but to the endpoint
 			Transport: built.GetTransport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -124,6 +150,28 @@ func New(ctx context.Context, c Config) (*Client, error) {
 // Call sends one request of DynamoDB's JSON protocol and returns the answer's body. An error that the engine answered is an *Error;
 // others have the cause ErrUnavailable. A write that ends so may have happened.
 func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byte, error) {
+	began := time.Now()
+	out, err := c.call(ctx, operation, body)
+	if c.observe != nil {
+		c.observe(operation, outcomeOf(err), time.Since(began))
+	}
+	return out, err
+}
+
+func outcomeOf(err error) Outcome {
+	var e *Error
+	switch {
+	case err == nil:
+		return Answered
+	case !errors.As(err, &e):
+		return Unavailable
+	case e.Status >= 400 && e.Status < 500:
+		return Refused
+	}
+	return Failed
+}
+
+func (c *Client) call(ctx context.Context, operation string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	select {
@@ -137,7 +185,11 @@ func (c *Client) Call(ctx context.Context, operation string, body []byte) ([]byt
 		return nil, fmt.Errorf("%w: %s: %w", ErrUnavailable, operation, err)
 	}
 	if got.status != http.StatusOK {
-		return nil, errorOf(got)
+		e := errorOf(got)
+		if cache, ok := c.creds.(*aws.CredentialsCache); ok && slices.Contains(staleCredentials, e.Code) {
+			cache.Invalidate()
+		}
+		return nil, e
 	}
 	return got.body, nil
 }
@@ -169,7 +221,22 @@ func (c *Client) exchange(ctx context.Context, operation string, body []byte) (*
 	case len(b) > MaxAnswer:
 		return nil, errors.New("the answer is too long")
 	}
+	if err := checkSum(resp.Header.Get("X-Amz-Crc32"), b); err != nil {
+		return nil, err
+	}
 	return &answer{resp.StatusCode, b}, nil
+}
+
+// checkSum compares an answer with its CRC-32, if it has one (API reference, "DynamoDB low-level API": x-amz-crc32).
+func checkSum(said string, body []byte) error {
+	if said == "" {
+		return nil
+	}
+	want, err := strconv.ParseUint(said, 10, 32)
+	if err != nil || uint32(want) != crc32.ChecksumIEEE(body) {
+		return errors.New("the answer does not have the checksum that it says")
+	}
+	return nil
 }
 
 // errorOf reads an error ("Error components", Amazon DynamoDB Developer Guide).

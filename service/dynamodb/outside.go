@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -63,7 +64,7 @@ func (s *Service) askOf(ctx context.Context, names map[string]string, operation 
 		return engineError(err, names)
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
-		return fault.Wrap(err, "read the table engine's answer to "+operation)
+		return errEngine(fmt.Errorf("dynamodb: read the table engine's answer to %s: %w", operation, err))
 	}
 	return nil
 }
@@ -155,13 +156,20 @@ func engineError(err error, names map[string]string) error {
 	return errEngine(err)
 }
 
-// rename puts the names of tables here in the place of those there.
+// rename puts the names of tables here in the place of those there. Messages that could name more of the engine than that are not
+// shown: where it is, and whose account it is in.
 func rename(message string, names map[string]string) string {
+	if strings.Contains(message, "arn:") || strings.Contains(message, "://") || len(message) > maxMessage {
+		return "The table's engine refuses the request."
+	}
 	for there, here := range names {
 		message = strings.ReplaceAll(message, there, here)
 	}
 	return message
 }
+
+// maxMessage is the longest message of an engine that callers are shown, in bytes.
+const maxMessage = 2048
 
 func conditionFailed(e *tableengine.Error) error {
 	var doc struct{ Item item.Map }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
@@ -208,6 +209,13 @@ func (f *farRows) scanThere(s item.Segment) map[string]any {
 	return request
 }
 
+// maxPagesThere is how many pages of the engine's, of 1 MB, one request reads. Rows that callers see fill a page of theirs long before:
+// it bounds what rows cost that the guard hides.
+const maxPagesThere = 64
+
+// maxTimeThere is how long the pages of one request take at most.
+const maxTimeThere = 60 * time.Second
+
 // pages yields what the guard permits of what the engine returns, page by page. want is the partition that was asked for, nil if rows
 // of several may come. As in the store, a row whose key cannot be used is an error in the partition that was asked for, and left
 // out of what goes through many tenants' rows.
@@ -218,12 +226,14 @@ func (f *farRows) pages(operation string, request map[string]any, limit int, wan
 	if limit > 0 {
 		request["Limit"] = limit
 	}
-	for {
+	ctx, cancel := context.WithTimeout(f.ctx, maxTimeThere)
+	defer cancel()
+	for range maxPagesThere {
 		var out struct {
 			Items            []item.Map
 			LastEvaluatedKey item.Map
 		}
-		if err := f.s.ask(f.ctx, f.t, operation, request, &out); err != nil {
+		if err := f.s.ask(ctx, f.t, operation, request, &out); err != nil {
 			return err
 		}
 		for _, m := range out.Items {
@@ -237,6 +247,7 @@ func (f *farRows) pages(operation string, request map[string]any, limit int, wan
 		request["ExclusiveStartKey"] = out.LastEvaluatedKey
 		delete(request, "Limit") // rows were left out: the next may be far
 	}
+	return invalid("The request passes over too many rows of the table's engine without an end of its page. Query a partition instead.")
 }
 
 func (f *farRows) yield(m item.Map, want []byte, entry func(item.Map) (item.Map, bool), yield func([]byte) bool) (more bool, err error) {
