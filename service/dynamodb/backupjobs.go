@@ -1,8 +1,10 @@
 package dynamodb
 
 import (
+	"errors"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -139,11 +141,35 @@ func (s *Service) restore(tx *store.Tx, j *job) (more bool, err error) {
 		rec, done := t.record, *t.Restored
 		done.InProgress = false
 		rec.Restored = &done
+		if err := s.tighten(tx, j, &rec); err != nil {
+			return false, err
+		}
 		if err := save(tx, to, &rec); err != nil {
 			return false, err
 		}
 	}
 	return false, s.endRestore(tx, j)
+}
+
+// tighten gives a table that is restored what its source's guard has got meanwhile. Where the owner rule has become another one
+// altogether it keeps that of the rows.
+func (s *Service) tighten(tx *store.Tx, j *job, rec *record) error {
+	b, err := loadBackup(tx, j.place(), j.Backup.ID)
+	if err != nil || b == nil {
+		return err
+	}
+	now, err := s.tagsNow(tx, j.place(), b)
+	if err != nil {
+		return err
+	}
+	tags, err := stricterTags(rec.Tags, now)
+	if errors.Is(err, authz.ErrDisjoint) {
+		return nil
+	}
+	if err == nil {
+		rec.Tags = append(tags, plainTags(rec.Tags)...)
+	}
+	return err
 }
 
 // sourceOf is the backup that a job restores.

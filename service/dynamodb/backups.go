@@ -35,8 +35,9 @@ type backup struct {
 	Ready, Hidden bool
 	// Restores counts the tables that are being made of it.
 	Restores int
-	// Source is the table as it was.
+	// Source is the table as it was, and Left the guard's tags that it had when it was deleted.
 	Source       record
+	Left         []authn.Tag `json:",omitempty"`
 	Items, Bytes int64
 }
 
@@ -164,6 +165,18 @@ func (s *Service) knownBackup(c *pipeline.Call, at place, b *backup) error {
 	return known(c, &authz.Resource{ID: b.Rows, Account: at.account, Owner: owner})
 }
 
+// told is what the caller is told of a backup: a tenant does not learn how much all tenants have.
+func (s *Service) told(c *pipeline.Call, at place, b *backup) *backup {
+	owner, err := authz.ParseOwnerRule(b.Source.Tags, s.ids)
+	res := authz.Resource{Account: at.account, Owner: owner}
+	if err == nil && !res.Confines(c.Caller) {
+		return b
+	}
+	bare := *b
+	bare.Items, bare.Bytes = 0, 0
+	return &bare
+}
+
 func noBackup(err error, arn string) error {
 	if errors.Is(err, errNoBackup) {
 		return backupNotFound(arn)
@@ -181,7 +194,7 @@ func (s *Service) DescribeBackup(ctx context.Context, c *pipeline.Call, in *api.
 	err = s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
 		b, err := shownBackup(tx, at, id)
 		if err == nil {
-			out.BackupDescription = b.describe(at)
+			out.BackupDescription = s.told(c, at, b).describe(at)
 		}
 		return err
 	})
@@ -256,11 +269,12 @@ func (s *Service) ListBackups(ctx context.Context, c *pipeline.Call, in *api.Lis
 			if !b.wanted(in) {
 				return true
 			}
+			at := place{account, region, b.Source.Name}
 			if len(out.BackupSummaries) == limit {
 				out.LastEvaluatedBackupArn = out.BackupSummaries[limit-1].BackupArn
 				return false
 			}
-			out.BackupSummaries = append(out.BackupSummaries, b.summary(place{account, region, b.Source.Name}))
+			out.BackupSummaries = append(out.BackupSummaries, s.told(c, at, b).summary(at))
 			return true
 		})
 	})

@@ -24,6 +24,8 @@ type recovery struct {
 	Since   time.Time `json:",omitzero"`
 	// Until is when it was last turned off.
 	Until time.Time `json:",omitzero"`
+	// Past are the guard's tags that the table had before it had those of now, oldest first.
+	Past []pastTags `json:",omitempty"`
 }
 
 func (r *recovery) span() time.Duration { return time.Duration(r.Days) * 24 * time.Hour }

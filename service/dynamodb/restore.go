@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -27,8 +28,8 @@ type overrides struct {
 }
 
 // RestoreTableFromBackup begins to make a table of a backup. The table is CREATING until all rows are in it. As on AWS it has
-// none of the source's tags, streams and times to live; but it has its owner rule (bulkhead: tags), so that no restore takes
-// the guard off tenants' rows.
+// none of the source's tags, streams and times to live; but it has the stricter of the bulkhead: tags that the source had then and
+// has now, so that no restore takes the guard off tenants' rows.
 func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, in *api.RestoreTableFromBackupInput) (*api.RestoreTableFromBackupOutput, error) {
 	at, id, err := locateBackup(*in.BackupArn)
 	if err != nil {
@@ -52,7 +53,15 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 		if !b.Ready {
 			return api.NewBackupInUseException("Backup is being created: %s", *in.BackupArn)
 		}
-		rec, err := s.restoredTable(tx, to, &b.Source, &o, c.Now)
+		now, err := s.tagsNow(tx, at, b)
+		if err != nil {
+			return err
+		}
+		tags, err := stricterTags(b.Source.Tags, now)
+		if err != nil {
+			return errOwnersChanged(err)
+		}
+		rec, err := s.restoredTable(tx, to, &b.Source, tags, &o, c.Now)
 		if err != nil {
 			return err
 		}
@@ -74,8 +83,8 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 	return out, nil
 }
 
-// restoredTable is the record of a table to be made of another's rows.
-func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overrides, now time.Time) (*record, error) {
+// restoredTable is the record of a table to be made of another's rows, with the guard's tags.
+func (s *Service) restoredTable(tx *store.Tx, to place, source *record, tags []authn.Tag, o *overrides, now time.Time) (*record, error) {
 	there, err := s.current(tx, to)
 	if err != nil {
 		return nil, err
@@ -85,7 +94,7 @@ func (s *Service) restoredTable(tx *store.Tx, to place, source *record, o *overr
 	}
 	rec := &record{
 		ID: o.id, Name: to.name, Created: now.UTC(), Attributes: source.Attributes, Keys: source.Keys, OnDemand: source.OnDemand,
-		Throughput: source.Throughput, MaxOnDemand: source.MaxOnDemand, Class: source.Class, Tags: ownerTags(source.Tags),
+		Throughput: source.Throughput, MaxOnDemand: source.MaxOnDemand, Class: source.Class, Tags: tags,
 	}
 	if o.billing != "" || o.throughput != nil {
 		mode := o.billing
@@ -171,7 +180,11 @@ func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Cal
 		if err := t.restorable(when, c.Now); err != nil {
 			return err
 		}
-		rec, err := s.restoredTable(tx, to, &t.record, &o, c.Now)
+		tags, err := stricterTags(t.tagsAt(when), t.Tags)
+		if err != nil {
+			return errOwnersChanged(err)
+		}
+		rec, err := s.restoredTable(tx, to, &t.record, tags, &o, c.Now)
 		if err != nil {
 			return err
 		}

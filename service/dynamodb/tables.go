@@ -79,6 +79,9 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		if err := rec.leaveStreams(tx, at, c.Now); err != nil {
 			return err
 		}
+		if err := rec.leaveBackups(tx, at); err != nil {
+			return err
+		}
 		if err := recs.Delete(at.key()); err != nil {
 			return err
 		}

@@ -106,6 +106,9 @@ func (s *Service) changeTags(ctx context.Context, c *pipeline.Call, resource str
 		if _, err := s.sealing(&rec, at.account, at.region); err != nil {
 			return invalid(wrong+"the rows of the table are sealed, and need the tag %s", authz.OwnerKeyTag)
 		}
+		if err := rec.keepTags(t.Tags, c.Now); err != nil {
+			return err
+		}
 		if err := guardBackups(tx, at, &rec); err != nil {
 			return err
 		}
