@@ -724,6 +724,44 @@ func (v *CreateTableOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *CsvOptions) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Delimiter":
+			v.Delimiter, err = d.StringPtr()
+		case "HeaderList":
+			v.HeaderList, err = decodeCsvHeaderListJSON(d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *CsvOptions) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Delimiter != nil {
+		b = jsoncodec.AppendKey(b, "Delimiter")
+		b = jsoncodec.AppendString(b, *v.Delimiter)
+	}
+	if v.HeaderList != nil {
+		b = jsoncodec.AppendKey(b, "HeaderList")
+		b = appendCsvHeaderListJSON(b, v.HeaderList)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *Delete) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1102,6 +1140,70 @@ func (v *DescribeEndpointsOutput) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads v.
+func (v *DescribeExportInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ExportArn":
+			v.ExportArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeExportOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExportDescription != nil {
+		b = jsoncodec.AppendKey(b, "ExportDescription")
+		b = v.ExportDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *DescribeImportInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ImportArn":
+			v.ImportArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *DescribeImportOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ImportTableDescription != nil {
+		b = jsoncodec.AppendKey(b, "ImportTableDescription")
+		b = v.ImportTableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
 func (v *DescribeLimitsInput) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
 		return err
@@ -1341,6 +1443,166 @@ func (v *ExpectedAttributeValue) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *ExportDescription) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.BilledSizeBytes != nil {
+		b = jsoncodec.AppendKey(b, "BilledSizeBytes")
+		b = jsoncodec.AppendInt(b, int64(*v.BilledSizeBytes))
+	}
+	if v.ClientToken != nil {
+		b = jsoncodec.AppendKey(b, "ClientToken")
+		b = jsoncodec.AppendString(b, *v.ClientToken)
+	}
+	if v.EndTime != nil {
+		b = jsoncodec.AppendKey(b, "EndTime")
+		b = jsoncodec.AppendTime(b, *v.EndTime)
+	}
+	if v.ExportArn != nil {
+		b = jsoncodec.AppendKey(b, "ExportArn")
+		b = jsoncodec.AppendString(b, *v.ExportArn)
+	}
+	if v.ExportFormat != "" {
+		b = jsoncodec.AppendKey(b, "ExportFormat")
+		b = jsoncodec.AppendString(b, string(v.ExportFormat))
+	}
+	if v.ExportManifest != nil {
+		b = jsoncodec.AppendKey(b, "ExportManifest")
+		b = jsoncodec.AppendString(b, *v.ExportManifest)
+	}
+	if v.ExportStatus != "" {
+		b = jsoncodec.AppendKey(b, "ExportStatus")
+		b = jsoncodec.AppendString(b, string(v.ExportStatus))
+	}
+	if v.ExportTime != nil {
+		b = jsoncodec.AppendKey(b, "ExportTime")
+		b = jsoncodec.AppendTime(b, *v.ExportTime)
+	}
+	if v.ExportType != "" {
+		b = jsoncodec.AppendKey(b, "ExportType")
+		b = jsoncodec.AppendString(b, string(v.ExportType))
+	}
+	if v.FailureCode != nil {
+		b = jsoncodec.AppendKey(b, "FailureCode")
+		b = jsoncodec.AppendString(b, *v.FailureCode)
+	}
+	if v.FailureMessage != nil {
+		b = jsoncodec.AppendKey(b, "FailureMessage")
+		b = jsoncodec.AppendString(b, *v.FailureMessage)
+	}
+	if v.IncrementalExportSpecification != nil {
+		b = jsoncodec.AppendKey(b, "IncrementalExportSpecification")
+		b = v.IncrementalExportSpecification.AppendJSON(b)
+	}
+	if v.ItemCount != nil {
+		b = jsoncodec.AppendKey(b, "ItemCount")
+		b = jsoncodec.AppendInt(b, int64(*v.ItemCount))
+	}
+	if v.S3Bucket != nil {
+		b = jsoncodec.AppendKey(b, "S3Bucket")
+		b = jsoncodec.AppendString(b, *v.S3Bucket)
+	}
+	if v.S3BucketOwner != nil {
+		b = jsoncodec.AppendKey(b, "S3BucketOwner")
+		b = jsoncodec.AppendString(b, *v.S3BucketOwner)
+	}
+	if v.S3Prefix != nil {
+		b = jsoncodec.AppendKey(b, "S3Prefix")
+		b = jsoncodec.AppendString(b, *v.S3Prefix)
+	}
+	if v.S3SseAlgorithm != "" {
+		b = jsoncodec.AppendKey(b, "S3SseAlgorithm")
+		b = jsoncodec.AppendString(b, string(v.S3SseAlgorithm))
+	}
+	if v.S3SseKmsKeyId != nil {
+		b = jsoncodec.AppendKey(b, "S3SseKmsKeyId")
+		b = jsoncodec.AppendString(b, *v.S3SseKmsKeyId)
+	}
+	if v.StartTime != nil {
+		b = jsoncodec.AppendKey(b, "StartTime")
+		b = jsoncodec.AppendTime(b, *v.StartTime)
+	}
+	if v.TableArn != nil {
+		b = jsoncodec.AppendKey(b, "TableArn")
+		b = jsoncodec.AppendString(b, *v.TableArn)
+	}
+	if v.TableId != nil {
+		b = jsoncodec.AppendKey(b, "TableId")
+		b = jsoncodec.AppendString(b, *v.TableId)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ExportSummary) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExportArn != nil {
+		b = jsoncodec.AppendKey(b, "ExportArn")
+		b = jsoncodec.AppendString(b, *v.ExportArn)
+	}
+	if v.ExportStatus != "" {
+		b = jsoncodec.AppendKey(b, "ExportStatus")
+		b = jsoncodec.AppendString(b, string(v.ExportStatus))
+	}
+	if v.ExportType != "" {
+		b = jsoncodec.AppendKey(b, "ExportType")
+		b = jsoncodec.AppendString(b, string(v.ExportType))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ExportTableToPointInTimeInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientToken":
+			v.ClientToken, err = d.StringPtr()
+		case "ExportFormat":
+			v.ExportFormat, err = jsoncodec.Enum[ExportFormat](d)
+		case "ExportTime":
+			v.ExportTime, err = d.TimePtr()
+		case "ExportType":
+			v.ExportType, err = jsoncodec.Enum[ExportType](d)
+		case "IncrementalExportSpecification":
+			v.IncrementalExportSpecification, err = jsoncodec.StructPtr[IncrementalExportSpecification](d)
+		case "S3Bucket":
+			v.S3Bucket, err = d.StringPtr()
+		case "S3BucketOwner":
+			v.S3BucketOwner, err = d.StringPtr()
+		case "S3Prefix":
+			v.S3Prefix, err = d.StringPtr()
+		case "S3SseAlgorithm":
+			v.S3SseAlgorithm, err = jsoncodec.Enum[S3SseAlgorithm](d)
+		case "S3SseKmsKeyId":
+			v.S3SseKmsKeyId, err = d.StringPtr()
+		case "TableArn":
+			v.TableArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ExportTableToPointInTimeOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExportDescription != nil {
+		b = jsoncodec.AppendKey(b, "ExportDescription")
+		b = v.ExportDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *Get) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -1483,6 +1745,36 @@ func (v *GlobalSecondaryIndex) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// AppendJSON appends v.
+func (v *GlobalSecondaryIndex) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.IndexName != nil {
+		b = jsoncodec.AppendKey(b, "IndexName")
+		b = jsoncodec.AppendString(b, *v.IndexName)
+	}
+	if v.KeySchema != nil {
+		b = jsoncodec.AppendKey(b, "KeySchema")
+		b = appendKeySchemaJSON(b, v.KeySchema)
+	}
+	if v.OnDemandThroughput != nil {
+		b = jsoncodec.AppendKey(b, "OnDemandThroughput")
+		b = v.OnDemandThroughput.AppendJSON(b)
+	}
+	if v.Projection != nil {
+		b = jsoncodec.AppendKey(b, "Projection")
+		b = v.Projection.AppendJSON(b)
+	}
+	if v.ProvisionedThroughput != nil {
+		b = jsoncodec.AppendKey(b, "ProvisionedThroughput")
+		b = v.ProvisionedThroughput.AppendJSON(b)
+	}
+	if v.WarmThroughput != nil {
+		b = jsoncodec.AppendKey(b, "WarmThroughput")
+		b = v.WarmThroughput.AppendJSON(b)
+	}
+	return append(b, '}')
 }
 
 // AppendJSON appends v.
@@ -1641,6 +1933,244 @@ func (v *GlobalTableWitnessGroupUpdate) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// AppendJSON appends v.
+func (v *ImportSummary) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.CloudWatchLogGroupArn != nil {
+		b = jsoncodec.AppendKey(b, "CloudWatchLogGroupArn")
+		b = jsoncodec.AppendString(b, *v.CloudWatchLogGroupArn)
+	}
+	if v.EndTime != nil {
+		b = jsoncodec.AppendKey(b, "EndTime")
+		b = jsoncodec.AppendTime(b, *v.EndTime)
+	}
+	if v.ImportArn != nil {
+		b = jsoncodec.AppendKey(b, "ImportArn")
+		b = jsoncodec.AppendString(b, *v.ImportArn)
+	}
+	if v.ImportStatus != "" {
+		b = jsoncodec.AppendKey(b, "ImportStatus")
+		b = jsoncodec.AppendString(b, string(v.ImportStatus))
+	}
+	if v.InputFormat != "" {
+		b = jsoncodec.AppendKey(b, "InputFormat")
+		b = jsoncodec.AppendString(b, string(v.InputFormat))
+	}
+	if v.S3BucketSource != nil {
+		b = jsoncodec.AppendKey(b, "S3BucketSource")
+		b = v.S3BucketSource.AppendJSON(b)
+	}
+	if v.StartTime != nil {
+		b = jsoncodec.AppendKey(b, "StartTime")
+		b = jsoncodec.AppendTime(b, *v.StartTime)
+	}
+	if v.TableArn != nil {
+		b = jsoncodec.AppendKey(b, "TableArn")
+		b = jsoncodec.AppendString(b, *v.TableArn)
+	}
+	return append(b, '}')
+}
+
+// AppendJSON appends v.
+func (v *ImportTableDescription) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ClientToken != nil {
+		b = jsoncodec.AppendKey(b, "ClientToken")
+		b = jsoncodec.AppendString(b, *v.ClientToken)
+	}
+	if v.CloudWatchLogGroupArn != nil {
+		b = jsoncodec.AppendKey(b, "CloudWatchLogGroupArn")
+		b = jsoncodec.AppendString(b, *v.CloudWatchLogGroupArn)
+	}
+	if v.EndTime != nil {
+		b = jsoncodec.AppendKey(b, "EndTime")
+		b = jsoncodec.AppendTime(b, *v.EndTime)
+	}
+	if v.ErrorCount != nil {
+		b = jsoncodec.AppendKey(b, "ErrorCount")
+		b = jsoncodec.AppendInt(b, int64(*v.ErrorCount))
+	}
+	if v.FailureCode != nil {
+		b = jsoncodec.AppendKey(b, "FailureCode")
+		b = jsoncodec.AppendString(b, *v.FailureCode)
+	}
+	if v.FailureMessage != nil {
+		b = jsoncodec.AppendKey(b, "FailureMessage")
+		b = jsoncodec.AppendString(b, *v.FailureMessage)
+	}
+	if v.ImportArn != nil {
+		b = jsoncodec.AppendKey(b, "ImportArn")
+		b = jsoncodec.AppendString(b, *v.ImportArn)
+	}
+	if v.ImportStatus != "" {
+		b = jsoncodec.AppendKey(b, "ImportStatus")
+		b = jsoncodec.AppendString(b, string(v.ImportStatus))
+	}
+	if v.ImportedItemCount != nil {
+		b = jsoncodec.AppendKey(b, "ImportedItemCount")
+		b = jsoncodec.AppendInt(b, int64(*v.ImportedItemCount))
+	}
+	if v.InputCompressionType != "" {
+		b = jsoncodec.AppendKey(b, "InputCompressionType")
+		b = jsoncodec.AppendString(b, string(v.InputCompressionType))
+	}
+	if v.InputFormat != "" {
+		b = jsoncodec.AppendKey(b, "InputFormat")
+		b = jsoncodec.AppendString(b, string(v.InputFormat))
+	}
+	if v.InputFormatOptions != nil {
+		b = jsoncodec.AppendKey(b, "InputFormatOptions")
+		b = v.InputFormatOptions.AppendJSON(b)
+	}
+	if v.ProcessedItemCount != nil {
+		b = jsoncodec.AppendKey(b, "ProcessedItemCount")
+		b = jsoncodec.AppendInt(b, int64(*v.ProcessedItemCount))
+	}
+	if v.ProcessedSizeBytes != nil {
+		b = jsoncodec.AppendKey(b, "ProcessedSizeBytes")
+		b = jsoncodec.AppendInt(b, int64(*v.ProcessedSizeBytes))
+	}
+	if v.S3BucketSource != nil {
+		b = jsoncodec.AppendKey(b, "S3BucketSource")
+		b = v.S3BucketSource.AppendJSON(b)
+	}
+	if v.StartTime != nil {
+		b = jsoncodec.AppendKey(b, "StartTime")
+		b = jsoncodec.AppendTime(b, *v.StartTime)
+	}
+	if v.TableArn != nil {
+		b = jsoncodec.AppendKey(b, "TableArn")
+		b = jsoncodec.AppendString(b, *v.TableArn)
+	}
+	if v.TableCreationParameters != nil {
+		b = jsoncodec.AppendKey(b, "TableCreationParameters")
+		b = v.TableCreationParameters.AppendJSON(b)
+	}
+	if v.TableId != nil {
+		b = jsoncodec.AppendKey(b, "TableId")
+		b = jsoncodec.AppendString(b, *v.TableId)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ImportTableInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ClientToken":
+			v.ClientToken, err = d.StringPtr()
+		case "InputCompressionType":
+			v.InputCompressionType, err = jsoncodec.Enum[InputCompressionType](d)
+		case "InputFormat":
+			v.InputFormat, err = jsoncodec.Enum[InputFormat](d)
+		case "InputFormatOptions":
+			v.InputFormatOptions, err = jsoncodec.StructPtr[InputFormatOptions](d)
+		case "S3BucketSource":
+			v.S3BucketSource, err = jsoncodec.StructPtr[S3BucketSource](d)
+		case "TableCreationParameters":
+			v.TableCreationParameters, err = jsoncodec.StructPtr[TableCreationParameters](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ImportTableOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ImportTableDescription != nil {
+		b = jsoncodec.AppendKey(b, "ImportTableDescription")
+		b = v.ImportTableDescription.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *IncrementalExportSpecification) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "ExportFromTime":
+			v.ExportFromTime, err = d.TimePtr()
+		case "ExportToTime":
+			v.ExportToTime, err = d.TimePtr()
+		case "ExportViewType":
+			v.ExportViewType, err = jsoncodec.Enum[ExportViewType](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *IncrementalExportSpecification) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExportFromTime != nil {
+		b = jsoncodec.AppendKey(b, "ExportFromTime")
+		b = jsoncodec.AppendTime(b, *v.ExportFromTime)
+	}
+	if v.ExportToTime != nil {
+		b = jsoncodec.AppendKey(b, "ExportToTime")
+		b = jsoncodec.AppendTime(b, *v.ExportToTime)
+	}
+	if v.ExportViewType != "" {
+		b = jsoncodec.AppendKey(b, "ExportViewType")
+		b = jsoncodec.AppendString(b, string(v.ExportViewType))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *InputFormatOptions) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "Csv":
+			v.Csv, err = jsoncodec.StructPtr[CsvOptions](d)
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *InputFormatOptions) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Csv != nil {
+		b = jsoncodec.AppendKey(b, "Csv")
+		b = v.Csv.AppendJSON(b)
+	}
+	return append(b, '}')
 }
 
 // AppendJSON appends v.
@@ -1803,6 +2333,86 @@ func (v *ListBackupsOutput) AppendJSON(b []byte) []byte {
 	if v.LastEvaluatedBackupArn != nil {
 		b = jsoncodec.AppendKey(b, "LastEvaluatedBackupArn")
 		b = jsoncodec.AppendString(b, *v.LastEvaluatedBackupArn)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListExportsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "MaxResults":
+			v.MaxResults, err = d.Int32Ptr()
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "TableArn":
+			v.TableArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListExportsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ExportSummaries != nil {
+		b = jsoncodec.AppendKey(b, "ExportSummaries")
+		b = appendExportSummariesJSON(b, v.ExportSummaries)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *ListImportsInput) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "NextToken":
+			v.NextToken, err = d.StringPtr()
+		case "PageSize":
+			v.PageSize, err = d.Int32Ptr()
+		case "TableArn":
+			v.TableArn, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *ListImportsOutput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ImportSummaryList != nil {
+		b = jsoncodec.AppendKey(b, "ImportSummaryList")
+		b = appendImportSummaryListJSON(b, v.ImportSummaryList)
+	}
+	if v.NextToken != nil {
+		b = jsoncodec.AppendKey(b, "NextToken")
+		b = jsoncodec.AppendString(b, *v.NextToken)
 	}
 	return append(b, '}')
 }
@@ -2745,6 +3355,50 @@ func (v *RestoreTableToPointInTimeOutput) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// DecodeJSON reads v.
+func (v *S3BucketSource) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "S3Bucket":
+			v.S3Bucket, err = d.StringPtr()
+		case "S3BucketOwner":
+			v.S3BucketOwner, err = d.StringPtr()
+		case "S3KeyPrefix":
+			v.S3KeyPrefix, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *S3BucketSource) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.S3Bucket != nil {
+		b = jsoncodec.AppendKey(b, "S3Bucket")
+		b = jsoncodec.AppendString(b, *v.S3Bucket)
+	}
+	if v.S3BucketOwner != nil {
+		b = jsoncodec.AppendKey(b, "S3BucketOwner")
+		b = jsoncodec.AppendString(b, *v.S3BucketOwner)
+	}
+	if v.S3KeyPrefix != nil {
+		b = jsoncodec.AppendKey(b, "S3KeyPrefix")
+		b = jsoncodec.AppendString(b, *v.S3KeyPrefix)
+	}
+	return append(b, '}')
+}
+
 // AppendJSON appends v.
 func (v *SSEDescription) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
@@ -2791,6 +3445,24 @@ func (v *SSESpecification) DecodeJSON(d *jsoncodec.Decoder) error {
 			return err
 		}
 	}
+}
+
+// AppendJSON appends v.
+func (v *SSESpecification) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.Enabled != nil {
+		b = jsoncodec.AppendKey(b, "Enabled")
+		b = jsoncodec.AppendBool(b, *v.Enabled)
+	}
+	if v.KMSMasterKeyId != nil {
+		b = jsoncodec.AppendKey(b, "KMSMasterKeyId")
+		b = jsoncodec.AppendString(b, *v.KMSMasterKeyId)
+	}
+	if v.SSEType != "" {
+		b = jsoncodec.AppendKey(b, "SSEType")
+		b = jsoncodec.AppendString(b, string(v.SSEType))
+	}
+	return append(b, '}')
 }
 
 // DecodeJSON reads v.
@@ -2991,6 +3663,80 @@ func (v *TableClassSummary) AppendJSON(b []byte) []byte {
 	if v.TableClass != "" {
 		b = jsoncodec.AppendKey(b, "TableClass")
 		b = jsoncodec.AppendString(b, string(v.TableClass))
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON reads v.
+func (v *TableCreationParameters) DecodeJSON(d *jsoncodec.Decoder) error {
+	if err := d.OpenObject("Struct"); err != nil {
+		return err
+	}
+	for {
+		key, more, err := d.NextKey()
+		if err != nil || !more {
+			return err
+		}
+		switch key {
+		case "AttributeDefinitions":
+			v.AttributeDefinitions, err = decodeAttributeDefinitionsJSON(d)
+		case "BillingMode":
+			v.BillingMode, err = jsoncodec.Enum[BillingMode](d)
+		case "GlobalSecondaryIndexes":
+			v.GlobalSecondaryIndexes, err = decodeGlobalSecondaryIndexListJSON(d)
+		case "KeySchema":
+			v.KeySchema, err = decodeKeySchemaJSON(d)
+		case "OnDemandThroughput":
+			v.OnDemandThroughput, err = jsoncodec.StructPtr[OnDemandThroughput](d)
+		case "ProvisionedThroughput":
+			v.ProvisionedThroughput, err = jsoncodec.StructPtr[ProvisionedThroughput](d)
+		case "SSESpecification":
+			v.SSESpecification, err = jsoncodec.StructPtr[SSESpecification](d)
+		case "TableName":
+			v.TableName, err = d.StringPtr()
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// AppendJSON appends v.
+func (v *TableCreationParameters) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.AttributeDefinitions != nil {
+		b = jsoncodec.AppendKey(b, "AttributeDefinitions")
+		b = appendAttributeDefinitionsJSON(b, v.AttributeDefinitions)
+	}
+	if v.BillingMode != "" {
+		b = jsoncodec.AppendKey(b, "BillingMode")
+		b = jsoncodec.AppendString(b, string(v.BillingMode))
+	}
+	if v.GlobalSecondaryIndexes != nil {
+		b = jsoncodec.AppendKey(b, "GlobalSecondaryIndexes")
+		b = appendGlobalSecondaryIndexListJSON(b, v.GlobalSecondaryIndexes)
+	}
+	if v.KeySchema != nil {
+		b = jsoncodec.AppendKey(b, "KeySchema")
+		b = appendKeySchemaJSON(b, v.KeySchema)
+	}
+	if v.OnDemandThroughput != nil {
+		b = jsoncodec.AppendKey(b, "OnDemandThroughput")
+		b = v.OnDemandThroughput.AppendJSON(b)
+	}
+	if v.ProvisionedThroughput != nil {
+		b = jsoncodec.AppendKey(b, "ProvisionedThroughput")
+		b = v.ProvisionedThroughput.AppendJSON(b)
+	}
+	if v.SSESpecification != nil {
+		b = jsoncodec.AppendKey(b, "SSESpecification")
+		b = v.SSESpecification.AppendJSON(b)
+	}
+	if v.TableName != nil {
+		b = jsoncodec.AppendKey(b, "TableName")
+		b = jsoncodec.AppendString(b, *v.TableName)
 	}
 	return append(b, '}')
 }
@@ -3753,6 +4499,20 @@ func (v *WarmThroughput) DecodeJSON(d *jsoncodec.Decoder) error {
 	}
 }
 
+// AppendJSON appends v.
+func (v *WarmThroughput) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if v.ReadUnitsPerSecond != nil {
+		b = jsoncodec.AppendKey(b, "ReadUnitsPerSecond")
+		b = jsoncodec.AppendInt(b, int64(*v.ReadUnitsPerSecond))
+	}
+	if v.WriteUnitsPerSecond != nil {
+		b = jsoncodec.AppendKey(b, "WriteUnitsPerSecond")
+		b = jsoncodec.AppendInt(b, int64(*v.WriteUnitsPerSecond))
+	}
+	return append(b, '}')
+}
+
 // DecodeJSON reads v.
 func (v *WriteRequest) DecodeJSON(d *jsoncodec.Decoder) error {
 	if err := d.OpenObject("Struct"); err != nil {
@@ -3900,6 +4660,21 @@ func appendConsumedCapacityMultipleJSON(b []byte, v []ConsumedCapacity) []byte {
 	return append(b, ']')
 }
 
+func decodeCsvHeaderListJSON(d *jsoncodec.Decoder) ([]string, error) {
+	return jsoncodec.List(d, (*jsoncodec.Decoder).String)
+}
+
+func appendCsvHeaderListJSON(b []byte, v []string) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsoncodec.AppendString(b, v[i])
+	}
+	return append(b, ']')
+}
+
 func appendEndpointsJSON(b []byte, v []Endpoint) []byte {
 	b = append(b, '[')
 	for i := range v {
@@ -3913,6 +4688,17 @@ func appendEndpointsJSON(b []byte, v []Endpoint) []byte {
 
 func decodeExpectedAttributeMapJSON(d *jsoncodec.Decoder) (map[string]ExpectedAttributeValue, error) {
 	return jsoncodec.Map(d, jsoncodec.Struct[ExpectedAttributeValue])
+}
+
+func appendExportSummariesJSON(b []byte, v []ExportSummary) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func decodeExpressionAttributeNameMapJSON(d *jsoncodec.Decoder) (map[string]string, error) {
@@ -3948,6 +4734,17 @@ func decodeGlobalSecondaryIndexListJSON(d *jsoncodec.Decoder) ([]GlobalSecondary
 	return jsoncodec.List(d, jsoncodec.Struct[GlobalSecondaryIndex])
 }
 
+func appendGlobalSecondaryIndexListJSON(b []byte, v []GlobalSecondaryIndex) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
+}
+
 func decodeGlobalSecondaryIndexUpdateListJSON(d *jsoncodec.Decoder) ([]GlobalSecondaryIndexUpdate, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[GlobalSecondaryIndexUpdate])
 }
@@ -3976,6 +4773,17 @@ func appendGlobalTableWitnessDescriptionListJSON(b []byte, v []GlobalTableWitnes
 
 func decodeGlobalTableWitnessGroupUpdateListJSON(d *jsoncodec.Decoder) ([]GlobalTableWitnessGroupUpdate, error) {
 	return jsoncodec.List(d, jsoncodec.Struct[GlobalTableWitnessGroupUpdate])
+}
+
+func appendImportSummaryListJSON(b []byte, v []ImportSummary) []byte {
+	b = append(b, '[')
+	for i := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = v[i].AppendJSON(b)
+	}
+	return append(b, ']')
 }
 
 func appendItemCollectionMetricsMultipleJSON(b []byte, v []ItemCollectionMetrics) []byte {

@@ -28,14 +28,20 @@ type Service interface {
 	DescribeBackup(context.Context, *pipeline.Call, *DescribeBackupInput) (*DescribeBackupOutput, error)
 	DescribeContinuousBackups(context.Context, *pipeline.Call, *DescribeContinuousBackupsInput) (*DescribeContinuousBackupsOutput, error)
 	DescribeEndpoints(context.Context, *pipeline.Call, *DescribeEndpointsInput) (*DescribeEndpointsOutput, error)
+	DescribeExport(context.Context, *pipeline.Call, *DescribeExportInput) (*DescribeExportOutput, error)
+	DescribeImport(context.Context, *pipeline.Call, *DescribeImportInput) (*DescribeImportOutput, error)
 	DescribeLimits(context.Context, *pipeline.Call, *DescribeLimitsInput) (*DescribeLimitsOutput, error)
 	DescribeTable(context.Context, *pipeline.Call, *DescribeTableInput) (*DescribeTableOutput, error)
 	DescribeTimeToLive(context.Context, *pipeline.Call, *DescribeTimeToLiveInput) (*DescribeTimeToLiveOutput, error)
 	ExecuteStatement(context.Context, *pipeline.Call, *ExecuteStatementInput) (*ExecuteStatementOutput, error)
 	ExecuteTransaction(context.Context, *pipeline.Call, *ExecuteTransactionInput) (*ExecuteTransactionOutput, error)
+	ExportTableToPointInTime(context.Context, *pipeline.Call, *ExportTableToPointInTimeInput) (*ExportTableToPointInTimeOutput, error)
 	GetItem(context.Context, *pipeline.Call, *GetItemInput) (*GetItemOutput, error)
 	GetResourcePolicy(context.Context, *pipeline.Call, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
+	ImportTable(context.Context, *pipeline.Call, *ImportTableInput) (*ImportTableOutput, error)
 	ListBackups(context.Context, *pipeline.Call, *ListBackupsInput) (*ListBackupsOutput, error)
+	ListExports(context.Context, *pipeline.Call, *ListExportsInput) (*ListExportsOutput, error)
+	ListImports(context.Context, *pipeline.Call, *ListImportsInput) (*ListImportsOutput, error)
 	ListTables(context.Context, *pipeline.Call, *ListTablesInput) (*ListTablesOutput, error)
 	ListTagsOfResource(context.Context, *pipeline.Call, *ListTagsOfResourceInput) (*ListTagsOfResourceOutput, error)
 	PutItem(context.Context, *pipeline.Call, *PutItemInput) (*PutItemOutput, error)
@@ -68,14 +74,20 @@ type Requirements interface {
 	DescribeBackup(*authz.Scope, *DescribeBackupInput) authz.Requirement
 	DescribeContinuousBackups(*authz.Scope, *DescribeContinuousBackupsInput) authz.Requirement
 	DescribeEndpoints(*authz.Scope, *DescribeEndpointsInput) authz.Requirement
+	DescribeExport(*authz.Scope, *DescribeExportInput) authz.Requirement
+	DescribeImport(*authz.Scope, *DescribeImportInput) authz.Requirement
 	DescribeLimits(*authz.Scope, *DescribeLimitsInput) authz.Requirement
 	DescribeTable(*authz.Scope, *DescribeTableInput) authz.Requirement
 	DescribeTimeToLive(*authz.Scope, *DescribeTimeToLiveInput) authz.Requirement
 	ExecuteStatement(*authz.Scope, *ExecuteStatementInput) authz.Requirement
 	ExecuteTransaction(*authz.Scope, *ExecuteTransactionInput) authz.Requirement
+	ExportTableToPointInTime(*authz.Scope, *ExportTableToPointInTimeInput) authz.Requirement
 	GetItem(*authz.Scope, *GetItemInput) authz.Requirement
 	GetResourcePolicy(*authz.Scope, *GetResourcePolicyInput) authz.Requirement
+	ImportTable(*authz.Scope, *ImportTableInput) authz.Requirement
 	ListBackups(*authz.Scope, *ListBackupsInput) authz.Requirement
+	ListExports(*authz.Scope, *ListExportsInput) authz.Requirement
+	ListImports(*authz.Scope, *ListImportsInput) authz.Requirement
 	ListTables(*authz.Scope, *ListTablesInput) authz.Requirement
 	ListTagsOfResource(*authz.Scope, *ListTagsOfResourceInput) authz.Requirement
 	PutItem(*authz.Scope, *PutItemInput) authz.Requirement
@@ -121,6 +133,10 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[DescribeContinuousBackupsInput], r.DescribeContinuousBackups, s.DescribeContinuousBackups, awsjson.Encode[DescribeContinuousBackupsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeEndpoints", Kind: pipeline.Management},
 			awsjson.Decode[DescribeEndpointsInput], r.DescribeEndpoints, s.DescribeEndpoints, awsjson.Encode[DescribeEndpointsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeExport", Kind: pipeline.Management},
+			awsjson.Decode[DescribeExportInput], r.DescribeExport, s.DescribeExport, awsjson.Encode[DescribeExportOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeImport", Kind: pipeline.Management},
+			awsjson.Decode[DescribeImportInput], r.DescribeImport, s.DescribeImport, awsjson.Encode[DescribeImportOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeLimits", Kind: pipeline.Management},
 			awsjson.Decode[DescribeLimitsInput], r.DescribeLimits, s.DescribeLimits, awsjson.Encode[DescribeLimitsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "DescribeTable", Kind: pipeline.Management},
@@ -131,12 +147,20 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 			awsjson.Decode[ExecuteStatementInput], r.ExecuteStatement, s.ExecuteStatement, awsjson.Encode[ExecuteStatementOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ExecuteTransaction", Kind: pipeline.Data, Write: true},
 			awsjson.Decode[ExecuteTransactionInput], r.ExecuteTransaction, s.ExecuteTransaction, awsjson.Encode[ExecuteTransactionOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ExportTableToPointInTime", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[ExportTableToPointInTimeInput], r.ExportTableToPointInTime, s.ExportTableToPointInTime, awsjson.Encode[ExportTableToPointInTimeOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetItem", Kind: pipeline.Data},
 			awsjson.Decode[GetItemInput], r.GetItem, s.GetItem, awsjson.Encode[GetItemOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "GetResourcePolicy", Kind: pipeline.Management},
 			awsjson.Decode[GetResourcePolicyInput], r.GetResourcePolicy, s.GetResourcePolicy, awsjson.Encode[GetResourcePolicyOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ImportTable", Kind: pipeline.Management, Write: true},
+			awsjson.Decode[ImportTableInput], r.ImportTable, s.ImportTable, awsjson.Encode[ImportTableOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListBackups", Kind: pipeline.Management},
 			awsjson.Decode[ListBackupsInput], r.ListBackups, s.ListBackups, awsjson.Encode[ListBackupsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListExports", Kind: pipeline.Management},
+			awsjson.Decode[ListExportsInput], r.ListExports, s.ListExports, awsjson.Encode[ListExportsOutput](API)),
+		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListImports", Kind: pipeline.Management},
+			awsjson.Decode[ListImportsInput], r.ListImports, s.ListImports, awsjson.Encode[ListImportsOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTables", Kind: pipeline.Management},
 			awsjson.Decode[ListTablesInput], r.ListTables, s.ListTables, awsjson.Encode[ListTablesOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "ListTagsOfResource", Kind: pipeline.Management},
@@ -186,8 +210,13 @@ var API = &protocol.Service{
 		"ConditionalCheckFailedException":          {Code: "ConditionalCheckFailedException", Status: 400},
 		"ContinuousBackupsUnavailableException":    {Code: "ContinuousBackupsUnavailableException", Status: 400},
 		"DuplicateItemException":                   {Code: "DuplicateItemException", Status: 400},
+		"ExportConflictException":                  {Code: "ExportConflictException", Status: 400},
+		"ExportNotFoundException":                  {Code: "ExportNotFoundException", Status: 400},
 		"IdempotentParameterMismatchException":     {Code: "IdempotentParameterMismatchException", Status: 400},
+		"ImportConflictException":                  {Code: "ImportConflictException", Status: 400},
+		"ImportNotFoundException":                  {Code: "ImportNotFoundException", Status: 400},
 		"InternalServerError":                      {Code: "InternalServerError", Status: 500},
+		"InvalidExportTimeException":               {Code: "InvalidExportTimeException", Status: 400},
 		"InvalidRestoreTimeException":              {Code: "InvalidRestoreTimeException", Status: 400},
 		"ItemCollectionSizeLimitExceededException": {Code: "ItemCollectionSizeLimitExceededException", Status: 400},
 		"LimitExceededException":                   {Code: "LimitExceededException", Status: 400},
@@ -212,20 +241,14 @@ var API = &protocol.Service{
 	Unsupported: []string{
 		"CreateGlobalTable",
 		"DescribeContributorInsights",
-		"DescribeExport",
 		"DescribeGlobalTable",
 		"DescribeGlobalTableSettings",
-		"DescribeImport",
 		"DescribeKinesisStreamingDestination",
 		"DescribeTableReplicaAutoScaling",
 		"DisableKinesisStreamingDestination",
 		"EnableKinesisStreamingDestination",
-		"ExportTableToPointInTime",
-		"ImportTable",
 		"ListContributorInsights",
-		"ListExports",
 		"ListGlobalTables",
-		"ListImports",
 		"UpdateContributorInsights",
 		"UpdateGlobalTable",
 		"UpdateGlobalTableSettings",

@@ -115,6 +115,43 @@ const (
 	ContinuousBackupsStatusDisabled ContinuousBackupsStatus = "DISABLED"
 )
 
+// ExportFormat is an enum of the model; "" is absent.
+type ExportFormat string
+
+// The values of ExportFormat.
+const (
+	ExportFormatDynamodbJson ExportFormat = "DYNAMODB_JSON"
+	ExportFormatIon          ExportFormat = "ION"
+)
+
+// ExportStatus is an enum of the model; "" is absent.
+type ExportStatus string
+
+// The values of ExportStatus.
+const (
+	ExportStatusInProgress ExportStatus = "IN_PROGRESS"
+	ExportStatusCompleted  ExportStatus = "COMPLETED"
+	ExportStatusFailed     ExportStatus = "FAILED"
+)
+
+// ExportType is an enum of the model; "" is absent.
+type ExportType string
+
+// The values of ExportType.
+const (
+	ExportTypeFullExport        ExportType = "FULL_EXPORT"
+	ExportTypeIncrementalExport ExportType = "INCREMENTAL_EXPORT"
+)
+
+// ExportViewType is an enum of the model; "" is absent.
+type ExportViewType string
+
+// The values of ExportViewType.
+const (
+	ExportViewTypeNewImage        ExportViewType = "NEW_IMAGE"
+	ExportViewTypeNewAndOldImages ExportViewType = "NEW_AND_OLD_IMAGES"
+)
+
 // GlobalTableSettingsReplicationMode is an enum of the model; "" is absent.
 type GlobalTableSettingsReplicationMode string
 
@@ -123,6 +160,18 @@ const (
 	GlobalTableSettingsReplicationModeEnabled              GlobalTableSettingsReplicationMode = "ENABLED"
 	GlobalTableSettingsReplicationModeDisabled             GlobalTableSettingsReplicationMode = "DISABLED"
 	GlobalTableSettingsReplicationModeEnabledWithOverrides GlobalTableSettingsReplicationMode = "ENABLED_WITH_OVERRIDES"
+)
+
+// ImportStatus is an enum of the model; "" is absent.
+type ImportStatus string
+
+// The values of ImportStatus.
+const (
+	ImportStatusInProgress ImportStatus = "IN_PROGRESS"
+	ImportStatusCompleted  ImportStatus = "COMPLETED"
+	ImportStatusCancelling ImportStatus = "CANCELLING"
+	ImportStatusCancelled  ImportStatus = "CANCELLED"
+	ImportStatusFailed     ImportStatus = "FAILED"
 )
 
 // IndexStatus is an enum of the model; "" is absent.
@@ -134,6 +183,26 @@ const (
 	IndexStatusUpdating IndexStatus = "UPDATING"
 	IndexStatusDeleting IndexStatus = "DELETING"
 	IndexStatusActive   IndexStatus = "ACTIVE"
+)
+
+// InputCompressionType is an enum of the model; "" is absent.
+type InputCompressionType string
+
+// The values of InputCompressionType.
+const (
+	InputCompressionTypeGzip InputCompressionType = "GZIP"
+	InputCompressionTypeZstd InputCompressionType = "ZSTD"
+	InputCompressionTypeNone InputCompressionType = "NONE"
+)
+
+// InputFormat is an enum of the model; "" is absent.
+type InputFormat string
+
+// The values of InputFormat.
+const (
+	InputFormatDynamodbJson InputFormat = "DYNAMODB_JSON"
+	InputFormatIon          InputFormat = "ION"
+	InputFormatCsv          InputFormat = "CSV"
 )
 
 // KeyType is an enum of the model; "" is absent.
@@ -228,6 +297,15 @@ type ReturnValuesOnConditionCheckFailure string
 const (
 	ReturnValuesOnConditionCheckFailureAllOld ReturnValuesOnConditionCheckFailure = "ALL_OLD"
 	ReturnValuesOnConditionCheckFailureNone   ReturnValuesOnConditionCheckFailure = "NONE"
+)
+
+// S3SseAlgorithm is an enum of the model; "" is absent.
+type S3SseAlgorithm string
+
+// The values of S3SseAlgorithm.
+const (
+	S3SseAlgorithmAes256 S3SseAlgorithm = "AES256"
+	S3SseAlgorithmKms    S3SseAlgorithm = "KMS"
 )
 
 // SSEStatus is an enum of the model; "" is absent.
@@ -560,6 +638,12 @@ type CreateTableOutput struct {
 	TableDescription *TableDescription
 }
 
+// CsvOptions is a structure of the model.
+type CsvOptions struct {
+	Delimiter  *string
+	HeaderList []string
+}
+
 // Delete is a structure of the model.
 type Delete struct {
 	ConditionExpression                 *string
@@ -672,6 +756,26 @@ type DescribeEndpointsOutput struct {
 	Endpoints []Endpoint
 }
 
+// DescribeExportInput is a structure of the model.
+type DescribeExportInput struct {
+	ExportArn *string
+}
+
+// DescribeExportOutput is a structure of the model.
+type DescribeExportOutput struct {
+	ExportDescription *ExportDescription
+}
+
+// DescribeImportInput is a structure of the model.
+type DescribeImportInput struct {
+	ImportArn *string
+}
+
+// DescribeImportOutput is a structure of the model.
+type DescribeImportOutput struct {
+	ImportTableDescription *ImportTableDescription
+}
+
 // DescribeLimitsInput is a structure of the model.
 type DescribeLimitsInput struct {
 }
@@ -748,6 +852,58 @@ type ExpectedAttributeValue struct {
 	ComparisonOperator ComparisonOperator
 	Exists             *bool
 	Value              *item.Value
+}
+
+// ExportDescription is a structure of the model.
+type ExportDescription struct {
+	BilledSizeBytes                *int64
+	ClientToken                    *string
+	EndTime                        *time.Time
+	ExportArn                      *string
+	ExportFormat                   ExportFormat
+	ExportManifest                 *string
+	ExportStatus                   ExportStatus
+	ExportTime                     *time.Time
+	ExportType                     ExportType
+	FailureCode                    *string
+	FailureMessage                 *string
+	IncrementalExportSpecification *IncrementalExportSpecification
+	ItemCount                      *int64
+	S3Bucket                       *string
+	S3BucketOwner                  *string
+	S3Prefix                       *string
+	S3SseAlgorithm                 S3SseAlgorithm
+	S3SseKmsKeyId                  *string
+	StartTime                      *time.Time
+	TableArn                       *string
+	TableId                        *string
+}
+
+// ExportSummary is a structure of the model.
+type ExportSummary struct {
+	ExportArn    *string
+	ExportStatus ExportStatus
+	ExportType   ExportType
+}
+
+// ExportTableToPointInTimeInput is a structure of the model.
+type ExportTableToPointInTimeInput struct {
+	ClientToken                    *string
+	ExportFormat                   ExportFormat
+	ExportTime                     *time.Time
+	ExportType                     ExportType
+	IncrementalExportSpecification *IncrementalExportSpecification
+	S3Bucket                       *string
+	S3BucketOwner                  *string
+	S3Prefix                       *string
+	S3SseAlgorithm                 S3SseAlgorithm
+	S3SseKmsKeyId                  *string
+	TableArn                       *string
+}
+
+// ExportTableToPointInTimeOutput is a structure of the model.
+type ExportTableToPointInTimeOutput struct {
+	ExportDescription *ExportDescription
 }
 
 // Get is a structure of the model.
@@ -846,6 +1002,68 @@ type GlobalTableWitnessGroupUpdate struct {
 	Delete *DeleteGlobalTableWitnessGroupMemberAction
 }
 
+// ImportSummary is a structure of the model.
+type ImportSummary struct {
+	CloudWatchLogGroupArn *string
+	EndTime               *time.Time
+	ImportArn             *string
+	ImportStatus          ImportStatus
+	InputFormat           InputFormat
+	S3BucketSource        *S3BucketSource
+	StartTime             *time.Time
+	TableArn              *string
+}
+
+// ImportTableDescription is a structure of the model.
+type ImportTableDescription struct {
+	ClientToken             *string
+	CloudWatchLogGroupArn   *string
+	EndTime                 *time.Time
+	ErrorCount              *int64
+	FailureCode             *string
+	FailureMessage          *string
+	ImportArn               *string
+	ImportStatus            ImportStatus
+	ImportedItemCount       *int64
+	InputCompressionType    InputCompressionType
+	InputFormat             InputFormat
+	InputFormatOptions      *InputFormatOptions
+	ProcessedItemCount      *int64
+	ProcessedSizeBytes      *int64
+	S3BucketSource          *S3BucketSource
+	StartTime               *time.Time
+	TableArn                *string
+	TableCreationParameters *TableCreationParameters
+	TableId                 *string
+}
+
+// ImportTableInput is a structure of the model.
+type ImportTableInput struct {
+	ClientToken             *string
+	InputCompressionType    InputCompressionType
+	InputFormat             InputFormat
+	InputFormatOptions      *InputFormatOptions
+	S3BucketSource          *S3BucketSource
+	TableCreationParameters *TableCreationParameters
+}
+
+// ImportTableOutput is a structure of the model.
+type ImportTableOutput struct {
+	ImportTableDescription *ImportTableDescription
+}
+
+// IncrementalExportSpecification is a structure of the model.
+type IncrementalExportSpecification struct {
+	ExportFromTime *time.Time
+	ExportToTime   *time.Time
+	ExportViewType ExportViewType
+}
+
+// InputFormatOptions is a structure of the model.
+type InputFormatOptions struct {
+	Csv *CsvOptions
+}
+
 // ItemCollectionMetrics is a structure of the model.
 type ItemCollectionMetrics struct {
 	ItemCollectionKey   *item.Map
@@ -886,6 +1104,32 @@ type ListBackupsInput struct {
 type ListBackupsOutput struct {
 	BackupSummaries        []BackupSummary
 	LastEvaluatedBackupArn *string
+}
+
+// ListExportsInput is a structure of the model.
+type ListExportsInput struct {
+	MaxResults *int32
+	NextToken  *string
+	TableArn   *string
+}
+
+// ListExportsOutput is a structure of the model.
+type ListExportsOutput struct {
+	ExportSummaries []ExportSummary
+	NextToken       *string
+}
+
+// ListImportsInput is a structure of the model.
+type ListImportsInput struct {
+	NextToken *string
+	PageSize  *int32
+	TableArn  *string
+}
+
+// ListImportsOutput is a structure of the model.
+type ListImportsOutput struct {
+	ImportSummaryList []ImportSummary
+	NextToken         *string
 }
 
 // ListTablesInput is a structure of the model.
@@ -1168,6 +1412,13 @@ type RestoreTableToPointInTimeOutput struct {
 	TableDescription *TableDescription
 }
 
+// S3BucketSource is a structure of the model.
+type S3BucketSource struct {
+	S3Bucket      *string
+	S3BucketOwner *string
+	S3KeyPrefix   *string
+}
+
 // SSEDescription is a structure of the model.
 type SSEDescription struct {
 	InaccessibleEncryptionDateTime *time.Time
@@ -1245,6 +1496,18 @@ type StreamSpecification struct {
 type TableClassSummary struct {
 	LastUpdateDateTime *time.Time
 	TableClass         TableClass
+}
+
+// TableCreationParameters is a structure of the model.
+type TableCreationParameters struct {
+	AttributeDefinitions   []AttributeDefinition
+	BillingMode            BillingMode
+	GlobalSecondaryIndexes []GlobalSecondaryIndex
+	KeySchema              []KeySchemaElement
+	OnDemandThroughput     *OnDemandThroughput
+	ProvisionedThroughput  *ProvisionedThroughput
+	SSESpecification       *SSESpecification
+	TableName              *string
 }
 
 // TableDescription is a structure of the model.
@@ -1522,14 +1785,39 @@ func NewDuplicateItemException(format string, args ...any) *fault.Error {
 	return fault.Of("DuplicateItemException", format, args...)
 }
 
+// NewExportConflictException makes the error of the model.
+func NewExportConflictException(format string, args ...any) *fault.Error {
+	return fault.Of("ExportConflictException", format, args...)
+}
+
+// NewExportNotFoundException makes the error of the model.
+func NewExportNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("ExportNotFoundException", format, args...)
+}
+
 // NewIdempotentParameterMismatchException makes the error of the model.
 func NewIdempotentParameterMismatchException(format string, args ...any) *fault.Error {
 	return fault.Of("IdempotentParameterMismatchException", format, args...)
 }
 
+// NewImportConflictException makes the error of the model.
+func NewImportConflictException(format string, args ...any) *fault.Error {
+	return fault.Of("ImportConflictException", format, args...)
+}
+
+// NewImportNotFoundException makes the error of the model.
+func NewImportNotFoundException(format string, args ...any) *fault.Error {
+	return fault.Of("ImportNotFoundException", format, args...)
+}
+
 // NewInternalServerError makes the error of the model.
 func NewInternalServerError(format string, args ...any) *fault.Error {
 	return fault.Of("InternalServerError", format, args...)
+}
+
+// NewInvalidExportTimeException makes the error of the model.
+func NewInvalidExportTimeException(format string, args ...any) *fault.Error {
+	return fault.Of("InvalidExportTimeException", format, args...)
 }
 
 // NewInvalidRestoreTimeException makes the error of the model.

@@ -200,6 +200,16 @@ func (v *CreateTableInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *CsvOptions) Validate(c *constraint.Checker) {
+	if v.Delimiter != nil {
+		checkCsvDelimiter(c, "delimiter", *v.Delimiter)
+	}
+	if v.HeaderList != nil {
+		checkCsvHeaderList(c, "headerList", v.HeaderList)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *Delete) Validate(c *constraint.Checker) {
 	if v.ExpressionAttributeNames != nil {
 		checkExpressionAttributeNameMap(c, "expressionAttributeNames", v.ExpressionAttributeNames)
@@ -311,6 +321,20 @@ func (v *DescribeEndpointsInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *DescribeExportInput) Validate(c *constraint.Checker) {
+	if c.Required("exportArn", v.ExportArn != nil) {
+		checkExportArn(c, "exportArn", *v.ExportArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *DescribeImportInput) Validate(c *constraint.Checker) {
+	if c.Required("importArn", v.ImportArn != nil) {
+		checkImportArn(c, "importArn", *v.ImportArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *DescribeLimitsInput) Validate(c *constraint.Checker) {
 }
 
@@ -375,6 +399,42 @@ func (v *ExecuteTransactionInput) Validate(c *constraint.Checker) {
 func (v *ExpectedAttributeValue) Validate(c *constraint.Checker) {
 	if v.ComparisonOperator != "" {
 		checkComparisonOperator(c, "comparisonOperator", v.ComparisonOperator)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ExportTableToPointInTimeInput) Validate(c *constraint.Checker) {
+	if v.ClientToken != nil {
+		checkClientToken(c, "clientToken", *v.ClientToken)
+	}
+	if v.ExportFormat != "" {
+		checkExportFormat(c, "exportFormat", v.ExportFormat)
+	}
+	if v.ExportType != "" {
+		checkExportType(c, "exportType", v.ExportType)
+	}
+	if v.IncrementalExportSpecification != nil {
+		c.Enter("incrementalExportSpecification")
+		v.IncrementalExportSpecification.Validate(c)
+		c.Leave()
+	}
+	if c.Required("s3Bucket", v.S3Bucket != nil) {
+		checkS3Bucket(c, "s3Bucket", *v.S3Bucket)
+	}
+	if v.S3BucketOwner != nil {
+		checkS3BucketOwner(c, "s3BucketOwner", *v.S3BucketOwner)
+	}
+	if v.S3Prefix != nil {
+		checkS3Prefix(c, "s3Prefix", *v.S3Prefix)
+	}
+	if v.S3SseAlgorithm != "" {
+		checkS3SseAlgorithm(c, "s3SseAlgorithm", v.S3SseAlgorithm)
+	}
+	if v.S3SseKmsKeyId != nil {
+		checkS3SseKmsKeyId(c, "s3SseKmsKeyId", *v.S3SseKmsKeyId)
+	}
+	if c.Required("tableArn", v.TableArn != nil) {
+		checkTableArn(c, "tableArn", *v.TableArn)
 	}
 }
 
@@ -467,6 +527,50 @@ func (v *GlobalTableWitnessGroupUpdate) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *ImportTableInput) Validate(c *constraint.Checker) {
+	if v.ClientToken != nil {
+		checkClientToken(c, "clientToken", *v.ClientToken)
+	}
+	if v.InputCompressionType != "" {
+		checkInputCompressionType(c, "inputCompressionType", v.InputCompressionType)
+	}
+	if c.Required("inputFormat", v.InputFormat != "") {
+		checkInputFormat(c, "inputFormat", v.InputFormat)
+	}
+	if v.InputFormatOptions != nil {
+		c.Enter("inputFormatOptions")
+		v.InputFormatOptions.Validate(c)
+		c.Leave()
+	}
+	if c.Required("s3BucketSource", v.S3BucketSource != nil) {
+		c.Enter("s3BucketSource")
+		v.S3BucketSource.Validate(c)
+		c.Leave()
+	}
+	if c.Required("tableCreationParameters", v.TableCreationParameters != nil) {
+		c.Enter("tableCreationParameters")
+		v.TableCreationParameters.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *IncrementalExportSpecification) Validate(c *constraint.Checker) {
+	if v.ExportViewType != "" {
+		checkExportViewType(c, "exportViewType", v.ExportViewType)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *InputFormatOptions) Validate(c *constraint.Checker) {
+	if v.Csv != nil {
+		c.Enter("csv")
+		v.Csv.Validate(c)
+		c.Leave()
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *KeySchemaElement) Validate(c *constraint.Checker) {
 	if c.Required("attributeName", v.AttributeName != nil) {
 		checkKeySchemaAttributeName(c, "attributeName", *v.AttributeName)
@@ -502,6 +606,29 @@ func (v *ListBackupsInput) Validate(c *constraint.Checker) {
 	}
 	if v.TableName != nil {
 		checkTableArn(c, "tableName", *v.TableName)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListExportsInput) Validate(c *constraint.Checker) {
+	if v.MaxResults != nil {
+		checkListExportsMaxLimit(c, "maxResults", *v.MaxResults)
+	}
+	if v.TableArn != nil {
+		checkTableArn(c, "tableArn", *v.TableArn)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *ListImportsInput) Validate(c *constraint.Checker) {
+	if v.NextToken != nil {
+		checkImportNextToken(c, "nextToken", *v.NextToken)
+	}
+	if v.PageSize != nil {
+		checkListImportsMaxLimit(c, "pageSize", *v.PageSize)
+	}
+	if v.TableArn != nil {
+		checkTableArn(c, "tableArn", *v.TableArn)
 	}
 }
 
@@ -776,6 +903,19 @@ func (v *RestoreTableToPointInTimeInput) Validate(c *constraint.Checker) {
 }
 
 // Validate checks v against the constraints of the model.
+func (v *S3BucketSource) Validate(c *constraint.Checker) {
+	if c.Required("s3Bucket", v.S3Bucket != nil) {
+		checkS3Bucket(c, "s3Bucket", *v.S3Bucket)
+	}
+	if v.S3BucketOwner != nil {
+		checkS3BucketOwner(c, "s3BucketOwner", *v.S3BucketOwner)
+	}
+	if v.S3KeyPrefix != nil {
+		checkS3Prefix(c, "s3KeyPrefix", *v.S3KeyPrefix)
+	}
+}
+
+// Validate checks v against the constraints of the model.
 func (v *SSESpecification) Validate(c *constraint.Checker) {
 	if v.SSEType != "" {
 		checkSSEType(c, "sSEType", v.SSEType)
@@ -824,6 +964,35 @@ func (v *StreamSpecification) Validate(c *constraint.Checker) {
 	c.Required("streamEnabled", v.StreamEnabled != nil)
 	if v.StreamViewType != "" {
 		checkStreamViewType(c, "streamViewType", v.StreamViewType)
+	}
+}
+
+// Validate checks v against the constraints of the model.
+func (v *TableCreationParameters) Validate(c *constraint.Checker) {
+	if c.Required("attributeDefinitions", v.AttributeDefinitions != nil) {
+		checkAttributeDefinitions(c, "attributeDefinitions", v.AttributeDefinitions)
+	}
+	if v.BillingMode != "" {
+		checkBillingMode(c, "billingMode", v.BillingMode)
+	}
+	if v.GlobalSecondaryIndexes != nil {
+		checkGlobalSecondaryIndexList(c, "globalSecondaryIndexes", v.GlobalSecondaryIndexes)
+	}
+	if c.Required("keySchema", v.KeySchema != nil) {
+		checkKeySchema(c, "keySchema", v.KeySchema)
+	}
+	if v.ProvisionedThroughput != nil {
+		c.Enter("provisionedThroughput")
+		v.ProvisionedThroughput.Validate(c)
+		c.Leave()
+	}
+	if v.SSESpecification != nil {
+		c.Enter("sSESpecification")
+		v.SSESpecification.Validate(c)
+		c.Leave()
+	}
+	if c.Required("tableName", v.TableName != nil) {
+		checkTableName(c, "tableName", *v.TableName)
 	}
 }
 
@@ -1145,6 +1314,12 @@ func checkClientRequestToken(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 1, 36)
 }
 
+var patternClientToken = constraint.NewPattern(`^[^\$]+$`, `^[^\$]+$`)
+
+func checkClientToken(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternClientToken)
+}
+
 func checkComparisonOperator(c *constraint.Checker, at string, v ComparisonOperator) {
 	switch v {
 	case ComparisonOperatorIn,
@@ -1178,6 +1353,20 @@ func checkCreateTableInputTableNamePatched(c *constraint.Checker, at string, v s
 	item.CheckTableName(c, at, v)
 }
 
+var patternCsvDelimiter = constraint.NewPattern(`[,;:|\t ]`, `[,;:|\t ]`)
+
+func checkCsvDelimiter(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 1)
+	c.Matches(at, v, patternCsvDelimiter)
+}
+
+var patternCsvHeader = constraint.NewPattern(`[\x20-\x21\x23-\x2B\x2D-\x7E]*`, `[\x20-\x21\x23-\x2B\x2D-\x7E]*`)
+
+func checkCsvHeader(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 65536)
+	c.Matches(at, v, patternCsvHeader)
+}
+
 func checkDeleteTableInputTableNamePatched(c *constraint.Checker, at string, v string) {
 	item.CheckTableName(c, at, v)
 }
@@ -1190,6 +1379,37 @@ func checkDescribeTimeToLiveInputTableNamePatched(c *constraint.Checker, at stri
 	item.CheckTableName(c, at, v)
 }
 
+func checkExportArn(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 37, 1024)
+}
+
+func checkExportFormat(c *constraint.Checker, at string, v ExportFormat) {
+	switch v {
+	case ExportFormatDynamodbJson,
+		ExportFormatIon:
+	default:
+		c.Enum(at, string(v), "DYNAMODB_JSON, ION")
+	}
+}
+
+func checkExportType(c *constraint.Checker, at string, v ExportType) {
+	switch v {
+	case ExportTypeFullExport,
+		ExportTypeIncrementalExport:
+	default:
+		c.Enum(at, string(v), "FULL_EXPORT, INCREMENTAL_EXPORT")
+	}
+}
+
+func checkExportViewType(c *constraint.Checker, at string, v ExportViewType) {
+	switch v {
+	case ExportViewTypeNewImage,
+		ExportViewTypeNewAndOldImages:
+	default:
+		c.Enum(at, string(v), "NEW_IMAGE, NEW_AND_OLD_IMAGES")
+	}
+}
+
 func checkGlobalTableSettingsReplicationMode(c *constraint.Checker, at string, v GlobalTableSettingsReplicationMode) {
 	switch v {
 	case GlobalTableSettingsReplicationModeEnabled,
@@ -1200,11 +1420,42 @@ func checkGlobalTableSettingsReplicationMode(c *constraint.Checker, at string, v
 	}
 }
 
+func checkImportArn(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 37, 1024)
+}
+
+var patternImportNextToken = constraint.NewPattern(`([0-9a-f]{16})+`, `([0-9a-f]{16})+`)
+
+func checkImportNextToken(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 112, 1024)
+	c.Matches(at, v, patternImportNextToken)
+}
+
 var patternIndexName = constraint.NewPattern(`[a-zA-Z0-9_.-]+`, `[a-zA-Z0-9_.-]+`)
 
 func checkIndexName(c *constraint.Checker, at string, v string) {
 	c.Length(at, v, 3, 255)
 	c.Matches(at, v, patternIndexName)
+}
+
+func checkInputCompressionType(c *constraint.Checker, at string, v InputCompressionType) {
+	switch v {
+	case InputCompressionTypeGzip,
+		InputCompressionTypeZstd,
+		InputCompressionTypeNone:
+	default:
+		c.Enum(at, string(v), "GZIP, ZSTD, NONE")
+	}
+}
+
+func checkInputFormat(c *constraint.Checker, at string, v InputFormat) {
+	switch v {
+	case InputFormatDynamodbJson,
+		InputFormatIon,
+		InputFormatCsv:
+	default:
+		c.Enum(at, string(v), "DYNAMODB_JSON, ION, CSV")
+	}
 }
 
 func checkKeySchemaAttributeName(c *constraint.Checker, at string, v string) {
@@ -1218,6 +1469,16 @@ func checkKeyType(c *constraint.Checker, at string, v KeyType) {
 	default:
 		c.Enum(at, string(v), "HASH, RANGE")
 	}
+}
+
+func checkListExportsMaxLimit(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 25)
+}
+
+func checkListImportsMaxLimit(c *constraint.Checker, at string, v int32) {
+	constraint.Min(c, at, v, 1)
+	constraint.Max(c, at, v, 25)
 }
 
 func checkListTablesInputLimit(c *constraint.Checker, at string, v int32) {
@@ -1315,6 +1576,36 @@ func checkReturnValuesOnConditionCheckFailure(c *constraint.Checker, at string, 
 	default:
 		c.Enum(at, string(v), "ALL_OLD, NONE")
 	}
+}
+
+var patternS3Bucket = constraint.NewPattern(`^[a-z0-9A-Z]+[\.\-\w]*[a-z0-9A-Z]+$`, `^[a-z0-9A-Z]+[\.\-\w]*[a-z0-9A-Z]+$`)
+
+func checkS3Bucket(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 0, 255)
+	c.Matches(at, v, patternS3Bucket)
+}
+
+var patternS3BucketOwner = constraint.NewPattern(`[0-9]{12}`, `[0-9]{12}`)
+
+func checkS3BucketOwner(c *constraint.Checker, at string, v string) {
+	c.Matches(at, v, patternS3BucketOwner)
+}
+
+func checkS3Prefix(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 0, 1024)
+}
+
+func checkS3SseAlgorithm(c *constraint.Checker, at string, v S3SseAlgorithm) {
+	switch v {
+	case S3SseAlgorithmAes256,
+		S3SseAlgorithmKms:
+	default:
+		c.Enum(at, string(v), "AES256, KMS")
+	}
+}
+
+func checkS3SseKmsKeyId(c *constraint.Checker, at string, v string) {
+	c.Length(at, v, 1, 2048)
 }
 
 func checkSSEType(c *constraint.Checker, at string, v SSEType) {
@@ -1476,6 +1767,15 @@ func checkBatchWriteItemRequestMap(c *constraint.Checker, at string, v map[strin
 		c.Leave()
 	}
 	c.Leave()
+}
+
+func checkCsvHeaderList(c *constraint.Checker, at string, v []string) {
+	c.Size(at, len(v), 1, 255, "[]")
+	c.Each()
+	for i := range v {
+		checkCsvHeader(c, at, v[i])
+	}
+	c.EachDone(at, `Member must satisfy constraint: [Member must have length less than or equal to 65536, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\x20-\x21\x23-\x2B\x2D-\x7E]*]`, func() string { return constraint.Strings(v) })
 }
 
 func checkExpectedAttributeMap(c *constraint.Checker, at string, v map[string]ExpectedAttributeValue) {

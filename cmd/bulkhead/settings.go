@@ -38,6 +38,11 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 		"pairs ACCOUNT=OTHER: pools of ACCOUNT may have functions of the account OTHER as triggers")
 	f.StringVar(&c.Tables, "tables", c.Tables, "URL of an outside table engine (DynamoDB, ScyllaDB Alternator …) that keeps the rows of tables; the store if empty")
 	f.StringVar(&c.TablesRegion, "tables-region", c.TablesRegion, "region of the signatures for it; --region if empty")
+	f.StringVar(&c.Objects, "objects", c.Objects,
+		"where exports and imports of tables have their buckets: a directory (DIR/ACCOUNT/BUCKET; DATA/objects if empty), or the URL of an S3-compatible storage, e.g. https://minio.internal:9000")
+	f.StringVar(&c.ObjectsRegion, "objects-region", c.ObjectsRegion, "region of the signatures for that storage; --region if empty")
+	f.StringSliceVar(&c.ObjectsBuckets, "objects-bucket", c.ObjectsBuckets,
+		"ACCOUNT=BUCKET: the account that may use the bucket of that storage; all others are the default account's")
 	f.StringVar(&c.Audit, "audit", c.Audit, "async: data events are durable within 100 ms; strict: before the answer")
 	f.StringVar(&c.NodeID, "node-id", c.NodeID, "name of this node among several on one store; the host name if empty")
 	f.BoolVar(&c.AllowPrivateIssuers, "allow-private-issuers", c.AllowPrivateIssuers,
@@ -79,6 +84,9 @@ func secretsFromEnv(c *app.Config) {
 	c.TablesAccessKeyID = os.Getenv(envPrefix + "TABLES_ACCESS_KEY_ID")
 	c.TablesSecretAccessKey = os.Getenv(envPrefix + "TABLES_SECRET_ACCESS_KEY")
 	c.TablesSessionToken = os.Getenv(envPrefix + "TABLES_SESSION_TOKEN")
+	c.ObjectsAccessKeyID = os.Getenv(envPrefix + "OBJECTS_ACCESS_KEY_ID")
+	c.ObjectsSecretAccessKey = os.Getenv(envPrefix + "OBJECTS_SECRET_ACCESS_KEY")
+	c.ObjectsSessionToken = os.Getenv(envPrefix + "OBJECTS_SESSION_TOKEN")
 	c.FunctionsSessionToken = os.Getenv(envPrefix + "FUNCTIONS_SESSION_TOKEN")
 }
 

@@ -52,6 +52,15 @@ type Config struct {
 	// TablesAccessKeyID, TablesSecretAccessKey and TablesSessionToken sign the requests to it, from the environment only; "" takes
 	// the AWS SDK's default chain.
 	TablesAccessKeyID, TablesSecretAccessKey, TablesSessionToken string
+	// Objects is where the files of exports and imports of tables are: a directory with a folder for each account and bucket, or the
+	// URL of an outside storage that speaks S3's API; "" is the directory objects in Data. ObjectsRegion is the region of the
+	// storage's signatures, "" is Region.
+	Objects, ObjectsRegion string
+	// ObjectsBuckets are pairs ACCOUNT=BUCKET: who holds which bucket of an outside storage. All others are the default account's.
+	ObjectsBuckets []string
+	// ObjectsAccessKeyID, ObjectsSecretAccessKey and ObjectsSessionToken sign the requests to it, from the environment only; ""
+	// takes the AWS SDK's default chain.
+	ObjectsAccessKeyID, ObjectsSecretAccessKey, ObjectsSessionToken string
 	// LoginSuffix ends the server's own domains of user pools: "<prefix>.auth.<region>.<LoginSuffix>".
 	LoginSuffix string
 	// LoginDomains are pairs ACCOUNT=DOMAIN: user pools of the account may have DOMAIN, and what is below it, as custom
@@ -128,7 +137,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork, c.validateTenantDomain} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateObjects, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork, c.validateTenantDomain} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -35,8 +35,12 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := a.objects(ctx)
+	if err != nil {
+		return nil, err
+	}
 	tables := dynamodb.New(dynamodb.Config{
-		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account,
+		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account, Objects: files,
 		EnforceThroughput: a.config.EnforceThroughput,
 	})
 	a.background(tables.Run)

@@ -27,6 +27,7 @@ var importers = []struct {
 	{"internal/keyring/keyringtest", nil, "keys that anybody can derive are for tests"},
 	{"internal/passkey/passkeytest", nil, "an authenticator that forges is for tests"},
 	{"github.com/go-webauthn/webauthn/...", []string{"internal/passkey"}, "one place decides which passkeys are taken"},
+	{"internal/objects/objectstest", nil, "a storage that forgets is for tests"},
 	{"internal/store/storetest", nil, "a store that forgets is for tests"},
 	{"internal/federation/saml/samltest", nil, "an identity provider that says what it is told is for tests"},
 	{"internal/store", []string{
@@ -49,7 +50,7 @@ var importers = []struct {
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
 		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
-		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/objects/...", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},
@@ -72,6 +73,7 @@ var foundations = []struct {
 	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/tableengine", nil, nil, "what goes to an outside engine is decided before, and not there"},
+	{"internal/objects", nil, nil, "what goes to a bucket is decided before, and not there"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
 	{"internal/bench", []string{"internal/client"}, nil, "what measures the server is outside of it"},
 }

@@ -61,6 +61,9 @@ func (p pattern) match(s string) bool {
 	return s == p.text
 }
 
+// OperatorsOnly is the rule of what no tenant owns anything of: it keeps all tenants' sessions from changing it.
+func OperatorsOnly() *OwnerRule { return &OwnerRule{} }
+
 // ParseOwnerRule reads the rule from a resource's tags; it returns nil without the owner tag. It refuses patterns under
 // which one tenant could own another's rows: what follows ${tenant} must begin with a character that no tenant id
 // contains.

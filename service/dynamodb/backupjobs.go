@@ -18,6 +18,8 @@ type backing struct {
 	ID, Rows string
 	// At is the time to go back to; zero is when the numbers in After were given.
 	At time.Time `json:",omitzero"`
+	// Until is the time before which changes are exported, from At on.
+	Until time.Time `json:",omitzero"`
 	// After are the last changes that are in the backup, To those that are in the copy.
 	After, To [store.ChangeParts]uint64
 	// From is the row where the copy goes on; Copied says that it is at its end.
@@ -25,8 +27,9 @@ type backing struct {
 	Copied bool
 	// Last is true if the table is deleted: nothing changes any more, and its rows go when they are copied.
 	Last bool `json:",omitempty"`
-	// Target is the table that is to be made of it at once, if any.
+	// Target is the table that is to be made of it at once, if any, and Export the id of the export.
 	Target *target `json:",omitempty"`
+	Export string  `json:",omitempty"`
 }
 
 // target is a table that is being restored.
@@ -98,14 +101,24 @@ func (s *Service) endBackup(tx *store.Tx, j *job, b *backup) error {
 			return err
 		}
 	}
+	if how.Export != "" {
+		if err := exportReady(tx, at, how.Export); err != nil {
+			return err
+		}
+	}
 	if err := saveBackup(tx, at, b); err != nil {
 		return err
 	}
 	if how.Last {
 		return addJob(tx, &job{Kind: dropTable, Table: j.Table})
 	}
+	return s.unback(tx, at, j.Table)
+}
+
+// unback lets a table go on without keeping its changes for the sake of one backup or export.
+func (s *Service) unback(tx *store.Tx, at place, id string) error {
 	t, err := s.read(tx, at, nil)
-	if err != nil || t == nil || t.ID != j.Table {
+	if err != nil || t == nil || t.ID != id {
 		return err
 	}
 	rec := t.record

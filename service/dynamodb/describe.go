@@ -74,9 +74,9 @@ func (r *record) describe(at place) *api.TableDescription {
 	r.describeKey(d)
 	if r.Restored != nil {
 		d.RestoreSummary = r.Restored.describe()
-		if r.Restored.InProgress {
-			d.TableStatus = api.TableStatusCreating
-		}
+	}
+	if r.busy() != nil {
+		d.TableStatus = api.TableStatusCreating
 	}
 	return d
 }

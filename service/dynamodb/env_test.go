@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring/keyringtest"
+	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
@@ -41,6 +42,8 @@ type env struct {
 	keys *testKeys
 	// raw yields what the store holds.
 	raw func(yield func(k, v []byte) bool)
+	// folder is where objects are.
+	folder string
 	// between runs after a decision and before its execution, once.
 	between func()
 }
@@ -54,9 +57,19 @@ func newEnv(t testing.TB) *env {
 	}
 	ring := keyringtest.New(t, 1)
 	keys := &testKeys{db: db, state: map[string]string{}, version: map[string]int{}}
-	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler), Keyring: ring, Keys: keys})
+	folder := t.TempDir()
+	files, err := objects.OpenDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := files.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler), Keyring: ring, Keys: keys, Objects: files})
 	s.calls = keys
-	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys, raw: raw}
+	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys, raw: raw, folder: folder}
 }
 
 // caller is who calls, with which identity policies.
@@ -260,5 +273,11 @@ var operations = map[string]operation{
 	"BatchExecuteStatement":     bind[api.BatchExecuteStatementInput, api.BatchExecuteStatementOutput](true, (*requirements).BatchExecuteStatement, (*Service).BatchExecuteStatement),
 	"ExecuteTransaction":        bind[api.ExecuteTransactionInput, api.ExecuteTransactionOutput](true, (*requirements).ExecuteTransaction, (*Service).ExecuteTransaction),
 	"TransactGetItems":          bind[api.TransactGetItemsInput, api.TransactGetItemsOutput](false, (*requirements).TransactGetItems, (*Service).TransactGetItems),
+	"ExportTableToPointInTime":  bind[api.ExportTableToPointInTimeInput, api.ExportTableToPointInTimeOutput](true, (*requirements).ExportTableToPointInTime, (*Service).ExportTableToPointInTime),
+	"DescribeExport":            bind[api.DescribeExportInput, api.DescribeExportOutput](false, (*requirements).DescribeExport, (*Service).DescribeExport),
+	"ListExports":               bind[api.ListExportsInput, api.ListExportsOutput](false, (*requirements).ListExports, (*Service).ListExports),
+	"ImportTable":               bind[api.ImportTableInput, api.ImportTableOutput](true, (*requirements).ImportTable, (*Service).ImportTable),
+	"DescribeImport":            bind[api.DescribeImportInput, api.DescribeImportOutput](false, (*requirements).DescribeImport, (*Service).DescribeImport),
+	"ListImports":               bind[api.ListImportsInput, api.ListImportsOutput](false, (*requirements).ListImports, (*Service).ListImports),
 	"TransactWriteItems":        bind[api.TransactWriteItemsInput, api.TransactWriteItemsOutput](true, (*requirements).TransactWriteItems, (*Service).TransactWriteItems),
 }

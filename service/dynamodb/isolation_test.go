@@ -69,7 +69,7 @@ const (
 	 'Resource':'*','Condition':{'ForAllValues:StringLike':{'dynamodb:LeadingKeys':['${aws:PrincipalTag/TenantID}#*']},'Null':{'dynamodb:LeadingKeys':'false'}}}]}`
 	hole = `{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':'dynamodb:*','Resource':'*',
 	 'Condition':{'ForAllValues:StringLike':{'dynamodb:LeadingKeys':['${aws:PrincipalTag/TenantID}#*','kind-*']}}}]}`
-	wide = `{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':'dynamodb:*','Resource':'*'}]}`
+	wide = `{'Version':'2012-10-17','Statement':[{'Effect':'Allow','Action':['dynamodb:*','s3:*'],'Resource':'*'}]}`
 )
 
 const guardTags = `,'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}#*'},{'Key':'bulkhead:shared-keys','Value':'PUBLIC#*'},{'Key':'bulkhead:guard','Value':'%s'}]`

@@ -13,8 +13,8 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
-// tableAttempts are what a tenant's session may try on the table itself, its stream and its backups, with BACKUP, STREAM, SHARD
-// and ITERATOR for what there is of them. Together with attempts they are all operations of the service.
+// tableAttempts are what a tenant's session may try on the table itself, its stream, its backups and exports, with BACKUP, EXPORT,
+// IMPORT, STREAM, SHARD and ITERATOR for what there is of them. Together with attempts they are all operations of the service.
 var tableAttempts = []struct{ op, input string }{
 	{"CreateTable", `{'TableName':'other','BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'}],'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}]}`},
 	{"DescribeTable", `{'TableName':'pool'}`},
@@ -37,6 +37,12 @@ var tableAttempts = []struct{ op, input string }{
 	{"ListBackups", `{}`},
 	{"RestoreTableFromBackup", `{'BackupArn':'BACKUP','TargetTableName':'mine'}`},
 	{"RestoreTableToPointInTime", `{'SourceTableName':'pool','TargetTableName':'mine','UseLatestRestorableTime':true}`},
+	{"ExportTableToPointInTime", `{'TableArn':'` + poolARN + `','S3Bucket':'dumps','S3Prefix':'mine'}`},
+	{"DescribeExport", `{'ExportArn':'EXPORT'}`},
+	{"ListExports", `{'TableArn':'` + poolARN + `'}`},
+	{"ImportTable", importInput("mine", "AWSDynamoDB/", "DYNAMODB_JSON", `,'InputCompressionType':'GZIP'`)},
+	{"DescribeImport", `{'ImportArn':'IMPORT'}`},
+	{"ListImports", `{}`},
 	{"ListStreams", `{'TableName':'pool'}`},
 	{"DescribeStream", `{'StreamArn':'STREAM'}`},
 	{"GetShardIterator", `{'StreamArn':'STREAM','ShardId':'SHARD','ShardIteratorType':'TRIM_HORIZON'}`},
@@ -56,13 +62,17 @@ func streamed(t *testing.T, guard string) (*env, func(string) []string) {
 	if err := e.s.Work(t.Context(), e.now); err != nil {
 		t.Fatal(err)
 	}
+	e.object("globex.json", []byte(`{"Item":{"pk":{"S":"globex#1"},"sk":{"S":"s"}}}`))
+	imported := between(e.must(root(), "ImportTable", importInput("loaded", "", "DYNAMODB_JSON", "")), `"ImportArn":"`, `"`)
+	exported := e.exports(root(), "")
+	e.carry()
 	stream := get(t, e.must(root(), "DescribeTable", `{'TableName':'pool'}`), "Table", "LatestStreamArn").(string)
 	shards := get(t, e.must(root(), "DescribeStream", `{'StreamArn':'`+stream+`'}`), "StreamDescription", "Shards").([]any)
 	return e, func(input string) []string {
 		var all []string
 		for _, s := range shards {
 			id := s.(map[string]any)["ShardId"].(string)
-			one := strings.NewReplacer("BACKUP", backup, "STREAM", stream, "SHARD", id).Replace(input)
+			one := strings.NewReplacer("BACKUP", backup, "EXPORT", exported, "IMPORT", imported, "STREAM", stream, "SHARD", id).Replace(input)
 			if strings.Contains(one, "ITERATOR") {
 				it := e.must(root(), "GetShardIterator", `{'StreamArn':'`+stream+`','ShardId':'`+id+`','ShardIteratorType':'TRIM_HORIZON'}`)
 				one = strings.ReplaceAll(one, "ITERATOR", get(t, it, "ShardIterator").(string))
@@ -96,7 +106,7 @@ func tryTable(t *testing.T, e *env, policy, op string, inputs []string) string {
 		case strings.Contains(out, "secret-acme"):
 			outcome = "own only"
 		}
-		if op == "DeleteBackup" || op == "CreateBackup" || strings.HasPrefix(op, "Restore") {
+		if op == "DeleteBackup" || op == "CreateBackup" || strings.HasPrefix(op, "Restore") || strings.HasPrefix(op, "Export") {
 			break // once
 		}
 	}

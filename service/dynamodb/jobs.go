@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/item"
@@ -30,6 +31,9 @@ const (
 	dropBackup   = "drop-backup"
 	// sealRows seals the rows that a table had when it was given a key.
 	sealRows = "seal-rows"
+	// stageChanges notes what an incremental export is made of, and forgetTransfer removes the record of an export or import.
+	stageChanges   = "stage"
+	forgetTransfer = "forget"
 )
 
 // job is work that is left to do, on record in the directory: it belongs to no account.
@@ -69,26 +73,36 @@ func addJob(tx *store.Tx, j *job) error {
 }
 
 // kick has Run look for work at once.
-func (s *Service) kick() {
+func (s *Service) kick() { kickIn(s.wake) }
+
+func kickIn(wake chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }
 
-// Run does the background work until ctx ends: it removes the rows of deleted tables and indexes, fills new indexes and
-// forgets old request tokens. Several nodes may run it on one store.
+// Run does the background work until ctx ends: it removes the rows of deleted tables and indexes, fills new indexes, forgets old
+// request tokens, and carries exports and imports, which may take long and hold up nothing else. Several nodes may run it on one store.
 func (s *Service) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.repeat(ctx, s.wake, s.Work) })
+	both.Go(func() { s.repeat(ctx, s.wakeTransfers, s.Transfers) })
+	both.Wait()
+}
+
+// repeat does work every now and then, and when it is woken, until ctx ends.
+func (s *Service) repeat(ctx context.Context, wake <-chan struct{}, work func(context.Context, time.Time) error) {
 	tick := time.NewTicker(workPoll)
 	defer tick.Stop()
 	for {
-		if err := s.Work(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := work(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			s.log.Error("dynamodb: background work", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.wake:
+		case <-wake:
 		case <-tick.C:
 		}
 	}
@@ -158,6 +172,9 @@ func (s *Service) do(ctx context.Context, j *job) error {
 			}
 			return dir.Delete(j.key())
 		})
+		if err == nil && !more {
+			kickIn(s.wakeTransfers) // it may have prepared an export
+		}
 		if err != nil || !more {
 			return err
 		}
@@ -177,6 +194,10 @@ func (s *Service) step(tx *store.Tx, j *job) (more bool, err error) {
 		return s.forgetBackup(tx, j)
 	case sealRows:
 		return s.sealRows(tx, j)
+	case stageChanges:
+		return s.stage(tx, j)
+	case forgetTransfer:
+		return forgetRecord(tx, j)
 	}
 	return s.drop(tx, j)
 }

@@ -31,10 +31,13 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/google/uuid"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
@@ -59,6 +62,8 @@ type Config struct {
 	// adopt tables that the engine has already.
 	Engine  Engine
 	Adopter string
+	// Objects keeps the files of exports and imports.
+	Objects objects.Store
 	// EnforceThroughput refuses requests beyond the capacity of tables and indexes, as AWS does. Each node counts for itself: n
 	// nodes let n times as much through.
 	EnforceThroughput bool
@@ -66,15 +71,21 @@ type Config struct {
 
 // Service executes DynamoDB's operations.
 type Service struct {
-	db        *store.DB
-	ids       *tenant.Language
-	log       *slog.Logger
-	ring      *keyring.Keyring
-	kms       KeyService
-	keys      *dataKeys
-	calls     callerKeys
-	tables    *store.Cache[place, *table]
-	wake      chan struct{}
+	db     *store.DB
+	ids    *tenant.Language
+	log    *slog.Logger
+	ring   *keyring.Keyring
+	kms    KeyService
+	keys   *dataKeys
+	calls  callerKeys
+	tables *store.Cache[place, *table]
+	wake   chan struct{}
+	// node tells this service from those of other nodes on the same store; wakeTransfers is wake for exports and imports.
+	node          string
+	wakeTransfers chan struct{}
+	objects       objects.Store
+	// fileSize is how many bytes of items one file of an export has at least, but for the last.
+	fileSize  int64
 	uncounted uncounted
 	engine    Engine
 	adopter   string
@@ -93,7 +104,8 @@ func New(c Config) *Service {
 	c.DB.UseDataKeys(keys)
 	return &Service{
 		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, kms: c.Keys, keys: keys, calls: invokedKeys{}, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
-		wake: make(chan struct{}, 1), engine: c.Engine, adopter: c.Adopter, enforce: c.EnforceThroughput,
+		wake: make(chan struct{}, 1), wakeTransfers: make(chan struct{}, 1), node: uuid.NewString(), objects: c.Objects, fileSize: exportFileSize,
+		engine: c.Engine, adopter: c.Adopter, enforce: c.EnforceThroughput,
 	}
 }
 

@@ -44,6 +44,8 @@ type record struct {
 	Recovery recovery
 	Backing  int       `json:",omitempty"`
 	Restored *restored `json:",omitempty"`
+	// Importing is the id of the import that fills the table, "" once it is over.
+	Importing string `json:",omitempty"`
 
 	// Sealed says how the rows are sealed, nil if they are not.
 	Sealed *sealed `json:",omitempty"`
@@ -200,9 +202,9 @@ func (r *record) logged() bool { return r.streams() || r.Recovery.Enabled || r.B
 // streams reports whether the table has a stream that is enabled.
 func (r *record) streams() bool { return r.Stream != nil && r.Stream.Enabled }
 
-// busy refuses to change a table that is being restored.
+// busy refuses to change a table that is being restored or imported.
 func (r *record) busy() error {
-	if r.Restored != nil && r.Restored.InProgress {
+	if r.Restored != nil && r.Restored.InProgress || r.Importing != "" {
 		return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being created: %s", r.Name)
 	}
 	return nil

@@ -46,6 +46,9 @@ func (s *Service) setTags(r *record, tags []authn.Tag) error {
 	if _, err := parseShare(tags); err != nil {
 		return invalid(wrong+"%s", err.Error())
 	}
+	if open, ok := authn.Tags(tags).Get(exportTag); ok && (open != exportOpen || sealTagOf(tags) == "") {
+		return invalid(wrong+"tag %s is %s or nothing, and needs the tag %s beside it", exportTag, exportOpen, sealTag)
+	}
 	r.Tags = tags
 	return nil
 }

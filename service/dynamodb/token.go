@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"maps"
 	"slices"
@@ -28,6 +29,8 @@ type performed struct {
 	Units map[string]float64
 	// Started is true of one that an outside engine performs and has not answered yet.
 	Started bool `json:",omitempty"`
+	// Job is the id of the export or import that was begun, Of the table's name.
+	Job, Of string `json:",omitempty"`
 }
 
 func (p *performed) consumed(mode api.ReturnConsumedCapacity) []api.ConsumedCapacity {
@@ -46,16 +49,30 @@ func (p *performed) consumed(mode api.ReturnConsumedCapacity) []api.ConsumedCapa
 type token struct {
 	account, region string
 	id, request     string
+	life            time.Duration
 	done            *performed // not nil if the request was performed before
 }
+
+// errTokenUsed is a token that another request had.
+var errTokenUsed = errors.New("dynamodb: the token was used for another request")
 
 // token looks a request's token up. request is a digest of all that the request asks for.
 func (s *Service) token(tx *store.Tx, c *pipeline.Call, given *string, request string) (*token, error) {
 	if opt.Value(given) == "" {
 		return &token{}, nil
 	}
+	t, err := lookUp(tx, c, *given, request, tokenLife)
+	if err == errTokenUsed { //nolint:errorlint // it is never wrapped
+		return nil, api.NewIdempotentParameterMismatchException("The provided client token is already in use with a different " +
+			"request; the parameters of the request must be the same.")
+	}
+	return t, err
+}
+
+// lookUp looks for what was performed under a token. errTokenUsed is one that another request had.
+func lookUp(tx *store.Tx, c *pipeline.Call, given, request string, life time.Duration) (*token, error) {
 	account, region := c.Grant.Home()
-	t := &token{account: account, region: region, id: tokenID(c.Caller, *given), request: request}
+	t := &token{account: account, region: region, id: tokenID(c.Caller, given), request: request, life: life}
 	recs, err := tx.Records(account, region)
 	if err != nil {
 		return nil, err
@@ -65,8 +82,7 @@ func (s *Service) token(tx *store.Tx, c *pipeline.Call, given *string, request s
 		return t, err
 	}
 	if p.Request != t.request {
-		return nil, api.NewIdempotentParameterMismatchException("The provided client token is already in use with a different " +
-			"request; the parameters of the request must be the same.")
+		return nil, errTokenUsed
 	}
 	t.done = p
 	return t, nil
@@ -91,7 +107,7 @@ func (t *token) record(tx *store.Tx, now time.Time, p *performed) error {
 	if p == nil {
 		return recs.Delete(t.key())
 	}
-	until := now.UTC().Add(tokenLife)
+	until := now.UTC().Add(t.life)
 	p.Until, p.Request = until, t.request
 	if err := store.Save(recs, t.key(), p); err != nil {
 		return err

@@ -43,6 +43,15 @@ var dataRows = []row{
 	{op: "dynamodb.DescribeBackup", in: `{"BackupArn":"$BACKUP"}`},
 	{op: "dynamodb.DeleteBackup", in: `{"BackupArn":"arn:aws:dynamodb:us-east-1:000000000000:table/rows/backup/01489602797149-73d8d5bc"}`},
 	{op: "dynamodb.ListBackups", in: `{}`},
+	{op: "dynamodb.ExportTableToPointInTime", in: `{"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/rows","S3Bucket":"none","S3Prefix":"$TENANT"}`},
+	{op: "dynamodb.DescribeExport", in: `{"ExportArn":"$EXPORT"}`},
+	{op: "dynamodb.ListExports", in: `{}`},
+	{
+		op: "dynamodb.ImportTable",
+		in: `{"ClientToken":"i-$N","S3BucketSource":{"S3Bucket":"none","S3KeyPrefix":"$TENANT/"},"InputFormat":"DYNAMODB_JSON","TableCreationParameters":{"TableName":"i-$N","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}}`,
+	},
+	{op: "dynamodb.DescribeImport", in: `{"ImportArn":"$IMPORT"}`},
+	{op: "dynamodb.ListImports", in: `{}`},
 	{op: "dynamodb.RestoreTableFromBackup", in: `{"BackupArn":"$BACKUP","TargetTableName":"r-$N"}`},
 	{op: "dynamodb.RestoreTableToPointInTime", in: `{"SourceTableName":"rows","TargetTableName":"p-$N","UseLatestRestorableTime":true}`},
 	{

@@ -101,9 +101,12 @@ func (m *matrix) buildTable() {
 	for !strings.Contains(m.must("dynamodb.DescribeBackup", fmt.Sprintf(`{"BackupArn":%q}`, backup)).get(m.t, "BackupStatus"), "AVAILABLE") {
 		runtime.Gosched()
 	}
+	exported := m.must("dynamodb.ExportTableToPointInTime", `{"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/rows","S3Bucket":"none"}`).get(m.t, "ExportArn")
+	imported := m.must("dynamodb.ImportTable", `{"ClientToken":"setup","S3BucketSource":{"S3Bucket":"none"},"InputFormat":"DYNAMODB_JSON","TableCreationParameters":{
+		"TableName":"imported","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}}`).get(m.t, "ImportArn")
 	for _, t := range tenants {
 		own := m.things[t]
-		own["$BACKUP"] = backup
+		own["$BACKUP"], own["$EXPORT"], own["$IMPORT"] = backup, exported, imported
 		own["$STREAM"], own["$SHARD"], own["$ITERATOR"] = stream, shard, iterator
 	}
 }
