@@ -85,7 +85,11 @@ func (g *serviceGen) encoder(op string) string {
 	if g.fam.pkg == "restxml" {
 		return "restxml.Encode[" + op + "Output](API, " + quote(g.root(op)) + ")"
 	}
-	return g.fam.pkg + ".Encode[" + op + "Output](API)"
+	encode := ".Encode["
+	if g.fam.pkg == "awsjson" && g.m.Operations[op].Output == nil {
+		encode = ".EncodeNothing["
+	}
+	return g.fam.pkg + encode + op + "Output](API)"
 }
 
 // root is the element that holds the answer of a restXml operation.

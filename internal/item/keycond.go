@@ -133,6 +133,8 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 			return nil, Range{}, invalid("Query condition missed key schema element: %s", part.Name)
 		case t == nil:
 			continue
+		case t.op == opNot:
+			return nil, Range{}, invalid("Attempted conditional constraint is not an indexable operation")
 		}
 		for _, v := range t.vals {
 			if v.Kind() != part.Kind {

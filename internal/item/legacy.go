@@ -155,20 +155,21 @@ func (c *LegacyCondition) expected(attr string) error {
 
 // LegacyKeys converts KeyConditions.
 func LegacyKeys(conds map[string]LegacyCondition) (*KeyCondition, error) {
-	if len(conds) != 1 && len(conds) != 2 {
-		return nil, invalid("Conditions can be of length 1 or 2 only")
-	}
 	k := &KeyCondition{}
 	for _, attr := range sortedKeys(conds) {
 		c := conds[attr]
 		if err := c.check(); err != nil {
 			return nil, err
 		}
+		test := keyTest{attr: attr, op: c.node(attr).op, vals: c.Values}
 		switch c.Operator {
 		case "NULL", "NOT_NULL", "NE", "CONTAINS", "NOT_CONTAINS", "IN":
-			return nil, invalid("Attempted conditional constraint is not an indexable operation")
+			test.op = opNot // Bind refuses it
 		}
-		k.tests = append(k.tests, keyTest{attr: attr, op: c.node(attr).op, vals: c.Values})
+		k.tests = append(k.tests, test)
+	}
+	if len(conds) != 1 && len(conds) != 2 {
+		return nil, invalid("Conditions can be of length 1 or 2 only")
 	}
 	return k, nil
 }
@@ -225,5 +226,7 @@ func LegacyProjection(names []string) (*Projection, error) {
 		}
 		seen[n] = true
 	}
-	return ProjectionOf(names), nil
+	pr := ProjectionOf(names)
+	pr.legacy = true
+	return pr, nil
 }

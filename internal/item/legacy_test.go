@@ -95,6 +95,31 @@ func TestLegacyUpdates(t *testing.T) {
 	}
 }
 
+// What is wrong with the values of a condition is told before how many conditions there are, and whether a key can be found by
+// them only when it is known which key.
+func TestLegacyKeysInOrder(t *testing.T) {
+	t.Parallel()
+	eq := LegacyCondition{Operator: "EQ", Values: []Value{String("a")}}
+	bad := LegacyCondition{Operator: "EQ"}
+	if _, err := LegacyKeys(map[string]LegacyCondition{"a": eq, "b": eq, "c": bad}); message(err) !=
+		wrong+"Invalid number of argument(s) for the EQ ComparisonOperator" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := LegacyKeys(map[string]LegacyCondition{"a": eq, "b": eq, "c": eq}); message(err) != "Conditions can be of length 1 or 2 only" {
+		t.Errorf("got %v", err)
+	}
+	k, err := LegacyKeys(map[string]LegacyCondition{"other": {Operator: "NULL"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = k.Bind(&orders().Keys); message(err) != "Query condition missed key schema element: pk" {
+		t.Errorf("got %v", err)
+	}
+	if v := k.Leading(&KeySchema{Hash: KeyPart{"other", S}}); !v.IsZero() {
+		t.Errorf("a condition without a value names %v", v)
+	}
+}
+
 func TestLegacyKeys(t *testing.T) {
 	t.Parallel()
 	s := orders().Keys

@@ -118,18 +118,7 @@ func (t *Table) bind(q *Query) (*bound, error) {
 		}
 		b.keys = &b.x.Keys
 	}
-	if err := b.bindKeys(); err != nil {
-		return nil, err
-	}
-	if q.Projection != nil {
-		if err := t.checkPaths(q.Projection.paths); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.bindFilter(); err != nil {
-		return nil, err
-	}
-	if err := b.bindSelect(); err != nil {
+	if err := b.bindAll(); err != nil {
 		return nil, err
 	}
 	b.r.Reverse, b.r.Limit, b.r.Resume = q.Reverse && q.Keys != nil, q.Limit, q.Resume
@@ -138,34 +127,100 @@ func (t *Table) bind(q *Query) (*bound, error) {
 	return b, nil
 }
 
+// bindAll checks the parameters in AWS's order, which for queries and scans is not quite the same.
+func (b *bound) bindAll() error {
+	steps := []func() error{b.startParts, b.selectAll, b.bindStart, b.bindProjection, b.bindFilter, b.bindFilterPaths}
+	if b.Keys != nil {
+		steps = []func() error{b.startParts, b.bindKeys, b.bindStart, b.bindProjection, b.bindFilter, b.selectAll, b.bindFilterPaths}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return b.bindSelect()
+}
+
 // checkSelect refuses combinations that need no table to be wrong.
 func (q *Query) checkSelect() error {
+	frame := ""
+	if q.Keys != nil { // a query's messages are framed, a scan's are not
+		frame = "1 validation error detected: "
+	}
 	switch {
 	case q.Projection != nil && q.Select != SelectDefault && q.Select != SelectSpecific:
 		names := map[Select]string{SelectAll: "ALL_ATTRIBUTES", SelectProjected: "ALL_PROJECTED_ATTRIBUTES", SelectCount: "only the Count"}
-		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", names[q.Select])
+		return invalid("%sCannot specify the %s when choosing to get %s", frame, q.Projection.param(), names[q.Select])
 	case q.Projection == nil && q.Select == SelectSpecific:
-		return invalid(wrong + "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+		return invalid("%sMust specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES", frame)
 	case q.Select == SelectProjected && q.Index == "":
-		return invalid(wrong + "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-	case q.Segment.Total < 0 || q.Segment.Index < 0 || q.Segment.Index > 0 && q.Segment.Index >= q.Segment.Total:
+		return invalid("%sALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName", frame)
+	}
+	return q.Segment.Check()
+}
+
+// Check refuses a segment that is none of so many.
+func (s Segment) Check() error {
+	if s.Total < 0 || s.Index < 0 || s.Index > 0 && s.Index >= s.Total {
 		return invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: "+
-			"Segment: %d is not less than TotalSegments: %d", q.Segment.Index, q.Segment.Total)
+			"Segment: %d is not less than TotalSegments: %d", s.Index, s.Total)
 	}
 	return nil
 }
 
-func (b *bound) bindKeys() error {
-	if b.Keys != nil {
-		var err error
-		if b.pk, b.r, err = b.Keys.Bind(b.keys); err != nil {
-			return err
-		}
+// ErrStart is the error for an ExclusiveStartKey that lies in another segment.
+func (s Segment) ErrStart() error {
+	return invalid(badStart+": Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d",
+		s.Total, s.Index)
+}
+
+func (b *bound) bindKeys() (err error) {
+	b.pk, b.r, err = b.Keys.Bind(b.keys)
+	return err
+}
+
+func (b *bound) bindProjection() error {
+	if b.Projection == nil {
+		return nil
 	}
+	return b.t.checkPaths(b.Projection.paths)
+}
+
+// startParts checks that the ExclusiveStartKey has the key of what is read, and nothing but that and the table's key.
+func (b *bound) startParts() error {
 	if b.Start.IsZero() {
 		return nil
 	}
-	return b.bindStart()
+	if err := b.CheckStart(); err != nil {
+		return err
+	}
+	want := map[string]bool{}
+	for _, part := range append(b.keys.parts(), b.t.Keys.parts()...) {
+		want[part.Name] = true
+	}
+	scan := b.Keys == nil && b.x == nil
+	if b.Start.Len() != len(want) {
+		if scan {
+			return invalid("%s: %s", badStart, text(errKeySchema()))
+		}
+		return invalid(badStart)
+	}
+	if scan {
+		return nil // bindStart has another message for what is wrong with it
+	}
+	for i, part := range b.keys.parts() {
+		switch v := b.Start.Get(part.Name); {
+		case v.IsZero():
+			return invalid(badStart)
+		case v.Kind() != part.Kind:
+			return errKeySchema()
+		default:
+			if err := checkKeyValue(part, v, i == 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 const badStart = "The provided starting key is invalid"
@@ -186,23 +241,12 @@ func (q *Query) CheckStart() error {
 
 // bindStart checks the ExclusiveStartKey and moves the beginning of the page past it.
 func (b *bound) bindStart() error {
-	const bad = badStart
-	if err := b.CheckStart(); err != nil {
-		return err
-	}
-	want := map[string]bool{}
-	for _, part := range append(b.keys.parts(), b.t.Keys.parts()...) {
-		want[part.Name] = true
-	}
-	if b.Start.Len() != len(want) {
-		return invalid(bad)
-	}
-	if _, err := b.keys.Key(b.keys.attrs(b.Start)); err != nil {
-		return invalid("%s: %s", bad, text(err))
+	if b.Start.IsZero() {
+		return nil
 	}
 	base, err := b.t.Keys.Key(b.t.Keys.attrs(b.Start))
 	if err != nil {
-		return invalid("%s: %s", bad, text(err))
+		return invalid("%s: %s", badStart, text(err))
 	}
 	pos := &IndexPos{Key: b.keys.rowKey(b.Start), Base: base}
 	b.after = pos
@@ -213,6 +257,9 @@ func (b *bound) bindStart() error {
 		return invalid("The provided starting key does not match the range key predicate")
 	}
 	if !bytes.Equal(pos.Key.PK, b.pk) {
+		if len(b.Keys.tests) > 1 {
+			return invalid("The query can return at most one row and cannot be restarted")
+		}
 		return invalid("The provided starting key is outside query boundaries based on provided conditions")
 	}
 	if b.x != nil {
@@ -230,17 +277,28 @@ func (b *bound) bindFilter() error {
 	if b.Filter == nil {
 		return nil
 	}
-	paths := b.Filter.paths()
-	if b.Keys != nil && !b.Filter.keys {
-		for _, part := range b.keys.parts() {
-			for _, p := range paths {
-				if p.Top() == part.Name {
-					return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", b.Filter.param, part.Name)
-				}
+	if b.Keys == nil || b.Filter.keys {
+		return nil
+	}
+	for _, part := range b.keys.parts() {
+		for _, p := range b.Filter.paths() {
+			if p.Top() == part.Name {
+				return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", b.Filter.param, part.Name)
 			}
 		}
 	}
-	return b.t.checkPaths(paths)
+	return nil
+}
+
+func (b *bound) bindFilterPaths() error { return b.t.checkPaths(b.Filter.paths()) }
+
+// selectAll refuses all attributes of a global index that does not have them.
+func (b *bound) selectAll() error {
+	if b.x == nil || b.x.Local || b.x.Projection == All || b.Select != SelectAll {
+		return nil
+	}
+	return invalid(wrong+"Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its "+
+		"projection type is not ALL", b.x.Name)
 }
 
 // bindSelect decides whether the index has all that is asked for.
@@ -249,10 +307,6 @@ func (b *bound) bindSelect() error {
 		return nil
 	}
 	missing := b.Select == SelectAll
-	if missing && !b.x.Local {
-		return invalid(wrong+"Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its "+
-			"projection type is not ALL", b.x.Name)
-	}
 	for _, name := range AttributeNames(b.Projection, b.Filter) {
 		if b.x.projects(b.t, name) {
 			continue

@@ -9,6 +9,8 @@ import (
 type Projection struct {
 	paths []Path
 	root  *selection
+	// legacy is true of AttributesToGet.
+	legacy bool
 	// names are what the selected values are called if they do not keep their places in the item.
 	names []string
 }
@@ -18,6 +20,14 @@ type selection struct {
 	whole bool
 	names map[string]*selection
 	index map[int]*selection
+}
+
+// param is the parameter that the projection was given as.
+func (pr *Projection) param() string {
+	if pr.legacy {
+		return "AttributesToGet"
+	}
+	return "ProjectionExpression"
 }
 
 // ParseProjection compiles a ProjectionExpression.

@@ -278,6 +278,10 @@ func TestQueryErrors(t *testing.T) {
 	tab, rows := orders(), &memRows{}
 	req := request{values: `{":p":{"S":"v1"},":n":{"N":"1"}}`, names: map[string]string{"#s": "status", "#o": "owner"}}
 	pk := req.keys(t, "pk = :p")
+	named, err := LegacyProjection([]string{"a"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		q    Query
 		want string
@@ -288,12 +292,26 @@ func TestQueryErrors(t *testing.T) {
 		{Query{Keys: req.keys(t, "#o = :p"), Index: "byOwner", Select: SelectAll}, "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index byOwner because its projection type is not ALL"},
 		{Query{Keys: req.keys(t, "#o = :p"), Index: "byOwner", Projection: req.projection(t, "xyz")}, "One or more parameter values were invalid: Global secondary index byOwner does not project [xyz]"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v1"}}`)}, "The provided starting key is invalid"},
-		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"S":"1"}}`)}, "The provided starting key is invalid: The provided key element does not match the schema"},
+		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"S":"1"}}`)}, "The provided key element does not match the schema"},
+		{Query{Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"S":"1"}}`)}, "The provided starting key is invalid: The provided key element does not match the schema"},
+		{Query{Start: mustMap(t, `{"pk":{"S":"v1"}}`)}, "The provided starting key is invalid: The provided key element does not match the schema"},
+		{Query{Index: "byStatus", Start: mustMap(t, `{"pk":{"S":"v1"}}`)}, "The provided starting key is invalid"},
+		{Query{Index: "byStatus", Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"N":"1"},"status":{"N":"1"}}`)}, "The provided key element does not match the schema"},
+		{Query{Index: "byStatus", Start: mustMap(t, `{"pk":{"N":"1"},"sk":{"N":"1"},"status":{"S":"v1"}}`)}, "The provided starting key is invalid: The provided key element does not match the schema"},
+		{Query{Keys: req.keys(t, "pk = :p AND sk = :n"), Start: mustMap(t, `{"pk":{"S":"v2"},"sk":{"N":"1"}}`)}, "The query can return at most one row and cannot be restarted"},
+		{Query{Keys: req.keys(t, "sk = :n"), Start: mustMap(t, `{"pk":{"S":"v1"}}`)}, "The provided starting key is invalid"},
+		{Query{Keys: req.keys(t, "#o = :p"), Index: "byOwner", Select: SelectAll, Filter: req.filter(t, "sk.x = :n")}, wrong + "Select type ALL_ATTRIBUTES is not supported for global secondary index byOwner because its projection type is not ALL"},
+		{Query{Index: "byOwner", Select: SelectAll, Projection: nil, Filter: req.filter(t, "sk.x = :n")}, wrong + "Select type ALL_ATTRIBUTES is not supported for global secondary index byOwner because its projection type is not ALL"},
+		{Query{Select: SelectSpecific}, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
+		{Query{Select: SelectProjected}, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"},
+		{Query{Keys: pk, Select: SelectProjected}, "1 validation error detected: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"},
+		{Query{Keys: pk, Select: SelectAll, Projection: req.projection(t, "a")}, "1 validation error detected: Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES"},
+		{Query{Select: SelectCount, Projection: named}, "Cannot specify the AttributesToGet when choosing to get only the Count"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"S":"v2"},"sk":{"N":"1"}}`)}, "The provided starting key is outside query boundaries based on provided conditions"},
 		{Query{Keys: req.keys(t, "pk = :p AND sk > :n"), Start: mustMap(t, `{"pk":{"S":"v1"},"sk":{"N":"1"}}`)}, "The provided starting key does not match the range key predicate"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{}}`)}, "The provided starting key is invalid: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		{Query{Keys: pk, Start: mustMap(t, `{"pk":{"N":"x"}}`)}, "The parameter cannot be converted to a numeric value: x"},
-		{Query{Keys: pk, Select: SelectSpecific}, "One or more parameter values were invalid: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
+		{Query{Keys: pk, Select: SelectSpecific}, "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
 		{Query{Segment: Segment{Index: 3, Total: 3}}, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 3 is not less than TotalSegments: 3"},
 	} {
 		if _, err := tab.Query(rows, &c.q); message(err) != c.want {

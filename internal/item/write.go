@@ -119,6 +119,18 @@ func (w *Write) emptyKey(t *Table) error {
 	return nil
 }
 
+// BatchKey is RowKey with the message that BatchWriteItem has for an item without the table's key.
+func (w *Write) BatchKey(t *Table) (RowKey, error) {
+	if w.Kind == PutRow && w.Item.Err() == nil {
+		for _, part := range t.Keys.parts() {
+			if w.Item.Get(part.Name).Kind() != part.Kind {
+				return RowKey{}, errKeySchema()
+			}
+		}
+	}
+	return w.RowKey(t)
+}
+
 // Leading returns the partition key value that the write names, for authorization; the zero Value if it names none.
 func (w *Write) Leading(s *KeySchema) Value {
 	if w.Kind == PutRow {

@@ -76,7 +76,11 @@ func (x *index) Scan(s item.Segment, after *item.IndexPos, limit int, yield func
 	rng := segment(x.prefix, s)
 	rng.Limit = limit
 	if after != nil {
-		rng.Start = append(x.key(*after), 0)
+		start := append(x.key(*after), 0)
+		if !contains(rng, start) {
+			return s.ErrStart()
+		}
+		rng.Start = start
 	}
 	return x.rows.scan(resume(rng, x.prefix, s.Resume), len(x.prefix), s.Whole, nil, yield)
 }

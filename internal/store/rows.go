@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -143,7 +144,11 @@ func (r *rows) Scan(s item.Segment, after *item.RowKey, limit int, yield func([]
 	rng := segment(base, s)
 	rng.Limit = limit
 	if after != nil {
-		rng.Start = append(r.key(*after), 0)
+		start := append(r.key(*after), 0)
+		if !contains(rng, start) {
+			return s.ErrStart()
+		}
+		rng.Start = start
 	}
 	return r.jumps(resume(rng, base, s.Resume), s.Whole, yield)
 }
@@ -162,6 +167,10 @@ func segment(prefix []byte, s item.Segment) kv.Range {
 		return binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], q)
 	}
 	return kv.Range{Start: at(s.Index), End: at(s.Index + 1)}
+}
+
+func contains(rng kv.Range, key []byte) bool {
+	return bytes.Compare(key, rng.Start) >= 0 && bytes.Compare(key, rng.End) < 0
 }
 
 // scan yields what the rule permits of a range of keys that share their first base bytes.

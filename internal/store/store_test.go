@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -330,6 +331,21 @@ func TestSegments(t *testing.T) {
 				if err := rows.Scan(item.Segment{Index: i, Total: total}, nil, 0, func(v []byte) bool { seen[string(v)]++; return true }); err != nil {
 					return err
 				}
+			}
+		}
+		// A scan begins only after a row of its own segment.
+		for i := range 300 {
+			accepted, after := 0, key(fmt.Sprint(i), "")
+			for j := range 7 {
+				err := rows.Scan(item.Segment{Index: j, Total: 7}, &after, 0, func([]byte) bool { return false })
+				if err == nil {
+					accepted++
+				} else if !strings.Contains(err.Error(), fmt.Sprintf("correct Segment. TotalSegments: 7 Segment: %d", j)) {
+					return err
+				}
+			}
+			if accepted != 1 {
+				t.Errorf("row %d begins scans of %d segments", i, accepted)
 			}
 		}
 		return nil

@@ -225,7 +225,7 @@ func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api
 		if writes[i], err = planRequest(&in[i]); err != nil {
 			return item.Cost{}, err
 		}
-		if keys[i], err = writes[i].RowKey(&t.schema); err != nil {
+		if keys[i], err = writes[i].BatchKey(&t.schema); err != nil {
 			return item.Cost{}, err
 		}
 	}

@@ -81,6 +81,15 @@ func (r *record) describe(at place) *api.TableDescription {
 	return d
 }
 
+// describeDeleted is how a table is described as it goes: without what it was made of.
+func (r *record) describeDeleted(at place) *api.TableDescription {
+	d := r.describe(at)
+	d.TableStatus = api.TableStatusDeleting
+	d.CreationDateTime, d.KeySchema, d.AttributeDefinitions = nil, nil, nil
+	d.GlobalSecondaryIndexes, d.LocalSecondaryIndexes = nil, nil
+	return d
+}
+
 func (x *index) describe(d *api.TableDescription) {
 	indexARN, zero := *d.TableArn+"/index/"+x.Name, int64(0)
 	p := &api.Projection{ProjectionType: api.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}

@@ -113,8 +113,10 @@ func TestCreateTableRefusals(t *testing.T) {
 		{name + two + `,` + hash + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'sk','KeyType':'RANGE'}],`+all+`}`), one + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"},
 		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],`+all+`}`), one + "Index KeySchema does not have a range key for index: idx"},
 		{name + two + `,` + both + lsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'sk','KeyType':'HASH'},{'AttributeName':'pk','KeyType':'RANGE'}],`+all+`}`), one + "Index KeySchema does not have the same leading hash key as table KeySchema for index: idx. index hash key: sk, table hash key: pk"},
-		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true}`, one + "StreamViewType is required when StreamEnabled is true"},
-		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':false,'StreamViewType':'NEW_IMAGE'}`, one + "StreamViewType cannot be specified when StreamEnabled is false"},
+		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':true}`, one + "Table is being created with a stream enabled, UpdateViewType is required"},
+		{name + defs + `,` + hash + `,'StreamSpecification':{'StreamEnabled':false,'StreamViewType':'NEW_IMAGE'}`, one + "Table is being created with a stream disabled, UpdateViewType should not be specified"},
+		{name + `'AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'S'},{'AttributeName':'pk','AttributeType':'N'}],` + hash, "Validation: Attribute Name is duplicated: pk"},
+		{name + defs + `,` + hash + gsi(`{'IndexName':'idx','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Projection':{'ProjectionType':'INCLUDE','NonKeyAttributes':['x','y','x']}}`), one + "Duplicate element in NonKeyAttributes: x"},
 		{name + defs + `,` + hash + `,'SSESpecification':{'Enabled':true,'SSEType':'AES256'}`, one + "The only valid SSEType is KMS"},
 		{name + defs + `,` + hash + `,'Tags':[{'Key':'a','Value':'1'},{'Key':'A','Value':'2'}]`, one + "Duplicate tag key: A"},
 	} {
@@ -172,7 +174,14 @@ func TestUpdateTable(t *testing.T) {
 		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'none'}}]}`, "ResourceNotFoundException: Requested resource not found"},
 		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{}]}`, "Validation: One or more parameter values were invalid: One of GlobalSecondaryIndexUpdate.Update"},
 		{`{'TableName':'pool','AttributeDefinitions':[{'AttributeName':'kind','AttributeType':'N'}],'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'new','KeySchema':[{'AttributeName':'kind','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}}]}`,
-			"Validation: One or more parameter values were invalid: Cannot redefine the type of attribute kind"},
+			"Validation: One or more parameter values were invalid: Attributes cannot be redefined. Please check that your attribute has the same type as previously defined. " +
+				"Existing schema: Schema:[SchemaElement: key{kind:S:HASH}] New schema: Schema:[SchemaElement: key{kind:N:HASH}]"},
+		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'new','KeySchema':[{'AttributeName':'kind','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}}]}`,
+			"Validation: One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [kind], AttributeDefinitions: []"},
+		{`{'TableName':'pool','AttributeDefinitions':[{'AttributeName':'kind','AttributeType':'S'}],'GlobalSecondaryIndexUpdates':[{'Create':{'IndexName':'by-kind','KeySchema':[{'AttributeName':'kind','KeyType':'HASH'}],'Projection':{'ProjectionType':'ALL'}}}]}`,
+			"Validation: Attempting to create an index which already exists"},
+		{`{'TableName':'pool','GlobalSecondaryIndexUpdates':[{'Delete':{'IndexName':'by-kind'},'Update':{'IndexName':'by-kind','ProvisionedThroughput':{'ReadCapacityUnits':3,'WriteCapacityUnits':4}}}]}`,
+			"Validation: One or more parameter values were invalid: Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object"},
 	} {
 		if got := e.result(root(), "UpdateTable", c.input); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s:\n got %s\nwant %s", c.input, got, c.want)

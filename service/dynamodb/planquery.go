@@ -60,7 +60,7 @@ func planScan(in *api.ScanInput) (*item.Query, error) {
 		case in.Segment == nil && in.TotalSegments != nil:
 			return invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
 		}
-		return nil
+		return q.Segment.Check()
 	})
 }
 
@@ -126,15 +126,30 @@ func (s *search) legacy(q *item.Query) (err error) {
 	if err := checkOperator(s.operator, len(s.oldFilter)); err != nil {
 		return err
 	}
-	if s.oldFilter != nil {
-		if q.Filter, err = item.LegacyFilter(legacyConditions(s.oldFilter), s.operator == api.ConditionalOperatorOr); err != nil {
+	project := func() error {
+		if s.attributes == nil {
+			return nil
+		}
+		q.Projection, err = item.LegacyProjection(s.attributes)
+		return err
+	}
+	filter := func() error {
+		if s.oldFilter == nil {
+			return nil
+		}
+		q.Filter, err = item.LegacyFilter(legacyConditions(s.oldFilter), s.operator == api.ConditionalOperatorOr)
+		return err
+	}
+	steps := []func() error{filter, project}
+	if s.filterName == "ScanFilter" {
+		steps = []func() error{project, filter}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
 	}
-	if s.attributes != nil {
-		q.Projection, err = item.LegacyProjection(s.attributes)
-	}
-	return err
+	return nil
 }
 
 func legacyConditions(in map[string]api.Condition) map[string]item.LegacyCondition {

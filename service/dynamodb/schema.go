@@ -26,7 +26,7 @@ func definitions(in []api.AttributeDefinition) ([]attribute, error) {
 		out[i] = attribute{*d.AttributeName, string(d.AttributeType)}
 		for _, other := range out[:i] {
 			if other.Name == out[i].Name {
-				return nil, invalid(wrong+"Cannot define attribute %s more than once", other.Name)
+				return nil, invalid("Attribute Name is duplicated: %s", other.Name)
 			}
 		}
 	}
@@ -150,6 +150,11 @@ func (x *index) project(p *api.Projection) error {
 		return invalid(wrong+"ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
 	case p.ProjectionType == api.ProjectionTypeInclude && len(p.NonKeyAttributes) == 0:
 		return invalid(wrong + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	}
+	for i, name := range p.NonKeyAttributes {
+		if slices.Contains(p.NonKeyAttributes[:i], name) {
+			return invalid(wrong+"Duplicate element in NonKeyAttributes: %s", name)
+		}
 	}
 	x.Projection, x.NonKey = string(p.ProjectionType), p.NonKeyAttributes
 	return nil

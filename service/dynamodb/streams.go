@@ -144,22 +144,27 @@ func (r *record) stream(tx *store.Tx, at place, now time.Time, in *api.StreamSpe
 	on := opt.Value(in.StreamEnabled)
 	switch {
 	case on && in.StreamViewType == "":
-		return invalid(wrong + "StreamViewType is required when StreamEnabled is true")
+		return invalid(wrong + "If stream is being enabled then UpdateViewType is required")
 	case !on && in.StreamViewType != "":
-		return invalid(wrong + "StreamViewType cannot be specified when StreamEnabled is false")
+		return invalid(wrong + "If stream is being disabled, then UpdateViewType must not be specified")
 	case on && r.streams():
-		return api.NewResourceInUseException("Table already has an enabled stream: TableName: %s", r.Name)
+		return invalid("Table already has an enabled stream: TableName: %s", r.Name)
 	case on:
 		return r.beginStream(tx, at, now, string(in.StreamViewType))
 	case !r.streams():
-		return invalid("Table is already disabled: TableName: %s", r.Name)
+		return invalid("Table has no stream to disable: TableName: %s", r.Name)
 	}
 	return r.endStream(tx, at, now)
 }
 
 // firstStream gives a new table the stream it asks for.
 func (r *record) firstStream(tx *store.Tx, at place, now time.Time, in *api.StreamSpecification) error {
-	if in == nil || !opt.Value(in.StreamEnabled) && in.StreamViewType == "" {
+	switch on := in != nil && opt.Value(in.StreamEnabled); {
+	case on && in.StreamViewType == "":
+		return invalid(wrong + "Table is being created with a stream enabled, UpdateViewType is required")
+	case in != nil && !on && in.StreamViewType != "":
+		return invalid(wrong + "Table is being created with a stream disabled, UpdateViewType should not be specified")
+	case !on:
 		return nil
 	}
 	return r.stream(tx, at, now, in)

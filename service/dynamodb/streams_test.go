@@ -236,11 +236,11 @@ func TestStreamIsSwitched(t *testing.T) {
 	e.put("a", "0")
 	const on = `{'TableName':'pool','StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}}`
 	const off = `{'TableName':'pool','StreamSpecification':{'StreamEnabled':false}}`
-	if got := e.result(root(), "UpdateTable", off); got != "Validation: Table is already disabled: TableName: pool" {
+	if got := e.result(root(), "UpdateTable", off); got != "Validation: Table has no stream to disable: TableName: pool" {
 		t.Error(got)
 	}
 	e.must(root(), "UpdateTable", on)
-	if got := e.result(root(), "UpdateTable", on); got != "ResourceInUseException: Table already has an enabled stream: TableName: pool" {
+	if got := e.result(root(), "UpdateTable", on); got != "Validation: Table already has an enabled stream: TableName: pool" {
 		t.Error(got)
 	}
 	first := e.latest(t)

@@ -68,8 +68,7 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		if t.Backing > 0 {
 			return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being backed up: %s", t.Name)
 		}
-		out.TableDescription = t.describe(at)
-		out.TableDescription.TableStatus = api.TableStatusDeleting
+		out.TableDescription = t.describeDeleted(at)
 		recs, err := tx.Records(at.account, at.region)
 		if err != nil {
 			return err

@@ -56,6 +56,12 @@ func (s *Service) setTags(r *record, tags []authn.Tag) error {
 // TagResource adds tags to a table, and replaces the values of those it has.
 func (s *Service) TagResource(ctx context.Context, c *pipeline.Call, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
 	added := fromTags(in.Tags)
+	if _, err := locateARN(c.Region, *in.ResourceArn); err != nil {
+		return nil, err
+	}
+	if len(added) == 0 {
+		return nil, invalid("Atleast one Tag needs to be provided as Input.")
+	}
 	err := s.changeTags(ctx, c, *in.ResourceArn, func(old authn.Tags) []authn.Tag {
 		tags := added
 		for _, t := range old {
@@ -73,6 +79,12 @@ func (s *Service) TagResource(ctx context.Context, c *pipeline.Call, in *api.Tag
 
 // UntagResource removes tags of a table.
 func (s *Service) UntagResource(ctx context.Context, c *pipeline.Call, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
+	if _, err := locateARN(c.Region, *in.ResourceArn); err != nil {
+		return nil, err
+	}
+	if len(in.TagKeys) == 0 {
+		return nil, invalid("Atleast one Tag Key needs to be provided as Input.")
+	}
 	err := s.changeTags(ctx, c, *in.ResourceArn, func(old authn.Tags) []authn.Tag {
 		var tags []authn.Tag
 		for _, t := range old {

@@ -154,6 +154,8 @@ func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, erro
 			j, err = r.deleteIndex(*u.Delete.IndexName)
 		case u.Update != nil && u.Create == nil && u.Delete == nil:
 			err = r.updateIndex(u.Update)
+		case u.Create != nil || u.Delete != nil || u.Update != nil:
+			err = invalid(wrong + "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object")
 		default:
 			err = invalid(wrong + "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, " +
 				"GlobalSecondaryIndexUpdate.Delete must not be null")
@@ -181,6 +183,9 @@ func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction,
 	if in.WarmThroughput != nil || in.OnDemandThroughput != nil {
 		return nil, unsupported("WarmThroughput or OnDemandThroughput of an index")
 	}
+	if r.index(*in.IndexName) != nil {
+		return nil, invalid("Attempting to create an index which already exists")
+	}
 	n := 0
 	for _, x := range r.Indexes {
 		if x.Filling {
@@ -195,6 +200,9 @@ func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction,
 		return nil, invalid(wrong+"GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
 	}
 	if err := r.define(defs); err != nil {
+		return nil, err
+	}
+	if err := redefined(in.KeySchema, defs); err != nil {
 		return nil, err
 	}
 	x := index{Name: *in.IndexName, Filling: true}
@@ -224,7 +232,27 @@ func (r *record) define(in []api.AttributeDefinition) error {
 		case i < 0:
 			r.Attributes = append(r.Attributes, d)
 		case r.Attributes[i] != d:
-			return invalid(wrong+"Cannot redefine the type of attribute %s", d.Name)
+			return invalid(wrong+"Attributes cannot be redefined. Please check that your attribute has the same type as previously defined. "+
+				"Existing schema: Schema:[SchemaElement: key{%[1]s:%[2]s:HASH}] New schema: Schema:[SchemaElement: key{%[1]s:%[3]s:HASH}]",
+				d.Name, r.Attributes[i].Type, d.Type)
+		}
+	}
+	return nil
+}
+
+// redefined refuses a new index with keys that the request does not define, though the table may know them.
+func redefined(keys []api.KeySchemaElement, defs []api.AttributeDefinition) error {
+	named, given := make([]string, len(keys)), make([]string, len(defs))
+	for i := range keys {
+		named[i] = *keys[i].AttributeName
+	}
+	for i := range defs {
+		given[i] = *defs[i].AttributeName
+	}
+	for _, key := range named {
+		if !slices.Contains(given, key) {
+			return invalid(wrong+"Some index key attributes are not defined in AttributeDefinitions. Keys: %s, AttributeDefinitions: %s",
+				list(named), list(given))
 		}
 	}
 	return nil

@@ -82,6 +82,14 @@ func Encode[O any, P interface {
 	}
 }
 
+// EncodeNothing returns what writes the answers of an operation that has no output: their bodies are empty, as AWS's are.
+func EncodeNothing[O any](s *protocol.Service) func(*protocol.Response, *O) error {
+	return func(w *protocol.Response, _ *O) error {
+		headers(s, w)
+		return nil
+	}
+}
+
 func headers(s *protocol.Service, w *protocol.Response) {
 	v, _ := s.Protocol.(version)
 	values := [...]string{v.contentType, w.RequestID, ""} // one allocation; Set makes one a header

@@ -186,3 +186,15 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// An operation without an output answers with an empty body, not with an empty object.
+func TestNoOutputIsNoBody(t *testing.T) {
+	t.Parallel()
+	w := &protocol.Response{Header: http.Header{}, RequestID: "id"}
+	if err := awsjson.EncodeNothing[json10.TouchOutput](json10.API)(w, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.Body) != 0 || w.Header.Get("X-Amz-Crc32") != "0" || w.Header.Get("X-Amzn-Requestid") != "id" {
+		t.Errorf("body %q, headers %v", w.Body, w.Header)
+	}
+}

@@ -189,6 +189,8 @@ func (c *Checker) where(at string) string {
 			fmt.Fprintf(&b, "%d.member", s.index)
 		case s.index < 0:
 			b.WriteString(clip(s.name) + ".member")
+		case s.name == "": // a list that is itself an element
+			continue
 		default:
 			b.WriteString(s.name)
 		}

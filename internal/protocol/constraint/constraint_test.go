@@ -75,6 +75,21 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// The element of a list that is the value of a map: requestItems.pool.member.1.member.key, as DynamoDB has it.
+func TestPathOfListInMap(t *testing.T) {
+	t.Parallel()
+	var c constraint.Checker
+	c.Enter("requestItems")
+	c.EnterKey("pool")
+	c.Enter("")
+	c.EnterIndex(0)
+	c.Enter("deleteRequest")
+	c.Required("key", false)
+	if got := message(t, &c); !strings.Contains(got, " at 'requestItems.pool.member.1.member.deleteRequest.key' ") {
+		t.Error(got)
+	}
+}
+
 func TestHidden(t *testing.T) {
 	t.Parallel()
 	var c constraint.Checker

@@ -31,7 +31,7 @@ func Operations(s Service, r Requirements) []pipeline.Op {
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "PutThing", Kind: pipeline.Management, Write: true},
 			awsjson.Decode[PutThingInput], r.PutThing, s.PutThing, awsjson.Encode[PutThingOutput](API)),
 		pipeline.NewOp(pipeline.Spec{Service: API, Name: "Touch", Kind: pipeline.Data},
-			awsjson.Decode[TouchInput], r.Touch, s.Touch, awsjson.Encode[TouchOutput](API)),
+			awsjson.Decode[TouchInput], r.Touch, s.Touch, awsjson.EncodeNothing[TouchOutput](API)),
 	}
 }
 
