@@ -111,6 +111,12 @@ func DefaultConfig() Config {
 	}
 }
 
+// Inject puts a store between the server and its own, and gives requests another clock; nil leaves either as it is. It is for tests
+// of what goes wrong with them.
+func (c *Config) Inject(backend func(kv.DB) kv.DB, now func() time.Time) {
+	c.backend, c.now = backend, now
+}
+
 var (
 	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -55,7 +56,7 @@ func TestKilledAmongTables(t *testing.T) {
 func TestNodeKilledAmongTables(t *testing.T) {
 	t.Parallel()
 	database := database(t)
-	a, b := settings{Data: t.TempDir(), Store: database, Node: "a"}, settings{Data: t.TempDir(), Store: database, Node: "b"}
+	a, b := settings{Data: t.TempDir(), Store: database, Node: "a"}, settings{Data: t.TempDir(), Store: database, Node: "b", Skew: -90 * time.Second}
 	servers := []*proc.Server{process(t, a), process(t, b)}
 	cfg := []aws.Config{as(t, servers[0].Endpoint, rootUser), as(t, servers[1].Endpoint, rootUser)}
 	all := ledgers(t, cfg[1])

@@ -28,7 +28,7 @@ func newSite(t *testing.T, backend string) *site {
 	s := &site{t: t, nodes: []settings{{Data: t.TempDir(), Store: backend}}}
 	if backend == "postgres" {
 		store := database(t)
-		s.nodes = []settings{{Data: t.TempDir(), Store: store, Node: "a"}, {Data: t.TempDir(), Store: store, Node: "b"}}
+		s.nodes = []settings{{Data: t.TempDir(), Store: store, Node: "a"}, {Data: t.TempDir(), Store: store, Node: "b", Skew: -90 * time.Second}}
 	}
 	s.start()
 	return s
@@ -53,6 +53,13 @@ func (s *site) restart() {
 }
 
 func (s *site) cfg() aws.Config { return as(s.t, s.running[0].Endpoint, rootUser) }
+
+func (s *site) all() (nodes []aws.Config) {
+	for _, p := range s.running {
+		nodes = append(nodes, as(s.t, p.Endpoint, rootUser))
+	}
+	return nodes
+}
 
 func (s *site) ddb() *dynamodb.Client { return dynamodb.NewFromConfig(s.cfg()) }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -35,8 +36,14 @@ const (
 	put           // reg = arg
 	swap          // reg = arg if reg == old
 	remove        // no row, returns what was there
+	removeIf      // no row, if reg == old
 	putBoth       // reg = arg and next = arg, if next != old
+	putTwice      // the same, sent twice with one token: done once
+	putIf         // reg = arg, if next == old, which is checked and not written
 	getBoth       // both at once
+	putEach       // a batch of reg = arg and next = arg: two calls, each for itself
+	query         // all rows of the partition
+	scan          // all rows of the table
 	numKinds = iota
 )
 
@@ -50,7 +57,9 @@ type call struct {
 // answer is what a client learned. unknown is a write of which no answer came.
 type answer struct {
 	value, second int
-	failed        bool // its condition did not hold
+	all           cells // of those that read all
+	failed        bool  // its condition did not hold
+	twice         bool  // it was not the same a second time
 	unknown       bool
 }
 
@@ -70,13 +79,25 @@ func (c *call) apply(s cells) (cells, answer) {
 		a := answer{value: s[c.reg]}
 		s[c.reg] = 0
 		return s, a
-	case putBoth:
+	case removeIf:
+		if s[c.reg] != c.old {
+			return s, answer{failed: true}
+		}
+		s[c.reg] = 0
+	case putBoth, putTwice:
 		if s[c.next] == c.old {
 			return s, answer{failed: true}
 		}
 		s[c.reg], s[c.next] = c.arg, c.arg
+	case putIf:
+		if s[c.next] != c.old {
+			return s, answer{failed: true}
+		}
+		s[c.reg] = c.arg
 	case getBoth:
 		return s, answer{value: s[c.reg], second: s[c.next]}
+	case query, scan:
+		return s, answer{all: s}
 	}
 	return s, answer{}
 }
@@ -100,12 +121,36 @@ var model = porcupine.NondeterministicModel{
 // registersOf performs calls on a table.
 type registersOf struct{ rows *dynamodb.Client }
 
-func regKey(i int) map[string]types.AttributeValue { return keyOf("reg-" + strconv.Itoa(i)) }
+// registersTable is the table of the registers: they are the rows of one partition.
+var registersTable = aws.String("registers")
+
+func makeRegisters(t *testing.T, ddb *dynamodb.Client) {
+	t.Helper()
+	must[*dynamodb.CreateTableOutput](t)(ddb.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: registersTable, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}, {AttributeName: aws.String("sk"), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}, {AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
+		},
+	}))
+}
+
+func regKey(i int) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": str("all"), "sk": number(i)}
+}
+
+func register(i, value int) map[string]types.AttributeValue {
+	item := regKey(i)
+	item["n"] = number(value)
+	return item
+}
 
 func number(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }
 
-func numberIn(item map[string]types.AttributeValue) int {
-	v, ok := item["n"].(*types.AttributeValueMemberN)
+func numberIn(item map[string]types.AttributeValue, name string) int {
+	v, ok := item[name].(*types.AttributeValueMemberN)
 	if !ok {
 		return 0
 	}
@@ -116,59 +161,120 @@ func numberIn(item map[string]types.AttributeValue) int {
 	return n
 }
 
+// holds is a condition that a register holds a value.
+func holds(value int) (condition *string, values map[string]types.AttributeValue) {
+	if value == 0 {
+		return aws.String("attribute_not_exists(pk)"), nil
+	}
+	return aws.String("n = :old"), map[string]types.AttributeValue{":old": number(value)}
+}
+
 func (r registersOf) do(ctx context.Context, c *call) (answer, error) {
-	table := aws.String("registers")
 	switch c.kind {
-	case get:
-		out, err := r.rows.GetItem(ctx, &dynamodb.GetItemInput{TableName: table, Key: regKey(c.reg), ConsistentRead: aws.Bool(true)})
-		if err != nil {
-			return answer{}, err
-		}
-		return answer{value: numberIn(out.Item)}, nil
+	case get, getBoth, query, scan:
+		return r.read(ctx, c)
 	case put:
-		item := regKey(c.reg)
-		item["n"] = number(c.arg)
-		_, err := r.rows.PutItem(ctx, &dynamodb.PutItemInput{TableName: table, Item: item})
+		_, err := r.rows.PutItem(ctx, &dynamodb.PutItemInput{TableName: registersTable, Item: register(c.reg, c.arg)})
 		return answer{}, err
 	case swap:
-		condition, values := "n = :old", map[string]types.AttributeValue{":new": number(c.arg), ":old": number(c.old)}
-		if c.old == 0 {
-			condition, values = "attribute_not_exists(pk)", map[string]types.AttributeValue{":new": number(c.arg)}
+		condition, values := holds(c.old)
+		if values == nil {
+			values = map[string]types.AttributeValue{}
 		}
+		values[":new"] = number(c.arg)
 		_, err := r.rows.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: table, Key: regKey(c.reg), UpdateExpression: aws.String("SET n = :new"), ConditionExpression: &condition,
+			TableName: registersTable, Key: regKey(c.reg), UpdateExpression: aws.String("SET n = :new"), ConditionExpression: condition,
 			ExpressionAttributeValues: values,
 		})
 		return failedIf[*types.ConditionalCheckFailedException](err)
 	case remove:
-		out, err := r.rows.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: table, Key: regKey(c.reg), ReturnValues: types.ReturnValueAllOld})
+		out, err := r.rows.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: registersTable, Key: regKey(c.reg), ReturnValues: types.ReturnValueAllOld})
 		if err != nil {
 			return answer{}, err
 		}
-		return answer{value: numberIn(out.Attributes)}, nil
-	case putBoth:
-		return r.putBoth(ctx, table, c)
-	}
-	out, err := r.rows.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
-		{Get: &types.Get{TableName: table, Key: regKey(c.reg)}}, {Get: &types.Get{TableName: table, Key: regKey(c.next)}},
-	}})
-	if err != nil {
+		return answer{value: numberIn(out.Attributes, "n")}, nil
+	case removeIf:
+		condition, values := holds(c.old)
+		_, err := r.rows.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: registersTable, Key: regKey(c.reg), ConditionExpression: condition, ExpressionAttributeValues: values,
+		})
+		return failedIf[*types.ConditionalCheckFailedException](err)
+	case putEach:
+		out, err := r.rows.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{*registersTable: {
+			{PutRequest: &types.PutRequest{Item: register(c.reg, c.arg)}}, {PutRequest: &types.PutRequest{Item: register(c.next, c.arg)}},
+		}}})
+		if err == nil && len(out.UnprocessedItems) > 0 {
+			err = fmt.Errorf("left over: %v", out.UnprocessedItems)
+		}
 		return answer{}, err
 	}
-	return answer{value: numberIn(out.Responses[0].Item), second: numberIn(out.Responses[1].Item)}, nil
+	return r.transact(ctx, c)
 }
 
-func (r registersOf) putBoth(ctx context.Context, table *string, c *call) (answer, error) {
-	first, second := regKey(c.reg), regKey(c.next)
-	first["n"], second["n"] = number(c.arg), number(c.arg)
-	p := &types.Put{TableName: table, Item: second, ConditionExpression: aws.String("attribute_exists(pk)")}
-	if c.old != 0 {
-		p.ConditionExpression = aws.String("attribute_not_exists(pk) OR n <> :old")
-		p.ExpressionAttributeValues = map[string]types.AttributeValue{":old": number(c.old)}
+func (r registersOf) read(ctx context.Context, c *call) (a answer, err error) {
+	var items []map[string]types.AttributeValue
+	switch c.kind {
+	case get:
+		out, err := r.rows.GetItem(ctx, &dynamodb.GetItemInput{TableName: registersTable, Key: regKey(c.reg), ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			return a, err
+		}
+		return answer{value: numberIn(out.Item, "n")}, nil
+	case getBoth:
+		out, err := r.rows.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{
+			{Get: &types.Get{TableName: registersTable, Key: regKey(c.reg)}}, {Get: &types.Get{TableName: registersTable, Key: regKey(c.next)}},
+		}})
+		if err != nil {
+			return a, err
+		}
+		return answer{value: numberIn(out.Responses[0].Item, "n"), second: numberIn(out.Responses[1].Item, "n")}, nil
+	case query:
+		out, err := r.rows.Query(ctx, &dynamodb.QueryInput{
+			TableName: registersTable, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :all"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":all": str("all")},
+		})
+		if err != nil {
+			return a, err
+		}
+		items = out.Items
+	default:
+		out, err := r.rows.Scan(ctx, &dynamodb.ScanInput{TableName: registersTable, ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			return a, err
+		}
+		items = out.Items
 	}
-	_, err := r.rows.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Put: &types.Put{TableName: table, Item: first}}, {Put: p},
-	}})
+	for _, item := range items {
+		a.all[numberIn(item, "sk")] = numberIn(item, "n")
+	}
+	return a, nil
+}
+
+func (r registersOf) transact(ctx context.Context, c *call) (answer, error) {
+	in := &dynamodb.TransactWriteItemsInput{
+		ClientRequestToken: aws.String(crand.Text()),
+		TransactItems:      []types.TransactWriteItem{{Put: &types.Put{TableName: registersTable, Item: register(c.reg, c.arg)}}},
+	}
+	if c.kind == putIf {
+		condition, values := holds(c.old)
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: registersTable, Key: regKey(c.next), ConditionExpression: condition, ExpressionAttributeValues: values,
+		}})
+	} else {
+		p := &types.Put{TableName: registersTable, Item: register(c.next, c.arg), ConditionExpression: aws.String("attribute_exists(pk)")}
+		if c.old != 0 {
+			p.ConditionExpression = aws.String("attribute_not_exists(pk) OR n <> :old")
+			p.ExpressionAttributeValues = map[string]types.AttributeValue{":old": number(c.old)}
+		}
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: p})
+	}
+	_, err := r.rows.TransactWriteItems(ctx, in)
+	if err == nil && c.kind == putTwice {
+		if _, err = r.rows.TransactWriteItems(ctx, in); answered(err) {
+			return answer{twice: true}, nil // which no model knows
+		}
+		return answer{}, err
+	}
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) && aws.ToString(canceled.CancellationReasons[1].Code) != "ConditionalCheckFailed" {
 		return answer{}, err
@@ -192,20 +298,27 @@ type history struct {
 	ops   []porcupine.Operation
 }
 
+// add notes a call. The writes of a batch are calls of their own.
 func (h *history) add(id int, c call, a answer, from, to time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if c.kind == putEach {
+		c.kind = put
+		second := c
+		second.reg = c.next
+		h.ops = append(h.ops, porcupine.Operation{ClientId: id, Input: second, Output: a, Call: int64(from), Return: int64(to)})
+	}
 	h.ops = append(h.ops, porcupine.Operation{ClientId: id, Input: c, Output: a, Call: int64(from), Return: int64(to)})
 }
 
 // run has clients make random calls. A call that the server, killed meanwhile, did not answer is unknown, may take effect
 // until the end of the history, and ends its client.
-func (h *history) run(t *testing.T, cfg aws.Config, seed uint64, mayDie bool, acked func()) {
+func (h *history) run(t *testing.T, nodes []aws.Config, seed uint64, mayDie bool, acked func()) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for id := range clients {
+		r := registersOf{dynamodb.NewFromConfig(nodes[id%len(nodes)])}
 		id += int(seed) * clients
-		r := registersOf{dynamodb.NewFromConfig(cfg)}
 		random := rand.New(rand.NewPCG(seed, uint64(id)))
 		wg.Go(func() {
 			for i := range callsEach {
@@ -245,9 +358,14 @@ func (h *history) guess(random *rand.Rand) int {
 	return last.Input.(call).arg * random.IntN(2)
 }
 
+// linearizable tells whether the history is.
+func (h *history) linearizable() (porcupine.CheckResult, porcupine.LinearizationInfo) {
+	return porcupine.CheckOperationsVerbose(model.ToModel(), h.ops, checkLimit)
+}
+
 func (h *history) check(t *testing.T) {
 	t.Helper()
-	result, info := porcupine.CheckOperationsVerbose(model.ToModel(), h.ops, checkLimit)
+	result, info := h.linearizable()
 	switch result {
 	case porcupine.Ok:
 	case porcupine.Unknown:
@@ -263,34 +381,35 @@ func (h *history) check(t *testing.T) {
 	}
 }
 
-// Requests behave as if they ran one after the other, each between its sending and its answer, also when the server is
-// killed among them and started again.
+// Requests behave as if they ran one after the other, each between its sending and its answer, also when a server is killed among
+// them and started again: the only one, and one of two on a database.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	for _, backend := range []string{"pebble", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			s := settings{Data: t.TempDir(), Store: backend, Node: "linear"}
-			if backend == "postgres" {
-				s.Store = database(t)
+			s := newSite(t, backend)
+			makeRegisters(t, s.ddb())
+			for _, cfg := range s.all() {
+				eventually(t, patience, "the table is at each node", func() bool {
+					_, err := dynamodb.NewFromConfig(cfg).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: registersTable})
+					return err == nil
+				})
 			}
-			p := process(t, s)
-			makeTable(t, dynamodb.NewFromConfig(as(t, p.Endpoint, rootUser)), "registers")
 			h := &history{began: time.Now()}
 			var mu sync.Mutex
 			left := clients * callsEach / 2
-			h.run(t, as(t, p.Endpoint, rootUser), 1, true, func() {
+			h.run(t, s.all(), 1, true, func() {
 				mu.Lock()
 				defer mu.Unlock()
 				if left--; left == 0 {
-					p.Kill()
+					s.running[0].Kill()
 				}
 			})
-			p = process(t, s)
-			cfg := as(t, p.Endpoint, rootUser)
-			h.run(t, cfg, 2, false, func() {})
+			s.running[0] = process(t, s.nodes[0])
+			h.run(t, s.all(), 2, false, func() {})
 			h.check(t)
-			verify(t, cfg)
+			verify(t, s.cfg())
 		})
 	}
 }

@@ -3,10 +3,12 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +29,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/app"
 	"github.com/bulkhead/bulkhead/internal/client"
+	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/test/sim/proc"
 )
 
@@ -53,12 +56,19 @@ func TestMain(m *testing.M) {
 }
 
 // settings are what servers of the tests differ in.
-type settings struct{ Data, Store, Node string }
+type settings struct {
+	Data, Store, Node string
+	// Skew is by how much the server's clock is ahead.
+	Skew time.Duration
+	// backend stands between the server and its store, of servers within the test; nil is nothing.
+	backend func(kv.DB) kv.DB
+}
 
 func (s *settings) config() app.Config {
 	c := app.DefaultConfig()
 	c.Listen, c.Data, c.Store, c.NodeID, c.RootKey = "127.0.0.1:0", s.Data, s.Store, s.Node, rootKey
 	c.RootAccessKeyID, c.RootSecretAccessKey = rootID, rootSecret
+	c.Inject(s.backend, func() time.Time { return time.Now().Add(s.Skew) })
 	return c
 }
 
@@ -138,9 +148,27 @@ func as(t *testing.T, endpoint string, who aws.CredentialsProvider) aws.Config {
 	transport.MaxIdleConnsPerHost = 32
 	t.Cleanup(transport.CloseIdleConnections)
 	return aws.Config{
-		Region: region, BaseEndpoint: &endpoint, Credentials: who, HTTPClient: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		Region: region, BaseEndpoint: &endpoint, Credentials: who, HTTPClient: &http.Client{Transport: whole{transport}, Timeout: 20 * time.Second},
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
+}
+
+// whole sends requests with a body that nobody else closes. The SDK closes its own as soon as an answer begins. A transport that has
+// sent all of it and not yet seen its end then takes the request for broken, and the connection with the answer away.
+type whole struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (w whole) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		return w.RoundTripper.RoundTrip(r)
+	}
+	b, err := io.ReadAll(r.Body)
+	if err = errors.Join(err, r.Body.Close()); err != nil {
+		return nil, err
+	}
+	sent := r.Clone(r.Context())
+	sent.Body = io.NopCloser(bytes.NewReader(b))
+	return w.RoundTripper.RoundTrip(sent)
 }
 
 func must[T any](t *testing.T) func(T, error) T {
