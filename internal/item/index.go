@@ -62,7 +62,7 @@ func (x *Index) move(t *Table, rows Rows, old, m Map) (u float64, err error) {
 	from, before, had := x.entry(t, old)
 	to, after, has := x.entry(t, m)
 	same := had && has && samePos(from, to)
-	if same && bytes.Equal(before.b, after.b) {
+	if same && before.Same(after) {
 		return 0, nil
 	}
 	if had && !same {
