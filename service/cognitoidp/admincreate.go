@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -53,7 +54,7 @@ func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*userpoo
 			return nil, err
 		}
 	}
-	if err := c.beforeSignUp(signingUp{sourceAdminCreate, "", pairs(in.ValidationData), in.ClientMetadata}, u); err != nil {
+	if err := c.beforeSignUp(signingUp{sourceAdminCreate, "", trigger.Pairs(in.ValidationData), in.ClientMetadata}, u); err != nil {
 		return nil, err
 	}
 	if u.Verifier, err = c.SealPassword(u, password); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
 func TestAuthenticationEvents(t *testing.T) {
@@ -51,7 +52,7 @@ func TestAnswersToChallengesCarryMetadata(t *testing.T) {
 
 func TestPreAuthenticationRefuses(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PreAuthentication: fn(triggerPreAuthentication)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PreAuthentication: fn(trigger.PreAuthentication)})
 	w.member("ada")
 	l.refuse(sourcePreAuthentication, "Closed today")
 	for _, word := range []string{password, otherWord} { // before anything is checked
@@ -65,7 +66,7 @@ func TestPreAuthenticationRefuses(t *testing.T) {
 // With an app client that hides users, the function is asked for nobody too, and the answers are the same.
 func TestPreAuthenticationOfNobody(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PreAuthentication: fn(triggerPreAuthentication)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PreAuthentication: fn(trigger.PreAuthentication)})
 	w.member("ada")
 	_, err := w.signIn(w.app, "nobody", password)
 	want(t, "shown", err, "UserNotFoundException", "")
@@ -84,7 +85,7 @@ func TestPreAuthenticationOfNobody(t *testing.T) {
 
 func TestPostAuthentication(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PostAuthentication: fn(triggerPostAuthentication)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PostAuthentication: fn(trigger.PostAuthentication)})
 	w.member("ada", "custom:color", "red")
 	_, err := w.signIn(w.app, "ada", otherWord)
 	want(t, "wrong password", err, "NotAuthorizedException", "")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
 func byLink(in *api.CreateUserPoolInput) {
@@ -59,14 +60,14 @@ func TestLinksByTrigger(t *testing.T) {
 	for text, sends := range map[string]bool{
 		"<b>{##Go & see##}</b>": true, "{####}": true, "nothing": false, "{##}": false,
 	} {
-		w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(triggerCustomMessage)}, byLink)
+		w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(trigger.CustomMessage)}, byLink)
 		w.domain("acme")
 		l.answer("CustomMessage_SignUp", "emailMessage", text)
 		if _, err := w.signUp("ada", "ada@example.com"); (err == nil) != sends {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	plain, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(triggerCustomMessage)})
+	plain, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(trigger.CustomMessage)})
 	l.answer("CustomMessage_SignUp", "emailMessage", "{##Go##}")
 	if _, err := plain.signUp("ada", "ada@example.com"); err == nil {
 		t.Error("a link that leads nowhere, in a pool that confirms by code")

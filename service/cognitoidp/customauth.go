@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -79,7 +80,7 @@ func (a *attempt) allowsCustom() error {
 
 // withCustom begins a sign-in by custom challenges, with the password first if the client sends SRP_A.
 func (a *attempt) withCustom(*string) (*outcome, error) {
-	if functionOf(a.Pool, triggerDefineChallenge) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.DefineAuthChallenge) == "" {
 		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	name, err := a.name()
@@ -144,7 +145,7 @@ func (a *attempt) customRequest(t *candidate, st *customState) customRequest {
 		req.Session = []stepResult{}
 	}
 	if t.user != nil {
-		req.UserAttributes = attributesFor(t.user)
+		req.UserAttributes = trigger.AttributesOf(t.user)
 	}
 	if a.app.HideUsers {
 		req.UserNotFound = new(t.user == nil)
@@ -162,8 +163,8 @@ func (a *attempt) define(t *candidate, p passage, st *customState) (*outcome, er
 		Issue     *bool   `json:"issueTokens"`
 		Fail      *bool   `json:"failAuthentication"`
 	}
-	o := occasion{trigger: triggerDefineChallenge, source: sourceDefine, client: a.app.ID, name: p.Name}
-	if err := a.invoke(o, a.customRequest(t, st), &next); err != nil {
+	o := trigger.Occasion{At: trigger.DefineAuthChallenge, Source: sourceDefine, Client: a.app.ID, Name: p.Name}
+	if err := a.triggers.Invoke(a.Request, o, a.customRequest(t, st), &next); err != nil {
 		return nil, err
 	}
 	challenge := api.ChallengeNameType(opt.Value(next.Challenge))
@@ -177,7 +178,7 @@ func (a *attempt) define(t *candidate, p passage, st *customState) (*outcome, er
 	case challenge == api.ChallengeNameTypePasswordVerifier && len(st.Steps) == 1 && st.Steps[0].Name == challengeSRPA:
 		return a.customSRP(t, st)
 	}
-	return nil, badResponse("the challenge %.64q cannot come next", challenge)
+	return nil, trigger.BadResponse("the challenge %.64q cannot come next", challenge)
 }
 
 // customPassed goes on with a user for whom the define function asks for tokens. Nobody gets none, whatever it says.
@@ -218,7 +219,7 @@ func (a *attempt) customSRP(t *candidate, st *customState) (*outcome, error) {
 // createChallenge has the create function make a challenge and gives its public half to the client. The private half
 // stays here.
 func (a *attempt) createChallenge(t *candidate, p passage, st *customState) (*outcome, error) {
-	if functionOf(a.Pool, triggerCreateChallenge) == "" || functionOf(a.Pool, triggerVerifyChallenge) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.CreateAuthChallenge) == "" || trigger.FunctionOf(a.Pool, trigger.VerifyAuthChallenge) == "" {
 		return nil, refusal.Invalid("Custom auth lambda trigger is not configured for the user pool.")
 	}
 	var made struct {
@@ -228,13 +229,13 @@ func (a *attempt) createChallenge(t *candidate, p passage, st *customState) (*ou
 	}
 	req := a.customRequest(t, st)
 	req.ChallengeName = string(api.ChallengeNameTypeCustomChallenge)
-	o := occasion{trigger: triggerCreateChallenge, source: sourceCreate, client: a.app.ID, name: p.Name}
-	if err := a.invoke(o, req, &made); err != nil {
+	o := trigger.Occasion{At: trigger.CreateAuthChallenge, Source: sourceCreate, Client: a.app.ID, Name: p.Name}
+	if err := a.triggers.Invoke(a.Request, o, req, &made); err != nil {
 		return nil, err
 	}
 	for _, part := range []any{made.Public, []any{made.Private, made.Metadata}} {
 		if text, err := json.Marshal(part); err != nil || len(text) > maxChallengeDetails {
-			return nil, badResponse("the challenge is longer than %d bytes", maxChallengeDetails)
+			return nil, trigger.BadResponse("the challenge is longer than %d bytes", maxChallengeDetails)
 		}
 	}
 	id, err := a.keepCustom(&customState{Steps: st.Steps, Private: made.Private, Metadata: made.Metadata})
@@ -288,7 +289,7 @@ func (a *attempt) answerCustom(sessionText *string) (*outcome, error) {
 	var verdict struct {
 		Correct *bool `json:"answerCorrect"`
 	}
-	err = a.invoke(occasion{trigger: triggerVerifyChallenge, source: sourceVerify, client: a.app.ID, name: s.Name},
+	err = a.triggers.Invoke(a.Request, trigger.Occasion{At: trigger.VerifyAuthChallenge, Source: sourceVerify, Client: a.app.ID, Name: s.Name},
 		verifyRequest{base.UserAttributes, st.Private, answer, base.UserNotFound, base.ClientMetadata}, &verdict)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package cognitoidp
 
 import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -26,7 +27,7 @@ type inboundRequest struct {
 // token and its userInfo endpoint, joined. What comes of it is mapped and checked as the provider's own word is, and
 // trusted no more: whose the guest is, and of which tenant, the function does not say.
 func (a *attempt) inboundFederation(v *guest) error {
-	if functionOf(a.Pool, triggerInbound) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.InboundFederation) == "" {
 		return nil
 	}
 	req := inboundRequest{ProviderName: v.from.Name, ProviderType: string(v.from.Type)}
@@ -38,7 +39,7 @@ func (a *attempt) inboundFederation(v *guest) error {
 	var out struct {
 		Map map[string]string `json:"userAttributesToMap"`
 	}
-	err := a.invoke(occasion{trigger: triggerInbound, source: sourceInbound, client: a.app.ID, name: usernameOf(a.Pool, v)}, req, &out)
+	err := a.triggers.Invoke(a.Request, trigger.Occasion{At: trigger.InboundFederation, Source: sourceInbound, Client: a.app.ID, Name: usernameOf(a.Pool, v)}, req, &out)
 	if err == nil && len(out.Map) > 0 {
 		v.claims = out.Map
 	}
@@ -55,13 +56,13 @@ func (a *attempt) beforeExternalSignUp(v *guest, attrs map[string]string) error 
 // entered calls the triggers of a guest who has come in: post confirmation for whom a profile was just made, as on AWS,
 // and pre authentication for others. The user is read again after either.
 func (a *attempt) entered(v *arrival, found bool) error {
-	t, call := triggerPreAuthentication, func() error {
+	t, call := trigger.PreAuthentication, func() error {
 		return a.beforeAuthentication(&candidate{user: v.user, name: v.user.Username, who: v.user.Sub})
 	}
 	if !found && v.user.Status == api.UserStatusTypeExternalProvider {
-		t, call = triggerPostConfirmation, func() error { return a.confirmed(sourceConfirmSignUp, a.app.ID, v.user, nil) }
+		t, call = trigger.PostConfirmation, func() error { return a.confirmed(sourceConfirmSignUp, a.app.ID, v.user, nil) }
 	}
-	if functionOf(a.Pool, t) == "" {
+	if trigger.FunctionOf(a.Pool, t) == "" {
 		return nil
 	}
 	if err := call(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
 // newVisited is a world with a provider Acme, functions, and a client of both.
@@ -17,7 +18,7 @@ func newVisited(t testing.TB, config *api.LambdaConfigType) (*world, *lambdas, s
 
 func TestInboundFederation(t *testing.T) {
 	t.Parallel()
-	w, l, app := newVisited(t, &api.LambdaConfigType{InboundFederation: &api.InboundFederationLambdaType{LambdaArn: fn(triggerInbound), LambdaVersion: "V1_0"}})
+	w, l, app := newVisited(t, &api.LambdaConfigType{InboundFederation: &api.InboundFederationLambdaType{LambdaArn: fn(trigger.InboundFederation), LambdaVersion: "V1_0"}})
 	said := map[string]string{"sub": "1", "email": "ada@acme.example", "color": "red"}
 	u := must(w.visit(app, "Acme", "1", said))(t)
 	if u.Attributes["email"] != "ada@acme.example" || u.Attributes["custom:color"] != "red" {
@@ -42,8 +43,8 @@ func TestInboundFederation(t *testing.T) {
 func TestTriggersOfGuests(t *testing.T) {
 	t.Parallel()
 	w, l, app := newVisited(t, &api.LambdaConfigType{
-		PreSignUp: fn(triggerPreSignUp), PostConfirmation: fn(triggerPostConfirmation), PreAuthentication: fn(triggerPreAuthentication),
-		PostAuthentication: fn(triggerPostAuthentication),
+		PreSignUp: fn(trigger.PreSignUp), PostConfirmation: fn(trigger.PostConfirmation), PreAuthentication: fn(trigger.PreAuthentication),
+		PostAuthentication: fn(trigger.PostAuthentication),
 	})
 	said := map[string]string{"email": "ada@acme.example", "email_verified": "false"}
 	l.answer(sourceExternal, "autoVerifyEmail", true, "autoConfirmUser", true)

@@ -8,6 +8,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -60,7 +61,7 @@ func (a *authorization) pageFlow() string {
 	switch {
 	case opt.Value(a.req.Routed) == "" && a.app.Allows("ALLOW_USER_AUTH") && len(a.Pool.Settings.FirstFactors) > 1:
 		return FlowChoice
-	case custom && !slices.ContainsFunc(passwords, a.app.Allows) && functionOf(a.Pool, triggerDefineChallenge) != "":
+	case custom && !slices.ContainsFunc(passwords, a.app.Allows) && trigger.FunctionOf(a.Pool, trigger.DefineAuthChallenge) != "":
 		return FlowCustom
 	}
 	return FlowPassword

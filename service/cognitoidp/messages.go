@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -24,11 +25,11 @@ type notice struct {
 
 // messageFunction reports whether a function has part in messages to the destination.
 func messageFunction(p *userpool.Pool, d destination) bool {
-	sender := triggerEmailSender
+	sender := trigger.CustomEmailSender
 	if d.attribute == "phone_number" {
-		sender = triggerSMSSender
+		sender = trigger.CustomSMSSender
 	}
-	return functionOf(p, sender) != "" || functionOf(p, triggerCustomMessage) != ""
+	return trigger.FunctionOf(p, sender) != "" || trigger.FunctionOf(p, trigger.CustomMessage) != ""
 }
 
 // maxBackground is how many quiet messages may wait for functions at once. More of them are dropped: who waits for a
@@ -106,11 +107,11 @@ type messageResponse struct {
 // customized asks the custom message trigger for the wording of a message ("Custom message Lambda trigger"). It learns
 // the placeholders and not the code, and what it leaves out stays as the pool has it.
 func (c *scoped) customized(n notice, u *userpool.User, d destination, t template) (template, error) {
-	if functionOf(c.Pool, triggerCustomMessage) == "" {
+	if trigger.FunctionOf(c.Pool, trigger.CustomMessage) == "" {
 		return t, nil
 	}
 	req := messageRequest{
-		UserAttributes: attributesFor(u), CodeParameter: codePlaceholder, LinkParameter: linkPlaceholder, ClientMetadata: n.meta,
+		UserAttributes: trigger.AttributesOf(u), CodeParameter: codePlaceholder, LinkParameter: linkPlaceholder, ClientMetadata: n.meta,
 	}
 	needs := []string{codePlaceholder}
 	if n.event == noticeAdminCreate {
@@ -118,7 +119,7 @@ func (c *scoped) customized(n notice, u *userpool.User, d destination, t templat
 		needs = append(needs, usernamePlaceholder)
 	}
 	var out messageResponse
-	err := c.invoke(occasion{trigger: triggerCustomMessage, source: string(triggerCustomMessage) + "_" + n.event, client: n.client, name: u.Username}, req, &out)
+	err := c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.CustomMessage, Source: string(trigger.CustomMessage) + "_" + n.event, Client: n.client, Name: u.Username}, req, &out)
 	if err != nil {
 		return t, err
 	}
@@ -126,7 +127,7 @@ func (c *scoped) customized(n notice, u *userpool.User, d destination, t templat
 		return t, override(&t.body, out.SMS, "smsMessage", maxSMSMessage, needs)
 	}
 	if strings.ContainsAny(firstOf(out.Subject), "\r\n") {
-		return t, badResponse("emailSubject has more than one line")
+		return t, trigger.BadResponse("emailSubject has more than one line")
 	}
 	if err := override(&t.subject, out.Subject, "emailSubject", maxEmailSubject, nil); err != nil {
 		return t, err
@@ -143,11 +144,11 @@ func override(text, given *string, field string, most int, needs []string) error
 		return nil
 	}
 	if utf8.RuneCountInString(*given) > most {
-		return badResponse("%s is longer than %d characters", field, most)
+		return trigger.BadResponse("%s is longer than %d characters", field, most)
 	}
 	for _, p := range needs {
 		if !strings.Contains(*given, p) {
-			return badResponse("%s does not contain %s", field, p)
+			return trigger.BadResponse("%s does not contain %s", field, p)
 		}
 	}
 	*text = *given
@@ -164,19 +165,19 @@ type senderRequest struct {
 // sentByFunction hands a message to the pool's custom sender ("Custom sender Lambda triggers"), and reports whether there
 // is one for its medium. The code goes encrypted.
 func (c *scoped) sentByFunction(n notice, u *userpool.User, d destination, secret string) (bool, error) {
-	t, kind := triggerEmailSender, "customEmailSenderRequestV1"
+	t, kind := trigger.CustomEmailSender, "customEmailSenderRequestV1"
 	if d.attribute == "phone_number" {
-		t, kind = triggerSMSSender, "customSMSSenderRequestV1"
+		t, kind = trigger.CustomSMSSender, "customSMSSenderRequestV1"
 	}
-	if functionOf(c.Pool, t) == "" {
+	if trigger.FunctionOf(c.Pool, t) == "" {
 		return false, nil
 	}
 	code, err := c.encryptCode(secret)
 	if err != nil {
 		return true, err
 	}
-	return true, c.invoke(occasion{trigger: t, source: string(t) + "_" + n.event, client: n.client, name: u.Username},
-		senderRequest{kind, code, attributesFor(u), n.meta}, &empty{})
+	return true, c.triggers.Invoke(c.Request, trigger.Occasion{At: t, Source: string(t) + "_" + n.event, Client: n.client, Name: u.Username},
+		senderRequest{kind, code, trigger.AttributesOf(u), n.meta}, &trigger.Empty{})
 }
 
 // senderContext is the encryption context of codes for custom senders.
@@ -186,7 +187,7 @@ func senderContext(pool string) map[string]string { return map[string]string{"us
 func (c *scoped) encryptCode(secret string) (string, error) {
 	k := c.Pool.Settings.Sender
 	if k == nil {
-		return "", badResponse("the user pool has no KMS key for its sender")
+		return "", trigger.BadResponse("the user pool has no KMS key for its sender")
 	}
 	plain, err := c.Keyring.Open(keyring.SenderKey, c.Pool.Scope(), k.Sealed, k.Encrypted)
 	if err != nil {

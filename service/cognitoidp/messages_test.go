@@ -11,6 +11,7 @@ import (
 	kmsapi "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -34,9 +35,9 @@ func newSending(t testing.TB, change ...func(*api.CreateUserPoolInput)) (*world,
 
 func senders() *api.LambdaConfigType {
 	return &api.LambdaConfigType{
-		KMSKeyID: &testKMSKey, CustomMessage: fn(triggerCustomMessage),
-		CustomEmailSender: &api.CustomEmailLambdaVersionConfigType{LambdaArn: fn(triggerEmailSender), LambdaVersion: "V1_0"},
-		CustomSMSSender:   &api.CustomSMSLambdaVersionConfigType{LambdaArn: fn(triggerSMSSender), LambdaVersion: "V1_0"},
+		KMSKeyID: &testKMSKey, CustomMessage: fn(trigger.CustomMessage),
+		CustomEmailSender: &api.CustomEmailLambdaVersionConfigType{LambdaArn: fn(trigger.CustomEmailSender), LambdaVersion: "V1_0"},
+		CustomSMSSender:   &api.CustomSMSLambdaVersionConfigType{LambdaArn: fn(trigger.CustomSMSSender), LambdaVersion: "V1_0"},
 	}
 }
 
@@ -76,7 +77,7 @@ func TestQuietMessagesByFunctions(t *testing.T) {
 	w, l := newSending(t)
 	w.member("ada", "email", "ada@example.com", "email_verified", "true")
 	hangs := make(chan struct{})
-	w.s.functions = hanging{l, hangs}
+	w.s.triggers.Functions = hanging{l, hangs}
 	forgot := func(name string) (*api.ForgotPasswordOutput, error) {
 		return do(w, w.r.ForgotPassword, w.s.ForgotPassword, &api.ForgotPasswordInput{ClientId: &w.quiet, Username: &name})
 	}
@@ -132,7 +133,7 @@ func TestSenderKeysAreTheCallers(t *testing.T) {
 // The other sources of messages are those of the operations that send them.
 func TestSourcesOfMessages(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(triggerCustomMessage)})
+	w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(trigger.CustomMessage)})
 	w.member("ada", "email", "ada@example.com", "email_verified", "true")
 	tokens := w.tokens(w.app, "ada")
 	must(do(w, w.r.UpdateUserAttributes, w.s.UpdateUserAttributes, &api.UpdateUserAttributesInput{
@@ -153,7 +154,7 @@ func TestSourcesOfMessages(t *testing.T) {
 	must(do(w, w.r.AdminUpdateUserAttributes, w.s.AdminUpdateUserAttributes, &api.AdminUpdateUserAttributesInput{
 		UserPoolId: &w.pool, Username: new("ada"), UserAttributes: attrs("email", "third@example.com"),
 	}))(t)
-	if e := l.last(t, "CustomMessage_UpdateUserAttribute"); e["callerContext"].(map[string]any)["clientId"] != noClient {
+	if e := l.last(t, "CustomMessage_UpdateUserAttribute"); e["callerContext"].(map[string]any)["clientId"] != trigger.NoClient {
 		t.Errorf("%v", e)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -47,7 +48,7 @@ type newcomer struct {
 // sent: it would hold a password that is the user's own.
 func (c *scoped) migrate(n newcomer) (*userpool.User, error) {
 	var out migrationResponse
-	err := c.invoke(occasion{trigger: triggerMigration, source: n.source, client: n.app.ID, name: n.name},
+	err := c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.UserMigration, Source: n.source, Client: n.app.ID, Name: n.name},
 		migrationRequest{n.password, n.validation, n.meta}, &out)
 	if fault.Is(err, "UserLambdaValidationException") || err == nil && len(out.UserAttributes) == 0 {
 		return nil, api.NewUserNotFoundException("Exception migrating user in app client %s", n.app.ID)
@@ -92,7 +93,7 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*userpool.User, 
 	case status == string(api.UserStatusTypeConfirmed), status == "":
 		u.Status = api.UserStatusTypeConfirmed
 	default:
-		return nil, badResponse("finalUserStatus %.64q", status)
+		return nil, trigger.BadResponse("finalUserStatus %.64q", status)
 	}
 	if n.password != nil && u.Status == api.UserStatusTypeConfirmed {
 		u.Verifier, err = c.SealPassword(u, *n.password)
@@ -104,7 +105,7 @@ func (c *scoped) immigrant(n newcomer, out *migrationResponse) (*userpool.User, 
 // and returns it, or nil. Refusals count as wrong passwords, and what is being asked as a refusal, so that nobody tries the
 // passwords of the other directory through this one without end, nor many at once. Where users are hidden, no refusal shows.
 func (a *attempt) migrated(t *candidate, password string) (*userpool.User, error) {
-	if functionOf(a.Pool, triggerMigration) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.UserMigration) == "" {
 		return nil, nil
 	}
 	if err := a.Update(func(rec *store.Records) error { return a.Reserve(rec, t.who) }); err != nil {
@@ -131,7 +132,7 @@ func (a *attempt) migrated(t *candidate, password string) (*userpool.User, error
 // What is made then has no password until the code comes back. counted is true if the request was counted against the
 // name, as one for nobody is.
 func (c *scoped) migrateForgetful(app *userpool.Client, in *api.ForgotPasswordInput) (counted bool, err error) {
-	if functionOf(c.Pool, triggerMigration) == "" {
+	if trigger.FunctionOf(c.Pool, trigger.UserMigration) == "" {
 		return false, nil
 	}
 	name := opt.Value(in.Username)

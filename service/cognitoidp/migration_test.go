@@ -7,13 +7,14 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/functions"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // newMigrating is a world whose function knows ada with the password of the tests.
 func newMigrating(t testing.TB, more map[string]any, change ...func(*api.CreateUserPoolInput)) (*world, *lambdas) {
 	t.Helper()
-	w, l := newTriggered(t, &api.LambdaConfigType{UserMigration: fn(triggerMigration)}, change...)
+	w, l := newTriggered(t, &api.LambdaConfigType{UserMigration: fn(trigger.UserMigration)}, change...)
 	answer := func(e map[string]any) {
 		req := e["request"].(map[string]any)
 		if name := e["userName"]; name != "ada" && name != "ada@example.com" || req["password"] != nil && req["password"] != "short" {

@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -27,12 +28,12 @@ type preAuthenticationRequest struct {
 // candidate's user is nil for nobody, of whom the caller must not learn: the pre authentication trigger is asked all the
 // same ("Pre authentication Lambda trigger").
 func (a *attempt) beforeAuthentication(t *candidate) error {
-	if functionOf(a.Pool, triggerPreAuthentication) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.PreAuthentication) == "" {
 		return nil
 	}
 	req := preAuthenticationRequest{UserAttributes: map[string]string{}, ValidationData: a.around.validation}
 	if t.user != nil {
-		req.UserAttributes = attributesFor(t.user)
+		req.UserAttributes = trigger.AttributesOf(t.user)
 	}
 	if a.app.HideUsers {
 		req.UserNotFound = new(t.user == nil)
@@ -41,7 +42,7 @@ func (a *attempt) beforeAuthentication(t *candidate) error {
 	if err != nil {
 		return err
 	}
-	return a.invoke(occasion{trigger: triggerPreAuthentication, source: sourcePreAuthentication, client: a.app.ID, name: name}, req, &empty{})
+	return a.triggers.Invoke(a.Request, trigger.Occasion{At: trigger.PreAuthentication, Source: sourcePreAuthentication, Client: a.app.ID, Name: name}, req, &trigger.Empty{})
 }
 
 type postAuthenticationRequest struct {
@@ -53,11 +54,11 @@ type postAuthenticationRequest struct {
 // afterAuthentication is called when everything was shown, before tokens or a code are made. An error refuses the sign-in.
 // The post authentication trigger may change the user ("Post authentication Lambda trigger"), who is read again after it.
 func (a *attempt) afterAuthentication(v *arrival) error {
-	if functionOf(a.Pool, triggerPostAuthentication) == "" {
+	if trigger.FunctionOf(a.Pool, trigger.PostAuthentication) == "" {
 		return nil
 	}
-	err := a.invoke(occasion{trigger: triggerPostAuthentication, source: sourcePostAuthentication, client: a.app.ID, name: v.user.Username},
-		postAuthenticationRequest{attributesFor(v.user), a.Pool.TracksDevices() && !v.passed(stepDevice), a.around.meta}, &empty{})
+	err := a.triggers.Invoke(a.Request, trigger.Occasion{At: trigger.PostAuthentication, Source: sourcePostAuthentication, Client: a.app.ID, Name: v.user.Username},
+		postAuthenticationRequest{trigger.AttributesOf(v.user), a.Pool.TracksDevices() && !v.passed(stepDevice), a.around.meta}, &trigger.Empty{})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -102,7 +103,7 @@ func newSettings(in *api.UpdateUserPoolInput) (userpool.Settings, error) {
 		set.Tier = api.UserPoolTierTypeEssentials
 	}
 	if err == nil {
-		set.Lambda, err = newLambdaConfig(in.LambdaConfig, set.Tier)
+		set.Lambda, err = trigger.NewConfig(in.LambdaConfig, set.Tier)
 	}
 	if a := in.AdminCreateUserConfig; a != nil {
 		set.AdminOnly, set.Invite = opt.Value(a.AllowAdminCreateUserOnly), a.InviteMessageTemplate
@@ -142,7 +143,7 @@ func describePool(p *userpool.Pool, users int32) *api.UserPoolType {
 		EmailVerificationMessage: set.EmailMessage, EmailVerificationSubject: set.EmailSubject, SmsVerificationMessage: set.SMSMessage,
 		EstimatedNumberOfUsers: new(users), MfaConfiguration: p.MFA.Effective(),
 		Policies:            &api.UserPoolPolicyType{PasswordPolicy: describePasswordPolicy(set.Password), SignInPolicy: describeSignIn(set)},
-		DeviceConfiguration: set.Devices, LambdaConfig: lambdaConfigOf(p), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
+		DeviceConfiguration: set.Devices, LambdaConfig: trigger.Describe(p), UserPoolTags: p.Tags, UserPoolTier: set.Tier, VerificationMessageTemplate: set.Template,
 	}
 	if out.EmailConfiguration == nil {
 		out.EmailConfiguration = &api.EmailConfigurationType{EmailSendingAccount: "COGNITO_DEFAULT"}
@@ -303,7 +304,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 	out := &api.ListUserPoolsOutput{UserPools: []api.UserPoolDescriptionType{}}
 	for _, p := range found {
 		out.UserPools = append(out.UserPools, api.UserPoolDescriptionType{
-			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: lambdaConfigOf(p),
+			Id: new(p.ID), Name: new(p.Name), CreationDate: new(p.Created), LastModifiedDate: new(p.Modified), LambdaConfig: trigger.Describe(p),
 		})
 	}
 	out.NextToken, err = page.Token()

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -92,7 +93,7 @@ const reservedScopes = "aws.cognito"
 // claim https://aws.amazon.com/tags, and so the session tags of the tokens' bearer, as on AWS: it belongs to the pool's
 // operator. No claim by which this server knows its tokens again can be changed.
 func (c *scoped) customize(i *issuance, id, access map[string]any) error {
-	if functionOf(c.Pool, triggerPreToken) == "" {
+	if trigger.FunctionOf(c.Pool, trigger.PreTokenGeneration) == "" {
 		return nil
 	}
 	version := c.Pool.Settings.Lambda.PreTokenGenerationConfig.LambdaVersion
@@ -110,10 +111,10 @@ func (c *scoped) customize(i *issuance, id, access map[string]any) error {
 }
 
 func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambdaVersionType, access map[string]any) (*tokenChange, error) {
-	o := occasion{trigger: triggerPreToken, source: i.source, client: i.app.ID, name: machineName, version: strings.TrimSuffix(strings.TrimPrefix(string(version), "V"), "_0")}
+	o := trigger.Occasion{At: trigger.PreTokenGeneration, Source: i.source, Client: i.app.ID, Name: machineName, Version: strings.TrimSuffix(strings.TrimPrefix(string(version), "V"), "_0")}
 	req := tokenRequest{UserAttributes: map[string]string{}, ClientMetadata: i.meta}
 	if i.user != nil {
-		o.name, req.UserAttributes, req.Groups = i.user.Username, attributesFor(i.user), groupsFor(i.groups)
+		o.Name, req.UserAttributes, req.Groups = i.user.Username, trigger.AttributesOf(i.user), groupsFor(i.groups)
 	}
 	if version == api.PreTokenGenerationLambdaVersionTypeV10 {
 		return c.askV1(o, req)
@@ -122,7 +123,7 @@ func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambd
 		req.Scopes = strings.Fields(scope)
 	}
 	var out responseV2
-	if err := c.invoke(o, req, &out); err != nil {
+	if err := c.triggers.Invoke(c.Request, o, req, &out); err != nil {
 		return nil, err
 	}
 	if out.Details == nil {
@@ -131,9 +132,9 @@ func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambd
 	return out.Details, nil
 }
 
-func (c *scoped) askV1(o occasion, req tokenRequest) (*tokenChange, error) {
+func (c *scoped) askV1(o trigger.Occasion, req tokenRequest) (*tokenChange, error) {
 	var out responseV1
-	if err := c.invoke(o, req, &out); err != nil {
+	if err := c.triggers.Invoke(c.Request, o, req, &out); err != nil {
 		return nil, err
 	}
 	change := &tokenChange{}
@@ -214,16 +215,16 @@ func (ch *claimChange) apply(claims map[string]any, fixed, plain []string, audie
 		}
 		value, err := claimOf(text)
 		if err != nil {
-			return unrecognizable()
+			return trigger.Unrecognizable()
 		}
 		if value == nil || name == "aud" && value != any(audience) {
 			continue
 		}
 		if slices.Contains(plain, name) && !isPlain(value) {
-			return badResponse("the claim %s cannot be an object or an array", name)
+			return trigger.BadResponse("the claim %s cannot be an object or an array", name)
 		}
 		if size += len(name) + len(text); size > maxAddedClaims {
-			return badResponse("the claims of a token are longer than %d bytes", maxAddedClaims)
+			return trigger.BadResponse("the claims of a token are longer than %d bytes", maxAddedClaims)
 		}
 		claims[name] = value
 	}
@@ -261,10 +262,10 @@ func (ch *claimChange) scopes(claims map[string]any) error {
 	size := 0
 	for _, s := range ch.AddScopes {
 		if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > '~' }) {
-			return badResponse("a scope is not a scope-token") // RFC 6749 section 3.3
+			return trigger.BadResponse("a scope is not a scope-token") // RFC 6749 section 3.3
 		}
 		if size += len(s); size > maxAddedClaims {
-			return badResponse("the scopes are longer than %d bytes", maxAddedClaims)
+			return trigger.BadResponse("the scopes are longer than %d bytes", maxAddedClaims)
 		}
 		if !strings.HasPrefix(s, reservedScopes) && !slices.Contains(scopes, s) {
 			scopes = append(scopes, s)

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // newTokens is a world whose tokens a function of a version changes, with a user ada in two groups.
 func newTokens(t testing.TB, version api.PreTokenGenerationLambdaVersionType) (*world, *lambdas) {
 	t.Helper()
-	w, l := newTriggered(t, &api.LambdaConfigType{PreTokenGenerationConfig: &api.PreTokenGenerationVersionConfigType{LambdaArn: fn(triggerPreToken), LambdaVersion: version}})
+	w, l := newTriggered(t, &api.LambdaConfigType{PreTokenGenerationConfig: &api.PreTokenGenerationVersionConfigType{LambdaArn: fn(trigger.PreTokenGeneration), LambdaVersion: version}})
 	w.member("ada", "email", "ada@example.com", "custom:tenant_id", "acme")
 	for i, g := range []string{"admins", "users"} {
 		must(do(w, w.r.CreateGroup, w.s.CreateGroup, &api.CreateGroupInput{

@@ -32,6 +32,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -68,7 +69,7 @@ type Service struct {
 	loginSuffix  string
 	loginDomains []string
 	deliver      Deliverer
-	functions    functions.Invoker
+	triggers     *trigger.Caller
 	dataKeys     dataKeys
 	log          *slog.Logger
 	// background holds a place for each quiet message that waits for a function.
@@ -97,7 +98,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		Store: userpool.NewStore(c.DB, c.Keys), issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
-		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, functions: c.Functions, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
+		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, triggers: &trigger.Caller{Functions: c.Functions}, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
 		imports: newImporter(),
 		engine:  newEngine(),
@@ -112,8 +113,8 @@ func New(c Config) (*Service, error) {
 	if err := s.reach(c.Outside, c.OutsideTokens); err != nil {
 		return nil, err
 	}
-	if s.functions == nil {
-		s.functions = functions.None{}
+	if c.Functions == nil {
+		s.triggers.Functions = functions.None{}
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -44,7 +45,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 		return nil, err
 	}
 	u.Status = api.UserStatusTypeUnconfirmed
-	who := signingUp{sourceSignUp, app.ID, pairs(in.ValidationData), in.ClientMetadata}
+	who := signingUp{sourceSignUp, app.ID, trigger.Pairs(in.ValidationData), in.ClientMetadata}
 	if err := c.beforeSignUp(who, u); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package cognitoidp
 
 import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -42,13 +43,13 @@ type signingUp struct {
 // for a user who signs up by themselves, or by a provider, is done to u; for one whom an administrator makes it is not.
 // Nothing of u is stored yet.
 func (c *scoped) beforeSignUp(s signingUp, u *userpool.User) error {
-	if functionOf(c.Pool, triggerPreSignUp) == "" {
+	if trigger.FunctionOf(c.Pool, trigger.PreSignUp) == "" {
 		return nil
 	}
-	given := attributesFor(&userpool.User{Attributes: u.Attributes})
+	given := trigger.AttributesOf(&userpool.User{Attributes: u.Attributes})
 	delete(given, "sub") // nobody has that name yet
 	var v signUpVerdict
-	err := c.invoke(occasion{trigger: triggerPreSignUp, source: s.source, client: s.client, name: u.Username},
+	err := c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.PreSignUp, Source: s.source, Client: s.client, Name: u.Username},
 		signUpRequest{given, s.validation, s.meta}, &v)
 	if err != nil || s.source == sourceAdminCreate {
 		return err
@@ -58,7 +59,7 @@ func (c *scoped) beforeSignUp(s signingUp, u *userpool.User) error {
 			continue
 		}
 		if u.Attributes[attribute] == "" {
-			return badResponse("the user has no %s to be verified", attribute)
+			return trigger.BadResponse("the user has no %s to be verified", attribute)
 		}
 		u.Put(userpool.VerifiedFlag(attribute), "true")
 	}
@@ -76,9 +77,9 @@ type confirmedRequest struct {
 // confirmed tells the post confirmation trigger of a user who was confirmed, or has a new password by code ("Post
 // confirmation Lambda trigger"). The change is made by then, whatever the function answers; its error is the caller's.
 func (c *scoped) confirmed(source, client string, u *userpool.User, meta map[string]string) error {
-	if functionOf(c.Pool, triggerPostConfirmation) == "" {
+	if trigger.FunctionOf(c.Pool, trigger.PostConfirmation) == "" {
 		return nil
 	}
-	return c.invoke(occasion{trigger: triggerPostConfirmation, source: source, client: client, name: u.Username},
-		confirmedRequest{attributesFor(u), meta}, &empty{})
+	return c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.PostConfirmation, Source: source, Client: client, Name: u.Username},
+		confirmedRequest{trigger.AttributesOf(u), meta}, &trigger.Empty{})
 }

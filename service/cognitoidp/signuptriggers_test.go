@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -59,7 +60,7 @@ func (w *world) adminGet(name string) *api.AdminGetUserOutput {
 
 func TestPreSignUpConfirms(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(triggerPreSignUp), PostConfirmation: fn(triggerPostConfirmation)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(trigger.PreSignUp), PostConfirmation: fn(trigger.PostConfirmation)})
 	l.answer(sourceSignUp, "autoConfirmUser", true, "autoVerifyEmail", true)
 	out := must(w.signUp("ada", "ada@example.com"))(t)
 	if !*out.UserConfirmed || out.CodeDeliveryDetails != nil || w.mail("ada@example.com") != "" {
@@ -69,7 +70,7 @@ func TestPreSignUpConfirms(t *testing.T) {
 		t.Errorf("events %v", got)
 	}
 	u := w.adminGet("ada")
-	if u.UserStatus != "CONFIRMED" || pairs(u.UserAttributes)["email_verified"] != "true" {
+	if u.UserStatus != "CONFIRMED" || trigger.Pairs(u.UserAttributes)["email_verified"] != "true" {
 		t.Errorf("%+v", u)
 	}
 	w.tokens(w.app, "ada")
@@ -78,12 +79,12 @@ func TestPreSignUpConfirms(t *testing.T) {
 // What the trigger says of a user whom an administrator makes does not confirm the user.
 func TestPreSignUpDoesNotConfirmInvitations(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(triggerPreSignUp)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(trigger.PreSignUp)})
 	l.answer(sourceAdminCreate, "autoConfirmUser", true, "autoVerifyEmail", true)
 	must(do(w, w.r.AdminCreateUser, w.s.AdminCreateUser, &api.AdminCreateUserInput{
 		UserPoolId: &w.pool, Username: new("bob"), UserAttributes: attrs("email", "bob@example.com"), MessageAction: "SUPPRESS",
 	}))(t)
-	if u := w.adminGet("bob"); u.UserStatus != "FORCE_CHANGE_PASSWORD" || pairs(u.UserAttributes)["email_verified"] == "true" {
+	if u := w.adminGet("bob"); u.UserStatus != "FORCE_CHANGE_PASSWORD" || trigger.Pairs(u.UserAttributes)["email_verified"] == "true" {
 		t.Errorf("%+v", u)
 	}
 	l.refuse(sourceAdminCreate, "not here")
@@ -94,7 +95,7 @@ func TestPreSignUpDoesNotConfirmInvitations(t *testing.T) {
 // The user is confirmed although the function after it fails: the caller learns of the failure.
 func TestPostConfirmationFails(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PostConfirmation: fn(triggerPostConfirmation)})
+	w, l := newTriggered(t, &api.LambdaConfigType{PostConfirmation: fn(trigger.PostConfirmation)})
 	l.refuse(sourceConfirmSignUp, "database down")
 	must(w.signUp("ada", "ada@example.com"))(t)
 	want(t, "confirm", w.confirm("ada", w.code("ada@example.com")), "UserLambdaValidationException", "PostConfirmation failed with error database down.")
@@ -113,7 +114,7 @@ func TestPostConfirmationFails(t *testing.T) {
 // S3.13: the post confirmation function writes the tenant with an Admin operation; the user cannot change it.
 func TestPostConfirmationWritesTheTenant(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{PostConfirmation: fn(triggerPostConfirmation)}, func(in *api.CreateUserPoolInput) {
+	w, l := newTriggered(t, &api.LambdaConfigType{PostConfirmation: fn(trigger.PostConfirmation)}, func(in *api.CreateUserPoolInput) {
 		in.Schema = append(in.Schema, api.SchemaAttributeType{Name: new("org"), AttributeDataType: "String", Mutable: new(true)})
 		in.UserPoolTags = map[string]string{userpool.SessionTagsTag: "org=custom:org"}
 	})
@@ -141,7 +142,7 @@ func TestPostConfirmationWritesTheTenant(t *testing.T) {
 
 func TestCustomMessages(t *testing.T) {
 	t.Parallel()
-	w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(triggerCustomMessage)})
+	w, l := newTriggered(t, &api.LambdaConfigType{CustomMessage: fn(trigger.CustomMessage)})
 	const source = "CustomMessage_SignUp"
 	l.answer(source, "emailSubject", "Hi", "emailMessage", "Yours: {####}", "smsMessage", "unused")
 	must(w.signUp("ada", "ada@example.com"))(t)

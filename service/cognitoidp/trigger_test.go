@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/functions"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
 const functionPrefix = "arn:aws:lambda:us-east-1:" + testAccount + ":function:"
@@ -114,15 +114,15 @@ func (l *lambdas) forget() {
 }
 
 // fn is the ARN of a function named after its trigger.
-func fn(t trigger) *string { return new(functionPrefix + string(t)) }
+func fn(t trigger.Point) *string { return new(functionPrefix + string(t)) }
 
 // allTriggers sets every trigger but those that take a message over.
 func allTriggers() *api.LambdaConfigType {
 	return &api.LambdaConfigType{
-		PreSignUp: fn(triggerPreSignUp), PostConfirmation: fn(triggerPostConfirmation), PreAuthentication: fn(triggerPreAuthentication),
-		PostAuthentication: fn(triggerPostAuthentication), DefineAuthChallenge: fn(triggerDefineChallenge),
-		CreateAuthChallenge: fn(triggerCreateChallenge), VerifyAuthChallengeResponse: fn(triggerVerifyChallenge),
-		UserMigration: fn(triggerMigration), CustomMessage: fn(triggerCustomMessage), PreTokenGeneration: fn(triggerPreToken),
+		PreSignUp: fn(trigger.PreSignUp), PostConfirmation: fn(trigger.PostConfirmation), PreAuthentication: fn(trigger.PreAuthentication),
+		PostAuthentication: fn(trigger.PostAuthentication), DefineAuthChallenge: fn(trigger.DefineAuthChallenge),
+		CreateAuthChallenge: fn(trigger.CreateAuthChallenge), VerifyAuthChallengeResponse: fn(trigger.VerifyAuthChallenge),
+		UserMigration: fn(trigger.UserMigration), CustomMessage: fn(trigger.CustomMessage), PreTokenGeneration: fn(trigger.PreTokenGeneration),
 	}
 }
 
@@ -131,7 +131,7 @@ func newTriggered(t testing.TB, l *api.LambdaConfigType, change ...func(*api.Cre
 	t.Helper()
 	w := newWorld(t, append(change, func(in *api.CreateUserPoolInput) { in.LambdaConfig = l })...)
 	f := &lambdas{whole: map[string]func(map[string]any){}, answers: map[string]func(map[string]any){}, raw: map[string]functions.Result{}, fail: map[string]error{}}
-	w.s.functions = f
+	w.s.triggers.Functions = f
 	return w, f
 }
 
@@ -202,7 +202,7 @@ func TestLambdaConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := newLambdaConfig(tc.in, tc.tier); tc.want != "" {
+			if _, err := trigger.NewConfig(tc.in, tc.tier); tc.want != "" {
 				want(t, name, err, tc.want, "")
 			} else if err != nil {
 				t.Error(err)
@@ -214,12 +214,12 @@ func TestLambdaConfig(t *testing.T) {
 func TestLambdaConfigIsShownAndReplaced(t *testing.T) {
 	t.Parallel()
 	w, _ := newTriggered(t, &api.LambdaConfigType{
-		PreSignUp: fn(triggerPreSignUp), PreTokenGenerationConfig: &api.PreTokenGenerationVersionConfigType{LambdaArn: fn(triggerPreToken), LambdaVersion: "V3_0"},
+		PreSignUp: fn(trigger.PreSignUp), PreTokenGenerationConfig: &api.PreTokenGenerationVersionConfigType{LambdaArn: fn(trigger.PreTokenGeneration), LambdaVersion: "V3_0"},
 	})
 	show := func() *api.LambdaConfigType {
 		return must(do(w, w.r.DescribeUserPool, w.s.DescribeUserPool, &api.DescribeUserPoolInput{UserPoolId: &w.pool}))(t).UserPool.LambdaConfig
 	}
-	if l := show(); *l.PreSignUp != *fn(triggerPreSignUp) || *l.PreTokenGeneration != *fn(triggerPreToken) || l.PreTokenGenerationConfig.LambdaVersion != "V3_0" {
+	if l := show(); *l.PreSignUp != *fn(trigger.PreSignUp) || *l.PreTokenGeneration != *fn(trigger.PreTokenGeneration) || l.PreTokenGenerationConfig.LambdaVersion != "V3_0" {
 		t.Errorf("%+v", l)
 	}
 	must(do(w, w.r.UpdateUserPool, w.s.UpdateUserPool, &api.UpdateUserPoolInput{UserPoolId: &w.pool}))(t)
@@ -255,7 +255,7 @@ func TestFunctionsThatCannotBeAsked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(triggerPreSignUp)})
+			w, l := newTriggered(t, &api.LambdaConfigType{PreSignUp: fn(trigger.PreSignUp)})
 			tc.set(l)
 			_, err := w.signUp("ada", "ada@example.com")
 			want(t, name, err, tc.code, tc.message)
@@ -270,17 +270,9 @@ func TestFunctionsThatCannotBeAsked(t *testing.T) {
 func TestTriggersWithoutFunctionsFailClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(in *api.CreateUserPoolInput) {
-		in.LambdaConfig = &api.LambdaConfigType{PreAuthentication: fn(triggerPreAuthentication)}
+		in.LambdaConfig = &api.LambdaConfigType{PreAuthentication: fn(trigger.PreAuthentication)}
 	})
 	w.member("ada")
 	_, err := w.signIn(w.app, "ada", password)
 	want(t, "sign in", err, "UnexpectedLambdaException", "PreAuthentication invocation failed since this server was started without --functions-endpoint.")
-}
-
-func TestErrorMessagesAreBounded(t *testing.T) {
-	t.Parallel()
-	text := errorMessage([]byte(`{"errorMessage":"a\nb ` + strings.Repeat("é", 4000) + `"}`))
-	if len(text) > maxTriggerError || !strings.HasPrefix(text, "a b é") || strings.ContainsRune(text, '\uFFFD') {
-		t.Errorf("%d bytes: %q", len(text), text[:20])
-	}
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package trigger
 
 import (
 	"regexp"
@@ -11,70 +11,70 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// trigger is a point at which a pool calls a function ("Customizing user pool workflows with Lambda triggers", Amazon
+// Point is a point at which a pool calls a function ("Customizing user pool workflows with Lambda triggers", Amazon
 // Cognito Developer Guide), in the words of LambdaConfigType.
-type trigger string
+type Point string
 
 // The triggers.
 const (
-	triggerPreSignUp          trigger = "PreSignUp"
-	triggerPostConfirmation   trigger = "PostConfirmation"
-	triggerPreAuthentication  trigger = "PreAuthentication"
-	triggerPostAuthentication trigger = "PostAuthentication"
-	triggerPreToken           trigger = "PreTokenGeneration"
-	triggerDefineChallenge    trigger = "DefineAuthChallenge"
-	triggerCreateChallenge    trigger = "CreateAuthChallenge"
-	triggerVerifyChallenge    trigger = "VerifyAuthChallengeResponse"
-	triggerMigration          trigger = "UserMigration"
-	triggerCustomMessage      trigger = "CustomMessage"
-	triggerSMSSender          trigger = "CustomSMSSender"
-	triggerEmailSender        trigger = "CustomEmailSender"
-	triggerInbound            trigger = "InboundFederation"
+	PreSignUp           Point = "PreSignUp"
+	PostConfirmation    Point = "PostConfirmation"
+	PreAuthentication   Point = "PreAuthentication"
+	PostAuthentication  Point = "PostAuthentication"
+	PreTokenGeneration  Point = "PreTokenGeneration"
+	DefineAuthChallenge Point = "DefineAuthChallenge"
+	CreateAuthChallenge Point = "CreateAuthChallenge"
+	VerifyAuthChallenge Point = "VerifyAuthChallengeResponse"
+	UserMigration       Point = "UserMigration"
+	CustomMessage       Point = "CustomMessage"
+	CustomSMSSender     Point = "CustomSMSSender"
+	CustomEmailSender   Point = "CustomEmailSender"
+	InboundFederation   Point = "InboundFederation"
 )
 
 // functionsOf are the ARNs in a configuration, by trigger; "" for those that are not set.
-func functionsOf(l *api.LambdaConfigType) map[trigger]string {
+func functionsOf(l *api.LambdaConfigType) map[Point]string {
 	if l == nil {
 		return nil
 	}
-	out := map[trigger]string{
-		triggerPreSignUp: opt.Value(l.PreSignUp), triggerPostConfirmation: opt.Value(l.PostConfirmation),
-		triggerPreAuthentication: opt.Value(l.PreAuthentication), triggerPostAuthentication: opt.Value(l.PostAuthentication),
-		triggerPreToken: opt.Value(l.PreTokenGeneration), triggerDefineChallenge: opt.Value(l.DefineAuthChallenge),
-		triggerCreateChallenge: opt.Value(l.CreateAuthChallenge), triggerVerifyChallenge: opt.Value(l.VerifyAuthChallengeResponse),
-		triggerMigration: opt.Value(l.UserMigration), triggerCustomMessage: opt.Value(l.CustomMessage),
+	out := map[Point]string{
+		PreSignUp: opt.Value(l.PreSignUp), PostConfirmation: opt.Value(l.PostConfirmation),
+		PreAuthentication: opt.Value(l.PreAuthentication), PostAuthentication: opt.Value(l.PostAuthentication),
+		PreTokenGeneration: opt.Value(l.PreTokenGeneration), DefineAuthChallenge: opt.Value(l.DefineAuthChallenge),
+		CreateAuthChallenge: opt.Value(l.CreateAuthChallenge), VerifyAuthChallenge: opt.Value(l.VerifyAuthChallengeResponse),
+		UserMigration: opt.Value(l.UserMigration), CustomMessage: opt.Value(l.CustomMessage),
 	}
 	if s := l.CustomSMSSender; s != nil {
-		out[triggerSMSSender] = opt.Value(s.LambdaArn)
+		out[CustomSMSSender] = opt.Value(s.LambdaArn)
 	}
 	if s := l.CustomEmailSender; s != nil {
-		out[triggerEmailSender] = opt.Value(s.LambdaArn)
+		out[CustomEmailSender] = opt.Value(s.LambdaArn)
 	}
 	if s := l.InboundFederation; s != nil {
-		out[triggerInbound] = opt.Value(s.LambdaArn)
+		out[InboundFederation] = opt.Value(s.LambdaArn)
 	}
 	return out
 }
 
-// functionOf is the ARN of the pool's function for a trigger, or "".
-func functionOf(p *userpool.Pool, t trigger) string {
+// FunctionOf is the ARN of the pool's function for a trigger, or "".
+func FunctionOf(p *userpool.Pool, t Point) string {
 	if p.Settings.Lambda == nil {
 		return ""
 	}
 	return functionsOf(p.Settings.Lambda)[t]
 }
 
-// lambdaConfig is the configuration as descriptions show it.
-func lambdaConfigOf(p *userpool.Pool) *api.LambdaConfigType {
+// Describe is the configuration as descriptions show it.
+func Describe(p *userpool.Pool) *api.LambdaConfigType {
 	if p.Settings.Lambda == nil {
 		return &api.LambdaConfigType{}
 	}
 	return p.Settings.Lambda
 }
 
-// newLambdaConfig checks the triggers of a pool. Storing them asks for no function to exist: as with AWS, one that cannot
+// NewConfig checks the triggers of a pool. Storing them asks for no function to exist: as with AWS, one that cannot
 // be invoked fails the operation that needs it.
-func newLambdaConfig(in *api.LambdaConfigType, tier api.UserPoolTierType) (*api.LambdaConfigType, error) {
+func NewConfig(in *api.LambdaConfigType, tier api.UserPoolTierType) (*api.LambdaConfigType, error) {
 	if in == nil || *in == (api.LambdaConfigType{}) {
 		return nil, nil
 	}

@@ -1,4 +1,6 @@
-package cognitoidp
+// Package trigger calls the functions that a pool names for points of its users' lives, and says what their answers may be
+// ("Customizing user pool workflows with Lambda triggers", Amazon Cognito Developer Guide).
+package trigger
 
 import (
 	"encoding/json"
@@ -35,49 +37,55 @@ type callerContext struct {
 const (
 	// unknownSDK is what events say of the caller's SDK: its User-Agent is nobody's word to act on.
 	unknownSDK = "aws-sdk-unknown-unknown"
-	// noClient is the app client of events that come of no app client's request.
-	noClient = "CLIENT_ID_NOT_APPLICABLE"
+	// NoClient is the app client of events that come of no app client's request.
+	NoClient = "CLIENT_ID_NOT_APPLICABLE"
 	// maxTriggerError bounds what a function's error says to the caller, in bytes.
 	maxTriggerError = 1024
 )
 
-// occasion is what a trigger is called for.
-type occasion struct {
-	trigger trigger
-	source  string // triggerSource
-	client  string // the app client's id, "" for none
-	name    string // userName
-	version string // of the event, "" is 1
+// Caller calls the functions of pools.
+type Caller struct {
+	// Functions invokes them.
+	Functions functions.Invoker
 }
 
-// empty is a response without fields.
-type empty struct{}
+// Occasion is what a trigger is called for.
+type Occasion struct {
+	At      Point
+	Source  string // triggerSource
+	Client  string // the app client's id, "" for none
+	Name    string // userName
+	Version string // of the event, "" is 1
+}
 
-// invoke calls the pool's function for the occasion and reads the response that it leaves in the event into response, whose
-// value before is what the function finds there. It is called outside of transactions: what the function took its time
-// for, and may have changed itself, is to be read again.
-func (c *scoped) invoke(o occasion, request, response any) error {
-	client := o.client
+// Empty is a response without fields.
+type Empty struct{}
+
+// Invoke calls the pool's function for the occasion and reads the response that it leaves in the event into response,
+// whose value before is what the function finds there. It is called outside of transactions: what the function took its
+// time for, and may have changed itself, is to be read again.
+func (k *Caller) Invoke(c *userpool.Request, o Occasion, request, response any) error {
+	client := o.Client
 	if client == "" {
-		client = noClient
+		client = NoClient
 	}
-	version := o.version
+	version := o.Version
 	if version == "" {
 		version = "1"
 	}
 	payload, err := json.Marshal(event{
-		Version: version, Region: c.Pool.Region, UserPoolID: c.Pool.ID, UserName: o.name,
-		CallerContext: callerContext{unknownSDK, client}, TriggerSource: o.source, Request: request, Response: response,
+		Version: version, Region: c.Pool.Region, UserPoolID: c.Pool.ID, UserName: o.Name,
+		CallerContext: callerContext{unknownSDK, client}, TriggerSource: o.Source, Request: request, Response: response,
 	})
 	if err != nil {
 		return fault.Wrap(err, "encode an event")
 	}
-	out, err := c.functions.Invoke(c.Ctx, functions.Request{Account: c.Pool.Account, Function: functionOf(c.Pool, o.trigger), Payload: payload})
+	out, err := k.Functions.Invoke(c.Ctx, functions.Request{Account: c.Pool.Account, Function: FunctionOf(c.Pool, o.At), Payload: payload})
 	switch {
 	case err != nil:
-		return notInvoked(o.trigger, err)
+		return notInvoked(o.At, err)
 	case out.Failed:
-		return api.NewUserLambdaValidationException("%s failed with error %s.", o.trigger, errorMessage(out.Payload))
+		return api.NewUserLambdaValidationException("%s failed with error %s.", o.At, errorMessage(out.Payload))
 	}
 	return readResponse(out.Payload, response)
 }
@@ -88,24 +96,26 @@ func readResponse(payload []byte, response any) error {
 		Response json.RawMessage `json:"response"`
 	}
 	if json.Unmarshal(payload, &back) != nil || len(back.Response) == 0 || string(back.Response) == "null" {
-		return unrecognizable()
+		return Unrecognizable()
 	}
 	if json.Unmarshal(back.Response, response) != nil {
-		return unrecognizable()
+		return Unrecognizable()
 	}
 	return nil
 }
 
-func unrecognizable() *fault.Error {
+// Unrecognizable says that a function returned something else than its event.
+func Unrecognizable() *fault.Error {
 	return api.NewInvalidLambdaResponseException("Unrecognizable lambda output")
 }
 
-func badResponse(format string, args ...any) *fault.Error {
+// BadResponse says what of a function's response cannot be taken.
+func BadResponse(format string, args ...any) *fault.Error {
 	return api.NewInvalidLambdaResponseException("Invalid lambda function output : "+format, args...)
 }
 
 // notInvoked says why a function could not be asked, in AWS's words.
-func notInvoked(t trigger, err error) *fault.Error {
+func notInvoked(t Point, err error) *fault.Error {
 	why := "due to configuration"
 	switch {
 	case errors.Is(err, functions.ErrNotConfigured):
@@ -140,8 +150,8 @@ func errorMessage(payload []byte) string {
 	return strings.TrimSuffix(text, ".")
 }
 
-// attributesFor are a user's attributes as events show them.
-func attributesFor(u *userpool.User) map[string]string {
+// AttributesOf are a user's attributes as events show them.
+func AttributesOf(u *userpool.User) map[string]string {
 	out := maps.Clone(u.Attributes)
 	if out == nil {
 		out = map[string]string{}
@@ -153,8 +163,8 @@ func attributesFor(u *userpool.User) map[string]string {
 	return out
 }
 
-// pairs makes a map of a list of attributes; nil for none.
-func pairs(list []api.AttributeType) map[string]string {
+// Pairs makes a map of a list of attributes; nil for none.
+func Pairs(list []api.AttributeType) map[string]string {
 	if len(list) == 0 {
 		return nil
 	}
