@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
 	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/dynamodb"
 	"github.com/bulkhead/bulkhead/service/iam"
 	"github.com/bulkhead/bulkhead/service/kms"
@@ -108,5 +109,5 @@ func (a *App) userPool(ctx context.Context, name string) (cognitoidentity.UserPo
 	if err != nil || !ok {
 		return cognitoidentity.UserPool{}, false, err
 	}
-	return cognitoidentity.UserPool{Name: cognitoidp.ProviderName(p.Region, p.ID), Issuer: p.Issuer}, true, nil
+	return cognitoidentity.UserPool{Name: tokens.ProviderName(p.Region, p.ID), Issuer: p.Issuer}, true, nil
 }

@@ -49,7 +49,7 @@ var importers = []struct {
 	{"api/...", []string{"service/...", "internal/app"}, "shapes of the wire stay at the edge"},
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
-		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidentity", "internal/client", "internal/demo",
+		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidp/tokens", "service/cognitoidentity", "internal/client", "internal/demo",
 		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/objects/...", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
@@ -76,6 +76,14 @@ var foundations = []struct {
 	{"internal/objects", nil, nil, "what goes to a bucket is decided before, and not there"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
 	{"internal/bench", []string{"internal/client"}, nil, "what measures the server is outside of it"},
+}
+
+// layers are packages of one service, from the ground up: each may import only those before it.
+var layers = [][]string{
+	{
+		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
+		"service/cognitoidp", "service/cognitoidp/login",
+	},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.
@@ -117,6 +125,31 @@ func checkImport(t *testing.T, name, imported string, ours bool) {
 	for _, f := range foundations {
 		if name == f.name && (ours && !covers(imported, f.on...) || covers(imported, f.never...)) {
 			t.Errorf("%s imports %s: %s", name, imported, f.reason)
+		}
+	}
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	imports := map[string][]string{}
+	for _, p := range packages(t) {
+		imports[strings.TrimPrefix(p.ImportPath, module)] = p.Imports
+	}
+	for _, l := range layers {
+		for name := range imports {
+			if covers(name, l[0][:strings.LastIndexByte(l[0], '/')]+"/...") && !slices.Contains(l, name) {
+				t.Errorf("%s has no place among the layers of its service", name)
+			}
+		}
+		for i, name := range l {
+			if _, ok := imports[name]; !ok {
+				t.Errorf("a layer is %s, and there is no such package", name)
+			}
+			for _, imp := range imports[name] {
+				if slices.Contains(l[i:], strings.TrimPrefix(imp, module)) {
+					t.Errorf("%s imports %s, which stands on it", name, imp)
+				}
+			}
 		}
 	}
 }

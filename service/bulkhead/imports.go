@@ -12,12 +12,13 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // UserPools is what the user pools have beyond the API of AWS: the files that import jobs read and what became of their
 // lines, and the settings that let tenants cross.
 type UserPools interface {
-	UploadAllowed(ctx context.Context, pool, job, token string, now time.Time) (cognitoidp.Pool, error)
+	UploadAllowed(ctx context.Context, pool, job, token string, now time.Time) (tokens.Site, error)
 	Upload(ctx context.Context, pool, job, token string, file []byte, now time.Time) error
 	ImportFailures(ctx context.Context, account, region, pool, job string, page *paging.Page) ([]cognitoidp.ImportFailure, bool, error)
 	CheckTenants(ctx context.Context, account, region string, page *paging.Page) ([]cognitoidp.Finding, error)

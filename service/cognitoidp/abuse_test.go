@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -66,7 +67,7 @@ func TestSessionTagsAreNotTheUsersToChoose(t *testing.T) {
 	})
 	principal := func(name string) map[string]any {
 		t.Helper()
-		tags, _ := decoded(t, *w.tokens(w.app, name).IdToken)[tagsClaim].(map[string]any)
+		tags, _ := decoded(t, *w.tokens(w.app, name).IdToken)[tokens.TagsClaim].(map[string]any)
 		p, _ := tags["principal_tags"].(map[string]any)
 		return p
 	}

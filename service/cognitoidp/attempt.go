@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -85,9 +86,9 @@ type outcome struct {
 	params    map[string]string
 	session   *string
 	available []api.ChallengeNameType
-	// arrival is who got in, and signIn what an authorization code is made for; both with channelLogin only.
+	// arrival is who got in, and SignIn what an authorization code is made for; both with channelLogin only.
 	arrival *arrival
-	signIn  signIn
+	signIn  tokens.SignIn
 }
 
 // InitiateAuth implements api.Service.

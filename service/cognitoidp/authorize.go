@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -101,7 +102,7 @@ func (a *authorization) checkChallenge() *fault.Error {
 
 // checkScopes reads the scopes; none are all of the client's.
 func (a *authorization) checkScopes() *fault.Error {
-	a.scopes = splitScopes(opt.Value(a.req.Scope))
+	a.scopes = tokens.SplitScopes(opt.Value(a.req.Scope))
 	if len(a.scopes) == 0 {
 		a.scopes = slices.Clone(a.app.OAuthScopes)
 	}
@@ -109,7 +110,7 @@ func (a *authorization) checkScopes() *fault.Error {
 		if !slices.Contains(a.app.OAuthScopes, s) {
 			return oauthError(ErrInvalidScope, "A scope is not allowed for the client.")
 		}
-		if slices.Contains(identityScopes, s) && !slices.Contains(a.scopes, scopeOpenID) {
+		if slices.Contains(tokens.IdentityScopes, s) && !slices.Contains(a.scopes, tokens.ScopeOpenID) {
 			return oauthError(ErrInvalidScope, "The scopes email, phone and profile need openid.")
 		}
 	}
@@ -128,7 +129,7 @@ func (a *authorization) answer(values url.Values) string {
 		values.Set("state", state)
 	}
 	if opt.Value(a.req.Routed) != "" { // the application did not know whose user it would be (RFC 9207)
-		values.Set("iss", a.issuer(a.Pool))
+		values.Set("iss", a.IssuerOf(a.Pool))
 		values.Set("client_id", a.app.ID)
 	}
 	if a.implicit {
@@ -212,14 +213,14 @@ func (a *authorization) tooOld(at time.Time) bool {
 
 // grant gives the client what it asked for on behalf of a user who signed in, and returns where the browser goes.
 func (a *authorization) grant(u *userpool.User, m userpool.Membership, at time.Time) (string, error) {
-	in := a.newSignIn(u)
-	in.at, in.scopes, in.nonce = at, a.scopes, opt.Value(a.req.Nonce)
+	in := a.tokens().NewSignIn(u)
+	in.At, in.Scopes, in.Nonce = at, a.scopes, opt.Value(a.req.Nonce)
 	if a.implicit {
-		return a.implicitGrant(&issuance{app: a.app, user: u, groups: m, signIn: in, source: sourceHostedAuth})
+		return a.implicitGrant(&tokens.Issuance{App: a.app, User: u, Groups: m, SignIn: in, Source: tokens.SourceHostedAuth})
 	}
 	code, err := a.sealText(keyring.AuthorizationCode, &authCode{
 		ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, Redirect: opt.Value(a.req.RedirectUri), Challenge: opt.Value(a.req.CodeChallenge),
-		Nonce: in.nonce, Scopes: in.scopes, Origin: in.origin, At: in.at, Expires: a.Call.Now.Add(CodeLife),
+		Nonce: in.Nonce, Scopes: in.Scopes, Origin: in.Origin, At: in.At, Expires: a.Call.Now.Add(CodeLife),
 	}, a.app.ID)
 	if err != nil {
 		return "", err
@@ -228,8 +229,8 @@ func (a *authorization) grant(u *userpool.User, m userpool.Membership, at time.T
 }
 
 // implicitGrant answers with tokens.
-func (a *authorization) implicitGrant(i *issuance) (string, error) {
-	t, err := a.issue(i)
+func (a *authorization) implicitGrant(i *tokens.Issuance) (string, error) {
+	t, err := a.tokens().Issue(i)
 	if err != nil {
 		return "", err
 	}

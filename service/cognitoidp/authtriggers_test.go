@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
@@ -16,19 +17,19 @@ func TestAuthenticationEvents(t *testing.T) {
 		ClientId: &w.app, AuthFlow: "USER_PASSWORD_AUTH", AuthParameters: map[string]string{"USERNAME": "ada", "PASSWORD": password},
 		ClientMetadata: map[string]string{"from": "web"},
 	}))(t)
-	if got := l.sources(); !slices.Equal(got[len(got)-3:], []string{sourcePreAuthentication, sourcePostAuthentication, sourceAuthentication}) {
+	if got := l.sources(); !slices.Equal(got[len(got)-3:], []string{sourcePreAuthentication, sourcePostAuthentication, tokens.SourceAuthentication}) {
 		t.Errorf("events %v", got)
 	}
 	l.golden(w, sourcePreAuthentication, "PreAuthentication_Authentication")
 	// What InitiateAuth is given goes no further than the beginning.
 	l.golden(w, sourcePostAuthentication, "PostAuthentication_Authentication")
-	l.golden(w, sourceAuthentication, "TokenGeneration_Authentication.v1")
+	l.golden(w, tokens.SourceAuthentication, "TokenGeneration_Authentication.v1")
 	l.forget()
 	must(w.initiate(w.app, "REFRESH_TOKEN", map[string]string{"REFRESH_TOKEN": *out.AuthenticationResult.RefreshToken}))(t)
-	if got := l.sources(); !slices.Equal(got, []string{sourceRefresh}) {
+	if got := l.sources(); !slices.Equal(got, []string{tokens.SourceRefresh}) {
 		t.Errorf("a refresh calls %v", got)
 	}
-	l.golden(w, sourceRefresh, "TokenGeneration_RefreshTokens.v1")
+	l.golden(w, tokens.SourceRefresh, "TokenGeneration_RefreshTokens.v1")
 }
 
 func TestAnswersToChallengesCarryMetadata(t *testing.T) {
@@ -42,8 +43,8 @@ func TestAnswersToChallengesCarryMetadata(t *testing.T) {
 		ClientId: &w.app, ChallengeName: out.ChallengeName, Session: out.Session, ClientMetadata: map[string]string{"step": "2"},
 		ChallengeResponses: map[string]string{"USERNAME": "ada", "NEW_PASSWORD": otherWord},
 	}))(t)
-	l.golden(w, sourceNewPassword, "TokenGeneration_NewPasswordChallenge.v1")
-	for _, source := range []string{sourcePostAuthentication, sourceNewPassword} {
+	l.golden(w, tokens.SourceNewPassword, "TokenGeneration_NewPasswordChallenge.v1")
+	for _, source := range []string{sourcePostAuthentication, tokens.SourceNewPassword} {
 		if m, _ := l.last(t, source)["request"].(map[string]any)["clientMetadata"].(map[string]any); m["step"] != "2" {
 			t.Errorf("%s: %v", source, m)
 		}

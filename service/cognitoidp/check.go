@@ -95,7 +95,7 @@ func providersOf(p *userpool.Pool, rec *store.Records) ([]*provider, error) {
 // if there is none. The provider is a user pool as identity pools name it, with or without ":<client>" at its end.
 func (s *Service) MayWrite(ctx context.Context, provider, claim string) (string, error) {
 	name, only, _ := strings.Cut(provider, ":")
-	p, err := s.poolOfIssuer(ctx, name)
+	p, err := s.PoolOfIssuer(ctx, name)
 	if err != nil || p == nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/paging"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -110,7 +111,7 @@ func TestCheckTenantsReadsPools(t *testing.T) {
 	if codes["TENANT_ATTRIBUTE_WRITABLE"] != 3 || codes["USER_EXISTENCE_SHOWN"] != 2 {
 		t.Errorf("%v", codes)
 	}
-	provider := ProviderName(testRegion, w.pool)
+	provider := tokens.ProviderName(testRegion, w.pool)
 	for claim, writable := range map[string]bool{"custom:color": true, "custom:tenant_id": true, "nickname": true, "sub": false, "email_verified": false, "nosuch": false} {
 		for _, name := range []string{provider, provider + ":" + w.app} {
 			by, err := w.s.MayWrite(context.Background(), name, claim)

@@ -301,7 +301,7 @@ func (s *Service) GetUserAuthFactors(ctx context.Context, call *pipeline.Call, i
 	}
 	var u *userpool.User
 	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.user(rec)
+		u, err = b.User(rec)
 		return err
 	})
 	if err != nil {

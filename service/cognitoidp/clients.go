@@ -22,14 +22,6 @@ const (
 	secretLength      = 51
 )
 
-// Lifetimes of tokens ("CreateUserPoolClient", Amazon Cognito user pools API reference).
-const (
-	minTokenLife   = 5 * time.Minute
-	maxTokenLife   = 24 * time.Hour
-	minRefreshLife = time.Hour
-	maxRefreshLife = 3650 * 24 * time.Hour
-)
-
 // defaultFlows are those of a client that names none.
 var defaultFlows = []string{"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
 
@@ -74,11 +66,11 @@ func checkFlows(c *userpool.ClientSettings) error {
 
 func checkLifetimes(c *userpool.ClientSettings) error {
 	refresh := c.Lifetime(userpool.UseRefresh)
-	if refresh < minRefreshLife || refresh > maxRefreshLife {
+	if refresh < userpool.MinRefreshLife || refresh > userpool.MaxRefreshLife {
 		return refusal.Invalid("Invalid range for token validity.")
 	}
 	for _, use := range []string{userpool.UseAccess, userpool.UseID} {
-		if life := c.Lifetime(use); life < minTokenLife || life > maxTokenLife || life > refresh {
+		if life := c.Lifetime(use); life < userpool.MinTokenLife || life > userpool.MaxTokenLife || life > refresh {
 			return refusal.Invalid("Invalid range for token validity.")
 		}
 	}

@@ -76,7 +76,7 @@ func (c *scoped) home() string {
 		}
 	}
 	scheme, host := "https", c.host(best)
-	if u, err := url.Parse(c.issuerURL); err == nil {
+	if u, err := url.Parse(c.IssuerURL); err == nil {
 		scheme = cmp.Or(u.Scheme, scheme)
 		if port := u.Port(); port != "" {
 			host += ":" + port

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -25,8 +26,8 @@ type ConsentScope struct {
 
 // ownDescriptions say what the pool's own scopes tell or let do.
 var ownDescriptions = map[string]string{
-	scopeOpenID: "Know who you are in this account", scopeEmail: "See your e-mail address", scopePhone: "See your phone number",
-	scopeProfile: "See your profile", scopeSelf: "Read and change your account, your password and your sign-in methods",
+	tokens.ScopeOpenID: "Know who you are in this account", tokens.ScopeEmail: "See your e-mail address", tokens.ScopePhone: "See your phone number",
+	tokens.ScopeProfile: "See your profile", tokens.ScopeSelf: "Read and change your account, your password and your sign-in methods",
 }
 
 // consent is what a user lets a client have until they say otherwise.

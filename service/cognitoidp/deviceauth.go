@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/srp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -233,10 +234,10 @@ func (a *attempt) deviceUsed(rec *store.Records, v *arrival, s *session) error {
 
 // placeDevice says which device the tokens of a sign-in are for: the one that showed its secret, or a new one, which the
 // tokens then name. The sign-in pages run in browsers that keep no such secret.
-func (a *attempt) placeDevice(v *arrival, in *signIn) (*api.NewDeviceMetadataType, error) {
+func (a *attempt) placeDevice(v *arrival, in *tokens.SignIn) (*api.NewDeviceMetadataType, error) {
 	switch {
 	case v.passed(stepDevice):
-		in.device = v.Device
+		in.Device = v.Device
 		return nil, nil
 	case !a.Pool.TracksDevices() || a.channel == channelLogin:
 		return nil, nil
@@ -245,6 +246,6 @@ func (a *attempt) placeDevice(v *arrival, in *signIn) (*api.NewDeviceMetadataTyp
 	if err != nil {
 		return nil, err
 	}
-	in.device = newDeviceKey(a.Pool)
-	return &api.NewDeviceMetadataType{DeviceKey: new(in.device), DeviceGroupKey: &group}, nil
+	in.Device = newDeviceKey(a.Pool)
+	return &api.NewDeviceMetadataType{DeviceKey: new(in.Device), DeviceGroupKey: &group}, nil
 }

@@ -21,21 +21,21 @@ func (s *Service) ConfirmDevice(ctx context.Context, call *pipeline.Call, in *ap
 		return nil, api.NewInvalidUserPoolConfigurationException("Devices are not tracked in this user pool.")
 	}
 	key := opt.Value(in.DeviceKey)
-	if key != b.claims.Device {
+	if key != b.Claims.Device {
 		return nil, deviceNotFound()
 	}
 	d := &device{
 		Key: key, Name: opt.Value(in.DeviceName), Created: call.Now, Modified: call.Now, Authenticated: call.Now, Address: b.address(),
 		Remembered: !opt.Value(b.Pool.Settings.Devices.DeviceOnlyRememberedOnUserPrompt),
 	}
-	if err := b.sealVerifier(d, b.claims.Sub, in.DeviceSecretVerifierConfig); err != nil {
+	if err := b.sealVerifier(d, b.Claims.Sub, in.DeviceSecretVerifierConfig); err != nil {
 		return nil, err
 	}
 	err = b.Update(func(rec *store.Records) error {
-		if _, err := b.user(rec); err != nil {
+		if _, err := b.User(rec); err != nil {
 			return err
 		}
-		return b.addDevice(rec, b.claims.Sub, d)
+		return b.addDevice(rec, b.Claims.Sub, d)
 	})
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (s *Service) selfOwner(ctx context.Context, call *pipeline.Call, token *str
 	if err != nil {
 		return nil, err
 	}
-	return &owner{b.scoped, b.user}, nil
+	return &owner{b.scoped, b.User}, nil
 }
 
 // namedOwner is a user whom an administrator names.

@@ -137,24 +137,8 @@ func (c *scoped) forgetDevice(rec *store.Records, sub, key string) error {
 	} else if !found {
 		return deviceNotFound()
 	}
-	if _, err := c.Spend(rec, userpool.SpentDevice, key, c.Call.Now.Add(maxRefreshLife)); err != nil {
+	if _, err := c.Spend(rec, userpool.SpentDevice, key, c.Call.Now.Add(userpool.MaxRefreshLife)); err != nil {
 		return err
 	}
 	return rec.Delete(k)
-}
-
-// checkDevice says whether a refresh token that was made for a device is still good: it is used by its device, which was
-// not forgotten.
-func (c *scoped) checkDevice(rec *store.Records, bound, given string) error {
-	if bound == "" {
-		return nil
-	}
-	if given != bound {
-		return refusal.BadRefreshToken()
-	}
-	_, found, err := rec.Get(c.Pool.SpentKey(userpool.SpentDevice, bound))
-	if err == nil && found {
-		err = refusal.BadRefreshToken()
-	}
-	return err
 }

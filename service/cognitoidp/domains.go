@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -77,7 +78,7 @@ func (c *scoped) mayHaveDomain(name string) bool {
 
 // ownName reports whether a name is the server's own: its issuer's host, or below the suffix of its domains.
 func (c *scoped) ownName(name string) bool {
-	if u, err := url.Parse(c.issuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
+	if u, err := url.Parse(c.IssuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
 		return true
 	}
 	return c.loginSuffix != "" && (name == c.loginSuffix || strings.HasSuffix(name, "."+c.loginSuffix))
@@ -152,13 +153,13 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 				return refusal.Invalid("Domain already associated with this user pool: %s", have.Name)
 			}
 		}
-		if _, taken, err := dir.Get(domainKey(d.Name)); err != nil {
+		if _, taken, err := dir.Get(tokens.DomainKey(d.Name)); err != nil {
 			return err
 		} else if taken {
 			return refusal.Invalid("Domain already exists.")
 		}
 		p.Domains = append(p.Domains, *d)
-		return store.Save(dir, domainKey(d.Name), &userpool.Place{Account: p.Account, Region: p.Region, Pool: p.ID})
+		return store.Save(dir, tokens.DomainKey(d.Name), &userpool.Place{Account: p.Account, Region: p.Region, Pool: p.ID})
 	})
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 		if err != nil {
 			return err
 		}
-		at, err := store.Load[userpool.Place](dir, domainKey(name))
+		at, err := store.Load[userpool.Place](dir, tokens.DomainKey(name))
 		account, region := call.Grant.Home()
 		if err != nil || at == nil || at.Account != account || at.Region != region {
 			return err
@@ -266,7 +267,7 @@ func (s *Service) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call,
 			return refusal.Invalid("No such domain or user pool exists.").With(errNoDomain)
 		}
 		p.Domains = slices.Delete(p.Domains, i, i+1)
-		return dir.Delete(domainKey(name))
+		return dir.Delete(tokens.DomainKey(name))
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -151,7 +152,7 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 	if err := a.afterAuthentication(v); err != nil {
 		return nil, err
 	}
-	in := a.newSignIn(v.user)
+	in := a.tokens().NewSignIn(v.user)
 	fresh, err := a.placeDevice(v, &in)
 	if err != nil {
 		return nil, err
@@ -160,8 +161,8 @@ func (a *attempt) finish(v *arrival) (*outcome, error) {
 	case channelLogin:
 		return &outcome{arrival: v, signIn: in}, nil
 	case channelAPI, channelAdmin:
-		tokens, err := a.issue(&issuance{
-			app: a.app, user: v.user, groups: v.groups, signIn: in, source: v.tokenSource(), meta: a.around.meta, refresh: true,
+		tokens, err := a.tokens().Issue(&tokens.Issuance{
+			App: a.app, User: v.user, Groups: v.groups, SignIn: in, Source: v.tokenSource(), Meta: a.around.meta, Refresh: true,
 		})
 		if err == nil {
 			tokens.NewDeviceMetadata = fresh

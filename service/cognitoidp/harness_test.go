@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -41,7 +42,7 @@ const (
 var testRSA = sync.OnceValue(func() []*rsa.PrivateKey {
 	keys := make([]*rsa.PrivateKey, 4)
 	for i := range keys {
-		k, err := rsa.GenerateKey(rand.Reader, signingKeyBits)
+		k, err := rsa.GenerateKey(rand.Reader, tokens.SigningKeyBits)
 		if err != nil {
 			panic(err)
 		}
@@ -75,7 +76,7 @@ func newService(t testing.TB, issuer string) *Service {
 		t.Fatal(err)
 	}
 	var n atomic.Int64
-	s.newKey = func() (*rsa.PrivateKey, error) {
+	s.NewKey = func() (*rsa.PrivateKey, error) {
 		keys := testRSA()
 		return keys[int(n.Add(1))%len(keys)], nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -69,30 +70,30 @@ func (c *scoped) uploadURL(j *importJob) (string, error) {
 }
 
 // UploadAllowed returns the pool whose job a token of an upload URL is for, or ErrUpload.
-func (s *Service) UploadAllowed(ctx context.Context, poolID, job, token string, now time.Time) (Pool, error) {
+func (s *Service) UploadAllowed(ctx context.Context, poolID, job, token string, now time.Time) (tokens.Site, error) {
 	p, err := s.FactsOf(ctx, poolID)
 	if err != nil {
-		return Pool{}, err
+		return tokens.Site{}, err
 	}
 	if p == nil {
-		return Pool{}, ErrUpload
+		return tokens.Site{}, ErrUpload
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
-		return Pool{}, ErrUpload
+		return tokens.Site{}, ErrUpload
 	}
 	text, err := s.Keyring.Open(keyring.ImportUpload, p.Scope(), sealed, []byte(job))
 	if err != nil {
-		return Pool{}, ErrUpload
+		return tokens.Site{}, ErrUpload
 	}
 	var u upload
 	if err := json.Unmarshal(text, &u); err != nil {
-		return Pool{}, fault.Wrap(err, "read an upload")
+		return tokens.Site{}, fault.Wrap(err, "read an upload")
 	}
 	if u.Job != job || !now.Before(u.Expires) {
-		return Pool{}, ErrUpload
+		return tokens.Site{}, ErrUpload
 	}
-	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}, nil
+	return tokens.Site{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.IssuerOf(p)}, nil
 }
 
 // Upload keeps the file of an import job, sealed: it is a list of people. A URL is used once, before the job is started.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // Keys are made at the first need, once however many ask at the same time, and stay.
@@ -15,19 +16,19 @@ func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p, err := w.s.FactsOf(t.Context(), w.pool)
-	if err != nil || hasKeys(p) {
+	if err != nil || tokens.HasKeys(p) {
 		t.Fatalf("a new pool has keys already, or cannot be read: %v", err)
 	}
 	var wg sync.WaitGroup
 	kids := make([]string, 16)
 	for i := range kids {
 		wg.Go(func() {
-			doc, err := w.s.keySet(context.WithoutCancel(t.Context()), p, "")
+			doc, err := w.s.KeySet(context.WithoutCancel(t.Context()), p, "")
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			kids[i] = fmt.Sprint(doc.(jose.Set).Keys[keyOfID].KID, doc.(jose.Set).Keys[keyOfAccess].KID)
+			kids[i] = fmt.Sprint(doc.(jose.Set).Keys[tokens.KeyOfID].KID, doc.(jose.Set).Keys[tokens.KeyOfAccess].KID)
 		})
 	}
 	wg.Wait()
@@ -36,7 +37,7 @@ func TestKeysAreMadeAtFirstNeed(t *testing.T) {
 			t.Fatalf("who asks at the same time sees keys %q and %q", kids[0], k)
 		}
 	}
-	if again, err := w.s.FactsOf(t.Context(), w.pool); err != nil || !hasKeys(again) {
+	if again, err := w.s.FactsOf(t.Context(), w.pool); err != nil || !tokens.HasKeys(again) {
 		t.Errorf("the cached pool has no keys: %v", err)
 	}
 }
@@ -49,14 +50,14 @@ func TestKeysMadeElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := w.s.withKeys(t.Context(), stale)
+	made, err := w.s.WithKeys(t.Context(), stale)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now, err := w.s.keyed(t.Context(), stale); err != nil || now.Keys[keyOfID].KID != made.Keys[keyOfID].KID {
+	if now, err := w.s.Keyed(t.Context(), stale); err != nil || now.Keys[tokens.KeyOfID].KID != made.Keys[tokens.KeyOfID].KID {
 		t.Errorf("keys made by another request are not seen: %v", err)
 	}
-	if again, err := w.s.makeKeys(t.Context(), stale); err != nil || again.Keys[keyOfID].KID != made.Keys[keyOfID].KID {
+	if again, err := w.s.MakeKeys(t.Context(), stale); err != nil || again.Keys[tokens.KeyOfID].KID != made.Keys[tokens.KeyOfID].KID {
 		t.Errorf("a slower maker of keys replaces those that are in use: %v", err)
 	}
 }
@@ -69,31 +70,10 @@ func TestTokensOfPoolWithoutKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.s.verifyAccess(t.Context(), token, w.now); err == nil || err.Error() != refusal.BadAccessToken().Error() {
+	if _, _, err := w.s.VerifyAccess(t.Context(), token, w.now); err == nil || err.Error() != refusal.BadAccessToken().Error() {
 		t.Errorf("a token without a key id answers %v", err)
 	}
-	if key, _, own := w.s.Keys(t.Context(), ProviderName(testRegion, w.pool), ""); key != nil || !own {
+	if key, _, own := w.s.Keys(t.Context(), tokens.ProviderName(testRegion, w.pool), ""); key != nil || !own {
 		t.Error("a pool without keys gives one out")
-	}
-}
-
-func TestOpenedKeysAreBounded(t *testing.T) {
-	t.Parallel()
-	var o opened[int]
-	loads := 0
-	get := func(kid string) {
-		if _, err := o.get(kid, func() (*int, error) { loads++; return new(int), nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 5 * maxSigners {
-		get("hot")
-		get(fmt.Sprint(i))
-	}
-	if n := len(o.young) + len(o.old); n > 2*maxSigners {
-		t.Errorf("%d keys are kept", n)
-	}
-	if loads != 5*maxSigners+1 {
-		t.Errorf("a key in use all the time was opened %d times", loads-5*maxSigners)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // New keys are published at once and sign later; what the old ones signed holds through the turn.
@@ -22,7 +23,7 @@ func TestKeysArePublishedAhead(t *testing.T) {
 	turn := func() ([]string, error) { return w.s.RotateKeys(t.Context(), testAccount, testRegion, w.pool, w.now) }
 	published := func() (out []string) {
 		p := must(w.s.FactsOf(t.Context(), w.pool))(t)
-		for _, k := range must(w.s.keySet(t.Context(), p, ""))(t).(jose.Set).Keys {
+		for _, k := range must(w.s.KeySet(t.Context(), p, ""))(t).(jose.Set).Keys {
 			out = append(out, k.KID)
 		}
 		return out
@@ -34,7 +35,7 @@ func TestKeysArePublishedAhead(t *testing.T) {
 	}
 	_, err := turn()
 	want(t, "again before the new ones sign", err, "InvalidParameterException", "")
-	w.now = w.now.Add(keysAhead - time.Second)
+	w.now = w.now.Add(tokens.KeysAhead - time.Second)
 	stillID, stillAccess, between := kids()
 	if stillID != id || stillAccess != access {
 		t.Error("new keys sign before everybody knows them")
@@ -50,7 +51,7 @@ func TestKeysArePublishedAhead(t *testing.T) {
 		}
 	}
 	all = must(turn())(t)
-	if p := must(w.s.FactsOf(t.Context(), w.pool))(t); len(all) != 6 || signingKeyOf(p, keyOfAccess, w.now).KID != newAccess || signingKeyOf(p, keyOfID, w.now).KID != newID {
+	if p := must(w.s.FactsOf(t.Context(), w.pool))(t); len(all) != 6 || tokens.SigningKeyOf(p, tokens.KeyOfAccess, w.now).KID != newAccess || tokens.SigningKeyOf(p, tokens.KeyOfID, w.now).KID != newID {
 		t.Errorf("the second turn: %q", all)
 	}
 	for _, r := range must(w.s.FactsOf(t.Context(), w.pool))(t).Retired {

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // Between a sign-in and the answer to the app client, pages may have something left to ask: consent to what a third
@@ -144,7 +145,7 @@ func (a *authorization) visitorOf(s *loginSession) (v *visitor, err error) {
 // bearer is the user of the session as one who manages their own account.
 func (o *onward) bearer() *bearer {
 	s := o.visitor.session
-	return &bearer{o.scoped, o.app, &claims{Sub: s.Sub, Issued: s.At.Unix() + 1}}
+	return &bearer{o.scoped, &tokens.Held{Request: o.tokens(), App: o.app, Claims: &tokens.Claims{Sub: s.Sub, Issued: s.At.Unix() + 1}}}
 }
 
 // passkeyGate offers a user without one to save a passkey, where the pool takes passkeys and the browser would make one.

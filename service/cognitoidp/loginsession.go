@@ -146,7 +146,7 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 func (a *authorization) arrived(out *outcome, by string, o *onward, later bool) (*login.SignInOutput, error) {
 	u := out.arrival.user
 	a.Call.Note("sub", u.Sub)
-	s := &loginSession{ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.at, Expires: a.Call.Now.Add(SessionLife), By: by}
+	s := &loginSession{ID: uuid.NewString(), Sub: u.Sub, Epoch: u.Epoch, At: out.signIn.At, Expires: a.Call.Now.Add(SessionLife), By: by}
 	session, err := a.sealText(keyring.LoginSession, s, aboutSession)
 	if err != nil {
 		return nil, err

@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // TestCleanCSS tries style sheets that would do more than look good.
@@ -64,30 +61,6 @@ func TestLooks(t *testing.T) {
 	} {
 		if looksLikeSVG([]byte(svg)) != want {
 			t.Errorf("%s", svg)
-		}
-	}
-}
-
-// TestRetiredKeys shows how long keys that were replaced are good for, and for what.
-func TestRetiredKeys(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
-	p := &userpool.Pool{Keys: [2]userpool.SigningKey{{KID: "id0", Sealed: []byte{1}}, {KID: "access0", Sealed: []byte{1}}}}
-	kids, err := retireKeys(p, [2]userpool.SigningKey{{KID: "id1"}, {KID: "access1"}}, now)
-	if err != nil || strings.Join(kids, " ") != "id1 access1 id0 access0" || !p.KeysSign.Equal(now.Add(keysAhead)) {
-		t.Fatal(kids, err)
-	}
-	for _, c := range []struct {
-		use   int
-		kid   string
-		after time.Duration
-		want  bool
-	}{
-		{keyOfAccess, "access1", 0, true}, {keyOfAccess, "access0", 0, true}, {keyOfAccess, "access0", keysAhead + maxTokenLife - 1, true},
-		{keyOfAccess, "access0", keysAhead + maxTokenLife, false}, {keyOfAccess, "id0", 0, false}, {keyOfAccess, "id1", 0, false}, {keyOfAccess, "", 0, false},
-	} {
-		if got := keyOf(p, c.use, c.kid, now.Add(c.after)) != nil; got != c.want {
-			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *Service) SetUserMFAPreference(ctx context.Context, call *pipeline.Call,
 	if in.WebAuthnMfaSettings != nil {
 		return nil, refusal.NotServed("WebAuthnMfaSettings")
 	}
-	err = b.change(func(_ *store.Records, u *userpool.User) error {
+	err = b.Change(func(_ *store.Records, u *userpool.User) error {
 		return prefer(b.Pool, u, preferences(in.SMSMfaSettings, in.SoftwareTokenMfaSettings, in.EmailMfaSettings), false)
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Service) SetUserSettings(ctx context.Context, call *pipeline.Call, in *
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *userpool.User) error { return setOptions(b.Pool, u, in.MFAOptions, false) })
+	err = b.Change(func(_ *store.Records, u *userpool.User) error { return setOptions(b.Pool, u, in.MFAOptions, false) })
 	if err != nil {
 		return nil, err
 	}

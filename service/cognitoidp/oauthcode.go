@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -81,7 +82,7 @@ func badCode(why string) *fault.Error { return oauthError(ErrInvalidGrant, why) 
 
 // redeem checks an authorization code and uses it up. A code that comes a second time was stolen at one of them: the
 // tokens of the first are revoked (RFC 6749 section 4.1.2).
-func (c *scoped) redeem(app *userpool.Client, text, redirect, verifier string) (*issuance, error) {
+func (c *scoped) redeem(app *userpool.Client, text, redirect, verifier string) (*tokens.Issuance, error) {
 	a, ok := openText[authCode](c, keyring.AuthorizationCode, text, app.ID)
 	switch {
 	case !ok:
@@ -93,8 +94,8 @@ func (c *scoped) redeem(app *userpool.Client, text, redirect, verifier string) (
 	case !a.proves(verifier):
 		return nil, badCode("code_verifier does not match the code challenge.")
 	}
-	i := &issuance{app: app, source: sourceHostedAuth, refresh: true, signIn: signIn{
-		origin: a.Origin, at: a.At, event: uuid.NewString(), scopes: a.Scopes, nonce: a.Nonce,
+	i := &tokens.Issuance{App: app, Source: tokens.SourceHostedAuth, Refresh: true, SignIn: tokens.SignIn{
+		Origin: a.Origin, At: a.At, Event: uuid.NewString(), Scopes: a.Scopes, Nonce: a.Nonce,
 	}}
 	var refused error
 	err := c.Update(func(rec *store.Records) (err error) {
@@ -108,22 +109,22 @@ func (c *scoped) redeem(app *userpool.Client, text, redirect, verifier string) (
 }
 
 // takeCode marks the code as used and loads its user. What is `refused` is to be committed all the same.
-func (c *scoped) takeCode(rec *store.Records, i *issuance, a *authCode) (refused, err error) {
+func (c *scoped) takeCode(rec *store.Records, i *tokens.Issuance, a *authCode) (refused, err error) {
 	fresh, err := c.Spend(rec, spentAuthCode, a.ID, a.Expires)
 	if err != nil {
 		return nil, err
 	}
 	if !fresh {
-		_, err = c.Spend(rec, userpool.SpentOrigin, a.Origin, c.Call.Now.Add(i.app.Lifetime(userpool.UseRefresh)+i.app.Lifetime(userpool.UseAccess)))
+		_, err = c.Spend(rec, userpool.SpentOrigin, a.Origin, c.Call.Now.Add(i.App.Lifetime(userpool.UseRefresh)+i.App.Lifetime(userpool.UseAccess)))
 		return badCode("The authorization code was used before."), err
 	}
-	if i.user, err = c.signedIn(rec, a.Sub, a.Epoch, a.Origin); err != nil {
+	if i.User, err = c.signedIn(rec, a.Sub, a.Epoch, a.Origin); err != nil {
 		return nil, err
 	}
-	if i.user == nil {
+	if i.User == nil {
 		return badCode("The user is not signed in any more."), nil
 	}
-	i.groups, err = c.MembershipOf(rec, i.user)
+	i.Groups, err = c.MembershipOf(rec, i.User)
 	return nil, err
 }
 

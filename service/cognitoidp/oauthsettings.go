@@ -9,11 +9,12 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // Scopes that are not a resource server's ("Scopes, M2M, and resource servers", Amazon Cognito Developer Guide).
-var standardScopes = []string{"openid", "email", "phone", "profile", scopeSelf}
+var standardScopes = []string{"openid", "email", "phone", "profile", tokens.ScopeSelf}
 
 // localProvider is the pool's own users among SupportedIdentityProviders.
 const localProvider = "COGNITO"

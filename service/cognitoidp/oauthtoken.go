@@ -16,20 +16,14 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
-)
-
-// The grants of the token endpoint.
-const (
-	grantCode    = "authorization_code"
-	grantRefresh = "refresh_token"
-	grantClient  = "client_credentials"
 )
 
 // Token implements login.Service ("Token endpoint", Amazon Cognito Developer Guide; RFC 6749 sections 4.1.3, 4.4.2 and 6).
 func (o *oauth) Token(ctx context.Context, call *pipeline.Call, in *login.TokenInput) (*login.TokenOutput, error) {
 	grant := opt.Value(in.GrantType)
-	if !slices.Contains([]string{grantCode, grantRefresh, grantClient}, grant) {
+	if !slices.Contains([]string{tokens.GrantCode, tokens.GrantRefresh, tokens.GrantClient}, grant) {
 		return nil, oauthError(ErrUnsupportedGrant, "grant_type has to be authorization_code, refresh_token or client_credentials.")
 	}
 	call.Note("grantType", grant)
@@ -41,9 +35,9 @@ func (o *oauth) Token(ctx context.Context, call *pipeline.Call, in *login.TokenI
 		return nil, err
 	}
 	switch grant {
-	case grantClient:
+	case tokens.GrantClient:
 		return c.clientCredentials(app, opt.Value(in.Scope), in.Metadata)
-	case grantRefresh:
+	case tokens.GrantRefresh:
 		return c.refreshGrant(app, opt.Value(in.RefreshToken))
 	default:
 		return c.codeGrant(app, in)
@@ -92,8 +86,8 @@ func (c *scoped) codeGrant(app *userpool.Client, in *login.TokenInput) (*login.T
 	return c.oauthTokens(i)
 }
 
-func (c *scoped) oauthTokens(i *issuance) (*login.TokenOutput, error) {
-	t, err := c.issue(i)
+func (c *scoped) oauthTokens(i *tokens.Issuance) (*login.TokenOutput, error) {
+	t, err := c.tokens().Issue(i)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +101,7 @@ func (c *scoped) refreshGrant(app *userpool.Client, text string) (*login.TokenOu
 	if text == "" {
 		return nil, oauthError(ErrInvalidRequest, "refresh_token is missing.")
 	}
-	i, err := c.turnedIn(&renewal{app: app, token: text, allowed: func(*userpool.User) error { return nil }})
+	i, err := c.tokens().TurnedIn(&tokens.Renewal{App: app, Token: text, Allowed: func(*userpool.User) error { return nil }})
 	if refusedSignIn(err) || fault.Is(err, "RefreshTokenReuseException") {
 		return nil, oauthError(ErrInvalidGrant, "Invalid refresh token.")
 	}
@@ -129,21 +123,21 @@ func (c *scoped) clientCredentials(app *userpool.Client, requested string, meta 
 	if !app.Confidential() || !slices.Contains(app.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
 		return nil, oauthError(ErrUnauthorizedClient, "The client is not allowed to use client credentials.")
 	}
-	scopes := splitScopes(requested)
+	scopes := tokens.SplitScopes(requested)
 	if len(scopes) == 0 {
-		scopes = slices.DeleteFunc(slices.Clone(app.OAuthScopes), ownScope)
+		scopes = slices.DeleteFunc(slices.Clone(app.OAuthScopes), tokens.OwnScope)
 	}
 	for _, s := range scopes {
-		if ownScope(s) || !slices.Contains(app.OAuthScopes, s) {
+		if tokens.OwnScope(s) || !slices.Contains(app.OAuthScopes, s) {
 			return nil, oauthError(ErrInvalidScope, "A scope is not allowed for the client.")
 		}
 	}
 	now, life := c.Call.Now, app.Lifetime(userpool.UseAccess)
 	claims := map[string]any{
-		"sub": app.ID, "client_id": app.ID, "token_use": userpool.UseAccess, "scope": strings.Join(scopes, " "), "version": oauthVersion,
-		"iss": c.issuer(c.Pool), "jti": uuid.NewString(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+		"sub": app.ID, "client_id": app.ID, "token_use": userpool.UseAccess, "scope": strings.Join(scopes, " "), "version": tokens.OAuthVersion,
+		"iss": c.IssuerOf(c.Pool), "jti": uuid.NewString(), "auth_time": now.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
-	if err := c.customize(&issuance{app: app, source: sourceClientCredentials, meta: meta}, nil, claims); err != nil {
+	if err := c.tokens().Customize(&tokens.Issuance{App: app, Source: tokens.SourceClientCredentials, Meta: meta}, nil, claims); err != nil {
 		return nil, err
 	}
 	leave, err := c.Work.Enter(c.Ctx)
@@ -151,7 +145,7 @@ func (c *scoped) clientCredentials(app *userpool.Client, requested string, meta 
 		return nil, err
 	}
 	defer leave()
-	access, err := c.sign(keyOfAccess, claims)
+	access, err := c.tokens().Sign(tokens.KeyOfAccess, claims)
 	if err != nil {
 		return nil, err
 	}

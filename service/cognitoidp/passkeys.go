@@ -200,7 +200,7 @@ func (b *bearer) startRegistration() (json.RawMessage, error) {
 	var u *userpool.User
 	var has []passkey.Key
 	err = b.View(func(rec *store.Records) (err error) {
-		if u, err = b.user(rec); err != nil {
+		if u, err = b.User(rec); err != nil {
 			return err
 		}
 		has, err = passkeysOf(b.Pool, rec, u.Sub, party.ID)
@@ -209,7 +209,7 @@ func (b *bearer) startRegistration() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	challenge, err := b.sealRegistration(registrationOf(b.app.ID, b.Call.Now.Add(passkeyLife)), u.Sub)
+	challenge, err := b.sealRegistration(registrationOf(b.App.ID, b.Call.Now.Add(passkeyLife)), u.Sub)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	}
 	var u *userpool.User
 	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.user(rec)
+		u, err = b.User(rec)
 		return err
 	})
 	if err != nil {
@@ -247,7 +247,7 @@ func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	return b.change(func(rec *store.Records, u *userpool.User) error {
+	return b.Change(func(rec *store.Records, u *userpool.User) error {
 		fresh, err := b.Spend(rec, userpool.SpentSession, fmt.Sprintf("%x", r.id), r.expires)
 		if err == nil && !fresh {
 			err = challengeNotFound()
@@ -271,10 +271,10 @@ func (b *bearer) checkRegistration(party passkey.Party, u *userpool.User, text j
 	if err != nil {
 		return r, nil, err
 	}
-	if want := registrationOf(b.app.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
+	if want := registrationOf(b.App.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
 		return r, nil, api.NewWebAuthnClientMismatchException("The challenge was made for another app client.")
 	}
-	leave, err := b.Work.Enter(b.Ctx)
+	leave, err := b.scoped.Work.Enter(b.Ctx)
 	if err != nil {
 		return r, nil, err
 	}
@@ -381,7 +381,7 @@ func (s *Service) DeleteWebAuthnCredential(ctx context.Context, call *pipeline.C
 	if err != nil {
 		return nil, refusal.Invalid("CredentialId is not base64url.")
 	}
-	err = b.change(func(rec *store.Records, u *userpool.User) error {
+	err = b.Change(func(rec *store.Records, u *userpool.User) error {
 		k := passkeyKey(b.Pool.ID, u.Sub, id)
 		known, err := store.Load[passkeyRecord](rec, k)
 		if err != nil {

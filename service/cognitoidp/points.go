@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -89,10 +90,10 @@ func (a *attempt) again(v *arrival) error {
 func (v *arrival) tokenSource() string {
 	switch {
 	case v.passed(stepDevice):
-		return sourceDevice
+		return tokens.SourceDevice
 	case v.passed(string(api.ChallengeNameTypeNewPasswordRequired)):
-		return sourceNewPassword
+		return tokens.SourceNewPassword
 	default:
-		return sourceAuthentication
+		return tokens.SourceAuthentication
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -38,7 +39,7 @@ func TestPreTokenVersion1(t *testing.T) {
 	t.Parallel()
 	w, l := newTokens(t, "V1_0")
 	w.claims() // a function that says nothing changes nothing
-	l.answer(sourceAuthentication, "claimsOverrideDetails", object{
+	l.answer(tokens.SourceAuthentication, "claimsOverrideDetails", object{
 		"claimsToAddOrOverride": object{"plan": "gold", "email": "other@example.com", "sub": "evil", "cognito:username": "evil", "aud": "evil"},
 		"claimsToSuppress":      []string{"custom:tenant_id", "iss"},
 		"groupOverrideDetails":  object{"groupsToOverride": []string{"a"}, "iamRolesToOverride": []string{"r"}, "preferredRole": "r"},
@@ -53,10 +54,10 @@ func TestPreTokenVersion1(t *testing.T) {
 	if access["plan"] != nil || !reflect.DeepEqual(access["cognito:groups"], []any{"a"}) || access["cognito:roles"] != nil {
 		t.Errorf("%v", access)
 	}
-	l.answer(sourceAuthentication, "claimsOverrideDetails", object{"claimsToAddOrOverride": object{"plan": 7}})
+	l.answer(tokens.SourceAuthentication, "claimsOverrideDetails", object{"claimsToAddOrOverride": object{"plan": 7}})
 	_, err := w.signIn(w.app, "ada", password)
 	want(t, "a number in version 1", err, "InvalidLambdaResponseException", "Unrecognizable lambda output")
-	l.answer(sourceAuthentication, "claimsOverrideDetails", object{"groupOverrideDetails": object{}})
+	l.answer(tokens.SourceAuthentication, "claimsOverrideDetails", object{"groupOverrideDetails": object{}})
 	if id, _ := w.claims(); id["cognito:groups"] != nil || id["cognito:roles"] != nil || id["cognito:preferred_role"] != nil {
 		t.Errorf("groups that are overridden by none: %v", id)
 	}
@@ -69,9 +70,9 @@ func TestPreTokenVersions2And3(t *testing.T) {
 			t.Parallel()
 			w, l := newTokens(t, version)
 			tags := object{"principal_tags": object{"TenantID": []any{"acme"}}, "transitive_tag_keys": []any{"TenantID"}}
-			l.answer(sourceAuthentication, "claimsAndScopeOverrideDetails", object{
+			l.answer(tokens.SourceAuthentication, "claimsAndScopeOverrideDetails", object{
 				"idTokenGeneration": object{
-					"claimsToAddOrOverride": object{tagsClaim: tags, "n": 12345678901234567, "list": []any{"a", 1, true}, "both": "x"},
+					"claimsToAddOrOverride": object{tokens.TagsClaim: tags, "n": 12345678901234567, "list": []any{"a", 1, true}, "both": "x"},
 					"claimsToSuppress":      []string{"email", "both"},
 				},
 				"accessTokenGeneration": object{
@@ -84,15 +85,15 @@ func TestPreTokenVersions2And3(t *testing.T) {
 				},
 			})
 			id, access := w.claims()
-			l.golden(w, sourceAuthentication, "TokenGeneration_Authentication."+strings.ToLower(string(version)[:2]))
-			if !reflect.DeepEqual(id[tagsClaim], tags) || fmt.Sprint(id["n"]) != "1.2345678901234568e+16" || !reflect.DeepEqual(id["list"], []any{"a", 1.0, true}) {
+			l.golden(w, tokens.SourceAuthentication, "TokenGeneration_Authentication."+strings.ToLower(string(version)[:2]))
+			if !reflect.DeepEqual(id[tokens.TagsClaim], tags) || fmt.Sprint(id["n"]) != "1.2345678901234568e+16" || !reflect.DeepEqual(id["list"], []any{"a", 1.0, true}) {
 				t.Errorf("%v", id)
 			}
 			if id["email"] != nil || id["both"] != nil {
 				t.Errorf("suppressed claims are there: %v", id)
 			}
 			if access["client_id"] != w.app || access["username"] != "ada" || access["token_use"] != "access" || access["aud"] != w.app ||
-				access["cognito:x"] != nil || access["dev:x"] != nil || access["scope"] != scopeSelf+" orders/read" {
+				access["cognito:x"] != nil || access["dev:x"] != nil || access["scope"] != tokens.ScopeSelf+" orders/read" {
 				t.Errorf("%v", access)
 			}
 			if !reflect.DeepEqual(access["tenant"], object{"id": "acme", "roles": []any{"r"}}) {
@@ -108,16 +109,16 @@ func TestPreTokenRefusesWhatCannotBeInTokens(t *testing.T) {
 	for name, details := range map[string]object{
 		"an address":     {"idTokenGeneration": object{"claimsToAddOrOverride": object{"address": object{"country": "x"}}}},
 		"a list of mail": {"idTokenGeneration": object{"claimsToAddOrOverride": object{"email_verified": []bool{true}}}},
-		"too long":       {"accessTokenGeneration": object{"claimsToAddOrOverride": object{"x": strings.Repeat("x", maxAddedClaims)}}},
+		"too long":       {"accessTokenGeneration": object{"claimsToAddOrOverride": object{"x": strings.Repeat("x", tokens.MaxAddedClaims)}}},
 		"two scopes":     {"accessTokenGeneration": object{"scopesToAdd": []string{"a b"}}},
 		"no scope":       {"accessTokenGeneration": object{"scopesToAdd": []string{""}}},
 		"a type":         {"accessTokenGeneration": object{"scopesToAdd": "a"}},
 	} {
-		l.answer(sourceAuthentication, "claimsAndScopeOverrideDetails", details)
+		l.answer(tokens.SourceAuthentication, "claimsAndScopeOverrideDetails", details)
 		_, err := w.signIn(w.app, "ada", password)
 		want(t, name, err, "InvalidLambdaResponseException", "")
 	}
-	l.refuse(sourceAuthentication, "no tokens")
+	l.refuse(tokens.SourceAuthentication, "no tokens")
 	_, err := w.signIn(w.app, "ada", password)
 	want(t, "refused", err, "UserLambdaValidationException", "PreTokenGeneration failed with error no tokens.")
 }
@@ -126,20 +127,20 @@ func TestPreTokenRefusesWhatCannotBeInTokens(t *testing.T) {
 func TestPreTokenCannotForge(t *testing.T) {
 	t.Parallel()
 	w, l := newTokens(t, "V2_0")
-	fixed := slices.Concat(fixedClaims, fixedIDClaims, fixedAccessClaims)
+	fixed := slices.Concat(tokens.FixedClaims, tokens.FixedIDClaims, tokens.FixedAccessClaims)
 	forged := object{}
 	for _, name := range fixed {
 		forged[name] = "forged"
 	}
 	part := object{"claimsToAddOrOverride": forged, "claimsToSuppress": fixed}
-	l.answer(sourceAuthentication, "claimsAndScopeOverrideDetails", object{"idTokenGeneration": part, "accessTokenGeneration": part})
+	l.answer(tokens.SourceAuthentication, "claimsAndScopeOverrideDetails", object{"idTokenGeneration": part, "accessTokenGeneration": part})
 	id, access := w.claims()
-	for _, name := range slices.Concat(fixedClaims, fixedIDClaims) {
+	for _, name := range slices.Concat(tokens.FixedClaims, tokens.FixedIDClaims) {
 		if id[name] == "forged" {
 			t.Errorf("the ID token has a forged %s", name)
 		}
 	}
-	for _, name := range append(slices.Concat(fixedClaims, fixedAccessClaims), "aud") {
+	for _, name := range append(slices.Concat(tokens.FixedClaims, tokens.FixedAccessClaims), "aud") {
 		if access[name] == "forged" {
 			t.Errorf("the access token has a forged %s", name)
 		}
@@ -155,7 +156,7 @@ func TestPreTokenOfMachines(t *testing.T) {
 	t.Parallel()
 	for version, called := range map[api.PreTokenGenerationLambdaVersionType]bool{"V1_0": false, "V2_0": false, "V3_0": true} {
 		w, l := newTokens(t, version)
-		l.answer(sourceClientCredentials, "claimsAndScopeOverrideDetails", object{"accessTokenGeneration": object{
+		l.answer(tokens.SourceClientCredentials, "claimsAndScopeOverrideDetails", object{"accessTokenGeneration": object{
 			"claimsToAddOrOverride": object{"tenant": "acme"}, "scopesToSuppress": []string{"b/c"},
 		}})
 		app := &userpool.Client{ID: w.app, Pool: w.pool, Secrets: []userpool.ClientSecret{{}}, ClientSettings: userpool.ClientSettings{
@@ -172,11 +173,11 @@ func TestPreTokenOfMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Contains(l.sources(), sourceClientCredentials); got != called {
+		if got := slices.Contains(l.sources(), tokens.SourceClientCredentials); got != called {
 			t.Errorf("%s: called %v", version, got)
 		}
 		if called {
-			l.golden(w, sourceClientCredentials, "TokenGeneration_ClientCredentials.v3")
+			l.golden(w, tokens.SourceClientCredentials, "TokenGeneration_ClientCredentials.v3")
 			if access["tenant"] != "acme" || access["scope"] != "a/b" {
 				t.Errorf("%v", access)
 			}
@@ -188,7 +189,7 @@ func TestPreTokenOfMachines(t *testing.T) {
 func TestPreTokenOfSomebodySignedOut(t *testing.T) {
 	t.Parallel()
 	w, l := newTokens(t, "V2_0")
-	l.answers[sourceAuthentication] = func(object) {
+	l.answers[tokens.SourceAuthentication] = func(object) {
 		must(do(w, w.r.AdminUserGlobalSignOut, w.s.AdminUserGlobalSignOut, &api.AdminUserGlobalSignOutInput{UserPoolId: &w.pool, Username: new("ada")}))(t)
 	}
 	_, err := w.signIn(w.app, "ada", password)

@@ -90,7 +90,7 @@ func (r *Requirements) poolOfClient(ctx context.Context, id string) (*userpool.P
 // forToken lets the bearer of an access token call; the pool is that of the token's verified issuer. Whether the token was
 // revoked is for the handler to see, in the transaction that acts on it.
 func (r *Requirements) forToken(s *authz.Scope, token *string) authz.Requirement {
-	p, _, err := r.s.verifySelf(s.Context, opt.Value(token), s.Now)
+	p, _, err := r.s.VerifySelf(s.Context, opt.Value(token), s.Now)
 	if err != nil {
 		return authz.Failed(err)
 	}

@@ -92,7 +92,7 @@ func (c *scoped) makePair(use string) (*samlPair, error) {
 }
 
 func (c *scoped) newPair(use string) (*samlPair, error) {
-	key, err := c.newKey()
+	key, err := c.NewKey()
 	if err != nil {
 		return nil, err
 	}

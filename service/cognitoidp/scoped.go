@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -29,4 +30,22 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 		return nil, nil, err
 	}
 	return &scoped{s, c}, app, nil
+}
+
+// tokens is the request as far as it has to do with tokens.
+func (c *scoped) tokens() *tokens.Request { return c.On(c.Request) }
+
+// bearer is a request of a user by access token.
+type bearer struct {
+	*scoped
+	*tokens.Held
+}
+
+// bearerOf opens the pool of an access token, by which its user manages itself, and its app client.
+func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *string) (*bearer, error) {
+	h, err := s.Hold(ctx, call, token)
+	if err != nil {
+		return nil, err
+	}
+	return &bearer{&scoped{s, h.Request.Request}, h}, nil
 }

@@ -2,10 +2,8 @@ package cognitoidp
 
 import (
 	"context"
-	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
-	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -21,13 +19,13 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	}
 	var u *userpool.User
 	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.user(rec)
+		u, err = b.User(rec)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &api.GetUserOutput{Username: new(u.Username), UserAttributes: userpool.AttributesOf(u, b.app)}
+	out := &api.GetUserOutput{Username: new(u.Username), UserAttributes: userpool.AttributesOf(u, b.App)}
 	out.UserMFASettingList, out.PreferredMfaSetting, out.MFAOptions = u.MFA.Describe()
 	return out, nil
 }
@@ -40,15 +38,15 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call,
 	}
 	var u *userpool.User
 	var codes []verification
-	err = b.change(func(rec *store.Records, changed *userpool.User) (err error) {
+	err = b.Change(func(rec *store.Records, changed *userpool.User) (err error) {
 		u = changed
-		codes, err = b.updateAttributes(rec, u, userpool.Writer{Client: b.app}, in.UserAttributes)
+		codes, err = b.updateAttributes(rec, u, userpool.Writer{Client: b.App}, in.UserAttributes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	sent, err := b.sendVerifications(notice{event: noticeUpdateAttribute, client: b.app.ID, meta: in.ClientMetadata}, u, codes)
+	sent, err := b.sendVerifications(notice{event: noticeUpdateAttribute, client: b.App.ID, meta: in.ClientMetadata}, u, codes)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +61,7 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 	}
 	var known *userpool.User
 	err = b.View(func(rec *store.Records) (err error) {
-		if known, err = b.user(rec); err != nil {
+		if known, err = b.User(rec); err != nil {
 			return err
 		}
 		return b.Guard(rec, known.Sub)
@@ -96,7 +94,7 @@ func (s *Service) ChangePassword(ctx context.Context, call *pipeline.Call, in *a
 // replacePassword records the outcome of the check and sets the new password if it was right.
 func (b *bearer) replacePassword(known *userpool.User, ok bool, verifier []byte) error {
 	var refused error
-	err := b.change(func(rec *store.Records, u *userpool.User) error {
+	err := b.Change(func(rec *store.Records, u *userpool.User) error {
 		refused = nil
 		if err := b.Guard(rec, u.Sub); err != nil {
 			return err
@@ -120,7 +118,7 @@ func (s *Service) GlobalSignOut(ctx context.Context, call *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *userpool.User) error {
+	err = b.Change(func(_ *store.Records, u *userpool.User) error {
 		b.SignOut(u)
 		return nil
 	})
@@ -140,28 +138,8 @@ func (s *Service) RevokeToken(ctx context.Context, call *pipeline.Call, in *api.
 	if err := c.CheckClientSecret(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
-	if err := c.revokeRefreshToken(app, opt.Value(in.Token)); err != nil {
+	if err := c.tokens().RevokeRefreshToken(app, opt.Value(in.Token)); err != nil {
 		return nil, err
 	}
 	return &api.RevokeTokenOutput{}, nil
-}
-
-// revokeRefreshToken ends the sign-in that a refresh token came of.
-func (c *scoped) revokeRefreshToken(app *userpool.Client, text string) error {
-	if app.NoRevocation {
-		return api.NewUnsupportedOperationException("Revocation is not enabled for this client")
-	}
-	token, err := c.openRefreshToken(app, text)
-	switch {
-	case err == nil:
-		return c.Update(func(rec *store.Records) error {
-			_, err := c.Spend(rec, userpool.SpentOrigin, token.Origin, token.Expires.Add(app.Lifetime(userpool.UseAccess)))
-			return err
-		})
-	case strings.Contains(text, "."):
-		return api.NewUnsupportedTokenTypeException("Unsupported token type")
-	case fault.Is(err, "NotAuthorizedException"):
-		return nil
-	}
-	return err
 }

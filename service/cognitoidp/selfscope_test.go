@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // scoped issues an access token as OAuth 2 clients get them.
@@ -21,17 +22,17 @@ func (w *world) scoped(name string, scopes ...string) string {
 		if err != nil {
 			return nil, err
 		}
-		i := &issuance{app: app, source: sourceHostedAuth}
+		i := &tokens.Issuance{App: app, Source: tokens.SourceHostedAuth}
 		err = c.View(func(rec *store.Records) (err error) {
-			i.user, err = c.Pool.MustFind(rec, in.Username)
+			i.User, err = c.Pool.MustFind(rec, in.Username)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		i.signIn = c.newSignIn(i.user)
-		i.signIn.scopes = scopes
-		out, err := c.issue(i)
+		i.SignIn = c.tokens().NewSignIn(i.User)
+		i.SignIn.Scopes = scopes
+		out, err := c.tokens().Issue(i)
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +44,7 @@ func (w *world) scoped(name string, scopes ...string) string {
 func TestUsersManageThemselvesByScope(t *testing.T) {
 	t.Parallel()
 	w := passkeyWorld(t)
-	token := w.scoped("ana", "openid", "profile", scopeSelf+".not", "not."+scopeSelf)
+	token := w.scoped("ana", "openid", "profile", tokens.ScopeSelf+".not", "not."+tokens.ScopeSelf)
 	const message = "Access Token does not have required scopes"
 	_, err := w.getUser(token)
 	want(t, "GetUser", err, "NotAuthorizedException", message)
@@ -55,5 +56,5 @@ func TestUsersManageThemselvesByScope(t *testing.T) {
 	want(t, "ListDevices", err, "NotAuthorizedException", message)
 	_, err = do(w, w.r.DeleteUser, w.s.DeleteUser, &api.DeleteUserInput{AccessToken: &token})
 	want(t, "DeleteUser", err, "NotAuthorizedException", message)
-	must(w.getUser(w.scoped("ana", "openid", scopeSelf)))(t)
+	must(w.getUser(w.scoped("ana", "openid", tokens.ScopeSelf)))(t)
 }

@@ -14,12 +14,8 @@
 package cognitoidp
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"log/slog"
-	"strings"
-	"sync"
 
 	"golang.org/x/sync/singleflight"
 
@@ -32,6 +28,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -64,8 +61,7 @@ type Config struct {
 
 // Service implements the operations.
 type Service struct {
-	*userpool.Store
-	issuerURL    string
+	*tokens.Issuer
 	loginSuffix  string
 	loginDomains []string
 	deliver      Deliverer
@@ -80,12 +76,9 @@ type Service struct {
 	relying       *oidc.RelyingParty
 	metadatas     metadataCache
 
-	signers  signers
-	making   singleflight.Group
-	oneMakes sync.Mutex
-	newKey   func() (*rsa.PrivateKey, error)
-	imports  *importer
-	engine   *engine
+	making  singleflight.Group
+	imports *importer
+	engine  *engine
 	// routes opens the routes of tenants, and routed limits who signs in by them, by client address.
 	routes Routes
 	routed *ratelimit.Limiter
@@ -96,10 +89,10 @@ func New(c Config) (*Service, error) {
 	if c.DB == nil || c.Keys == nil {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
+	calls := &trigger.Caller{Functions: c.Functions}
 	s := &Service{
-		Store: userpool.NewStore(c.DB, c.Keys), issuerURL: strings.TrimSuffix(c.IssuerURL, "/"),
-		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, triggers: &trigger.Caller{Functions: c.Functions}, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
-		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, signingKeyBits) },
+		Issuer:      tokens.NewIssuer(userpool.NewStore(c.DB, c.Keys), calls, c.IssuerURL),
+		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, triggers: calls, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
 		imports: newImporter(),
 		engine:  newEngine(),
 		routes:  c.Routes, routed: newRoutedLimit(),

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -130,12 +131,12 @@ func TestPostConfirmationWritesTheTenant(t *testing.T) {
 	if err := w.confirm("ada", w.code("ada@example.com")); err != nil {
 		t.Fatal(err)
 	}
-	tokens := w.tokens(w.app, "ada")
-	if id := decoded(t, *tokens.IdToken); id["custom:org"] != "acme" || id[tagsClaim] == nil {
+	got := w.tokens(w.app, "ada")
+	if id := decoded(t, *got.IdToken); id["custom:org"] != "acme" || id[tokens.TagsClaim] == nil {
 		t.Errorf("%v", id)
 	}
 	_, err := do(w, w.r.UpdateUserAttributes, w.s.UpdateUserAttributes, &api.UpdateUserAttributesInput{
-		AccessToken: tokens.AccessToken, UserAttributes: attrs("custom:org", "evil"),
+		AccessToken: got.AccessToken, UserAttributes: attrs("custom:org", "evil"),
 	})
 	want(t, "the user changes the tenant", err, "NotAuthorizedException", "")
 }

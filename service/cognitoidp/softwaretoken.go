@@ -55,12 +55,12 @@ func (s *Service) AssociateSoftwareToken(ctx context.Context, call *pipeline.Cal
 		return nil, err
 	}
 	secret := totp.NewSecret()
-	pending, err := b.sealToken(b.claims.Sub, secret)
+	pending, err := b.sealToken(b.Claims.Sub, secret)
 	if err != nil {
 		return nil, err
 	}
 	err = b.Update(func(rec *store.Records) error {
-		u, err := b.user(rec)
+		u, err := b.User(rec)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (s *Service) VerifySoftwareToken(ctx context.Context, call *pipeline.Call, 
 // turned on with that; elsewhere the user does so by SetUserMFAPreference.
 func (b *bearer) verifyPending(code, name string) error {
 	var refused error
-	err := b.change(func(rec *store.Records, u *userpool.User) error {
+	err := b.Change(func(rec *store.Records, u *userpool.User) error {
 		refused = nil
 		k := userpool.TokenKey(b.Pool.ID, u.Sub)
 		t, err := store.Load[softwareToken](rec, k)

@@ -9,6 +9,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 const ssoCallback = "https://app.example.com/cb"
@@ -158,7 +159,7 @@ func TestReplayedCodeStaysRevoked(t *testing.T) {
 			u := must(url.Parse(opt.Value(out.Location)))(t)
 			for n := range times {
 				got, err := o.Token(c.Ctx, c.Call, &login.TokenInput{
-					PoolId: &w.pool, ClientId: &app, GrantType: new(grantCode), Code: new(u.Query().Get("code")), RedirectUri: new(ssoCallback),
+					PoolId: &w.pool, ClientId: &app, GrantType: new(tokens.GrantCode), Code: new(u.Query().Get("code")), RedirectUri: new(ssoCallback),
 				})
 				if n > 0 {
 					want(t, "again", err, ErrInvalidGrant, "")

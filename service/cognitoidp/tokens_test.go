@@ -16,6 +16,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/jose"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -106,7 +107,7 @@ func TestClaimsAreLimitedToWhatTheClientReads(t *testing.T) {
 	if id["email"] != nil || id["custom:color"] != "red" || id["origin_jti"] != nil || id["exp"].(float64)-id["iat"].(float64) != 300 {
 		t.Errorf("%v", id)
 	}
-	if id["cognito:groups"] != nil || id[tagsClaim] != nil {
+	if id["cognito:groups"] != nil || id[tokens.TagsClaim] != nil {
 		t.Errorf("claims of groups or tags that are not there: %v", id)
 	}
 }
@@ -255,14 +256,14 @@ func TestForgedAccessTokens(t *testing.T) {
 		}
 		return s
 	}
-	access, _ := w.s.signer(p, &p.Keys[keyOfAccess])
-	idKey, _ := w.s.signer(p, &p.Keys[keyOfID])
-	kid := p.Keys[keyOfAccess].KID
+	access, _ := w.s.Signer(p, &p.Keys[tokens.KeyOfAccess])
+	idKey, _ := w.s.Signer(p, &p.Keys[tokens.KeyOfID])
+	kid := p.Keys[tokens.KeyOfAccess].KID
 	parts := strings.Split(*tok.AccessToken, ".")
 	for name, token := range map[string]string{
 		"empty":             "",
 		"ID token":          *tok.IdToken,
-		"ID key":            forge(idKey, p.Keys[keyOfID].KID, func(map[string]any) {}),
+		"ID key":            forge(idKey, p.Keys[tokens.KeyOfID].KID, func(map[string]any) {}),
 		"another key":       forge(mine, kid, func(map[string]any) {}),
 		"unknown key id":    forge(access, "x", func(map[string]any) {}),
 		"wrong use":         forge(access, kid, func(c map[string]any) { c["token_use"] = "id" }),
@@ -326,11 +327,11 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = w.s.withKeys(t.Context(), p); err != nil {
+	if p, err = w.s.WithKeys(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	name := "cognito-idp.us-east-1.amazonaws.com/" + w.pool
-	kid := p.Keys[keyOfID].KID
+	kid := p.Keys[tokens.KeyOfID].KID
 	for issuer, ok := range map[string]bool{
 		name: true, "https://" + name: true, "http://" + name: false, w.pool: false, "": false, "evil.example/" + w.pool: false,
 		strings.Replace(name, "us-east-1.", "eu-west-1.", 1): false, name + "/": false,
@@ -348,7 +349,7 @@ func TestKeys(t *testing.T) {
 		t.Errorf("an unknown pool of this server: %v, own %v", key, mine)
 	}
 	p.ID, p.Region = "us-east-1_x", "us-east-1"
-	if got := own.issuer(p); got != "http://127.0.0.1:4600/us-east-1_x" {
+	if got := own.IssuerOf(p); got != "http://127.0.0.1:4600/us-east-1_x" {
 		t.Error(got)
 	}
 }
@@ -364,15 +365,15 @@ func TestAccessTokensOfTheFuture(t *testing.T) {
 		ahead time.Duration
 		good  bool
 	}{
-		"iat within the leeway": {"iat", clockLeeway, true}, "iat": {"iat", clockLeeway + time.Second, false},
-		"nbf within the leeway": {"nbf", clockLeeway, true}, "nbf": {"nbf", clockLeeway + time.Second, false},
+		"iat within the leeway": {"iat", tokens.ClockLeeway, true}, "iat": {"iat", tokens.ClockLeeway + time.Second, false},
+		"nbf within the leeway": {"nbf", tokens.ClockLeeway, true}, "nbf": {"nbf", tokens.ClockLeeway + time.Second, false},
 	} {
 		claims := decoded(t, *tok.AccessToken)
-		claims[tc.claim], claims["scope"] = w.now.Add(tc.ahead).Unix(), "openid "+scopeSelf
+		claims[tc.claim], claims["scope"] = w.now.Add(tc.ahead).Unix(), "openid "+tokens.ScopeSelf
 		var signed string
 		var told error
 		err := w.inside(func(c *scoped) (err error) {
-			signed, err = c.sign(keyOfAccess, claims)
+			signed, err = c.tokens().Sign(tokens.KeyOfAccess, claims)
 			if err == nil {
 				_, told = (&oauth{w.s}).UserInfo(c.Ctx, c.Call, &login.UserInfoInput{PoolId: &w.pool, AccessToken: &signed})
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -22,18 +23,18 @@ func invalidToken() *fault.Error {
 // UserInfo implements login.Service ("userInfo endpoint", Amazon Cognito Developer Guide; OpenID Connect Core 1.0 section
 // 5.3). As with AWS, all values are text.
 func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.UserInfoInput) (*login.UserInfoOutput, error) {
-	p, claims, err := o.s.verifyAccess(ctx, opt.Value(in.AccessToken), call.Now)
+	p, claims, err := o.s.VerifyAccess(ctx, opt.Value(in.AccessToken), call.Now)
 	if refusedSignIn(err) || err == nil && p.ID != opt.Value(in.PoolId) {
 		return nil, invalidToken()
 	}
 	if err != nil {
 		return nil, err
 	}
-	scopes := splitScopes(claims.Scope)
-	if !slices.Contains(scopes, scopeOpenID) {
+	scopes := tokens.SplitScopes(claims.Scope)
+	if !slices.Contains(scopes, tokens.ScopeOpenID) {
 		return nil, oauthError(ErrInsufficientScope, "The access token lacks the scope openid.")
 	}
-	b, err := o.s.bearerWith(ctx, call, p, claims)
+	b, err := o.s.HoldWith(ctx, call, p, claims)
 	if fault.Is(err, "ResourceNotFoundException") {
 		return nil, invalidToken()
 	}
@@ -42,7 +43,7 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	}
 	var u *userpool.User
 	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.user(rec)
+		u, err = b.User(rec)
 		return err
 	})
 	if refusedSignIn(err) {
@@ -53,7 +54,7 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	}
 	told := map[string]string{"sub": u.Sub, "username": u.Username}
 	for name, value := range u.Attributes {
-		if userpool.MayRead(b.app, name) && scopesShow(scopes, name) {
+		if userpool.MayRead(b.App, name) && tokens.ScopesShow(scopes, name) {
 			told[name] = value
 		}
 	}
@@ -81,7 +82,7 @@ func (o *oauth) RevokeToken(ctx context.Context, call *pipeline.Call, in *login.
 	if err := c.authenticateClient(app, opt.Value(in.ClientSecret)); err != nil {
 		return nil, err
 	}
-	err = c.revokeRefreshToken(app, opt.Value(in.Token))
+	err = c.tokens().RevokeRefreshToken(app, opt.Value(in.Token))
 	switch {
 	case fault.Is(err, "UnsupportedOperationException"):
 		err = oauthError(ErrInvalidRequest, "Revocation is not enabled for this client.")

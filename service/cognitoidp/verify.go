@@ -81,7 +81,7 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 	var u *userpool.User
 	var v verification
 	err = b.Update(func(rec *store.Records) (err error) {
-		if u, err = b.user(rec); err != nil {
+		if u, err = b.User(rec); err != nil {
 			return err
 		}
 		if v.to = (destination{name, addressFor(u, userpool.CodeVerify, name)}); v.to.address == "" {
@@ -93,7 +93,7 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sendCode(notice{event: noticeVerifyAttribute, client: b.app.ID, meta: in.ClientMetadata}, u, v.to, v.plain); err != nil {
+	if err := b.sendCode(notice{event: noticeVerifyAttribute, client: b.App.ID, meta: in.ClientMetadata}, u, v.to, v.plain); err != nil {
 		return nil, err
 	}
 	return &api.GetUserAttributeVerificationCodeOutput{CodeDeliveryDetails: v.to.details()}, nil
@@ -110,7 +110,7 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, 
 		return nil, err
 	}
 	var refused error
-	err = b.change(func(rec *store.Records, u *userpool.User) (err error) {
+	err = b.Change(func(rec *store.Records, u *userpool.User) (err error) {
 		if _, refused, err = b.useCode(rec, u, userpool.CodeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
 			return err
 		}
@@ -160,8 +160,8 @@ func (s *Service) DeleteUserAttributes(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	err = b.change(func(_ *store.Records, u *userpool.User) error {
-		return dropAttributes(b.Pool, u, userpool.Writer{Client: b.app}, in.UserAttributeNames)
+	err = b.Change(func(_ *store.Records, u *userpool.User) error {
+		return dropAttributes(b.Pool, u, userpool.Writer{Client: b.App}, in.UserAttributeNames)
 	})
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (s *Service) DeleteUser(ctx context.Context, call *pipeline.Call, in *api.D
 		return nil, err
 	}
 	err = b.Update(func(rec *store.Records) error {
-		u, err := b.user(rec)
+		u, err := b.User(rec)
 		if err != nil {
 			return err
 		}

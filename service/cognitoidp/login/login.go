@@ -18,6 +18,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // Config is what a Handler needs.
@@ -49,7 +50,7 @@ type request struct {
 	*Handler
 	w    http.ResponseWriter
 	r    *http.Request
-	pool cognitoidp.Pool
+	pool tokens.Site
 	call *pipeline.Call
 	// base is where the pool's endpoints are: "" at its domain, else "/<pool id>".
 	base string
@@ -73,7 +74,7 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 		if strings.HasPrefix(rest, ".well-known/") {
 			return nil
 		}
-		return h.at(func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.byPath(ctx, r.Host, first) }, "/"+first, "/"+rest)
+		return h.at(func(ctx context.Context) (tokens.Site, bool, error) { return h.byPath(ctx, r.Host, first) }, "/"+first, "/"+rest)
 	}
 	if f := h.finder(r); f != nil {
 		return f
@@ -82,7 +83,7 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 	if !ok || region == "" && !served(r.URL.Path) {
 		return nil
 	}
-	find := func(ctx context.Context) (cognitoidp.Pool, bool, error) { return h.byDomain(ctx, name, region) }
+	find := func(ctx context.Context) (tokens.Site, bool, error) { return h.byDomain(ctx, name, region) }
 	if region == "" { // the server may have names that are no pool's
 		if _, found, err := find(r.Context()); err == nil && !found {
 			return nil
@@ -92,16 +93,16 @@ func (h *Handler) Match(r *http.Request) http.Handler {
 }
 
 // byDomain finds the pool at one of the server's own domains in a region, or at a custom domain.
-func (h *Handler) byDomain(ctx context.Context, name, region string) (cognitoidp.Pool, bool, error) {
+func (h *Handler) byDomain(ctx context.Context, name, region string) (tokens.Site, bool, error) {
 	p, found, err := h.Pools.SiteByDomain(ctx, name)
 	return p, found && (region == "" || p.Region == region), err
 }
 
 // byPath finds a pool by its id in the path. At a pool's domain there is no other pool: its pages would have the domain's
 // name, and what browsers keep for it, passwords and passkeys, would be offered to whoever owns the other pool.
-func (h *Handler) byPath(ctx context.Context, host, id string) (cognitoidp.Pool, bool, error) {
+func (h *Handler) byPath(ctx context.Context, host, id string) (tokens.Site, bool, error) {
 	if taken, err := h.atPool(ctx, host); err != nil || taken {
-		return cognitoidp.Pool{}, false, err
+		return tokens.Site{}, false, err
 	}
 	return h.Pools.SiteByPool(ctx, id)
 }
@@ -140,7 +141,7 @@ func (h *Handler) domain(host string) (name, region string, ok bool) {
 }
 
 // at serves a request at a place, once the pool there is found.
-func (h *Handler) at(find func(context.Context) (cognitoidp.Pool, bool, error), base, path string) http.Handler {
+func (h *Handler) at(find func(context.Context) (tokens.Site, bool, error), base, path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := &request{Handler: h, w: w, r: r, base: base, path: path, pages: endpoints}
 		q.protect()

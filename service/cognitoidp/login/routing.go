@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 )
 
 // RoutingPath is where the pages that find a user's tenant are at every name of the server that is no pool's. Where
@@ -55,7 +56,7 @@ func (h *Handler) finder(r *http.Request) http.Handler {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{Handler: h, w: w, r: r, base: base, path: path, pool: cognitoidp.Pool{ID: routing}, call: h.Server.Anonymous(r)}
+		q := &request{Handler: h, w: w, r: r, base: base, path: path, pool: tokens.Site{ID: routing}, call: h.Server.Anonymous(r)}
 		q.protect()
 		q.pages, q.subdomain = routingPages, subdomain
 		q.r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -291,7 +292,7 @@ func (q *request) routedSignIn() {
 		q.routedFailed(v, err, wrongPassword)
 		return
 	}
-	q.pool, q.base = cognitoidp.Pool{ID: *out.PoolId}, "/"+*out.PoolId
+	q.pool, q.base = tokens.Site{ID: *out.PoolId}, "/"+*out.PoolId
 	q.held = browser
 	q.setCookie(cookieBrowser, browser, 0)
 	if out.Session != nil {

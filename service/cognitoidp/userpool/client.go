@@ -158,3 +158,11 @@ const (
 	UseID      = "id"
 	UseRefresh = "refresh"
 )
+
+// Lifetimes of tokens ("CreateUserPoolClient", Amazon Cognito user pools API reference).
+const (
+	MinTokenLife   = 5 * time.Minute
+	MaxTokenLife   = 24 * time.Hour
+	MinRefreshLife = time.Hour
+	MaxRefreshLife = 3650 * 24 * time.Hour
+)

@@ -1,4 +1,4 @@
-package cognitoidp
+package tokens
 
 import (
 	"context"
@@ -9,6 +9,13 @@ import (
 	"github.com/bulkhead/bulkhead/internal/jose"
 	"github.com/bulkhead/bulkhead/internal/peer"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
+)
+
+// The grants of the token endpoint.
+const (
+	GrantCode    = "authorization_code"
+	GrantRefresh = "refresh_token"
+	GrantClient  = "client_credentials"
 )
 
 // discovery is a pool's OpenID Connect metadata (OpenID Connect Discovery 1.0 section 3; RFC 8414 section 2).
@@ -31,15 +38,16 @@ type discovery struct {
 
 // Handler serves what anybody may read of a pool, to be mounted at the root of the server:
 // GET /{poolId}/.well-known/jwks.json and GET /{poolId}/.well-known/openid-configuration.
-func (s *Service) Handler() http.Handler {
+func (s *Issuer) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{pool}/.well-known/jwks.json", s.public(s.keySet))
+	mux.HandleFunc("GET /{pool}/.well-known/jwks.json", s.public(s.KeySet))
 	mux.HandleFunc("GET /{pool}/.well-known/openid-configuration", s.public(s.metadata))
 	return mux
 }
 
-func (s *Service) keySet(ctx context.Context, p *userpool.Pool, _ string) (any, error) {
-	p, err := s.withKeys(ctx, p)
+// KeySet is the document of the keys under which tokens of the pool may be signed (RFC 7517).
+func (s *Issuer) KeySet(ctx context.Context, p *userpool.Pool, _ string) (any, error) {
+	p, err := s.WithKeys(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +71,7 @@ func (s *Service) keySet(ctx context.Context, p *userpool.Pool, _ string) (any, 
 	return set, nil
 }
 
-func (s *Service) metadata(_ context.Context, p *userpool.Pool, base string) (any, error) {
+func (s *Issuer) metadata(_ context.Context, p *userpool.Pool, base string) (any, error) {
 	at := base
 	for i := range p.Domains {
 		if d := &p.Domains[i]; d.Custom() {
@@ -71,20 +79,20 @@ func (s *Service) metadata(_ context.Context, p *userpool.Pool, base string) (an
 		}
 	}
 	return discovery{
-		Issuer: s.issuer(p), JWKS: base + "/.well-known/jwks.json", Authorization: at + "/oauth2/authorize", Token: at + "/oauth2/token",
+		Issuer: s.IssuerOf(p), JWKS: base + "/.well-known/jwks.json", Authorization: at + "/oauth2/authorize", Token: at + "/oauth2/token",
 		UserInfo: at + "/oauth2/userInfo", Revocation: at + "/oauth2/revoke", EndSession: at + "/logout",
 		SigningAlgs: []string{jose.RS256}, ResponseTypes: []string{"code", "token"}, Subjects: []string{"public"},
-		Scopes:    []string{scopeOpenID, scopeEmail, scopePhone, scopeProfile},
+		Scopes:    []string{ScopeOpenID, ScopeEmail, ScopePhone, ScopeProfile},
 		TokenAuth: []string{"client_secret_basic", "client_secret_post", "none"},
-		Grants:    []string{grantCode, "implicit", grantRefresh, grantClient}, ChallengeMethods: []string{"S256"},
+		Grants:    []string{GrantCode, "implicit", GrantRefresh, GrantClient}, ChallengeMethods: []string{"S256"},
 	}, nil
 }
 
 // base is where a pool's endpoints are: below its issuer, or where the request came if issuers have AWS's form, at which
 // this server does not answer.
-func (s *Service) base(r *http.Request) string {
-	if s.issuerURL != "" {
-		return s.issuerURL + "/" + r.PathValue("pool")
+func (s *Issuer) base(r *http.Request) string {
+	if s.IssuerURL != "" {
+		return s.IssuerURL + "/" + r.PathValue("pool")
 	}
 	scheme := "http://"
 	if peer.Secure(r) {
@@ -94,7 +102,7 @@ func (s *Service) base(r *http.Request) string {
 }
 
 // public serves a document about a pool. Browsers of every origin may read it: it holds nothing secret.
-func (s *Service) public(document func(context.Context, *userpool.Pool, string) (any, error)) http.HandlerFunc {
+func (s *Issuer) public(document func(context.Context, *userpool.Pool, string) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, body := s.document(r, document)
 		h := w.Header()
@@ -111,7 +119,7 @@ func (s *Service) public(document func(context.Context, *userpool.Pool, string) 
 	}
 }
 
-func (s *Service) document(r *http.Request, document func(context.Context, *userpool.Pool, string) (any, error)) (int, []byte) {
+func (s *Issuer) document(r *http.Request, document func(context.Context, *userpool.Pool, string) (any, error)) (int, []byte) {
 	p, err := s.FactsOf(r.Context(), r.PathValue("pool"))
 	if err == nil && p == nil {
 		return http.StatusNotFound, []byte(`{"message":"User pool does not exist."}`)

@@ -1,4 +1,4 @@
-package cognitoidp
+package tokens
 
 import (
 	"context"
@@ -24,31 +24,31 @@ import (
 )
 
 const (
-	// scopeSelf is the scope of tokens that come of the API: their users may manage themselves.
-	scopeSelf = "aws.cognito.signin.user.admin"
-	// tagsClaim carries session tags ("Passing session tags using AssumeRoleWithWebIdentity", IAM User Guide).
-	tagsClaim = "https://aws.amazon.com/tags"
+	// ScopeSelf is the scope of tokens that come of the API: their users may manage themselves.
+	ScopeSelf = "aws.cognito.signin.user.admin"
+	// TagsClaim carries session tags ("Passing session tags using AssumeRoleWithWebIdentity", IAM User Guide).
+	TagsClaim = "https://aws.amazon.com/tags"
 )
 
-// signIn is what all tokens of one sign-in share.
-type signIn struct {
-	origin string // origin_jti: what revocation names
-	at     time.Time
-	event  string
-	device string // the key of the device that the tokens are for; empty where none is tracked
-	// scopes are what an OAuth 2 client was granted; none are a sign-in by the API, whose tokens have scopeSelf.
-	scopes []string
-	// nonce is the client's (OpenID Connect Core 1.0 section 3.1.2.1).
-	nonce string
+// SignIn is what all tokens of one sign-in share.
+type SignIn struct {
+	Origin string // origin_jti: what revocation names
+	At     time.Time
+	Event  string
+	Device string // the key of the device that the tokens are for; empty where none is tracked
+	// Scopes are what an OAuth 2 client was granted; none are a sign-in by the API, whose tokens have ScopeSelf.
+	Scopes []string
+	// Nonce is the client's (OpenID Connect Core 1.0 section 3.1.2.1).
+	Nonce string
 }
 
-// newSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
+// NewSignIn begins one. The first 32 bits of its id are the user's epoch, so that a token alone tells whether it was made
 // before the user was last signed out everywhere; the rest is random (RFC 9562 version 8).
-func (c *scoped) newSignIn(u *userpool.User) signIn {
+func (c *Request) NewSignIn(u *userpool.User) SignIn {
 	id := uuid.New()
 	binary.BigEndian.PutUint32(id[:], u.Epoch)
 	id[6] = id[6]&0x0f | 8<<4
-	return signIn{origin: id.String(), at: c.Call.Now, event: uuid.NewString()}
+	return SignIn{Origin: id.String(), At: c.Call.Now, Event: uuid.NewString()}
 }
 
 // epochOf reads the epoch out of an origin.
@@ -70,7 +70,7 @@ type tagsOf struct {
 }
 
 // idClaims are the claims of an ID token ("Understanding the identity (ID) token", Amazon Cognito Developer Guide).
-func (c *scoped) idClaims(app *userpool.Client, u *userpool.User, in signIn, m userpool.Membership) map[string]any {
+func (c *Request) idClaims(app *userpool.Client, u *userpool.User, in SignIn, m userpool.Membership) map[string]any {
 	claims := c.commonClaims(app, u, in, userpool.UseID)
 	claims["aud"] = app.ID
 	claims["cognito:username"] = u.Username
@@ -84,7 +84,7 @@ func (c *scoped) idClaims(app *userpool.Client, u *userpool.User, in signIn, m u
 		claims[userpool.AttributeIdentities] = list
 	}
 	if t := sessionTagsOf(c.Pool, u); t != nil {
-		claims[tagsClaim] = t
+		claims[TagsClaim] = t
 	}
 	return claims
 }
@@ -102,7 +102,7 @@ func claimValue(name, value string) any {
 	return value
 }
 
-// tagsClaim is the session tags that the pool declares and the user has, or nil if there are none.
+// TagsClaim is the session tags that the pool declares and the user has, or nil if there are none.
 func sessionTagsOf(p *userpool.Pool, u *userpool.User) *tagsOf {
 	t := &tagsOf{Principal: map[string][]string{}}
 	for _, tag := range p.SessionTags() {
@@ -128,54 +128,54 @@ func sessionTagsOf(p *userpool.Pool, u *userpool.User) *tagsOf {
 }
 
 // accessClaims are the claims of an access token ("Understanding the access token").
-func (c *scoped) accessClaims(app *userpool.Client, u *userpool.User, in signIn, m userpool.Membership) map[string]any {
+func (c *Request) accessClaims(app *userpool.Client, u *userpool.User, in SignIn, m userpool.Membership) map[string]any {
 	claims := c.commonClaims(app, u, in, userpool.UseAccess)
 	claims["client_id"] = app.ID
 	claims["username"] = u.Username
-	claims["scope"] = scopeSelf
-	if in.device != "" {
-		claims["device_key"] = in.device
+	claims["scope"] = ScopeSelf
+	if in.Device != "" {
+		claims["device_key"] = in.Device
 	}
-	if in.scopes != nil {
-		claims["scope"], claims["version"] = strings.Join(in.scopes, " "), oauthVersion
+	if in.Scopes != nil {
+		claims["scope"], claims["version"] = strings.Join(in.Scopes, " "), OAuthVersion
 	}
 	m.Claim(claims, false)
 	return claims
 }
 
-func (c *scoped) commonClaims(app *userpool.Client, u *userpool.User, in signIn, use string) map[string]any {
+func (c *Request) commonClaims(app *userpool.Client, u *userpool.User, in SignIn, use string) map[string]any {
 	now := c.Call.Now
 	life := app.Lifetime(use)
 	claims := map[string]any{
-		"sub": u.Sub, "iss": c.issuer(c.Pool), "token_use": use, "event_id": in.event, "jti": uuid.NewString(),
-		"auth_time": in.at.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
+		"sub": u.Sub, "iss": c.IssuerOf(c.Pool), "token_use": use, "event_id": in.Event, "jti": uuid.NewString(),
+		"auth_time": in.At.Unix(), "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}
 	if !app.NoRevocation {
-		claims["origin_jti"] = in.origin
+		claims["origin_jti"] = in.Origin
 	}
 	return claims
 }
 
-// issuance is what a set of tokens is made for.
-type issuance struct {
-	app    *userpool.Client
-	user   *userpool.User
-	groups userpool.Membership
-	signIn signIn
-	source string
-	meta   map[string]string // the request's ClientMetadata
-	// refresh is true when a refresh token is among them.
-	refresh bool
+// Issuance is what a set of tokens is made for.
+type Issuance struct {
+	App    *userpool.Client
+	User   *userpool.User
+	Groups userpool.Membership
+	SignIn SignIn
+	Source string
+	Meta   map[string]string // the request's ClientMetadata
+	// Refresh is true when a refresh token is among them.
+	Refresh bool
 	// until is when the refresh token ends that another is made for; zero for the first of a sign-in.
 	until time.Time
 	// generation counts the refresh tokens of the sign-in.
 	generation int
 }
 
-// issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
-func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
-	idClaims, accessClaims := c.idClaims(i.app, i.user, i.signIn, i.groups), c.accessClaims(i.app, i.user, i.signIn, i.groups)
-	if err := c.customize(i, idClaims, accessClaims); err != nil {
+// Issue makes the tokens of a sign-in: all three, or without a refresh token when one was just used.
+func (c *Request) Issue(i *Issuance) (*api.AuthenticationResultType, error) {
+	idClaims, accessClaims := c.idClaims(i.App, i.User, i.SignIn, i.Groups), c.accessClaims(i.App, i.User, i.SignIn, i.Groups)
+	if err := c.Customize(i, idClaims, accessClaims); err != nil {
 		return nil, err
 	}
 	leave, err := c.Work.Enter(c.Ctx)
@@ -183,34 +183,35 @@ func (c *scoped) issue(i *issuance) (*api.AuthenticationResultType, error) {
 		return nil, err
 	}
 	defer leave()
-	access, err := c.sign(keyOfAccess, accessClaims)
+	access, err := c.Sign(KeyOfAccess, accessClaims)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.AuthenticationResultType{
-		AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(i.app.Lifetime(userpool.UseAccess) / time.Second)),
+		AccessToken: &access, TokenType: new("Bearer"), ExpiresIn: new(int32(i.App.Lifetime(userpool.UseAccess) / time.Second)),
 	}
-	if i.signIn.identifies() {
-		i.signIn.bind(idClaims, access)
-		id, err := c.sign(keyOfID, idClaims)
+	if i.SignIn.identifies() {
+		i.SignIn.bind(idClaims, access)
+		id, err := c.Sign(KeyOfID, idClaims)
 		if err != nil {
 			return nil, err
 		}
 		out.IdToken = &id
 	}
-	if i.refresh {
+	if i.Refresh {
 		out.RefreshToken, err = c.newRefreshToken(i)
 	}
 	return out, err
 }
 
-func (c *scoped) sign(which int, claims map[string]any) (string, error) {
-	p, err := c.withKeys(c.Ctx, c.Pool)
+// Sign makes a token under one of the pool's keys, by what that signs.
+func (c *Request) Sign(which int, claims map[string]any) (string, error) {
+	p, err := c.WithKeys(c.Ctx, c.Pool)
 	if err != nil {
 		return "", err
 	}
-	k := signingKeyOf(p, which, c.Call.Now)
-	key, err := c.signer(p, k)
+	k := SigningKeyOf(p, which, c.Call.Now)
+	key, err := c.Signer(p, k)
 	if err != nil {
 		return "", err
 	}
@@ -235,24 +236,24 @@ type refreshToken struct {
 	Nonce  string   `json:",omitempty"`
 }
 
-// signIn is the sign-in that the token goes on with.
-func (t *refreshToken) signIn() signIn {
-	return signIn{origin: t.Origin, at: t.At, event: uuid.NewString(), device: t.Device, scopes: t.Scopes, nonce: t.Nonce}
+// SignIn is the sign-in that the token goes on with.
+func (t *refreshToken) signIn() SignIn {
+	return SignIn{Origin: t.Origin, At: t.At, Event: uuid.NewString(), Device: t.Device, Scopes: t.Scopes, Nonce: t.Nonce}
 }
 
-func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
-	until, in := i.until, i.signIn
+func (c *Request) newRefreshToken(i *Issuance) (*string, error) {
+	until, in := i.until, i.SignIn
 	if until.IsZero() {
-		until = in.at.Add(i.app.Lifetime(userpool.UseRefresh))
+		until = in.At.Add(i.App.Lifetime(userpool.UseRefresh))
 	}
 	text, err := json.Marshal(refreshToken{
-		Sub: i.user.Sub, Origin: in.origin, At: in.at, Expires: until, Epoch: i.user.Epoch, Generation: i.generation,
-		Device: in.device, Scopes: in.scopes, Nonce: in.nonce,
+		Sub: i.User.Sub, Origin: in.Origin, At: in.At, Expires: until, Epoch: i.User.Epoch, Generation: i.generation,
+		Device: in.Device, Scopes: in.Scopes, Nonce: in.Nonce,
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "encode a refresh token")
 	}
-	sealed, err := c.Keyring.Seal(keyring.RefreshToken, c.Pool.Scope(), text, []byte(i.app.ID))
+	sealed, err := c.Keyring.Seal(keyring.RefreshToken, c.Pool.Scope(), text, []byte(i.App.ID))
 	if err != nil {
 		return nil, fault.Wrap(err, "seal a refresh token")
 	}
@@ -260,7 +261,7 @@ func (c *scoped) newRefreshToken(i *issuance) (*string, error) {
 }
 
 // openRefreshToken reads a refresh token of the app client. Another client's is none.
-func (c *scoped) openRefreshToken(app *userpool.Client, token string) (*refreshToken, error) {
+func (c *Request) openRefreshToken(app *userpool.Client, token string) (*refreshToken, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil {
 		return nil, refusal.BadRefreshToken()
@@ -276,8 +277,8 @@ func (c *scoped) openRefreshToken(app *userpool.Client, token string) (*refreshT
 	return &t, nil
 }
 
-// claims are those of an access token that the server reads back.
-type claims struct {
+// Claims are those of an access token that the server reads back.
+type Claims struct {
 	Sub      string `json:"sub"`
 	Issuer   string `json:"iss"`
 	ClientID string `json:"client_id"`
@@ -290,16 +291,16 @@ type claims struct {
 	Begins   int64  `json:"nbf"`
 }
 
-// clockLeeway is how far the clocks of two nodes may differ: iat and nbf of an access token are in the future by no more.
-const clockLeeway = 30 * time.Second
+// ClockLeeway is how far the clocks of two nodes may differ: iat and nbf of an access token are in the future by no more.
+const ClockLeeway = 30 * time.Second
 
-// verifyAccess checks an access token by itself: signature, issuer, use and time. It returns the token's pool.
-func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *claims, error) {
+// VerifyAccess checks an access token by itself: signature, issuer, use and time. It returns the token's pool.
+func (s *Issuer) VerifyAccess(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *Claims, error) {
 	t, err := jose.Parse(compact)
 	if err != nil {
 		return nil, nil, refusal.BadAccessToken()
 	}
-	var c claims
+	var c Claims
 	if json.Unmarshal(t.Claims, &c) != nil {
 		return nil, nil, refusal.BadAccessToken()
 	}
@@ -307,13 +308,13 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if err != nil {
 		return nil, nil, err
 	}
-	if p == nil || s.issuer(p) != c.Issuer {
+	if p == nil || s.IssuerOf(p) != c.Issuer {
 		return nil, nil, refusal.BadAccessToken()
 	}
-	if p, err = s.keyed(ctx, p); err != nil {
+	if p, err = s.Keyed(ctx, p); err != nil {
 		return nil, nil, err
 	}
-	k := keyOf(p, keyOfAccess, t.KID, now)
+	k := keyOf(p, KeyOfAccess, t.KID, now)
 	if k == nil {
 		return nil, nil, refusal.BadAccessToken()
 	}
@@ -327,24 +328,24 @@ func (s *Service) verifyAccess(ctx context.Context, compact string, now time.Tim
 	if now.Unix() >= c.Expires {
 		return nil, nil, refusal.AccessTokenExpired()
 	}
-	if soonest := now.Add(clockLeeway).Unix(); c.Issued > soonest || c.Begins > soonest {
+	if soonest := now.Add(ClockLeeway).Unix(); c.Issued > soonest || c.Begins > soonest {
 		return nil, nil, refusal.BadAccessToken()
 	}
 	return p, &c, nil
 }
 
-// bearer is a request of a user by access token.
-type bearer struct {
-	*scoped
-	app    *userpool.Client
-	claims *claims
+// Held is a request of a user by access token.
+type Held struct {
+	*Request
+	App    *userpool.Client
+	Claims *Claims
 }
 
-// verifySelf is verifyAccess for the operations by which users manage themselves: a token that an OAuth 2 client was given
+// VerifySelf is VerifyAccess for the operations by which users manage themselves: a token that an OAuth 2 client was given
 // for less is not good for them.
-func (s *Service) verifySelf(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *claims, error) {
-	p, claims, err := s.verifyAccess(ctx, compact, now)
-	if err == nil && !slices.Contains(strings.Fields(claims.Scope), scopeSelf) {
+func (s *Issuer) VerifySelf(ctx context.Context, compact string, now time.Time) (*userpool.Pool, *Claims, error) {
+	p, claims, err := s.VerifyAccess(ctx, compact, now)
+	if err == nil && !slices.Contains(strings.Fields(claims.Scope), ScopeSelf) {
 		err = api.NewNotAuthorizedException("Access Token does not have required scopes")
 	}
 	if err != nil {
@@ -353,18 +354,18 @@ func (s *Service) verifySelf(ctx context.Context, compact string, now time.Time)
 	return p, claims, nil
 }
 
-// bearerOf opens the pool of an access token, by which its user manages itself, and its app client.
-func (s *Service) bearerOf(ctx context.Context, call *pipeline.Call, token *string) (*bearer, error) {
-	p, claims, err := s.verifySelf(ctx, opt.Value(token), call.Now)
+// Hold opens the pool of an access token, by which its user manages itself, and its app client.
+func (s *Issuer) Hold(ctx context.Context, call *pipeline.Call, token *string) (*Held, error) {
+	p, claims, err := s.VerifySelf(ctx, opt.Value(token), call.Now)
 	if err != nil {
 		return nil, err
 	}
-	return s.bearerWith(ctx, call, p, claims)
+	return s.HoldWith(ctx, call, p, claims)
 }
 
-// bearerWith opens the pool and the app client of an access token that was verified.
-func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *userpool.Pool, claims *claims) (*bearer, error) {
-	c, err := s.in(ctx, call, &p.ID)
+// HoldWith opens the pool and the app client of an access token that was verified.
+func (s *Issuer) HoldWith(ctx context.Context, call *pipeline.Call, p *userpool.Pool, claims *Claims) (*Held, error) {
+	c, err := s.Open(ctx, call, &p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -372,12 +373,12 @@ func (s *Service) bearerWith(ctx context.Context, call *pipeline.Call, p *userpo
 	if err != nil {
 		return nil, err
 	}
-	return &bearer{c, app, claims}, nil
+	return &Held{s.On(c), app, claims}, nil
 }
 
-// user loads the token's user, or says why the token is not good any more.
-func (b *bearer) user(rec *store.Records) (*userpool.User, error) {
-	u, err := store.Load[userpool.User](rec, userpool.UserKey(b.Pool.ID, b.claims.Sub))
+// User loads the token's user, or says why the token is not good any more.
+func (b *Held) User(rec *store.Records) (*userpool.User, error) {
+	u, err := store.Load[userpool.User](rec, userpool.UserKey(b.Pool.ID, b.Claims.Sub))
 	switch {
 	case err != nil:
 		return nil, err
@@ -388,7 +389,7 @@ func (b *bearer) user(rec *store.Records) (*userpool.User, error) {
 	case b.signedOut(u):
 		return nil, refusal.AccessTokenRevoked()
 	}
-	revoked, err := b.Revoked(rec, b.claims.Origin)
+	revoked, err := b.Revoked(rec, b.Claims.Origin)
 	if err == nil && revoked {
 		err = refusal.AccessTokenRevoked()
 	}
@@ -397,17 +398,17 @@ func (b *bearer) user(rec *store.Records) (*userpool.User, error) {
 
 // signedOut reports whether the user was signed out since the token was made. A token without an origin tells by its
 // time, to the second and in doubt against it.
-func (b *bearer) signedOut(u *userpool.User) bool {
-	if epoch, ok := epochOf(b.claims.Origin); ok {
+func (b *Held) signedOut(u *userpool.User) bool {
+	if epoch, ok := epochOf(b.Claims.Origin); ok {
 		return epoch != u.Epoch
 	}
-	return !u.SignedOut.IsZero() && b.claims.Issued <= u.SignedOut.Unix()
+	return !u.SignedOut.IsZero() && b.Claims.Issued <= u.SignedOut.Unix()
 }
 
-// change loads the token's user, lets fn change it and saves it.
-func (b *bearer) change(fn func(rec *store.Records, u *userpool.User) error) error {
+// Change loads the token's user, lets fn change it and saves it.
+func (b *Held) Change(fn func(rec *store.Records, u *userpool.User) error) error {
 	return b.Update(func(rec *store.Records) error {
-		before, err := b.user(rec)
+		before, err := b.User(rec)
 		if err != nil {
 			return err
 		}

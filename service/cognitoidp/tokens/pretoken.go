@@ -1,4 +1,4 @@
-package cognitoidp
+package tokens
 
 import (
 	"bytes"
@@ -16,16 +16,16 @@ import (
 
 // Why tokens are made, in the words of the pre token generation trigger.
 const (
-	sourceAuthentication    = "TokenGeneration_Authentication"
-	sourceNewPassword       = "TokenGeneration_NewPasswordChallenge"
-	sourceDevice            = "TokenGeneration_AuthenticateDevice"
-	sourceRefresh           = "TokenGeneration_RefreshTokens"
-	sourceHostedAuth        = "TokenGeneration_HostedAuth"
-	sourceClientCredentials = "TokenGeneration_ClientCredentials"
+	SourceAuthentication    = "TokenGeneration_Authentication"
+	SourceNewPassword       = "TokenGeneration_NewPasswordChallenge"
+	SourceDevice            = "TokenGeneration_AuthenticateDevice"
+	SourceRefresh           = "TokenGeneration_RefreshTokens"
+	SourceHostedAuth        = "TokenGeneration_HostedAuth"
+	SourceClientCredentials = "TokenGeneration_ClientCredentials"
 )
 
-// maxAddedClaims bounds what a function adds to one token, in bytes of JSON: a token has to fit into a header.
-const maxAddedClaims = 32 << 10
+// MaxAddedClaims bounds what a function adds to one token, in bytes of JSON: a token has to fit into a header.
+const MaxAddedClaims = 32 << 10
 
 // machineName is the userName of events that are about an app client and no user.
 const machineName = "ClientCredentials"
@@ -76,11 +76,11 @@ type claimChange struct {
 // Claims that a function cannot touch ("Pre token generation Lambda trigger", excluded claims and scopes). What it says of
 // them is passed over, as AWS does.
 var (
-	fixedClaims = []string{
+	FixedClaims = []string{
 		"acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "iss", "jti", "nbf", "nonce", "origin_jti", "sub", "token_use",
 	}
-	fixedIDClaims     = []string{"identities", "aud", "cognito:username"}
-	fixedAccessClaims = []string{"username", "client_id", "scope", "device_key", "event_id", "version"}
+	FixedIDClaims     = []string{"identities", "aud", "cognito:username"}
+	FixedAccessClaims = []string{"username", "client_id", "scope", "device_key", "event_id", "version"}
 	// plainClaims of an ID token have no objects for values.
 	plainClaims = []string{"phone_number_verified", "email_verified", "updated_at", "address"}
 )
@@ -88,16 +88,16 @@ var (
 // reservedScopes begin the scopes that a function cannot add.
 const reservedScopes = "aws.cognito"
 
-// customize lets the pre token generation trigger change the claims of tokens that are about to be signed; either map may
+// Customize lets the pre token generation trigger change the claims of tokens that are about to be signed; either map may
 // be nil where no such token is made. It is called for each set of tokens, whatever they come of. A function may set the
 // claim https://aws.amazon.com/tags, and so the session tags of the tokens' bearer, as on AWS: it belongs to the pool's
 // operator. No claim by which this server knows its tokens again can be changed.
-func (c *scoped) customize(i *issuance, id, access map[string]any) error {
+func (c *Request) Customize(i *Issuance, id, access map[string]any) error {
 	if trigger.FunctionOf(c.Pool, trigger.PreTokenGeneration) == "" {
 		return nil
 	}
 	version := c.Pool.Settings.Lambda.PreTokenGenerationConfig.LambdaVersion
-	if i.source == sourceClientCredentials && version != api.PreTokenGenerationLambdaVersionTypeV30 {
+	if i.Source == SourceClientCredentials && version != api.PreTokenGenerationLambdaVersionTypeV30 {
 		return nil
 	}
 	change, err := c.askTokenChange(i, version, access)
@@ -107,14 +107,14 @@ func (c *scoped) customize(i *issuance, id, access map[string]any) error {
 	if err := change.apply(id, access); err != nil {
 		return err
 	}
-	return c.stillSignedIn(i.user)
+	return c.stillSignedIn(i.User)
 }
 
-func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambdaVersionType, access map[string]any) (*tokenChange, error) {
-	o := trigger.Occasion{At: trigger.PreTokenGeneration, Source: i.source, Client: i.app.ID, Name: machineName, Version: strings.TrimSuffix(strings.TrimPrefix(string(version), "V"), "_0")}
-	req := tokenRequest{UserAttributes: map[string]string{}, ClientMetadata: i.meta}
-	if i.user != nil {
-		o.Name, req.UserAttributes, req.Groups = i.user.Username, trigger.AttributesOf(i.user), groupsFor(i.groups)
+func (c *Request) askTokenChange(i *Issuance, version api.PreTokenGenerationLambdaVersionType, access map[string]any) (*tokenChange, error) {
+	o := trigger.Occasion{At: trigger.PreTokenGeneration, Source: i.Source, Client: i.App.ID, Name: machineName, Version: strings.TrimSuffix(strings.TrimPrefix(string(version), "V"), "_0")}
+	req := tokenRequest{UserAttributes: map[string]string{}, ClientMetadata: i.Meta}
+	if i.User != nil {
+		o.Name, req.UserAttributes, req.Groups = i.User.Username, trigger.AttributesOf(i.User), groupsFor(i.Groups)
 	}
 	if version == api.PreTokenGenerationLambdaVersionTypeV10 {
 		return c.askV1(o, req)
@@ -132,7 +132,7 @@ func (c *scoped) askTokenChange(i *issuance, version api.PreTokenGenerationLambd
 	return out.Details, nil
 }
 
-func (c *scoped) askV1(o trigger.Occasion, req tokenRequest) (*tokenChange, error) {
+func (c *Request) askV1(o trigger.Occasion, req tokenRequest) (*tokenChange, error) {
 	var out responseV1
 	if err := c.triggers.Invoke(c.Request, o, req, &out); err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (t *tokenChange) apply(id, access map[string]any) error {
 		t.Groups.set(access, false)
 	}
 	if id != nil {
-		if err := t.ID.apply(id, fixedIDClaims, plainClaims, ""); err != nil {
+		if err := t.ID.apply(id, FixedIDClaims, plainClaims, ""); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,7 @@ func (t *tokenChange) apply(id, access map[string]any) error {
 		return nil
 	}
 	client, _ := access["client_id"].(string)
-	if err := t.Access.apply(access, fixedAccessClaims, nil, client); err != nil {
+	if err := t.Access.apply(access, FixedAccessClaims, nil, client); err != nil {
 		return err
 	}
 	return t.Access.scopes(access)
@@ -207,7 +207,7 @@ func (g *groupDetails) set(claims map[string]any, roles bool) {
 // apply changes the claims of one token. A claim that is both added and suppressed is suppressed. audience is what an
 // added aud may say, "" for none.
 func (ch *claimChange) apply(claims map[string]any, fixed, plain []string, audience string) error {
-	untouchable := func(name string) bool { return slices.Contains(fixedClaims, name) || slices.Contains(fixed, name) }
+	untouchable := func(name string) bool { return slices.Contains(FixedClaims, name) || slices.Contains(fixed, name) }
 	size := 0
 	for name, text := range ch.Add {
 		if untouchable(name) || strings.HasPrefix(name, "cognito:") || strings.HasPrefix(name, userpool.DevPrefix) {
@@ -223,8 +223,8 @@ func (ch *claimChange) apply(claims map[string]any, fixed, plain []string, audie
 		if slices.Contains(plain, name) && !isPlain(value) {
 			return trigger.BadResponse("the claim %s cannot be an object or an array", name)
 		}
-		if size += len(name) + len(text); size > maxAddedClaims {
-			return trigger.BadResponse("the claims of a token are longer than %d bytes", maxAddedClaims)
+		if size += len(name) + len(text); size > MaxAddedClaims {
+			return trigger.BadResponse("the claims of a token are longer than %d bytes", MaxAddedClaims)
 		}
 		claims[name] = value
 	}
@@ -264,8 +264,8 @@ func (ch *claimChange) scopes(claims map[string]any) error {
 		if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > '~' }) {
 			return trigger.BadResponse("a scope is not a scope-token") // RFC 6749 section 3.3
 		}
-		if size += len(s); size > maxAddedClaims {
-			return trigger.BadResponse("the scopes are longer than %d bytes", maxAddedClaims)
+		if size += len(s); size > MaxAddedClaims {
+			return trigger.BadResponse("the scopes are longer than %d bytes", MaxAddedClaims)
 		}
 		if !strings.HasPrefix(s, reservedScopes) && !slices.Contains(scopes, s) {
 			scopes = append(scopes, s)
@@ -277,7 +277,7 @@ func (ch *claimChange) scopes(claims map[string]any) error {
 }
 
 // stillSignedIn checks, after a function took its time, that the user was not signed out, disabled or deleted meanwhile.
-func (c *scoped) stillSignedIn(u *userpool.User) error {
+func (c *Request) stillSignedIn(u *userpool.User) error {
 	if u == nil {
 		return nil
 	}

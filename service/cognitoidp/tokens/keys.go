@@ -1,8 +1,11 @@
-package cognitoidp
+// Package tokens makes the tokens of user pools and knows them again: signing keys and their turn, what a token claims, refresh
+// tokens and their rotation, what was revoked, and the documents by which others verify (JWKS, OpenID Connect discovery).
+package tokens
 
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -12,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/bulkhead/bulkhead/internal/authn/webtoken"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/jose"
@@ -19,22 +24,54 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// signingKeyBits is the size of the RSA keys that Cognito signs with.
-const signingKeyBits = 2048
+// SigningKeyBits is the size of the RSA keys that Cognito signs with.
+const SigningKeyBits = 2048
 
 // The keys of a pool, by what they sign. A token under the other key is refused whatever it claims to be.
 const (
-	keyOfID = iota
-	keyOfAccess
+	KeyOfID = iota
+	KeyOfAccess
 )
 
-// keyed returns the pool with its signing keys if it has any: those that another request has just made are not yet in what
+// Issuer issues the tokens of all pools and verifies them.
+type Issuer struct {
+	*userpool.Store
+	// IssuerURL makes issuers "<IssuerURL>/<pool>"; empty means AWS's form.
+	IssuerURL string
+	// NewKey makes a key to sign with.
+	NewKey func() (*rsa.PrivateKey, error)
+
+	triggers *trigger.Caller
+	signers  signers
+	making   singleflight.Group
+	oneMakes sync.Mutex
+}
+
+// NewIssuer returns the issuer of the pools in a store.
+func NewIssuer(s *userpool.Store, t *trigger.Caller, url string) *Issuer {
+	return &Issuer{
+		Store: s, triggers: t, IssuerURL: strings.TrimSuffix(url, "/"),
+		NewKey: func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, SigningKeyBits) },
+	}
+}
+
+// Request is a request within one pool that has to do with its tokens.
+type Request struct {
+	*Issuer
+	*userpool.Request
+}
+
+// On is a request with the issuer at hand.
+func (s *Issuer) On(c *userpool.Request) *Request { return &Request{s, c} }
+
+// Keyed returns the pool with its signing keys if it has any: those that another request has just made are not yet in what
 // this one was given, and a token signed with them must not be refused.
-func (s *Service) keyed(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
-	if hasKeys(p) {
+func (s *Issuer) Keyed(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
+	if HasKeys(p) {
 		return p, nil
 	}
 	var now *userpool.Pool
@@ -52,21 +89,22 @@ func (s *Service) keyed(ctx context.Context, p *userpool.Pool) (*userpool.Pool, 
 	return now, err
 }
 
-func hasKeys(p *userpool.Pool) bool {
-	return p.Keys[keyOfID].KID != "" && p.Keys[keyOfAccess].KID != ""
+// HasKeys reports whether the pool has its signing keys yet.
+func HasKeys(p *userpool.Pool) bool {
+	return p.Keys[KeyOfID].KID != "" && p.Keys[KeyOfAccess].KID != ""
 }
 
-// withKeys returns the pool with its signing keys, which it makes at the first need: the first sign-in, or the first time
+// WithKeys returns the pool with its signing keys, which it makes at the first need: the first sign-in, or the first time
 // that somebody asks for them. Two keys cost a processor some 150 ms, and of a hundred thousand pools many are never
 // signed in to. It needs no grant, for whoever may read the public keys may not write.
-func (s *Service) withKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
-	p, err := s.keyed(ctx, p)
-	if err != nil || hasKeys(p) {
+func (s *Issuer) WithKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
+	p, err := s.Keyed(ctx, p)
+	if err != nil || HasKeys(p) {
 		return p, err
 	}
 	made, err, _ := s.making.Do(p.ID, func() (any, error) {
 		ctx := context.WithoutCancel(ctx) // others wait for it too
-		return s.makeKeys(ctx, p)
+		return s.MakeKeys(ctx, p)
 	})
 	if err != nil {
 		return nil, err
@@ -74,8 +112,8 @@ func (s *Service) withKeys(ctx context.Context, p *userpool.Pool) (*userpool.Poo
 	return made.(*userpool.Pool), nil
 }
 
-// makeKeys makes the two signing keys of a pool, one pool at a time, and keeps them unless another node was faster.
-func (s *Service) makeKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
+// MakeKeys makes the two signing keys of a pool, one pool at a time, and keeps them unless another node was faster.
+func (s *Issuer) MakeKeys(ctx context.Context, p *userpool.Pool) (*userpool.Pool, error) {
 	s.oneMakes.Lock()
 	defer s.oneMakes.Unlock()
 	var keys [len(p.Keys)]userpool.SigningKey
@@ -100,7 +138,7 @@ func (s *Service) makeKeys(ctx context.Context, p *userpool.Pool) (*userpool.Poo
 		if now == nil {
 			return refusal.PoolNotFound(p.ID)
 		}
-		if hasKeys(now) {
+		if HasKeys(now) {
 			return nil
 		}
 		now.Keys = keys
@@ -113,8 +151,8 @@ func (s *Service) makeKeys(ctx context.Context, p *userpool.Pool) (*userpool.Poo
 	return now, nil
 }
 
-func (s *Service) makeKey(p *userpool.Pool) (userpool.SigningKey, error) {
-	key, err := s.newKey()
+func (s *Issuer) makeKey(p *userpool.Pool) (userpool.SigningKey, error) {
+	key, err := s.NewKey()
 	if err != nil {
 		return userpool.SigningKey{}, err
 	}
@@ -186,8 +224,8 @@ func (o *opened[K]) get(kid string, load func() (*K, error)) (*K, error) {
 	return k, nil
 }
 
-// signer returns the private half of a key of the pool.
-func (s *Service) signer(p *userpool.Pool, k *userpool.SigningKey) (*rsa.PrivateKey, error) {
+// Signer returns the private half of a key of the pool.
+func (s *Issuer) Signer(p *userpool.Pool, k *userpool.SigningKey) (*rsa.PrivateKey, error) {
 	return s.signers.private.get(k.KID, func() (*rsa.PrivateKey, error) {
 		der, err := s.Keyring.Open(keyring.PoolSigningKey, p.Scope(), k.Sealed, []byte(k.KID))
 		if err != nil {
@@ -207,11 +245,11 @@ func (s *Service) signer(p *userpool.Pool, k *userpool.SigningKey) (*rsa.Private
 }
 
 // verifier returns a public key of the pool.
-func (s *Service) verifier(p *userpool.Pool, which int) (*rsa.PublicKey, error) {
+func (s *Issuer) verifier(p *userpool.Pool, which int) (*rsa.PublicKey, error) {
 	return s.opened(&p.Keys[which])
 }
 
-func (s *Service) opened(k *userpool.SigningKey) (*rsa.PublicKey, error) {
+func (s *Issuer) opened(k *userpool.SigningKey) (*rsa.PublicKey, error) {
 	return s.signers.public.get(k.KID, func() (*rsa.PublicKey, error) { return publicKey(k) })
 }
 
@@ -220,24 +258,24 @@ func ProviderName(region, pool string) string {
 	return "cognito-idp." + region + ".amazonaws.com/" + pool
 }
 
-// issuer is the iss claim of the pool's tokens.
-func (s *Service) issuer(p *userpool.Pool) string {
-	if s.issuerURL != "" {
-		return s.issuerURL + "/" + p.ID
+// IssuerOf is the iss claim of the pool's tokens.
+func (s *Issuer) IssuerOf(p *userpool.Pool) string {
+	if s.IssuerURL != "" {
+		return s.IssuerURL + "/" + p.ID
 	}
 	return "https://" + ProviderName(p.Region, p.ID)
 }
 
-// poolOfIssuer returns the pool that an issuer or provider name stands for, or nil. Without a scheme both forms are the
+// PoolOfIssuer returns the pool that an issuer or provider name stands for, or nil. Without a scheme both forms are the
 // same, so that a token's iss, a provider's URL and a key of Logins all find their pool.
-func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*userpool.Pool, error) {
+func (s *Issuer) PoolOfIssuer(ctx context.Context, issuer string) (*userpool.Pool, error) {
 	i := strings.LastIndexByte(issuer, '/')
 	p, err := s.FactsOf(ctx, issuer[i+1:])
 	if err != nil || p == nil {
 		return nil, err
 	}
 	switch issuer {
-	case s.issuer(p), webtoken.WithoutScheme(s.issuer(p)), ProviderName(p.Region, p.ID), "https://" + ProviderName(p.Region, p.ID):
+	case s.IssuerOf(p), webtoken.WithoutScheme(s.IssuerOf(p)), ProviderName(p.Region, p.ID), "https://" + ProviderName(p.Region, p.ID):
 		return p, nil
 	}
 	return nil, nil
@@ -247,15 +285,15 @@ func (s *Service) poolOfIssuer(ctx context.Context, issuer string) (*userpool.Po
 // form of webtoken.OwnKeys. issuer is the token's iss or the provider's name. own is false for issuers of others. For a pool
 // of this server and a key that it does not have, and when the store cannot be read, key is nil: the token is then to be
 // refused. Callers still check iss, aud or client_id, exp and token_use.
-func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.PublicKey, alg string, own bool) {
-	p, err := s.poolOfIssuer(ctx, issuer)
+func (s *Issuer) Keys(ctx context.Context, issuer, kid string) (key crypto.PublicKey, alg string, own bool) {
+	p, err := s.PoolOfIssuer(ctx, issuer)
 	if err != nil {
 		return nil, "", true
 	}
 	if p == nil {
-		return nil, "", s.issuerURL != "" && strings.HasPrefix(issuer, s.issuerURL+"/")
+		return nil, "", s.IssuerURL != "" && strings.HasPrefix(issuer, s.IssuerURL+"/")
 	}
-	if p, err = s.keyed(ctx, p); err != nil || !hasKeys(p) {
+	if p, err = s.Keyed(ctx, p); err != nil || !HasKeys(p) {
 		return nil, "", true
 	}
 	for which := range p.Keys {
@@ -272,8 +310,8 @@ func (s *Service) Keys(ctx context.Context, issuer, kid string) (key crypto.Publ
 	return nil, "", true
 }
 
-// Pool is where a user pool is and what it is called by.
-type Pool struct {
+// Site is where a user pool is and what it is called by.
+type Site struct {
 	// Account owns the pool; ID is its id, Region its region.
 	Account, Region, ID string
 	// Issuer is the iss claim of its tokens.
@@ -281,10 +319,10 @@ type Pool struct {
 }
 
 // PoolOf returns the pool that an issuer or provider name stands for; false if there is none here.
-func (s *Service) PoolOf(ctx context.Context, issuer string) (Pool, bool, error) {
-	p, err := s.poolOfIssuer(ctx, issuer)
+func (s *Issuer) PoolOf(ctx context.Context, issuer string) (Site, bool, error) {
+	p, err := s.PoolOfIssuer(ctx, issuer)
 	if err != nil || p == nil {
-		return Pool{}, false, err
+		return Site{}, false, err
 	}
-	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}, true, nil
+	return Site{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.IssuerOf(p)}, true, nil
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package tokens
 
 import (
 	"context"
@@ -8,36 +8,36 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// domainKey is a domain in the directory: the prefix of one of the server's own, or a custom one in full.
-func domainKey(name string) store.Key { return store.K("domain", name) }
+// DomainKey is a domain in the directory: the prefix of one of the server's own, or a custom one in full.
+func DomainKey(name string) store.Key { return store.K("domain", name) }
 
 // SiteByPool returns the pool with the id, for its sign-in pages; false if there is none.
-func (s *Service) SiteByPool(ctx context.Context, id string) (Pool, bool, error) {
+func (s *Issuer) SiteByPool(ctx context.Context, id string) (Site, bool, error) {
 	p, err := s.FactsOf(ctx, id)
 	if err != nil || p == nil {
-		return Pool{}, false, err
+		return Site{}, false, err
 	}
 	return s.site(p), true, nil
 }
 
 // SiteByDomain returns the pool that has the domain: the prefix of one of the server's own, or a custom one in full. It is
 // false if no pool has it.
-func (s *Service) SiteByDomain(ctx context.Context, name string) (Pool, bool, error) {
+func (s *Issuer) SiteByDomain(ctx context.Context, name string) (Site, bool, error) {
 	var at *userpool.Place
 	err := system.View(ctx, s.DB, userpool.ServiceName, func(tx *store.Tx) error {
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
 		}
-		at, err = store.Load[userpool.Place](dir, domainKey(name))
+		at, err = store.Load[userpool.Place](dir, DomainKey(name))
 		return err
 	})
 	if err != nil || at == nil {
-		return Pool{}, false, err
+		return Site{}, false, err
 	}
 	return s.SiteByPool(ctx, at.Pool)
 }
 
-func (s *Service) site(p *userpool.Pool) Pool {
-	return Pool{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.issuer(p)}
+func (s *Issuer) site(p *userpool.Pool) Site {
+	return Site{Account: p.Account, Region: p.Region, ID: p.ID, Issuer: s.IssuerOf(p)}
 }

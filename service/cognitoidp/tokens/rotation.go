@@ -1,4 +1,4 @@
-package cognitoidp
+package tokens
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 // maxRetired bounds how often keys can be replaced while tokens of earlier ones hold.
 const maxRetired = 16
 
-// keysAhead is how long new keys are published before they sign: longer than anybody may keep the key set that this server
+// KeysAhead is how long new keys are published before they sign: longer than anybody may keep the key set that this server
 // serves (public), so that nobody meets a token whose key is not in it.
-const keysAhead = 10 * time.Minute
+const KeysAhead = 10 * time.Minute
 
-// signingKeyOf returns the key that signs for the use: of two in turn, the old one until the new one has been published for long
+// SigningKeyOf returns the key that signs for the use: of two in turn, the old one until the new one has been published for long
 // enough.
-func signingKeyOf(p *userpool.Pool, use int, now time.Time) *userpool.SigningKey {
+func SigningKeyOf(p *userpool.Pool, use int, now time.Time) *userpool.SigningKey {
 	if now.Before(p.KeysSign) {
 		for i := range p.Retired {
 			if r := &p.Retired[i]; r.Use == use && len(r.Sealed) > 0 {
@@ -51,7 +51,7 @@ func keyOf(p *userpool.Pool, use int, kid string, now time.Time) *userpool.Signi
 // RotateKeys gives a pool of the account and region new signing keys and returns the ids of all keys that are published
 // then, the new ones first. These are published at once and sign from ten minutes later; until then the keys cannot be
 // replaced again. Tokens that are out stay good until they expire. The caller has been authorized for it.
-func (s *Service) RotateKeys(ctx context.Context, account, region, id string, now time.Time) ([]string, error) {
+func (s *Issuer) RotateKeys(ctx context.Context, account, region, id string, now time.Time) ([]string, error) {
 	p, err := s.FactsOf(ctx, id)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 	if p == nil || p.Account != account || p.Region != region {
 		return nil, refusal.PoolNotFound(id)
 	}
-	if _, err := s.withKeys(ctx, p); err != nil {
+	if _, err := s.WithKeys(ctx, p); err != nil {
 		return nil, err
 	}
 	var fresh [len(p.Keys)]userpool.SigningKey
@@ -90,18 +90,18 @@ func (s *Service) RotateKeys(ctx context.Context, account, region, id string, no
 	return kids, err
 }
 
-// retireKeys replaces the keys. The old ones sign for keysAhead longer; their private halves go at the next turn.
+// retireKeys replaces the keys. The old ones sign for KeysAhead longer; their private halves go at the next turn.
 func retireKeys(p *userpool.Pool, fresh [2]userpool.SigningKey, now time.Time) (kids []string, err error) {
 	if now.Before(p.KeysSign) {
 		return nil, refusal.Invalid("The keys were replaced already; the new ones sign from %s.", p.KeysSign.UTC().Format(time.RFC3339))
 	}
-	p.KeysSign = now.Add(keysAhead)
+	p.KeysSign = now.Add(KeysAhead)
 	p.Retired = slices.DeleteFunc(p.Retired, func(r userpool.RetiredKey) bool { return !now.Before(r.Until) })
 	for i := range p.Retired {
 		p.Retired[i].Sealed = nil // it signs no more
 	}
 	for use, k := range p.Keys {
-		p.Retired = append(p.Retired, userpool.RetiredKey{SigningKey: k, Use: use, Until: p.KeysSign.Add(maxTokenLife)})
+		p.Retired = append(p.Retired, userpool.RetiredKey{SigningKey: k, Use: use, Until: p.KeysSign.Add(userpool.MaxTokenLife)})
 	}
 	if len(p.Retired) > maxRetired {
 		return nil, refusal.Invalid("The keys were replaced too often; tokens under earlier ones still hold.")
