@@ -37,7 +37,7 @@ const (
 	maxRecords      = 1000
 	maxRecordsBytes = 1 << 20
 	// maxPassed is how many changes one GetRecords looks at, shown or not.
-	maxPassed = 10_000
+	maxPassed = 2_000
 )
 
 // ListStreams lists the streams of the account, or of one table: those that are enabled, and for a day those that were.
