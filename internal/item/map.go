@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Map is a set of named attribute values: an item, a key, the values of an expression. It is immutable; the zero Map is
@@ -59,9 +60,20 @@ func (m Map) All() iter.Seq2[string, Value] {
 
 // Names returns the names of the attributes.
 func (m Map) Names() []string {
-	var names []string
+	n, size := 0, 0
 	for name := range m.entries() {
-		names = append(names, string(name))
+		n, size = n+1, size+len(name)
+	}
+	if n == 0 {
+		return nil
+	}
+	// one allocation for all of them
+	var all strings.Builder
+	all.Grow(size)
+	names := make([]string, 0, n)
+	for name := range m.entries() {
+		all.Write(name)
+		names = append(names, all.String()[all.Len()-len(name):])
 	}
 	return names
 }

@@ -92,7 +92,8 @@ type bound struct {
 	after *IndexPos
 	fetch bool // items of a local index are completed from the table
 	pause []byte
-	count bool // only the count is asked for
+	count bool  // only the count is asked for
+	sizes []int // of what was read
 }
 
 // Query reads one page. Errors of the request are ValidationExceptions.
@@ -329,9 +330,9 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 	}
 	p := &Page{}
 	size, completed := 0, 0
-	for _, m := range read {
+	for i, m := range read {
 		p.Scanned++
-		size += m.Size()
+		size += b.sizes[i]
 		full, err := b.complete(rows, m, p)
 		if err != nil {
 			return nil, err
@@ -342,7 +343,11 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 				p.Items = append(p.Items, b.Projection.Apply(full))
 			}
 		}
-		if completed += full.Size(); completed >= MaxPage {
+		whole := b.sizes[i]
+		if b.fetch {
+			whole = full.Size()
+		}
+		if completed += whole; completed >= MaxPage {
 			break
 		}
 	}
@@ -380,6 +385,7 @@ func (b *bound) complete(rows RowReader, m Map, p *Page) (Map, error) {
 // read returns the items of the page before the filter, and whether a limit has ended it.
 func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 	size := 0
+	b.sizes = b.sizes[:0]
 	var failed error
 	yield := func(value []byte) bool {
 		m, err := Load(bytes.Clone(value))
@@ -387,8 +393,9 @@ func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 			failed = err
 			return false
 		}
-		items = append(items, m)
-		size += m.Size()
+		n := m.Size()
+		items, b.sizes = append(items, m), append(b.sizes, n)
+		size += n
 		more = len(items) == b.Limit || size >= MaxPage
 		return !more
 	}

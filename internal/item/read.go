@@ -1,5 +1,7 @@
 package item
 
+import "encoding/binary"
+
 // Got is the answer to a read of one row. Item is absent if there is no such row.
 type Got struct {
 	Item Map
@@ -49,13 +51,17 @@ func (m Map) Clone() Map {
 
 // Distinct reports whether no row is named twice.
 func Distinct(keys []RowKey) bool {
-	seen := make(map[[2]string]struct{}, len(keys))
+	if len(keys) < 2 {
+		return true
+	}
+	seen := make(map[string]struct{}, len(keys))
+	var id []byte
 	for _, k := range keys {
-		id := [2]string{string(k.PK), string(k.SK)}
-		if _, ok := seen[id]; ok {
+		id = append(append(binary.AppendUvarint(id[:0], uint64(len(k.PK))), k.PK...), k.SK...)
+		if _, ok := seen[string(id)]; ok {
 			return false
 		}
-		seen[id] = struct{}{}
+		seen[string(id)] = struct{}{}
 	}
 	return true
 }

@@ -23,9 +23,10 @@ func (v Value) Size() int {
 
 func valueSize(enc []byte) int {
 	v := Value{b: enc}
-	switch v.Kind() {
+	switch k := Kind(enc[0]); k {
 	case S, B:
-		return len(v.scalar())
+		p, _ := bytesAt(enc[1:])
+		return len(p)
 	case N:
 		return numberSize(v.scalar())
 	case M:
@@ -43,7 +44,7 @@ func valueSize(enc []byte) int {
 	case SS, NS, BS:
 		n := 0
 		for m := range v.Members() {
-			if v.Kind() == NS {
+			if k == NS {
 				n += numberSize(m)
 			} else {
 				n += len(m)

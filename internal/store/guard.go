@@ -27,7 +27,11 @@ func GuardRows(g authz.Grant, id string) (*RowGuard, error) {
 // Check says whether the row with the partition key (item.KeyBytes) may be read or, with write, written. False without an error
 // is a hidden row: it is not there for the caller, and that it was left out is noted for the audit. Foreign rows are AccessDenied.
 func (g *RowGuard) Check(pk []byte, write bool) (bool, error) {
-	switch g.rule.Check(leadingText(pk), write) {
+	return g.check(leadingText(pk), write)
+}
+
+func (g *RowGuard) check(leading string, write bool) (bool, error) {
+	switch g.rule.Check(leading, write) {
 	case authz.Permitted:
 		return true, nil
 	case authz.Hidden:
@@ -109,7 +113,7 @@ func (db *DB) OpenValue(ctx context.Context, s *Sealing, place, sealed []byte) (
 		if k.Unusable != nil {
 			return nil, k.Unusable, nil
 		}
-		value, err := k.open(place, sealed)
+		value, err := k.open(nil, place, sealed)
 		return value, nil, err
 	}
 	return nil, nil, errKeysChange()
@@ -123,8 +127,9 @@ func (k *DataKey) seal(place, plain []byte) []byte {
 	return k.aead.Seal(b, nonce[:], plain, place)
 }
 
-func (k *DataKey) open(place, b []byte) ([]byte, error) {
-	plain, err := k.aead.Open(nil, b[sealedHead-12:sealedHead], b[sealedHead:], place)
+// open appends the plaintext of what seal returned to dst.
+func (k *DataKey) open(dst, place, b []byte) ([]byte, error) {
+	plain, err := k.aead.Open(dst, b[sealedHead-12:sealedHead], b[sealedHead:], place)
 	if err != nil {
 		return nil, fmt.Errorf("store: a sealed row does not open at its place: %w", err)
 	}

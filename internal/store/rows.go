@@ -59,6 +59,23 @@ type rows struct {
 	// now and by go with the changes that are kept.
 	now time.Time
 	by  item.Cause
+	// latest is what is known of the partition key that was used last: requests touch few, and each several times.
+	latest struct {
+		pk, prefix  []byte
+		leading     string
+		read, write bool // RowGuard.Check permits it
+		known       bool
+	}
+	plain []byte // what a scan has opened last
+}
+
+// use makes latest that of a partition key.
+func (r *rows) use(pk []byte) {
+	if r.latest.known && bytes.Equal(r.latest.pk, pk) {
+		return
+	}
+	r.latest.known, r.latest.pk, r.latest.prefix = true, append(r.latest.pk[:0], pk...), nil
+	r.latest.leading, r.latest.read, r.latest.write = leadingText(pk), false, false
 }
 
 // check says whether the row with the partition key may be touched; false without an error is a hidden row.
@@ -66,7 +83,17 @@ func (r *rows) check(pk []byte, write bool) (bool, error) {
 	if r.system {
 		return true, nil
 	}
-	return r.guard.Check(pk, write)
+	r.use(pk)
+	known := &r.latest.read
+	if write {
+		known = &r.latest.write
+	}
+	if *known {
+		return true, nil
+	}
+	ok, err := r.guard.check(r.latest.leading, write)
+	*known = ok && err == nil
+	return ok, err
 }
 
 // leadingText is the partition key as dynamodb:LeadingKeys shows it.
@@ -80,14 +107,21 @@ func leadingText(pk []byte) string {
 	return string(pk[1:])
 }
 
+// partition is the prefix of the keys of a partition's rows.
 func (r *rows) partition(pk []byte) []byte {
-	h := r.seal.hashPK(pk)
-	k := make([]byte, 0, 1+2*hashSize+64)
-	k = append(append(k, spaceRows), r.table[:]...)
-	return append(k, h[:]...)
+	r.use(pk)
+	if r.latest.prefix == nil {
+		h := r.seal.hashPK(pk)
+		b := append(append(make([]byte, 0, 1+2*hashSize), spaceRows), r.table[:]...)
+		r.latest.prefix = append(b, h[:]...)
+	}
+	return r.latest.prefix
 }
 
-func (r *rows) key(k item.RowKey) []byte { return append(r.partition(k.PK), k.SK...) }
+func (r *rows) key(k item.RowKey) []byte {
+	prefix := r.partition(k.PK)
+	return append(append(make([]byte, 0, len(prefix)+len(k.SK)), prefix...), k.SK...)
+}
 
 // Get implements item.RowReader.
 func (r *rows) Get(k item.RowKey) ([]byte, bool, error) {
@@ -222,7 +256,7 @@ const (
 
 // judge opens a row, or an entry of an index, and says whether it is shown. want is its partition key, nil if that is not known.
 func (r *rows) judge(place, b, want []byte) ([]byte, shown, error) {
-	pk, value, unusable, err := r.decodeRow(place, b)
+	pk, value, unusable, err := r.decodeInto(&r.plain, place, b)
 	switch {
 	case unusable != nil && want != nil:
 		return nil, rowLocked, unusable

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	stdhash "hash"
 	"math"
 	"sync"
 
@@ -38,7 +39,7 @@ type Sealing struct {
 func NewSealing(table, account, region string, hashKey []byte, owner, alias func(string) string) *Sealing {
 	s := &Sealing{Table: table, Account: account, Region: region, Owner: owner, Alias: alias}
 	if hashKey != nil {
-		s.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, hashKey) }}
+		s.macs = &sync.Pool{New: func() any { return &keyedHash{mac: hmac.New(sha256.New, hashKey)} }}
 	}
 	return s
 }
@@ -48,17 +49,18 @@ func (s *Sealing) hashPK(pk []byte) (h hash) {
 	if s == nil || s.macs == nil {
 		return hashOf(pk)
 	}
-	mac := s.macs.Get().(interface {
-		Reset()
-		Write([]byte) (int, error)
-		Sum([]byte) []byte
-	})
-	defer s.macs.Put(mac)
-	mac.Reset()
-	mac.Write(pk) //nolint:errcheck // a hash never fails (package hash)
-	var sum [sha256.Size]byte
-	copy(h[:], mac.Sum(sum[:0]))
+	m := s.macs.Get().(*keyedHash)
+	defer s.macs.Put(m)
+	m.mac.Reset()
+	m.mac.Write(pk) //nolint:errcheck // a hash never fails (package hash)
+	copy(h[:], m.mac.Sum(m.sum[:0]))
 	return h
+}
+
+// keyedHash is an HMAC with room for its sum, so that none is allocated.
+type keyedHash struct {
+	mac stdhash.Hash
+	sum [sha256.Size]byte
 }
 
 // KeyID names a data key.
@@ -175,7 +177,8 @@ func (r *rows) encodeRow(place, pk, value []byte) ([]byte, error) {
 	if r.seal == nil {
 		return sealRow(pk, value), nil
 	}
-	tenant := r.seal.Owner(leadingText(pk))
+	r.use(pk)
+	tenant := r.seal.Owner(r.latest.leading)
 	k := r.tx.keys.ByTenant(r.seal, tenant)
 	switch {
 	case k == nil:
@@ -190,6 +193,11 @@ func (r *rows) encodeRow(place, pk, value []byte) ([]byte, error) {
 // decodeRow reads what is stored at a place. errSkipped is a row to be left out for now; unusable is the reason if its key
 // cannot be used.
 func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error) {
+	return r.decodeInto(new([]byte), place, b)
+}
+
+// decodeInto is decodeRow; what it opens is in buf, until that is used again.
+func (r *rows) decodeInto(buf *[]byte, place, b []byte) (pk, value []byte, unusable, err error) {
 	if r.seal == nil {
 		pk, value, err = openRow(b)
 		return pk, value, nil, err
@@ -219,10 +227,11 @@ func (r *rows) decodeRow(place, b []byte) (pk, value []byte, unusable, err error
 		}
 		return nil, nil, k.Unusable, errSkipped
 	}
-	plain, err := k.open(place, b)
+	plain, err := k.open((*buf)[:0], place, b)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	*buf = plain
 	pk, value, err = cutRow(plain)
 	return pk, value, nil, err
 }

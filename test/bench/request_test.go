@@ -43,7 +43,7 @@ func BenchmarkGetItem(b *testing.B) {
 }
 
 // fill writes all rows once.
-func (w *bed) fill(b *testing.B, table string) {
+func (w *bed) fill(b testing.TB, table string) {
 	b.Helper()
 	w.prepare(b, "fill "+table, put(table), w.free)
 	if _, err := w.client.do(job{Name: "fill " + table, Addr: w.addr, Conns: 64}); err != nil {
@@ -78,6 +78,26 @@ func BenchmarkSealed(b *testing.B) {
 			w.prepare(b, "unsealed", op.calls(table), w.tenant)
 			compare(b, "sealed rows, "+op.name, w.client.load("bulkhead", "sealed", w.addr, 32),
 				[]side{w.client.load("plain rows", "unsealed", w.addr, 32)}, []aim{atLeast(op.least, "plain")})
+		})
+	}
+}
+
+// BenchmarkSeveral measures the requests of several rows, sealed and guarded, beside net/http alone: Query of 20 rows,
+// BatchWriteItem of 25 and TransactWriteItems of 4.
+func BenchmarkSeveral(b *testing.B) {
+	w := open(b)
+	w.prepare(b, "fill blocks", batches(sealed), w.tenant)
+	if _, err := w.client.do(job{Name: "fill blocks", Addr: w.addr, Conns: 16}); err != nil {
+		b.Fatal(err)
+	}
+	for _, op := range []struct {
+		name  string
+		calls []call
+	}{{"Query20", queries(sealed)}, {"BatchWrite25", batches(sealed)}, {"TransactWrite4", transactions(sealed)}} {
+		b.Run(op.name, func(b *testing.B) {
+			answer := w.prepare(b, op.name, op.calls, w.tenant)
+			compare(b, op.name+", 32 at once", w.client.load("bulkhead", op.name, w.addr, 32),
+				[]side{w.client.load("net/http", op.name, httpFloor(b, answer, nil), 32)}, []aim{{}})
 		})
 	}
 }

@@ -46,7 +46,7 @@ const (
 	trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:user/backend"},
 	 "Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringLike":{"aws:RequestTag/TenantID":"*"}}}]}`
 	abac = `{"Version":"2012-10-17","Statement":[
-	 {"Effect":"Allow","Action":["dynamodb:DescribeTable","dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query"],
+	 {"Effect":"Allow","Action":["dynamodb:DescribeTable","dynamodb:GetItem","dynamodb:PutItem","dynamodb:Query","dynamodb:BatchWriteItem"],
 	  "Resource":["arn:aws:dynamodb:us-east-1:` + account + `:table/orders","arn:aws:dynamodb:us-east-1:` + account + `:table/sealed",
 	   "arn:aws:dynamodb:us-east-1:` + account + `:table/streamed"],
 	  "Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["${aws:PrincipalTag/TenantID}","${aws:PrincipalTag/TenantID}#*"]}}},
@@ -62,6 +62,7 @@ const (
 type bed struct {
 	addr   string
 	data   string // the server's directory
+	serve  http.Handler
 	client *client
 	closes []func() error
 	// user is the backend's user; tenant a session of the ABAC role for the tenant acme; free one of the role "plain".
@@ -72,7 +73,7 @@ type bed struct {
 var world *bed
 
 // open starts the server once for all benchmarks.
-func open(b *testing.B) *bed {
+func open(b testing.TB) *bed {
 	b.Helper()
 	if world == nil {
 		w := &bed{}
@@ -127,7 +128,7 @@ func (w *bed) start() (err error) {
 	if err != nil {
 		return err
 	}
-	w.addr = l.Addr().String()
+	w.addr, w.serve = l.Addr().String(), a.Handler()
 	serving, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- a.Serve(serving, l) }()
@@ -240,18 +241,60 @@ func key(i int) string {
 }
 
 // item is an item of 450 bytes of JSON.
-func item(i int) string {
-	head := `{` + key(i) + `,"status":{"S":"SHIPPED"},"total":{"N":"1299.95"},"quantity":{"N":"3"},"paid":{"BOOL":true},` +
+func item(key string) string {
+	head := `{` + key + `,"status":{"S":"SHIPPED"},"total":{"N":"1299.95"},"quantity":{"N":"3"},"paid":{"BOOL":true},` +
 		`"tags":{"SS":["fragile","gift"]},"address":{"M":{"street":{"S":"1 Main Street"},"zip":{"S":"12345"}}},"note":{"S":"`
 	return head + strings.Repeat("leave it at the door ", 20)[:450-len(head)-3] + `"}}`
 }
 
 func put(table string) []call {
-	return many(func(i int) call { return dynamo("PutItem", `{"TableName":"`+table+`","Item":`+item(i)+`}`) })
+	return many(func(i int) call { return dynamo("PutItem", `{"TableName":"`+table+`","Item":`+item(key(i))+`}`) })
 }
 
 func get(table string) []call {
 	return many(func(i int) call { return dynamo("GetItem", `{"TableName":"`+table+`","Key":{`+key(i)+`}}`) })
+}
+
+// Rows of one partition, for the requests of several rows: block of so many, from block i on.
+func block(i, rows, n int) string {
+	return item(fmt.Sprintf(`"pk":{"S":"acme#block%04d"},"sk":{"S":"order#%06d"}`, i*rows/blockRows, i*rows%blockRows+n))
+}
+
+// blockRows is how many rows such a partition has: a multiple of what any request touches.
+const blockRows = 100
+
+// queries read 20 rows each.
+func queries(table string) []call {
+	return many(func(i int) call {
+		return dynamo("Query", fmt.Sprintf(`{"TableName":"%s","Limit":20,"KeyConditionExpression":"pk = :p AND sk >= :s",`+
+			`"ExpressionAttributeValues":{":p":{"S":"acme#block%04d"},":s":{"S":"order#%06d"}}}`, table, i*20/blockRows%(items/blockRows), i*20%blockRows))
+	})
+}
+
+// batches write 25 rows each, transactions 4.
+func batches(table string) []call {
+	return blocks(25, func(puts []string) call {
+		return dynamo("BatchWriteItem", `{"RequestItems":{"`+table+`":[{"PutRequest":{"Item":`+strings.Join(puts, `}},{"PutRequest":{"Item":`)+`}}]}}`)
+	})
+}
+
+func transactions(table string) []call {
+	start := `{"Put":{"TableName":"` + table + `","Item":`
+	return blocks(4, func(puts []string) call {
+		return dynamo("TransactWriteItems", `{"TransactItems":[`+start+strings.Join(puts, `}},`+start)+`}}]}`)
+	})
+}
+
+func blocks(rows int, f func(puts []string) call) []call {
+	list := make([]call, items/rows)
+	for i := range list {
+		puts := make([]string, rows)
+		for n := range puts {
+			puts[n] = block(i, rows, n)
+		}
+		list[i] = f(puts)
+	}
+	return list
 }
 
 func many(f func(int) call) []call {
@@ -283,7 +326,7 @@ func (w *bed) sign(c call, by aws.Credentials) ([]byte, error) {
 }
 
 // prepare signs the calls and hands them to the client under a name. It returns the first answer as the server gives it.
-func (w *bed) prepare(b *testing.B, name string, calls []call, by aws.Credentials) *conn {
+func (w *bed) prepare(b testing.TB, name string, calls []call, by aws.Credentials) *conn {
 	b.Helper()
 	requests := make([][]byte, len(calls))
 	for i := range calls {
