@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -63,22 +64,36 @@ var steps = []struct{ op, input string }{
 var tableIDs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // TestOutsideSameAnswers: a table whose rows an outside engine keeps, sealed or not, answers as one whose rows are here.
-func TestOutsideSameAnswers(t *testing.T) {
-	t.Parallel()
-	here := newEnv(t)
-	open, _ := newFarEnv(t)
-	sealed, _ := newFarEnv(t)
-	pooledIn(here, "deny", "")
-	pooledIn(open, "deny", "")
-	pooledIn(sealed, "deny", sealTag1)
-	for i, s := range steps {
-		want := here.told(s.op, s.input)
-		for name, e := range map[string]*env{"outside": open, "sealed": sealed} {
-			if got := e.told(s.op, s.input); tableIDs.ReplaceAllString(got, "ID") != tableIDs.ReplaceAllString(want, "ID") {
-				t.Errorf("%s, step %d: %s %s\n got %s\nwant %s", name, i, s.op, s.input, got, want)
+func TestOutsideSameAnswers(t *testing.T) { //nolint:paralleltest // its parts have one table of the engine
+	for name, seal := range map[string]string{"outside": "", "sealed": sealTag1} {
+		t.Run(name, func(t *testing.T) {
+			here := newEnv(t)
+			e, _ := engineOf(t)
+			pooledIn(here, "deny", "")
+			pooledIn(e, "deny", seal)
+			for i, s := range steps {
+				want, got := here.told(s.op, s.input), e.told(s.op, s.input)
+				if alike(got) != alike(want) {
+					t.Errorf("step %d: %s %s\n got %s\nwant %s", i, s.op, s.input, got, want)
+				}
 			}
+		})
+	}
+}
+
+// alike is an answer without what differs anyway: ids, and the order of attributes, which engines choose.
+func alike(told string) string {
+	text, members, failed := strings.Cut(told, "{")
+	if members = "{" + members; failed && text != "" {
+		members += "}" // of an error, whose members are told without an end
+	}
+	var doc any
+	if json.Unmarshal([]byte(members), &doc) == nil {
+		if b, err := json.Marshal(doc); err == nil {
+			told = text + string(b)
 		}
 	}
+	return tableIDs.ReplaceAllString(told, "ID")
 }
 
 // told is result with the members of errors.

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Runs the suite of tables with their rows in an outside engine: DynamoDB Local, from its Maven package (tables/pom.xml). Streams,
-# time to live and backups are refused there (docs/adr/0012-outside-table-engine.md). Without Java and Maven it is skipped, in CI it
+# Runs the suite of tables with their rows in an outside engine: DynamoDB Local, from its Maven package (tables/pom.xml). Streams
+# and backups are refused there (docs/adr/0012-outside-table-engine.md). Without Java and Maven it is skipped, in CI it
 # fails.
+#
+# DynamoDB Local listens on all addresses and cannot be told not to. What is fetched is fetched first; then all goes on in a network of
+# its own, in which there is only loopback, where the system lets users make one.
 #
 #   CACHE=.cache   where packages are kept
 set -euo pipefail
