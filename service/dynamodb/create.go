@@ -25,6 +25,9 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 	if rec.Outside, err = s.tableThere(c, at, rec); err != nil {
 		return nil, err
 	}
+	if err := rec.checkExpiryTag(rec.Tags); err != nil {
+		return nil, err
+	}
 	key, err := s.encryptNew(ctx, c, at, rec, in.SSESpecification)
 	if err != nil {
 		return nil, err

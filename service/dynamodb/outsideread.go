@@ -29,6 +29,8 @@ type farRows struct {
 	refused error
 	names   []string
 	hashed  map[string]bool
+	// clear is the attribute of a sealed row that the engine may read, "" for none.
+	clear string
 	// read are the rows that were read, by key; an item that is absent is a row that is not there.
 	read map[string]farRow
 	// written are the changes, in their order.
@@ -47,6 +49,9 @@ func newFarRows(ctx context.Context, s *Service, c *pipeline.Call, t *table) (*f
 	}
 	f := &farRows{ctx: ctx, s: s, t: t, guard: guard, read: map[string]farRow{}}
 	f.names, f.hashed = t.keyNamesThere()
+	if t.sealing != nil {
+		f.clear = expiryTagOf(t.Tags)
+	}
 	return f, nil
 }
 

@@ -98,6 +98,7 @@ func (f *farRows) rowThere(ctx context.Context, m item.Map) (item.Map, error) {
 	f.addKeys(&b, m)
 	b.Set(sealedAttribute, item.Binary(box))
 	b.Set(versionAttribute, item.Binary(version))
+	f.addClear(&b, m)
 	return b.Map(), nil
 }
 
@@ -142,6 +143,9 @@ func (f *farRows) rowHere(ctx context.Context, m item.Map) (farRow, error) {
 		if !sameValue(f.there(name, row.item.Get(name)), m.Get(name)) {
 			return row, wrapNotOurs(errors.New("its key attributes differ from what is sealed"))
 		}
+	}
+	if !f.clearAgrees(m, row.item) {
+		return row, wrapNotOurs(errors.New("what is in the clear differs from what is sealed"))
 	}
 	return row, nil
 }

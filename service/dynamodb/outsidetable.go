@@ -35,7 +35,7 @@ func keepOutside(r *record, tags []authn.Tag) error {
 	if outsideTagOf(tags) != outsideTagOf(r.Tags) {
 		return invalid(wrong+"tag %s is given when a table is made, and stays", outsideTag)
 	}
-	return nil
+	return r.checkExpiryTag(tags)
 }
 
 // thereTable is the engine's description of a table, as far as it is of use here.

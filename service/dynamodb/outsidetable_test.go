@@ -31,7 +31,6 @@ func TestOutsideTables(t *testing.T) {
 		t.Error(got)
 	}
 	for op, input := range map[string]string{
-		"UpdateTimeToLive":        `{'TableName':'orders','TimeToLiveSpecification':{'AttributeName':'x','Enabled':true}}`,
 		"UpdateContinuousBackups": `{'TableName':'orders','PointInTimeRecoverySpecification':{'PointInTimeRecoveryEnabled':true}}`,
 		"CreateBackup":            `{'TableName':'orders','BackupName':'one'}`,
 		"UpdateTable":             `{'TableName':'orders','StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_IMAGE'}}`,

@@ -20,7 +20,7 @@
 //   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
 //   - The rows of a table with the tag bulkhead:seal-key are sealed, each tenant's under its own KMS key. While that key cannot be
 //     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.
-//   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, time to live, recovery and backups of such
+//   - With an outside engine (Config.Engine) it keeps the rows of new tables, and streams, recovery and backups of such
 //     tables are refused.
 //   - A table's KMS key (SSESpecification) is asked of who sets it, not of who reads and writes rows, and is one of the table's account.
 //   - Global tables are refused, never accepted in silence.

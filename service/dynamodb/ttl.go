@@ -41,6 +41,13 @@ func (s *Service) UpdateTimeToLive(ctx context.Context, c *pipeline.Call, in *ap
 	if err != nil {
 		return nil, err
 	}
+	if t, err := s.elsewhere(ctx, c, at); t != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.updateTTLFar(ctx, c, at, t, in)
+		return out, noTableNamed(err, at)
+	}
 	spec := in.TimeToLiveSpecification
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		rec := t.record
@@ -95,10 +102,17 @@ func (s *Service) DescribeTimeToLive(ctx context.Context, c *pipeline.Call, in *
 		return nil, err
 	}
 	var d *api.TimeToLiveDescription
+	var far *table
 	err = s.inAnyTable(ctx, c, at, func(_ *store.Tx, t *table) error {
-		d = t.TTL.describe()
+		d, far = t.TTL.describe(), nil
+		if t.Outside != nil {
+			far = t
+		}
 		return nil
 	})
+	if err == nil && far != nil && s.engine != nil {
+		d, err = s.ttlThere(ctx, far)
+	}
 	if err != nil {
 		return nil, noTableNamed(err, at)
 	}
