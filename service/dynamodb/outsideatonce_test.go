@@ -45,15 +45,15 @@ func (e *env) node() *env {
 	return &other
 }
 
-// counted is an operation on the counter: an addition of one, or a read.
-type counted struct{ add bool }
+// tallied is an operation on the counter: an addition of one, or a read.
+type tallied struct{ add bool }
 
 // counter is what a counter does: an addition answers what it has made of it.
 var counter = porcupine.Model{
 	Init: func() any { return 0 },
 	Step: func(state, input, output any) (bool, any) {
 		n, got := state.(int), output.(int)
-		if input.(counted).add {
+		if input.(tallied).add {
 			n++
 		}
 		return got == n, n
@@ -120,7 +120,7 @@ func (w *writers) count(client int, e *env, add bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen = append(w.seen, porcupine.Operation{ClientId: client, Input: counted{add}, Call: from, Output: n, Return: to})
+	w.seen = append(w.seen, porcupine.Operation{ClientId: client, Input: tallied{add}, Call: from, Output: n, Return: to})
 }
 
 // move takes one from one tenant's row and gives it to another's, in a transaction.
