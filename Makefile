@@ -46,6 +46,7 @@ conformance: tools build
 	$(PG) test/conformance/run.sh
 	$(PG) test/conformance/demo.sh
 	test/conformance/tables.sh
+	test/conformance/objects.sh
 	test/conformance/readme.sh $(CACHE)/venv
 	test/conformance/examples.sh $(CACHE)/venv
 

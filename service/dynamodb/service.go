@@ -17,6 +17,9 @@
 //   - Rows that have expired by their time to live are removed within about a quarter of an hour.
 //   - A tenant sees of the stream of a guarded table only the changes of its own and of shared rows. Backups and restores keep the
 //     owner rule: a restored table has the source's bulkhead: tags, though AWS restores no tags.
+//   - Exports go to, and imports come from, a directory or an outside storage that speaks S3's API (Config.Objects). No tenant's session
+//     exports a guarded table or imports anything; tables whose rows are sealed under tenants' keys are exported only with the tag
+//     bulkhead:export = open. ION is refused.
 //   - A table can be restored to any time up to now; on AWS the latest restorable time is some minutes ago.
 //   - The rows of a table with the tag bulkhead:seal-key are sealed, each tenant's under its own KMS key. While that key cannot be
 //     used, what names the tenant's rows is refused (AccessDeniedException), and Scan and queries of global indexes leave them out.

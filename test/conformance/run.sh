@@ -67,7 +67,7 @@ start() {
   AWS_SECRET_ACCESS_KEY=$(random A-Za-z0-9 40)
   port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   BULKHEAD_TEST_FUNCTIONS_PORT=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  export BULKHEAD_TEST_FUNCTIONS_PORT
+  export BULKHEAD_TEST_FUNCTIONS_PORT BULKHEAD_TEST_OBJECTS=$work/$store/objects
   # The store goes by environment, since its URL may hold a password.
   BULKHEAD_STORE=$url BULKHEAD_ROOT_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID BULKHEAD_ROOT_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY \
     BULKHEAD_FUNCTIONS_ENDPOINT=http://127.0.0.1:$BULKHEAD_TEST_FUNCTIONS_PORT \
