@@ -198,6 +198,9 @@ func (l LegacyUpdate) change(attr string) (change, error) {
 	if l.Value.err != nil {
 		return change{}, l.Value.err
 	}
+	if attr == "" {
+		return change{}, errNoName()
+	}
 	c := change{path: Path{{name: attr}}, val: &node{op: opValue, val: l.Value}}
 	k := l.Value.Kind()
 	switch {
@@ -221,6 +224,9 @@ func (l LegacyUpdate) change(attr string) (change, error) {
 func LegacyProjection(names []string) (*Projection, error) {
 	seen := make(map[string]bool, len(names))
 	for _, n := range names {
+		if n == "" {
+			return nil, errNoName()
+		}
 		if seen[n] {
 			return nil, invalid(wrong+"Duplicate value in attribute name: %s", n)
 		}

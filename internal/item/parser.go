@@ -38,6 +38,9 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 		if !placeholder(k, '#') {
 			return nil, invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", k)
 		}
+		if names[k] == "" {
+			return nil, invalid("ExpressionAttributeNames contains invalid value: Empty attribute name for key %s", k)
+		}
 		if len(names[k]) > maxName {
 			return nil, invalid("ExpressionAttributeNames contains invalid value: Attribute name is too large, "+
 				"must be less than %d bytes for key %s", maxName+1, k)

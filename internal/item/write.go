@@ -49,11 +49,16 @@ func (w *Write) Check() error {
 	if err := w.Item.Err(); err != nil {
 		return err
 	}
+	if w.Item.Has("") {
+		return errNoName()
+	}
 	if len(w.Item.b) > MaxItem/8 && w.Item.Size() > MaxItem { // no item is eight times as large as its encoding
 		return errItemSize()
 	}
 	return nil
 }
+
+func errNoName() error { return invalid(wrong + "Empty attribute name") }
 
 func errItemSize() error { return invalid("Item size has exceeded the maximum allowed size") }
 

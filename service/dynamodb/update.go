@@ -143,6 +143,15 @@ func (r *record) reprovision(in *api.UpdateTableInput) error {
 // updateIndexes changes the global indexes and returns the work that is left to do in the background.
 func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, error) {
 	var work []*job
+	online := 0
+	for i := range in.GlobalSecondaryIndexUpdates {
+		if u := &in.GlobalSecondaryIndexUpdates[i]; u.Create != nil || u.Delete != nil {
+			online++
+		}
+	}
+	if online > 1 {
+		return nil, errOnline()
+	}
 	for i := range in.GlobalSecondaryIndexUpdates {
 		u := &in.GlobalSecondaryIndexUpdates[i]
 		var j *job
@@ -167,16 +176,16 @@ func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, erro
 			work = append(work, j)
 		}
 	}
-	if len(work) > 1 {
-		return nil, api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted " +
-			"simultaneously per table")
-	}
 	for i := range r.Indexes {
 		if !r.OnDemand && !r.Indexes[i].Local && r.Indexes[i].Throughput == (throughput{}) {
 			return nil, invalid(wrong+"ProvisionedThroughput must be specified for index: %s", r.Indexes[i].Name)
 		}
 	}
 	return work, nil
+}
+
+func errOnline() error {
+	return api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
 }
 
 func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction, defs []api.AttributeDefinition) (*job, error) {
@@ -189,8 +198,7 @@ func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction,
 	n := 0
 	for _, x := range r.Indexes {
 		if x.Filling {
-			return nil, api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted " +
-				"simultaneously per table")
+			return nil, errOnline()
 		}
 		if !x.Local {
 			n++

@@ -100,8 +100,22 @@ func TestValues(t *testing.T) {
 		{`1.5`, str, nil, "DECIMAL_VALUE cannot be converted to String"},
 		{`true`, str, nil, "TRUE_VALUE cannot be converted to String"},
 		{`false`, str, nil, "FALSE_VALUE cannot be converted to String"},
-		{`{}`, str, nil, "Start of structure or map found where not expected."},
-		{`[]`, str, nil, "Start of list found where not expected."},
+		{`{}`, str, nil, "Start of structure or map found where not expected"},
+		{`[]`, str, nil, "Unrecognized collection type class java.lang.String"},
+		{`[]`, i32, nil, "Unrecognized collection type class java.lang.Integer"},
+		{`[]`, i64, nil, "Unrecognized collection type class java.lang.Long"},
+		{`[]`, blob, nil, "Unrecognized collection type class java.nio.ByteBuffer"},
+		{`true`, blob, nil, "only base-64-encoded strings are convertible to bytes"},
+		{`34.56`, blob, nil, "only base-64-encoded strings are convertible to bytes"},
+		{`"23"`, truth, nil, "Unexpected token received from parser"},
+		{`23`, truth, nil, "NUMBER_VALUE cannot be converted to Boolean"},
+		{`[]`, truth, nil, "Unrecognized collection type class java.lang.Boolean"},
+		{`23`, list, nil, "Unexpected field type"},
+		{`true`, list, nil, "Unexpected field type"},
+		{`"23"`, list, nil, "Unexpected field type"},
+		{`{}`, list, nil, "Start of structure or map found where not expected"},
+		{`34.56`, object, nil, "Unexpected field type"},
+		{`false`, object, nil, "Unexpected field type"},
 		{`12`, i32, int32(12), ""},
 		{`12.9`, i32, int32(12), ""},
 		{`2147483648`, i32, nil, "NUMBER_VALUE cannot be converted to Integer"},
@@ -136,11 +150,14 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func str(d *jsoncodec.Decoder) (any, error) { return d.String() }
-func i32(d *jsoncodec.Decoder) (any, error) { return d.Int32() }
-func i64(d *jsoncodec.Decoder) (any, error) { return d.Int64() }
-func f64(d *jsoncodec.Decoder) (any, error) { return d.Float64() }
-func tim(d *jsoncodec.Decoder) (any, error) { return d.Time() }
+func str(d *jsoncodec.Decoder) (any, error)    { return d.String() }
+func i32(d *jsoncodec.Decoder) (any, error)    { return d.Int32() }
+func i64(d *jsoncodec.Decoder) (any, error)    { return d.Int64() }
+func f64(d *jsoncodec.Decoder) (any, error)    { return d.Float64() }
+func truth(d *jsoncodec.Decoder) (any, error)  { return d.Bool() }
+func list(d *jsoncodec.Decoder) (any, error)   { return nil, d.OpenArray("List") }
+func object(d *jsoncodec.Decoder) (any, error) { return nil, d.OpenObject("Struct") }
+func tim(d *jsoncodec.Decoder) (any, error)    { return d.Time() }
 func blob(d *jsoncodec.Decoder) (any, error) {
 	b, err := d.Blob()
 	return string(b), err

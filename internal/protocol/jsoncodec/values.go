@@ -15,13 +15,34 @@ import (
 // JSON numbers are 64-bit integers, doubles and timestamps.
 const maxNumber = 64
 
+// collections are the types that AWS's JSON services name when they find a list in place of a scalar.
+var collections = map[string]string{
+	"String": "java.lang.String", "Boolean": "java.lang.Boolean", "Integer": "java.lang.Integer", "Long": "java.lang.Long",
+	"Double": "java.lang.Double", "Blob": "java.nio.ByteBuffer",
+}
+
 // mismatch is the error for a value of another kind than the type wants, in the words of AWS's JSON services.
 func (d *Decoder) mismatch(k Kind, into string) error {
+	compound := into == "Struct" || into == "Map" || into == "List"
 	switch k {
 	case Object:
-		return serializationError("Start of structure or map found where not expected.")
+		return serializationError("Start of structure or map found where not expected")
 	case Array:
-		return serializationError("Start of list found where not expected.")
+		if class, ok := collections[into]; ok {
+			return serializationError("Unrecognized collection type class %s", class)
+		}
+		return serializationError("Start of list found where not expected")
+	case Bool, Number, String:
+		switch {
+		case compound:
+			return serializationError("Unexpected field type")
+		case into == "Blob":
+			return serializationError("only base-64-encoded strings are convertible to bytes")
+		case into == "Boolean" && k == String:
+			return serializationError("Unexpected token received from parser")
+		}
+	}
+	switch k {
 	case Bool:
 		if d.s[d.pos] == 't' {
 			return serializationError("TRUE_VALUE cannot be converted to %s", into)
@@ -37,9 +58,6 @@ func (d *Decoder) mismatch(k Kind, into string) error {
 		}
 		return serializationError("NUMBER_VALUE cannot be converted to %s", into)
 	case String:
-		if into == "Struct" || into == "Map" || into == "List" || into == "Blob" {
-			return serializationError("Unexpected field type")
-		}
 		return serializationError("STRING_VALUE cannot be converted to %s", into)
 	case Null:
 		return serializationError("NULL_VALUE cannot be converted to %s", into)
