@@ -102,6 +102,10 @@ func stricterTags(then, now []authn.Tag) ([]authn.Tag, error) {
 	for _, t := range ownerTags(then) {
 		switch strings.ToLower(t.Key) {
 		case authz.OwnerKeyTag, authz.IndexOwnerKeyTag, authz.SharedKeysTag, authz.GuardTag, capacityTag:
+		case exportTag: // it opens the table, so that it must be in both
+			if v, _ := authn.Tags(now).Get(exportTag); v == t.Value {
+				tags = append(tags, t)
+			}
 		default:
 			tags = append(tags, t)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 )
 
@@ -185,6 +186,26 @@ func TestBackupsTellNoCounts(t *testing.T) {
 					t.Errorf("%s tells %s: %v", op, field, counts)
 				}
 			}
+		}
+	}
+}
+
+// A sealed table is open to exports after a restore only if it was and is; how it is sealed stays.
+func TestRestoresAreNotOpened(t *testing.T) {
+	t.Parallel()
+	sealed := authn.Tag{Key: sealTag, Value: "alias/customer-${tenant}"}
+	open := authn.Tag{Key: exportTag, Value: "open"}
+	for _, tc := range []struct {
+		then, now []authn.Tag
+		want      bool
+	}{
+		{[]authn.Tag{sealed, open}, []authn.Tag{sealed}, false},
+		{[]authn.Tag{sealed}, []authn.Tag{sealed, open}, false},
+		{[]authn.Tag{sealed, open}, []authn.Tag{sealed, open}, true},
+	} {
+		got, err := stricterTags(tc.then, tc.now)
+		if err != nil || slices.Contains(got, open) != tc.want || !slices.Contains(got, sealed) {
+			t.Errorf("%v and %v: %v, %v", tc.then, tc.now, got, err)
 		}
 	}
 }

@@ -246,3 +246,44 @@ func TestBuckets(t *testing.T) {
 		t.Errorf("one that is in use was forgotten: %v", got)
 	}
 }
+
+// What a tenant is refused for its share costs the table and its indexes nothing, so that the others do not wait for it; what it lets the
+// guard walk does count.
+func TestRefusedTenantsCostNothing(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.s.enforce = true
+	table := strings.Replace(pool, `'BillingMode':'PAY_PER_REQUEST'`, `'ProvisionedThroughput':{'ReadCapacityUnits':10,'WriteCapacityUnits':3}`, 1)
+	table = strings.Replace(table, `{'ProjectionType':'ALL'}`, `{'ProjectionType':'ALL'},'ProvisionedThroughput':{'ReadCapacityUnits':10,'WriteCapacityUnits':3}`, 1)
+	e.must(root(), "CreateTable", fmt.Sprintf(table, `,'Tags':[{'Key':'bulkhead:tenant-capacity','Value':'1/1'},{'Key':'bulkhead:owner-key','Value':'${tenant}#*'},{'Key':'bulkhead:guard','Value':'filter'}]`))
+	policy := strings.ReplaceAll(wide, "'", `"`)
+	put := func(of string) string { return strings.Replace(putOne, "'a'", "'"+of+"#1'", 1) }
+	acme, globex := e.user(account, "acme", nil, policy), e.user(account, "globex", nil, policy)
+	if n, got := e.until(acme, "PutItem", put("acme")); n != 300 || got != overShare {
+		t.Errorf("acme: %d: %s", n, got)
+	}
+	for _, op := range []string{"PutItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement"} {
+		input := map[string]string{
+			"PutItem": put("acme"), "BatchWriteItem": `{'RequestItems':{'pool':[{'PutRequest':{'Item':{'pk':{'S':'acme#1'},'sk':{'S':'s'}}}}]}}`,
+			"TransactWriteItems": `{'TransactItems':[{'Put':` + put("acme") + `}]}`,
+			"ExecuteStatement":   `{'Statement':'DELETE FROM pool WHERE pk = ? AND sk = ?','Parameters':[{'S':'acme#1'},{'S':'s'}]}`,
+		}[op]
+		for range 200 {
+			if got := e.result(acme, op, input); !strings.Contains(got, "hrottling") {
+				t.Fatalf("%s: %s", op, got)
+			}
+		}
+	}
+	if n, got := e.until(globex, "PutItem", put("globex")); n != 300 || got != overShare {
+		t.Errorf("globex: %d: %s", n, got)
+	}
+	// 300 units of reads are two pages that pause.
+	e.s.db.LimitWalk(100)
+	for i := range 20 {
+		e.must(root(), "PutItem", strings.Replace(put("globex"), "'s'", fmt.Sprintf("'%d'", i), 1))
+		e.now = e.now.Add(time.Second)
+	}
+	if n, got := e.until(acme, "Scan", `{'TableName':'pool','ConsistentRead':true}`); n > 2 || got != overShare {
+		t.Errorf("%d scans: %s", n, got)
+	}
+}
