@@ -54,6 +54,16 @@ func (c *Cache[K, V]) get(of epochKey, key K, load func() (V, error)) (V, error)
 	return v, err
 }
 
+// Peek returns the fact at key of the account if it is cached and up to date: changes of other nodes are seen within a second.
+func (c *Cache[K, V]) Peek(account string, key K) (v V, ok bool) {
+	of := epochKey{service: c.service, account: account}
+	epoch, sure := c.db.epochs.now(of)
+	if !sure {
+		return v, false
+	}
+	return c.lookup(key, of, epoch)
+}
+
 // Held is a cached fact with its epoch. The zero Held holds nothing.
 type Held[V any] struct {
 	Value V

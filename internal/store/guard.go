@@ -80,20 +80,18 @@ func (s *Sealing) HashKey(pk []byte) [HashKeySize]byte { return s.hashPK(pk) }
 // row's tenant. place is what it is bound to. A key that cannot be used now is the error that says why.
 func (db *DB) SealValue(ctx context.Context, s *Sealing, pk, place, value []byte) ([]byte, error) {
 	tenant := s.Owner(leadingText(pk))
-	for range maxFetches {
-		k := db.dataKeys().ByTenant(s, tenant)
-		if k == nil {
-			if err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, Tenant: tenant, Make: true}}); err != nil {
-				return nil, err
-			}
-			continue
+	k := db.dataKeys().ByTenant(s, tenant)
+	if k == nil {
+		keys, err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, Tenant: tenant, Make: true}})
+		if err != nil {
+			return nil, err
 		}
-		if k.Unusable != nil {
-			return nil, k.Unusable
-		}
-		return k.seal(place, value), nil
+		k = keys[0]
 	}
-	return nil, errKeysChange()
+	if k.Unusable != nil {
+		return nil, k.Unusable
+	}
+	return k.seal(place, value), nil
 }
 
 // OpenValue opens what SealValue made. unusable is the reason if its key cannot be used now.
@@ -102,21 +100,19 @@ func (db *DB) OpenValue(ctx context.Context, s *Sealing, place, sealed []byte) (
 		return nil, nil, errNotSealed
 	}
 	id := KeyID(sealed[1 : 1+len(KeyID{})])
-	for range maxFetches {
-		k := db.dataKeys().ByID(s, id)
-		if k == nil {
-			if err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, ID: id}}); err != nil {
-				return nil, nil, err
-			}
-			continue
+	k := db.dataKeys().ByID(s, id)
+	if k == nil {
+		keys, err := db.dataKeys().Fetch(ctx, []KeyWant{{Sealing: s, ID: id}})
+		if err != nil {
+			return nil, nil, err
 		}
-		if k.Unusable != nil {
-			return nil, k.Unusable, nil
-		}
-		value, err := k.open(nil, place, sealed)
-		return value, nil, err
+		k = keys[0]
 	}
-	return nil, nil, errKeysChange()
+	if k.Unusable != nil {
+		return nil, k.Unusable, nil
+	}
+	value, err = k.open(nil, place, sealed)
+	return value, nil, err
 }
 
 // seal returns the id of the key, a nonce and the sealed plaintext, after the version of the format.

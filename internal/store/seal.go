@@ -116,8 +116,9 @@ type DataKeys interface {
 	ByID(s *Sealing, id KeyID) *DataKey
 	// ByTenant returns the data key under which a tenant's rows are sealed now; nil if it has to be fetched or made.
 	ByTenant(s *Sealing, tenant string) *DataKey
-	// Fetch gets data keys, so that ByID and ByTenant return them. One that cannot be used is returned with its reason.
-	Fetch(ctx context.Context, wants []KeyWant) error
+	// Fetch gets data keys, in the order of the wants. One that cannot be used is returned with its reason. ByID and ByTenant
+	// return them from then on, if it is known that they are up to date.
+	Fetch(ctx context.Context, wants []KeyWant) ([]*DataKey, error)
 }
 
 // UseDataKeys sets where data keys are found, before the first table with sealed rows is opened.
@@ -140,18 +141,62 @@ const maxFetches = 64
 // errWantKeys rolls a transaction back that wants keys.
 var errWantKeys = errors.New("store: data keys are to be fetched")
 
+// asked is what one request has wanted of data keys, and got. What was fetched since it began is up to date for it, whether or not
+// it may be kept for others: a node that has lately not been able to look for others' changes keeps nothing.
+type asked struct {
+	DataKeys
+	wants []KeyWant
+	got   map[keyFor]*DataKey
+}
+
+// keyFor says which key of which sealing was wanted.
+type keyFor struct {
+	account, table, tenant string
+	generation             int
+	id                     KeyID
+	made                   bool
+}
+
+// ByID implements DataKeys.
+func (q *asked) ByID(s *Sealing, id KeyID) *DataKey {
+	if k := q.got[(&KeyWant{Sealing: s, ID: id}).key()]; k != nil {
+		return k
+	}
+	return q.DataKeys.ByID(s, id)
+}
+
+// ByTenant implements DataKeys.
+func (q *asked) ByTenant(s *Sealing, tenant string) *DataKey {
+	if k := q.got[(&KeyWant{Sealing: s, Tenant: tenant, Make: true}).key()]; k != nil {
+		return k
+	}
+	return q.DataKeys.ByTenant(s, tenant)
+}
+
+func (w *KeyWant) key() keyFor {
+	return keyFor{w.Sealing.Account, w.Sealing.Table, w.Tenant, w.Sealing.Generation, w.ID, w.Make}
+}
+
 // fetching runs a transaction until it has all the keys it wants.
-func (db *DB) fetching(ctx context.Context, run func(wants *[]KeyWant) error) error {
+func (db *DB) fetching(ctx context.Context, run func(q *asked) error) error {
+	q := &asked{DataKeys: db.dataKeys()}
 	for range maxFetches {
-		var wants []KeyWant
-		if err := run(&wants); len(wants) == 0 {
+		q.wants = nil
+		if err := run(q); len(q.wants) == 0 {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := db.dataKeys().Fetch(ctx, wants); err != nil {
+		keys, err := db.dataKeys().Fetch(ctx, q.wants)
+		if err != nil {
 			return err
+		}
+		if q.got == nil {
+			q.got = make(map[keyFor]*DataKey, len(keys))
+		}
+		for i, k := range keys {
+			q.got[q.wants[i].key()] = k
 		}
 	}
 	return errKeysChange()

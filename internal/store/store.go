@@ -48,8 +48,8 @@ func (db *DB) ViewRerun(ctx context.Context, g authz.Grant, fn func(*Tx) error) 
 	if !g.Valid() {
 		return notGranted("a view without a grant")
 	}
-	return db.fetching(ctx, func(wants *[]KeyWant) error {
-		return fromKV(kv.ViewRerun(ctx, db.kv, db.viewing(access{grant: g}, wants, fn)))
+	return db.fetching(ctx, func(q *asked) error {
+		return fromKV(kv.ViewRerun(ctx, db.kv, db.viewing(access{grant: g}, q, fn)))
 	})
 }
 
@@ -63,29 +63,29 @@ func (db *DB) Update(ctx context.Context, g authz.Grant, fn func(*Tx) error) err
 }
 
 func (db *DB) view(ctx context.Context, a access, fn func(*Tx) error) error {
-	return db.fetching(ctx, func(wants *[]KeyWant) error {
-		return fromKV(db.kv.View(ctx, db.viewing(a, wants, fn)))
+	return db.fetching(ctx, func(q *asked) error {
+		return fromKV(db.kv.View(ctx, db.viewing(a, q, fn)))
 	})
 }
 
-func (db *DB) viewing(a access, wants *[]KeyWant, fn func(*Tx) error) func(kv.Reader) error {
+func (db *DB) viewing(a access, q *asked, fn func(*Tx) error) func(kv.Reader) error {
 	return func(r kv.Reader) error {
-		*wants = nil
-		return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk})
+		q.wants = nil
+		return fn(&Tx{access: a, r: r, epochs: db.epochs, keys: q, wants: &q.wants, walk: db.walk})
 	}
 }
 
 func (db *DB) update(ctx context.Context, a access, fn func(*Tx) error) error {
-	return db.fetching(ctx, func(wants *[]KeyWant) error { return db.updateOnce(ctx, a, wants, fn) })
+	return db.fetching(ctx, func(q *asked) error { return db.updateOnce(ctx, a, q, fn) })
 }
 
-func (db *DB) updateOnce(ctx context.Context, a access, wants *[]KeyWant, fn func(*Tx) error) error {
+func (db *DB) updateOnce(ctx context.Context, a access, q *asked, fn func(*Tx) error) error {
 	var changed []epochKey
 	err := db.kv.Update(ctx, func(w kv.Tx) error {
-		*wants = nil
-		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: db.dataKeys(), wants: wants, walk: db.walk}
+		q.wants = nil
+		tx := &Tx{access: a, r: w, w: w, epochs: db.epochs, keys: q, wants: &q.wants, walk: db.walk}
 		err := fn(tx)
-		if len(*wants) > 0 {
+		if len(q.wants) > 0 {
 			err = errWantKeys // whatever came of it: rows that were left out may matter
 		}
 		if err == nil {

@@ -64,31 +64,32 @@ func newDataKeys(db *store.DB, ring *keyring.Keyring, kms KeyService) *dataKeys 
 
 // ByID implements store.DataKeys.
 func (d *dataKeys) ByID(s *store.Sealing, id store.KeyID) *store.DataKey {
-	h := d.byID.Held(s.Account, keyNamed{id, s.Generation})
-	return h.Value
+	k, _ := d.byID.Peek(s.Account, keyNamed{id, s.Generation})
+	return k
 }
 
 // ByTenant implements store.DataKeys.
 func (d *dataKeys) ByTenant(s *store.Sealing, tenant string) *store.DataKey {
-	h := d.of.Held(s.Account, keyOf{s.Table, tenant, s.Generation})
-	return h.Value
+	k, _ := d.of.Peek(s.Account, keyOf{s.Table, tenant, s.Generation})
+	return k
 }
 
 // Fetch implements store.DataKeys.
-func (d *dataKeys) Fetch(ctx context.Context, wants []store.KeyWant) error {
+func (d *dataKeys) Fetch(ctx context.Context, wants []store.KeyWant) ([]*store.DataKey, error) {
+	keys := make([]*store.DataKey, len(wants))
 	for i := range wants {
 		w := &wants[i]
 		var err error
 		if w.Make {
-			_, err = d.of.Get(w.Sealing.Account, keyOf{w.Sealing.Table, w.Tenant, w.Sealing.Generation}, func() (*store.DataKey, error) { return d.tenants(ctx, w) })
+			keys[i], err = d.of.Get(w.Sealing.Account, keyOf{w.Sealing.Table, w.Tenant, w.Sealing.Generation}, func() (*store.DataKey, error) { return d.tenants(ctx, w) })
 		} else {
-			_, err = d.byID.Get(w.Sealing.Account, keyNamed{w.ID, w.Sealing.Generation}, func() (*store.DataKey, error) { return d.load(ctx, w.Sealing, w.ID) })
+			keys[i], err = d.byID.Get(w.Sealing.Account, keyNamed{w.ID, w.Sealing.Generation}, func() (*store.DataKey, error) { return d.load(ctx, w.Sealing, w.ID) })
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return keys, nil
 }
 
 // dataKey is a data key as it is stored, by its id.

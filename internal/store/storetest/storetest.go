@@ -3,14 +3,68 @@ package storetest
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
+	"github.com/bulkhead/bulkhead/internal/kv/pebblekv"
+	"github.com/bulkhead/bulkhead/internal/kv/pgkv"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
-// New returns an empty store in memory, closed when the test ends.
+// storeVariable names the environment variable that chooses the stores: "" and "memory" are in memory, "pebble" is on disk, and
+// "postgres" is a table of its own on the server that BULKHEAD_TEST_POSTGRES names. The same tests run on each.
+const storeVariable = "BULKHEAD_TEST_STORE"
+
+// open opens an empty store of the kind chosen.
+func open(t testing.TB) kv.DB {
+	t.Helper()
+	switch kind := os.Getenv(storeVariable); kind {
+	case "", "memory":
+		return memkv.New()
+	case "pebble":
+		db, err := pebblekv.Open(t.TempDir(), pebblekv.Options{Logger: slog.New(slog.DiscardHandler), CacheSize: 1 << 20, MemTableSize: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	case "postgres":
+		table := "store_test_" + strings.ToLower(rand.Text())
+		url := os.Getenv("BULKHEAD_TEST_POSTGRES")
+		db, err := pgkv.Open(context.WithoutCancel(t.Context()), url, pgkv.Options{Table: table, MaxConns: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { drop(t, url, table) })
+		return db
+	default:
+		t.Fatalf("%s is %q, none of memory, pebble and postgres", storeVariable, kind)
+		return nil
+	}
+}
+
+// drop removes the table of a store that was closed.
+func drop(t testing.TB, url, table string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.WithoutCancel(t.Context()), url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_, err = conn.Exec(context.WithoutCancel(t.Context()), "drop table "+table+", "+table+"_schema")
+	if err = errors.Join(err, conn.Close(context.WithoutCancel(t.Context()))); err != nil {
+		t.Error(err)
+	}
+}
+
+// New returns an empty store, in memory unless BULKHEAD_TEST_STORE says otherwise, closed when the test ends.
 func New(t testing.TB) *store.DB {
 	t.Helper()
 	db, _ := NewRaw(t)
@@ -20,7 +74,7 @@ func New(t testing.TB) *store.DB {
 // NewRaw is New, with what yields all keys and values as the backend has them.
 func NewRaw(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
 	t.Helper()
-	backend := memkv.New()
+	backend := open(t)
 	db = store.New(backend)
 	t.Cleanup(func() {
 		db.Close()
