@@ -36,9 +36,9 @@ var importers = []struct {
 	{"internal/kv", []string{
 		"internal/kv/...", "internal/store/...", "internal/audit/...", "internal/app",
 	}, "only views bound to a grant reach the data"},
-	{"internal/kv/pebblekv", []string{"internal/app"}, "backends are chosen in one place"},
-	{"internal/kv/pgkv", []string{"internal/app"}, "backends are chosen in one place"},
-	{"internal/kv/memkv", []string{"internal/app", "internal/store/storetest"}, "backends are chosen in one place"},
+	{"internal/kv/pebblekv", []string{"internal/app", "internal/store/storetest"}, "backends are chosen in one place, and in one for tests"},
+	{"internal/kv/pgkv", []string{"internal/app", "internal/store/storetest"}, "backends are chosen in one place, and in one for tests"},
+	{"internal/kv/memkv", []string{"internal/app", "internal/store/storetest"}, "backends are chosen in one place, and in one for tests"},
 	{"internal/pipeline", []string{
 		"api/...", "service/...", "internal/app", "internal/codegen/...",
 	}, "the pipeline calls services, through generated code, and nothing else calls into it"},
