@@ -41,7 +41,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		return nil, err
 	}
 	tables := dynamodb.New(dynamodb.Config{
-		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account, Objects: files,
+		DB: a.db, Tenants: a.ids, Log: a.log, Keyring: a.keys, Keys: keys, Engine: engine, Adopter: a.config.Account, Objects: files, Alone: !isPostgres(a.config.Store),
 		EnforceThroughput: a.config.EnforceThroughput,
 	})
 	a.background(tables.Run)

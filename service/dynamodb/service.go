@@ -67,6 +67,8 @@ type Config struct {
 	Adopter string
 	// Objects keeps the files of exports and imports.
 	Objects objects.Store
+	// Alone is true if no other node works on DB: what a process that is gone was working on is then taken up at once.
+	Alone bool
 	// EnforceThroughput refuses requests beyond the capacity of tables and indexes, as AWS does. Each node counts for itself: n
 	// nodes let n times as much through.
 	EnforceThroughput bool
@@ -87,6 +89,7 @@ type Service struct {
 	node          string
 	wakeTransfers chan struct{}
 	objects       objects.Store
+	alone         bool
 	// fileSize is how many bytes of items one file of an export has at least, but for the last.
 	fileSize  int64
 	uncounted uncounted
@@ -107,7 +110,7 @@ func New(c Config) *Service {
 	c.DB.UseDataKeys(keys)
 	return &Service{
 		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, kms: c.Keys, keys: keys, calls: invokedKeys{}, tables: store.NewCache[place, *table](c.DB, name, cachedTables),
-		wake: make(chan struct{}, 1), wakeTransfers: make(chan struct{}, 1), node: uuid.NewString(), objects: c.Objects, fileSize: exportFileSize,
+		wake: make(chan struct{}, 1), wakeTransfers: make(chan struct{}, 1), node: uuid.NewString(), objects: c.Objects, alone: c.Alone, fileSize: exportFileSize,
 		engine: c.Engine, adopter: c.Adopter, enforce: c.EnforceThroughput,
 	}
 }

@@ -114,7 +114,7 @@ func (s *Service) Transfers(ctx context.Context, now time.Time) error {
 func (s *Service) carry(ctx context.Context, h *held) error {
 	err := h.change(ctx, func(_ *store.Tx, t *transfer) error {
 		now := h.now()
-		if t.Holder != s.node && now.Before(t.Until) || now.Before(t.After) {
+		if t.Holder != s.node && now.Before(t.Until) && !s.alone || now.Before(t.After) {
 			return errLost
 		}
 		t.Holder, t.Until = s.node, now.Add(leaseLife)

@@ -314,6 +314,14 @@ func TestExportGoesOnElsewhere(t *testing.T) {
 
 func TestTransferIsHeldByOneNode(t *testing.T) {
 	t.Parallel()
+	for _, alone := range []bool{false, true} {
+		heldByOneNode(t, alone)
+	}
+}
+
+// heldByOneNode has a node take up what another one was working on: after its lease, or at once if there is no other node.
+func heldByOneNode(t *testing.T, alone bool) {
+	t.Helper()
 	e := newEnv(t)
 	e.makeBucket(dumpBucket)
 	e.recovering("")
@@ -331,7 +339,11 @@ func TestTransferIsHeldByOneNode(t *testing.T) {
 	if d := e.exported(arn); d["ExportStatus"] != "IN_PROGRESS" {
 		t.Fatalf("taken from another node: %v", d)
 	}
-	e.now = e.now.Add(leaseLife + time.Second)
+	if alone {
+		e.s.alone = true
+	} else {
+		e.now = e.now.Add(leaseLife + time.Second)
+	}
 	e.carry()
 	if d := e.exported(arn); d["ExportStatus"] != "COMPLETED" || d["ItemCount"] != 0.0 {
 		t.Fatalf("after the lease: %v", d)
