@@ -2,11 +2,14 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/tableengine"
 )
@@ -148,6 +151,43 @@ func TestTransactionsOfNoKeyStayHere(t *testing.T) {
 		got := e.result(who, "TransactWriteItems", `{'TransactItems':[{'Delete':{'TableName':'pool','Key':`+key+`}}]}`)
 		if !strings.HasPrefix(got, "TransactionCanceledException: ") {
 			t.Errorf("%s: %s", key, got)
+		}
+	}
+}
+
+// placeholders stand for backups, exports, imports and streams.
+var placeholders = regexp.MustCompile(`'(BACKUP|EXPORT|IMPORT|STREAM|ITERATOR)'`)
+
+// TestTableIsolationOutside: what a tenant may do to the table itself is what it may do to one whose rows are here, or is refused as not
+// supported; no attempt shows another tenant's rows.
+func TestTableIsolationOutside(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/isolation-tables.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := map[string]string{} // under a wide policy and the guard
+	for line := range strings.Lines(string(b)) {
+		if cells := strings.Fields(line); len(cells) > 4 && !strings.HasPrefix(line, "#") {
+			golden[cells[0]] = cells[3]
+		}
+	}
+	for _, a := range tableAttempts {
+		if placeholders.MatchString(a.input) {
+			continue // there are none of such tables
+		}
+		want, ok := golden[a.op]
+		if !ok {
+			t.Errorf("%s is not in the golden matrix", a.op)
+		}
+		for _, seal := range []string{"", sealTag1} {
+			far, _ := newFarEnv(t)
+			e := pooledIn(far, "deny", seal)
+			out, err := e.op(e.user(account, "acme", nil, quoted(wide)), a.op, a.input)
+			guarded := errors.Is(err, errGuard) || errors.Is(err, authz.ErrForeignRow)
+			if guarded != (want == "guard") || strings.Contains(out, "globex") || strings.Contains(out, "secret") {
+				t.Errorf("%s, sealed %t: %s %v, here %s", a.op, seal != "", out, err, want)
+			}
 		}
 	}
 }
