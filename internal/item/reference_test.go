@@ -211,8 +211,9 @@ func (n refNum) spell(r *rand.Rand) string {
 	return sign + "0" + digits[:exp] + "." + digits[exp:]
 }
 
-// refSize is the size of a value as the Developer Guide tells it ("DynamoDB item sizes and formats"): numbers take a byte for two
-// significant digits, and one more.
+// refSize is the size of a value as the Developer Guide tells it ("DynamoDB item sizes and formats"): numbers take a byte, one
+// for two significant digits before the point and one for two after it ("about": the sides were told apart on AWS by the conformance
+// suite), and one for a minus sign.
 func refSize(v any) int {
 	switch v := v.(type) {
 	case refText:
@@ -220,8 +221,9 @@ func refSize(v any) int {
 	case refBytes:
 		return len(v)
 	case refNum:
-		digits, _, negative := v.decimal()
-		n := 1 + (len(digits)+1)/2
+		digits, exp, negative := v.decimal()
+		before := min(max(exp, 0), len(digits))
+		n := 1 + (before+1)/2 + (len(digits)-before+1)/2
 		if negative {
 			n++
 		}

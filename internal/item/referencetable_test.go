@@ -170,6 +170,9 @@ func (r *refTable) updateOf(old, key map[string]any) (text string, want map[stri
 		text = "REMOVE " + refSafe(attr)
 		want, ok = refApply(old, []refChange{{refPath{attr}, nil}})
 	}
+	if len(old) == 0 && !strings.Contains(text, "SET ") && !strings.Contains(text, "ADD ") {
+		return text, nil, true // what only takes away makes no item, wherever its paths lead
+	}
 	if !ok {
 		return text, nil, false
 	}
