@@ -11,7 +11,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/delivery"
-	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 )
 
 // byMailbox is the setting for messages that stay in the server.
@@ -39,13 +39,13 @@ const defaultMailPerPool = 60
 
 // deliverer gives mail and SMS to what the operator has set up for each; the mailbox has the rest.
 type deliverer struct {
-	box  *cognitoidp.Mailbox
+	box  *messages.Mailbox
 	mail *delivery.Queue
 	sms  *delivery.Queue
 }
 
 // Deliver implements cognitoidp.Deliverer.
-func (d *deliverer) Deliver(ctx context.Context, g authz.Grant, m cognitoidp.Message) error {
+func (d *deliverer) Deliver(ctx context.Context, g authz.Grant, m messages.Message) error {
 	q := d.mail
 	if m.Medium == delivery.SMS {
 		q = d.sms
@@ -57,7 +57,7 @@ func (d *deliverer) Deliver(ctx context.Context, g authz.Grant, m cognitoidp.Mes
 }
 
 // deliverer makes what sends messages.
-func (a *App) deliverer(box *cognitoidp.Mailbox) (*deliverer, error) {
+func (a *App) deliverer(box *messages.Mailbox) (*deliverer, error) {
 	c := &a.config
 	d := &deliverer{box: box}
 	mail, sms, err := c.senders()

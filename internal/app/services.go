@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/service/cloudtrail"
 	"github.com/bulkhead/bulkhead/service/cognitoidentity"
 	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/dynamodb"
 	"github.com/bulkhead/bulkhead/service/iam"
@@ -45,7 +46,7 @@ func (a *App) services(ctx context.Context) ([]pipeline.Service, error) {
 		EnforceThroughput: a.config.EnforceThroughput,
 	})
 	a.background(tables.Run)
-	mail := cognitoidp.NewMailbox(a.db, a.keys)
+	mail := messages.NewMailbox(a.db, a.keys)
 	deliver, err := a.deliverer(mail)
 	if err != nil {
 		return nil, err

@@ -7,12 +7,12 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
-	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 )
 
 // Mailbox is where user pools leave the codes and invitations of a server without mail.
 type Mailbox interface {
-	List(ctx context.Context, account, region, to string) ([]cognitoidp.Message, error)
+	List(ctx context.Context, account, region, to string) ([]messages.Message, error)
 }
 
 // ListMessages is an action on all messages of the account and region: who may read one may sign in as its user.
@@ -30,7 +30,7 @@ func (s *Service) ListMessages(ctx context.Context, c *pipeline.Call, in *api.Li
 	return &api.ListMessagesOutput{Messages: shown(found)}, nil
 }
 
-func shown(found []cognitoidp.Message) []api.PoolMessage {
+func shown(found []messages.Message) []api.PoolMessage {
 	out := []api.PoolMessage{}
 	for i := range found {
 		m := &found[i]

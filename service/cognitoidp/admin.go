@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -79,7 +80,7 @@ func (s *Service) AdminUpdateUserAttributes(ctx context.Context, call *pipeline.
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.sendVerifications(notice{event: noticeUpdateAttribute, meta: in.ClientMetadata}, u, codes); err != nil {
+	if _, err := c.sendVerifications(messages.Notice{Event: messages.ForUpdateAttribute, Meta: in.ClientMetadata}, u, codes); err != nil {
 		return nil, err
 	}
 	return &api.AdminUpdateUserAttributesOutput{}, nil
@@ -202,7 +203,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 	if err != nil {
 		return nil, err
 	}
-	var to destination
+	var to messages.Destination
 	var plain string
 	var reset *userpool.User
 	err = c.ChangeUser(in.Username, func(rec *store.Records, u *userpool.User) (err error) {
@@ -221,7 +222,7 @@ func (s *Service) AdminResetUserPassword(ctx context.Context, call *pipeline.Cal
 		return nil
 	})
 	if err == nil {
-		err = c.sendCode(notice{event: noticeForgot, meta: in.ClientMetadata}, reset, to, plain)
+		err = c.messages().SendCode(messages.Notice{Event: messages.ForForgotPassword, Meta: in.ClientMetadata}, reset, to, plain)
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -92,20 +93,20 @@ func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*us
 }
 
 // invitations are where an invitation goes: by SMS unless mail is asked for.
-func invitations(u *userpool.User, mediums []api.DeliveryMediumType) ([]destination, error) {
+func invitations(u *userpool.User, mediums []api.DeliveryMediumType) ([]messages.Destination, error) {
 	if len(mediums) == 0 {
 		mediums = []api.DeliveryMediumType{api.DeliveryMediumTypeSms}
 		if u.Attributes["phone_number"] == "" && u.Attributes["email"] != "" {
 			mediums[0] = api.DeliveryMediumTypeEmail
 		}
 	}
-	var out []destination
+	var out []messages.Destination
 	for _, a := range []string{"phone_number", "email"} {
-		d := destination{a, u.Attributes[a]}
-		if !slices.Contains(mediums, d.medium()) {
+		d := messages.Destination{Attribute: a, Address: u.Attributes[a]}
+		if !slices.Contains(mediums, d.Medium()) {
 			continue
 		}
-		if d.address == "" {
+		if d.Address == "" {
 			if len(mediums) > 1 {
 				continue
 			}
@@ -125,7 +126,7 @@ func (c *scoped) sendInvitation(in *api.AdminCreateUserInput, u *userpool.User, 
 		return err
 	}
 	for _, d := range to {
-		if err := c.send(notice{event: noticeAdminCreate, meta: in.ClientMetadata}, u, d, inviteTemplate(c.Pool, d.medium()), password); err != nil {
+		if err := c.messages().Send(messages.Notice{Event: messages.ForAdminCreate, Meta: in.ClientMetadata}, u, d, messages.InviteTemplate(c.Pool, d.Medium()), password); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -142,11 +143,11 @@ func (a *attempt) offered(t *candidate) ([]api.ChallengeNameType, error) {
 	if t.user != nil {
 		return a.configured(a.Pool, t.user), nil
 	}
-	to, err := a.pretended(t.name)
+	to, err := a.messages().Pretended(t.name)
 	if err != nil {
 		return nil, err
 	}
-	like := &userpool.User{Verifier: []byte{}, Attributes: map[string]string{to.attribute: to.address, userpool.VerifiedFlag(to.attribute): "true"}}
+	like := &userpool.User{Verifier: []byte{}, Attributes: map[string]string{to.Attribute: to.Address, userpool.VerifiedFlag(to.Attribute): "true"}}
 	return a.configured(a.Pool, like), nil
 }
 
@@ -273,9 +274,9 @@ func (a *attempt) chooseCode(t *candidate, challenge api.ChallengeNameType, used
 		return nil, err
 	}
 	v := &arrival{passage: p, user: t.user}
-	to := destination{attribute: userpool.AddressOf(challenge)}
+	to := messages.Destination{Attribute: userpool.AddressOf(challenge)}
 	if t.user == nil {
-		if to, err = a.pretended(t.name); err != nil {
+		if to, err = a.messages().Pretended(t.name); err != nil {
 			return nil, err
 		}
 	} else {
@@ -285,7 +286,7 @@ func (a *attempt) chooseCode(t *candidate, challenge api.ChallengeNameType, used
 			}
 			v.user = nil // nothing is sent, and nothing tells
 		}
-		to.address = t.user.Attributes[to.attribute]
+		to.Address = t.user.Attributes[to.Attribute]
 	}
 	if err := a.spendNow(used); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 )
 
@@ -39,17 +40,17 @@ func TestLinksAreForSignUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, byLink)
 	w.domain("acme")
-	last := func(to string) Message {
+	last := func(to string) messages.Message {
 		mail := must(w.box.List(context.Background(), testAccount, testRegion, to))(t)
 		return mail[len(mail)-1]
 	}
 	must(w.signUp("ada", "ada@example.com"))(t)
-	if m := last("ada@example.com"); m.Subject != defaultLinkSubject || !strings.Contains(m.Body, "/confirmUser?client_id="+w.app+"&confirmation_code=") || strings.Contains(m.Body, "##") {
+	if m := last("ada@example.com"); m.Subject != messages.DefaultLinkSubject || !strings.Contains(m.Body, "/confirmUser?client_id="+w.app+"&confirmation_code=") || strings.Contains(m.Body, "##") {
 		t.Errorf("%q %q", m.Subject, m.Body)
 	}
 	w.member("bob", "email", "bob@example.com", "email_verified", "true")
 	must(do(w, w.r.ForgotPassword, w.s.ForgotPassword, &api.ForgotPasswordInput{ClientId: &w.app, Username: new("bob")}))(t)
-	if m := last("bob@example.com"); m.Subject != defaultCodeSubject || strings.Contains(m.Body, "confirmUser") {
+	if m := last("bob@example.com"); m.Subject != messages.DefaultCodeSubject || strings.Contains(m.Body, "confirmUser") {
 		t.Errorf("%q %q", m.Subject, m.Body)
 	}
 }

@@ -14,16 +14,17 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/delivery"
 	"github.com/bulkhead/bulkhead/internal/fault"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 )
 
 // carrier is a deliverer that notes what it is given and answers err.
 type carrier struct {
 	mu  sync.Mutex
 	err error
-	got []Message
+	got []messages.Message
 }
 
-func (c *carrier) Deliver(_ context.Context, _ authz.Grant, m Message) error {
+func (c *carrier) Deliver(_ context.Context, _ authz.Grant, m messages.Message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.got = append(c.got, m)
@@ -40,7 +41,7 @@ func TestDeliveryErrors(t *testing.T) {
 		fmt.Errorf("x: %w", delivery.ErrLimited): "LimitExceededException", delivery.ErrBusy: "TooManyRequestsException",
 		delivery.ErrRefused: "CodeDeliveryFailureException", errors.New("550 we do not like <ana>"): "CodeDeliveryFailureException",
 	} {
-		w.s.deliver = &carrier{err: err}
+		w.s.Deliverer = &carrier{err: err}
 		name := uuid.NewString()
 		_, got := do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{
 			ClientId: &w.app, Username: &name, Password: new(password),
@@ -61,7 +62,7 @@ func TestNamesAreNoHTML(t *testing.T) {
 		in.EmailConfiguration = &api.EmailConfigurationType{ReplyToEmailAddress: new("help@shop.example")}
 	})
 	c := &carrier{}
-	w.s.deliver = c
+	w.s.Deliverer = c
 	name := "<a/href=//evil.example>&\"'"
 	must(do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{
 		ClientId: &w.app, Username: &name, Password: new(password),
@@ -80,12 +81,12 @@ func TestNamesAreNoHTML(t *testing.T) {
 func TestFailedDeliveryHidesUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.s.deliver = &carrier{}
+	w.s.Deliverer = &carrier{}
 	must(do(w, w.r.SignUp, w.s.SignUp, &api.SignUpInput{
 		ClientId: &w.app, Username: new("ana"), Password: new(password),
 		UserAttributes: []api.AttributeType{{Name: new("email"), Value: new("ana@example.com")}},
 	}))(t)
-	w.s.deliver = &carrier{err: errors.New("no mail today")}
+	w.s.Deliverer = &carrier{err: errors.New("no mail today")}
 	resend := func(client, name string) error {
 		_, err := do(w, w.r.ResendConfirmationCode, w.s.ResendConfirmationCode, &api.ResendConfirmationCodeInput{ClientId: &client, Username: &name})
 		return err

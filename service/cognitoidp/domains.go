@@ -81,17 +81,7 @@ func (c *scoped) ownName(name string) bool {
 	if u, err := url.Parse(c.IssuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
 		return true
 	}
-	return c.loginSuffix != "" && (name == c.loginSuffix || strings.HasSuffix(name, "."+c.loginSuffix))
-}
-
-// host is the host name of the domain: for a prefix, "<prefix>.auth.<region>.<suffix>".
-func (c *scoped) host(d *userpool.Domain) string { return c.hostOf(c.Pool, d) }
-
-func (s *Service) hostOf(p *userpool.Pool, d *userpool.Domain) string {
-	if d.Custom() {
-		return d.Name
-	}
-	return d.Name + ".auth." + p.Region + "." + s.loginSuffix
+	return c.LoginSuffix != "" && (name == c.LoginSuffix || strings.HasSuffix(name, "."+c.LoginSuffix))
 }
 
 // indexDomain returns where a domain is in the pool's list, -1 if it is not there.
@@ -166,7 +156,7 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	}
 	out := &api.CreateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
 	if d.Custom() {
-		out.CloudFrontDomain = new(c.host(d))
+		out.CloudFrontDomain = new(c.HostOf(c.Pool, d))
 	}
 	return out, nil
 }
@@ -203,7 +193,7 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 
 func (c *scoped) describeDomain(d *userpool.Domain) *api.DomainDescriptionType {
 	out := &api.DomainDescriptionType{
-		AWSAccountId: new(c.Pool.Account), CloudFrontDistribution: new(c.host(d)), Domain: new(d.Name), UserPoolId: new(c.Pool.ID),
+		AWSAccountId: new(c.Pool.Account), CloudFrontDistribution: new(c.HostOf(c.Pool, d)), Domain: new(d.Name), UserPoolId: new(c.Pool.ID),
 		ManagedLoginVersion: new(d.Version), Status: api.DomainStatusTypeActive, Version: new("1"),
 	}
 	if d.Custom() {
@@ -249,7 +239,7 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 	}
 	out := &api.UpdateUserPoolDomainOutput{ManagedLoginVersion: new(d.Version)}
 	if d.Custom() {
-		out.CloudFrontDomain = new(c.host(d))
+		out.CloudFrontDomain = new(c.HostOf(c.Pool, d))
 	}
 	return out, nil
 }

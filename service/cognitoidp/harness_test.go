@@ -25,6 +25,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -60,7 +61,7 @@ type world struct {
 	account  string
 	region   string
 	policies []string
-	box      *Mailbox
+	box      *messages.Mailbox
 	pool     string
 	app      string // public, all flows
 	quiet    string // public, hides users
@@ -93,7 +94,7 @@ func newWorld(t testing.TB, change ...func(*api.CreateUserPoolInput)) *world {
 	s := newService(t, "")
 	w := &world{
 		t: t, s: s, r: s.Requirements(), now: time.Unix(1_790_000_000, 0).UTC(), account: testAccount, region: testRegion,
-		policies: []string{allowAll}, box: NewMailbox(s.DB, s.Keyring),
+		policies: []string{allowAll}, box: messages.NewMailbox(s.DB, s.Keyring),
 	}
 	in := &api.CreateUserPoolInput{
 		PoolName: new("test"), AutoVerifiedAttributes: []api.VerifiedAttributeType{"email"},

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -41,7 +42,7 @@ func public[O, I any, P interface {
 	if err := check.Err(); err != nil {
 		return nil, err
 	}
-	return pipeline.InvokeAnonymous[O](a.Ctx, a.Call, eventSource, userpool.ServiceName, operation, (*I)(in))
+	return pipeline.InvokeAnonymous[O](a.Ctx, a.Call, messages.EventSource, userpool.ServiceName, operation, (*I)(in))
 }
 
 // page opens a request of a page that does something for a user: one that could also sign in.

@@ -11,6 +11,7 @@ import (
 	kmsapi "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/functions"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -21,7 +22,7 @@ var testKMSKey = "arn:aws:kms:us-east-1:" + testAccount + ":key/1234abcd-12ab-34
 func newSending(t testing.TB, change ...func(*api.CreateUserPoolInput)) (*world, *lambdas) {
 	t.Helper()
 	w, l := newTriggered(t, nil, change...)
-	w.s.dataKeys = func(_ context.Context, _ *pipeline.Call, key string, about map[string]string) (*kmsapi.GenerateDataKeyOutput, error) {
+	w.s.DataKeys = func(_ context.Context, _ *pipeline.Call, key string, about map[string]string) (*kmsapi.GenerateDataKeyOutput, error) {
 		if key != testKMSKey || about["userpool-id"] != w.pool {
 			t.Errorf("a data key under %s for %v", key, about)
 		}
@@ -87,8 +88,8 @@ func TestQuietMessagesByFunctions(t *testing.T) {
 		}
 	}
 	close(hangs)
-	for range maxBackground { // all places are free again when nothing runs any more
-		w.s.background <- struct{}{}
+	if err := w.s.Drain(t.Context()); err != nil { // it has all places when nothing runs any more
+		t.Fatal(err)
 	}
 	l.last(t, "CustomEmailSender_ForgotPassword")
 	// With no place left, a message is dropped and the answer stays the same.
@@ -117,7 +118,7 @@ func TestSenderKeysAreTheCallers(t *testing.T) {
 	t.Parallel()
 	w, _ := newTriggered(t, nil)
 	denied := errors.New("AccessDenied by the key policy")
-	w.s.dataKeys = func(context.Context, *pipeline.Call, string, map[string]string) (*kmsapi.GenerateDataKeyOutput, error) {
+	w.s.DataKeys = func(context.Context, *pipeline.Call, string, map[string]string) (*kmsapi.GenerateDataKeyOutput, error) {
 		return nil, denied
 	}
 	_, err := do(w, w.r.UpdateUserPool, w.s.UpdateUserPool, &api.UpdateUserPoolInput{UserPoolId: &w.pool, LambdaConfig: senders()})
@@ -146,8 +147,8 @@ func TestSourcesOfMessages(t *testing.T) {
 	l.golden(w, "CustomMessage_VerifyUserAttribute", "CustomMessage_VerifyUserAttribute")
 	c := &scoped{w.s, w.s.NewRequest(t.Context(), nil, must(w.s.FactsOf(t.Context(), w.pool))(t))}
 	u := &userpool.User{Username: "ada", Sub: "s", Attributes: map[string]string{"phone_number": "+15550100"}}
-	out, err := c.customized(notice{event: noticeAuthentication, client: w.app}, u, destination{"phone_number", "+15550100"}, template{body: "Code {####}"})
-	if err != nil || out.body != "Code {####}" {
+	out, err := c.messages().Customized(messages.Notice{Event: messages.ForAuthentication, Client: w.app}, u, messages.Destination{Attribute: "phone_number", Address: "+15550100"}, messages.Template{Body: "Code {####}"})
+	if err != nil || out.Body != "Code {####}" {
 		t.Errorf("%+v %v", out, err)
 	}
 	l.last(t, "CustomMessage_Authentication")

@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -43,7 +44,7 @@ func (a *attempt) askFactor(v *arrival, f userpool.Factor) (*outcome, error) {
 	if f == userpool.FactorTOTP {
 		return a.askToken(v)
 	}
-	return a.askCode(v, f, destination{userpool.AddressOf(f), v.user.Attributes[userpool.AddressOf(f)]}, false)
+	return a.askCode(v, f, messages.Destination{Attribute: userpool.AddressOf(f), Address: v.user.Attributes[userpool.AddressOf(f)]}, false)
 }
 
 // list is a list of factors as parameters of challenges hold it.

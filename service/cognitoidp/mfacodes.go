@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -22,7 +23,7 @@ const (
 // The default texts of codes to sign in with ("Configuring MFA", Amazon Cognito Developer Guide).
 const (
 	defaultSignInSubject = "Your authentication code"
-	defaultSignInBody    = "Your authentication code is " + codePlaceholder + "."
+	defaultSignInBody    = "Your authentication code is " + messages.CodePlaceholder + "."
 )
 
 // sent is the state of a challenge whose code was sent. The session is sealed, so the code is as secret in it as in the
@@ -37,11 +38,11 @@ type sent struct {
 }
 
 // askCode sends a code and asks for it. For nobody it does all but send.
-func (a *attempt) askCode(v *arrival, challenge api.ChallengeNameType, to destination, first bool) (*outcome, error) {
-	return a.askSent(v, challenge, to, sent{To: to.address, First: first})
+func (a *attempt) askCode(v *arrival, challenge api.ChallengeNameType, to messages.Destination, first bool) (*outcome, error) {
+	return a.askSent(v, challenge, to, sent{To: to.Address, First: first})
 }
 
-func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to destination, state sent) (*outcome, error) {
+func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to messages.Destination, state sent) (*outcome, error) {
 	if err := a.countSent(v.Who); err != nil {
 		return nil, err
 	}
@@ -50,8 +51,8 @@ func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to destin
 		state.Code = newDigits(firstFactorDigits)
 	}
 	if v.user != nil {
-		n := notice{event: noticeAuthentication, client: a.app.ID, meta: a.around.meta, quiet: state.First && a.app.HideUsers}
-		if err := a.send(n, v.user, to, signInTemplate(a.Pool, to.medium()), state.Code); err != nil {
+		n := messages.Notice{Event: messages.ForAuthentication, Client: a.app.ID, Meta: a.around.meta, Quiet: state.First && a.app.HideUsers}
+		if err := a.messages().Send(n, v.user, to, signInTemplate(a.Pool, to.Medium()), state.Code); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +61,7 @@ func (a *attempt) askSent(v *arrival, challenge api.ChallengeNameType, to destin
 		return nil, fault.Wrap(err, "encode the state of a challenge")
 	}
 	return a.ask(challenge, v.passage, text, map[string]string{
-		"USER_ID_FOR_SRP": v.Name, "CODE_DELIVERY_DELIVERY_MEDIUM": string(to.medium()), "CODE_DELIVERY_DESTINATION": mask(to.address),
+		"USER_ID_FOR_SRP": v.Name, "CODE_DELIVERY_DELIVERY_MEDIUM": string(to.Medium()), "CODE_DELIVERY_DESTINATION": messages.Mask(to.Address),
 	})
 }
 
@@ -73,19 +74,19 @@ func newDigits(n int) string {
 	return fmt.Sprintf("%0*d", n, random.Int(most))
 }
 
-func signInTemplate(p *userpool.Pool, m api.DeliveryMediumType) template {
+func signInTemplate(p *userpool.Pool, m api.DeliveryMediumType) messages.Template {
 	if m == api.DeliveryMediumTypeSms {
 		var own *string
 		if p.MFA.SMS != nil {
 			own = p.MFA.SMS.Message
 		}
-		return template{body: firstOf(own, new(defaultSignInBody))}
+		return messages.Template{Body: messages.FirstOf(own, new(defaultSignInBody))}
 	}
 	e := p.MFA.Email
 	if e == nil {
 		e = &api.EmailMfaConfigType{}
 	}
-	return template{subject: firstOf(e.Subject, new(defaultSignInSubject)), body: firstOf(e.Message, new(defaultSignInBody))}
+	return messages.Template{Subject: messages.FirstOf(e.Subject, new(defaultSignInSubject)), Body: messages.FirstOf(e.Message, new(defaultSignInBody))}
 }
 
 // codeResponder answers a challenge with a code that was sent.

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/totp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -187,7 +188,7 @@ func (a *attempt) setupByCode(session *string, by userpool.Factor, address strin
 	if err != nil {
 		return nil, err
 	}
-	return a.askSent(v, by, destination{state.Set, state.To}, state)
+	return a.askSent(v, by, messages.Destination{Attribute: state.Set, Address: state.To}, state)
 }
 
 // setUp gives the user the address of a factor, as far as the app client may write it.

@@ -141,7 +141,7 @@ func (c *scoped) migrateForgetful(app *userpool.Client, in *api.ForgotPasswordIn
 		if known, err = c.Pool.Find(rec, name); err != nil || known != nil {
 			return err
 		}
-		return c.pretendCode(rec, name, userpool.CodeForgot) // counts what is asked for a name
+		return c.messages().PretendCode(rec, name, userpool.CodeForgot) // counts what is asked for a name
 	})
 	if err != nil || known != nil {
 		return false, err

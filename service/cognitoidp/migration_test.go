@@ -7,6 +7,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/functions"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -171,7 +172,7 @@ func TestMigrationOfAForgottenPassword(t *testing.T) {
 	must(w.signIn(w.app, "ada", otherWord))(t)
 	want(t, "nobody", forgot(w.app, "bob"), "UserNotFoundException", "")
 	// Where users are hidden, nobody may ask as often as a user may, and is answered the same.
-	for range maxCodesSent {
+	for range messages.MaxCodesSent {
 		if err := forgot(w.quiet, "carl"); err != nil {
 			t.Fatal(err)
 		}

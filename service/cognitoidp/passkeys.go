@@ -115,7 +115,7 @@ func (s *Service) partyID(p *userpool.Pool) string {
 	host := ""
 	for i := range p.Domains {
 		if d := &p.Domains[i]; host == "" || d.Custom() {
-			host = s.hostOf(p, d)
+			host = s.HostOf(p, d)
 		}
 	}
 	return host

@@ -26,7 +26,7 @@ func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if p.Settings.Sender, err = s.newSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
+	if p.Settings.Sender, err = s.NewSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
 		return nil, err
 	}
 	err = s.DB.Update(ctx, call.Grant, func(tx *store.Tx) error {
@@ -238,7 +238,7 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if set.Sender, err = s.newSenderKey(ctx, call, c.Pool, set.Lambda); err != nil {
+	if set.Sender, err = s.NewSenderKey(ctx, call, c.Pool, set.Lambda); err != nil {
 		return nil, err
 	}
 	err = c.changePool(func(p *userpool.Pool) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -149,7 +150,7 @@ func (o *oauth) FindTenant(ctx context.Context, call *pipeline.Call, in *login.F
 	if err := check.Err(); err != nil {
 		return nil, err
 	}
-	found, err := pipeline.InvokeAnonymous[bulkhead.ResolveTenantOutput](ctx, call, eventSource, "bulkhead", "ResolveTenant", ask)
+	found, err := pipeline.InvokeAnonymous[bulkhead.ResolveTenantOutput](ctx, call, messages.EventSource, "bulkhead", "ResolveTenant", ask)
 	if err != nil {
 		return nil, err
 	}
@@ -268,14 +269,13 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case o.s.background <- struct{}{}:
-	default:
+	done, ok := o.s.Begin()
+	if !ok {
 		return nil, refusal.TooManyRequests()
 	}
 	to.scoped = &scoped{to.Service, to.NewRequest(context.WithoutCancel(ctx), call.Detach(), to.Pool)}
 	go func() {
-		defer func() { <-o.s.background }()
+		defer done()
 		if err := to.forgotten(opt.Value(in.Username)); err != nil {
 			o.s.log.Warn("a forgotten password's code was not sent", "pool", to.Pool.ID, "error", err)
 		}
@@ -286,7 +286,9 @@ func (o *oauth) RoutedForgotPassword(ctx context.Context, call *pipeline.Call, i
 // forgotten sends a code to set a new password with, if there is whom to send it to.
 func (d *destined) forgotten(name string) error {
 	if !d.leads() {
-		return d.Update(func(rec *store.Records) error { return d.pretendCode(rec, d.shadow(name), userpool.CodeForgot) })
+		return d.Update(func(rec *store.Records) error {
+			return d.messages().PretendCode(rec, d.shadow(name), userpool.CodeForgot)
+		})
 	}
 	a := &authorization{scoped: d.scoped, app: d.app}
 	hash, err := a.secretHash(name)
@@ -317,7 +319,7 @@ func (o *oauth) RoutedResetPassword(ctx context.Context, call *pipeline.Call, in
 
 func (d *destined) reset(name, code, password string) error {
 	if !d.leads() {
-		return d.pretendReset(d.shadow(name), code)
+		return d.messages().PretendReset(d.shadow(name), code)
 	}
 	a := &authorization{scoped: d.scoped, app: d.app}
 	hash, err := a.secretHash(name)
@@ -328,7 +330,7 @@ func (d *destined) reset(name, code, password string) error {
 		ClientId: &d.app.ID, SecretHash: hash, Username: &name, ConfirmationCode: &code, Password: &password,
 	})
 	if err != nil && !fault.Is(err, "CodeMismatchException") && !fault.Is(err, "ExpiredCodeException") {
-		if err := d.nowhere.pretendReset(d.shadow(name), code); fault.From(err).Class != fault.Modeled {
+		if err := d.nowhere.messages().PretendReset(d.shadow(name), code); fault.From(err).Class != fault.Modeled {
 			return err // what was refused before the code was looked at takes its time
 		}
 	}

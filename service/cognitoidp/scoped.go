@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -34,6 +35,9 @@ func (s *Service) clientOf(ctx context.Context, call *pipeline.Call, id *string)
 
 // tokens is the request as far as it has to do with tokens.
 func (c *scoped) tokens() *tokens.Request { return c.On(c.Request) }
+
+// messages is the request as far as it sends messages and takes codes.
+func (c *scoped) messages() *messages.Request { return c.For(c.Request) }
 
 // bearer is a request of a user by access token.
 type bearer struct {

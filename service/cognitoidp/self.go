@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -46,7 +47,7 @@ func (s *Service) UpdateUserAttributes(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	sent, err := b.sendVerifications(notice{event: noticeUpdateAttribute, client: b.App.ID, meta: in.ClientMetadata}, u, codes)
+	sent, err := b.sendVerifications(messages.Notice{Event: messages.ForUpdateAttribute, Client: b.App.ID, Meta: in.ClientMetadata}, u, codes)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/outside"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -46,7 +47,7 @@ type Config struct {
 	// LoginDomains are pairs ACCOUNT=DOMAIN: pools of the account may have DOMAIN and what is below it as custom domains.
 	LoginDomains []string
 	// Deliver sends codes and invitations. Nil keeps them in the local mailbox (see Mailbox).
-	Deliver Deliverer
+	Deliver messages.Deliverer
 	// Functions invokes the triggers of pools. Nil invokes none: what needs one fails.
 	Functions functions.Invoker
 	// Log gets what goes wrong after an answer. Nil discards it.
@@ -61,15 +62,12 @@ type Config struct {
 
 // Service implements the operations.
 type Service struct {
+	*userpool.Store
 	*tokens.Issuer
-	loginSuffix  string
+	*messages.Courier
 	loginDomains []string
-	deliver      Deliverer
 	triggers     *trigger.Caller
-	dataKeys     dataKeys
 	log          *slog.Logger
-	// background holds a place for each quiet message that waits for a function.
-	background chan struct{}
 
 	outside       *outside.Client
 	outsideTokens *webtoken.Verifier
@@ -89,25 +87,25 @@ func New(c Config) (*Service, error) {
 	if c.DB == nil || c.Keys == nil {
 		return nil, errors.New("cognitoidp: a store and a keyring are needed")
 	}
-	calls := &trigger.Caller{Functions: c.Functions}
+	if c.Functions == nil {
+		c.Functions = functions.None{}
+	}
+	if c.Deliver == nil {
+		c.Deliver = messages.NewMailbox(c.DB, c.Keys)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	pools, calls := userpool.NewStore(c.DB, c.Keys), &trigger.Caller{Functions: c.Functions}
+	pools.LoginSuffix = c.LoginSuffix
 	s := &Service{
-		Issuer:      tokens.NewIssuer(userpool.NewStore(c.DB, c.Keys), calls, c.IssuerURL),
-		loginSuffix: c.LoginSuffix, loginDomains: c.LoginDomains, deliver: c.Deliver, triggers: calls, dataKeys: generateDataKey, log: c.Log, background: make(chan struct{}, maxBackground),
-		imports: newImporter(),
-		engine:  newEngine(),
-		routes:  c.Routes, routed: newRoutedLimit(),
-	}
-	if s.deliver == nil {
-		s.deliver = &Mailbox{db: c.DB, keys: c.Keys}
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+		Store: pools, Issuer: tokens.NewIssuer(pools, calls, c.IssuerURL),
+		Courier:      messages.NewCourier(pools, calls, c.Deliver, c.IssuerURL, c.Log),
+		loginDomains: c.LoginDomains, triggers: calls, log: c.Log,
+		imports: newImporter(), engine: newEngine(), routes: c.Routes, routed: newRoutedLimit(),
 	}
 	if err := s.reach(c.Outside, c.OutsideTokens); err != nil {
 		return nil, err
-	}
-	if c.Functions == nil {
-		s.triggers.Functions = functions.None{}
 	}
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -24,7 +25,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 	if c.Pool.Settings.AdminOnly {
 		return nil, api.NewNotAuthorizedException("SignUp is not permitted for this user pool")
 	}
-	if err := checkLinkMessages(c.Pool); err != nil {
+	if err := messages.CheckLinks(c.Pool); err != nil {
 		return nil, err
 	}
 	// Where a code signs in, users need no password ("SignUp", Amazon Cognito user pools API reference).
@@ -55,7 +56,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 		}
 	}
 	auto := u.Status == api.UserStatusTypeConfirmed
-	to, sends := signUpDestination(c.Pool, u)
+	to, sends := messages.SignUpDestination(c.Pool, u)
 	sends = sends && !auto
 	var plain string
 	err = c.Update(func(rec *store.Records) error {
@@ -63,7 +64,7 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 			return err
 		}
 		if sends {
-			plain, err = c.newCode(rec, u, userpool.CodeSignUp, to)
+			plain, err = c.messages().NewCode(rec, u, userpool.CodeSignUp, to)
 		}
 		return err
 	})
@@ -78,8 +79,8 @@ func (s *Service) SignUp(ctx context.Context, call *pipeline.Call, in *api.SignU
 		if out.Session, err = c.signUpSession(app, u); err != nil {
 			return nil, err
 		}
-		out.CodeDeliveryDetails = to.details()
-		err = c.sendCode(notice{event: noticeSignUp, client: app.ID, meta: in.ClientMetadata}, u, to, plain)
+		out.CodeDeliveryDetails = to.Details()
+		err = c.messages().SendCode(messages.Notice{Event: messages.ForSignUp, Client: app.ID, Meta: in.ClientMetadata}, u, to, plain)
 	}
 	if err != nil {
 		return nil, err
@@ -137,7 +138,7 @@ func (c *scoped) confirm(rec *store.Records, app *userpool.Client, in *api.Confi
 	case before.Status != api.UserStatusTypeUnconfirmed:
 		return nil, "", nil, api.NewNotAuthorizedException("User cannot be confirmed. Current status is %s", before.Status)
 	}
-	target, refused, err = c.useCode(rec, before, userpool.CodeSignUp, opt.Value(in.ConfirmationCode))
+	target, refused, err = c.messages().UseCode(rec, before, userpool.CodeSignUp, opt.Value(in.ConfirmationCode))
 	if refused != nil || err != nil {
 		return nil, "", refused, err
 	}
@@ -156,37 +157,37 @@ func (s *Service) ResendConfirmationCode(ctx context.Context, call *pipeline.Cal
 	if err := c.CheckSecretHash(app, opt.Value(in.SecretHash), opt.Value(in.Username)); err != nil {
 		return nil, err
 	}
-	if err := checkLinkMessages(c.Pool); err != nil {
+	if err := messages.CheckLinks(c.Pool); err != nil {
 		return nil, err
 	}
 	var u *userpool.User
-	var to destination
+	var to messages.Destination
 	var plain string
 	err = c.Update(func(rec *store.Records) (err error) {
 		if u, err = c.reachable(rec, app, in.Username); err != nil {
 			return err
 		}
 		if u == nil {
-			return c.pretendCode(rec, opt.Value(in.Username), userpool.CodeSignUp)
+			return c.messages().PretendCode(rec, opt.Value(in.Username), userpool.CodeSignUp)
 		}
 		if u.Status != api.UserStatusTypeUnconfirmed {
 			return refusal.Invalid("User is already confirmed.")
 		}
 		var sends bool
-		if to, sends = signUpDestination(c.Pool, u); !sends {
+		if to, sends = messages.SignUpDestination(c.Pool, u); !sends {
 			return refusal.Invalid("Auto verification not turned on.")
 		}
-		plain, err = c.newCode(rec, u, userpool.CodeSignUp, to)
+		plain, err = c.messages().NewCode(rec, u, userpool.CodeSignUp, to)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if u == nil {
-		to, err = c.pretended(opt.Value(in.Username))
-		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, err
+		to, err = c.messages().Pretended(opt.Value(in.Username))
+		return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.Details()}, err
 	}
-	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(notice{event: noticeResend, client: app.ID, meta: in.ClientMetadata}, app, u, to, plain)
+	return &api.ResendConfirmationCodeOutput{CodeDeliveryDetails: to.Details()}, c.messages().SendCodeOf(messages.Notice{Event: messages.ForResend, Client: app.ID, Meta: in.ClientMetadata}, app, u, to, plain)
 }
 
 // reachable returns the user a code may be sent to; nil for one that an app client which hides users must not tell of.
@@ -208,66 +209,6 @@ func (c *scoped) reachable(rec *store.Records, app *userpool.Client, name *strin
 	return u, nil
 }
 
-// pretended is the address of a user who does not exist: the name itself where it is one, else one that stays the same
-// ("Managing user existence error responses", Amazon Cognito Developer Guide).
-func (c *scoped) pretended(name string) (destination, error) {
-	switch {
-	case userpool.EmailForm.MatchString(name):
-		return destination{"email", name}, nil
-	case userpool.PhoneForm.MatchString(name):
-		return destination{"phone_number", name}, nil
-	}
-	seed, err := c.DecoySeed("address", name)
-	if err != nil {
-		return destination{}, err
-	}
-	letter := func(b byte) string { return string(rune('a' + b%26)) }
-	return destination{"email", letter(seed[0]) + "@" + letter(seed[1])}, nil
-}
-
-// ghost stands for a name that is nobody's, so that codes for it are counted as a user's are.
-func (c *scoped) ghost(name string) (*userpool.User, error) {
-	who, err := c.Who(nil, name)
-	return &userpool.User{Sub: who}, err
-}
-
-// pretendCode makes a code that is sent to nobody.
-func (c *scoped) pretendCode(rec *store.Records, name, purpose string) error {
-	g, err := c.ghost(name)
-	if err != nil {
-		return err
-	}
-	if _, err := c.newCode(rec, g, purpose, destination{}); err != nil {
-		return err
-	}
-	return c.Expire(rec, userpool.SpentCode, g.Sub+"/"+purpose, c.Call.Now.Add(codeWindow))
-}
-
-// pretendReset refuses a code for nobody as it would a wrong one for a user.
-func (c *scoped) pretendReset(name, given string) error {
-	g, err := c.ghost(name)
-	if err != nil {
-		return err
-	}
-	if err := c.holdsCode(g, userpool.CodeForgot, given); err != nil {
-		return err
-	}
-	return refusal.CodeMismatch()
-}
-
-// holdsCode checks a code before work is done for whoever has it, and counts a wrong one.
-func (c *scoped) holdsCode(u *userpool.User, purpose, given string) error {
-	var refused error
-	err := c.Update(func(rec *store.Records) (err error) {
-		_, refused, err = c.tryCode(rec, u, purpose, given)
-		return err
-	})
-	if err == nil {
-		err = refused
-	}
-	return err
-}
-
 // ForgotPassword implements api.Service.
 func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *api.ForgotPasswordInput) (*api.ForgotPasswordOutput, error) {
 	c, app, err := s.clientOf(ctx, call, in.ClientId)
@@ -282,7 +223,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	var u *userpool.User
-	var to destination
+	var to messages.Destination
 	var plain string
 	err = c.Update(func(rec *store.Records) (err error) {
 		if u, err = c.reachable(rec, app, in.Username); err != nil {
@@ -292,7 +233,7 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		case u == nil && counted:
 			return nil
 		case u == nil:
-			return c.pretendCode(rec, opt.Value(in.Username), userpool.CodeForgot)
+			return c.messages().PretendCode(rec, opt.Value(in.Username), userpool.CodeForgot)
 		}
 		to, plain, err = c.forgot(rec, u)
 		return err
@@ -301,21 +242,21 @@ func (s *Service) ForgotPassword(ctx context.Context, call *pipeline.Call, in *a
 		return nil, err
 	}
 	if u == nil {
-		to, err = c.pretended(opt.Value(in.Username))
-		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, err
+		to, err = c.messages().Pretended(opt.Value(in.Username))
+		return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.Details()}, err
 	}
-	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.details()}, c.sendCodeOf(notice{event: noticeForgot, client: app.ID, meta: in.ClientMetadata}, app, u, to, plain)
+	return &api.ForgotPasswordOutput{CodeDeliveryDetails: to.Details()}, c.messages().SendCodeOf(messages.Notice{Event: messages.ForForgotPassword, Client: app.ID, Meta: in.ClientMetadata}, app, u, to, plain)
 }
 
 // forgot makes the code by which a user sets a new password.
-func (c *scoped) forgot(rec *store.Records, u *userpool.User) (to destination, plain string, err error) {
+func (c *scoped) forgot(rec *store.Records, u *userpool.User) (to messages.Destination, plain string, err error) {
 	if u.Status == api.UserStatusTypeForceChangePassword || u.Status == api.UserStatusTypeExternalProvider || u.NoPassword {
 		return to, "", api.NewNotAuthorizedException("User password cannot be reset in the current state.")
 	}
-	if to, err = recoveryDestination(c.Pool, u); err != nil {
+	if to, err = messages.RecoveryDestination(c.Pool, u); err != nil {
 		return to, "", err
 	}
-	plain, err = c.newCode(rec, u, userpool.CodeForgot, to)
+	plain, err = c.messages().NewCode(rec, u, userpool.CodeForgot, to)
 	return to, plain, err
 }
 
@@ -340,14 +281,14 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	case err != nil:
 		return nil, err
 	case app.HideUsers && (known == nil || known.Disabled):
-		return nil, c.pretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
+		return nil, c.messages().PretendReset(opt.Value(in.Username), opt.Value(in.ConfirmationCode))
 	case known == nil:
 		return nil, refusal.UserNotFound()
 	case known.Disabled:
 		return nil, refusal.UserDisabled()
 	}
 	// Who has no code must not learn from the history which passwords the user had.
-	if err := c.holdsCode(known, userpool.CodeForgot, opt.Value(in.ConfirmationCode)); err != nil {
+	if err := c.messages().HoldsCode(known, userpool.CodeForgot, opt.Value(in.ConfirmationCode)); err != nil {
 		return nil, err
 	}
 	if err := c.CheckNewPassword(known, opt.Value(in.Password)); err != nil {
@@ -379,7 +320,7 @@ func (c *scoped) resetPassword(known *userpool.User, given string, verifier []by
 			return refusal.CodeExpired() // deleted, or given another password, since the new one was checked
 		}
 		var target string
-		if target, refused, err = c.useCode(rec, before, userpool.CodeForgot, given); err != nil || refused != nil {
+		if target, refused, err = c.messages().UseCode(rec, before, userpool.CodeForgot, given); err != nil || refused != nil {
 			return err
 		}
 		u = before.Clone()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -40,7 +41,7 @@ func TestCodesExpireAndRunOut(t *testing.T) {
 	w := newWorld(t)
 	must(w.signUp("ana", "ana@example.com"))(t)
 	right := w.code("ana@example.com")
-	w.now = w.now.Add(signUpCodeLife)
+	w.now = w.now.Add(messages.SignUpCodeLife)
 	want(t, "old code", w.confirm("ana", right), "ExpiredCodeException", "Invalid code provided, please request a code again.")
 	resend := func(name string) error {
 		_, err := do(w, w.r.ResendConfirmationCode, w.s.ResendConfirmationCode, &api.ResendConfirmationCodeInput{ClientId: &w.app, Username: &name})
@@ -54,19 +55,19 @@ func TestCodesExpireAndRunOut(t *testing.T) {
 	if right == wrong {
 		wrong = "111111"
 	}
-	for range maxCodesWrong {
+	for range messages.MaxCodesWrong {
 		want(t, "guess", w.confirm("ana", wrong), "CodeMismatchException", "")
 	}
 	const limit = "Attempt limit exceeded, please try after some time."
 	want(t, "right after too many", w.confirm("ana", right), "LimitExceededException", limit)
-	for range maxCodesSent - 1 {
+	for range messages.MaxCodesSent - 1 {
 		if err := resend("ana"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want(t, "too many sent", resend("ana"), "LimitExceededException", limit)
 	want(t, "sending did not win guesses", w.confirm("ana", w.code("ana@example.com")), "LimitExceededException", limit)
-	w.now = w.now.Add(codeWindow)
+	w.now = w.now.Add(messages.CodeWindow)
 	if err := w.confirm("ana", w.code("ana@example.com")); err != nil {
 		t.Error(err)
 	}
@@ -158,7 +159,7 @@ func TestForgotPassword(t *testing.T) {
 	must(forgot(w.app, "ana"))(t)
 	code := w.code("ana@example.com")
 	want(t, "weak", reset(w.app, "ana", code, "weak"), "InvalidPasswordException", "")
-	w.now = w.now.Add(forgotCodeLife)
+	w.now = w.now.Add(messages.ForgotCodeLife)
 	want(t, "late", reset(w.app, "ana", code, otherWord), "ExpiredCodeException", "")
 	must(forgot(w.app, "ana"))(t)
 	code = w.code("ana@example.com")
@@ -197,10 +198,10 @@ func TestNobodyLooksLikeSomebody(t *testing.T) {
 			note(err)
 		}
 		confirm()
-		for range maxCodesSent + 1 {
+		for range messages.MaxCodesSent + 1 {
 			forgot()
 		}
-		for range maxCodesWrong + 1 {
+		for range messages.MaxCodesWrong + 1 {
 			confirm()
 		}
 		for range userpool.FreeGuesses + 2 {

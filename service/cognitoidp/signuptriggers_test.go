@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -39,7 +40,7 @@ func TestSignUpEvents(t *testing.T) {
 	}))(t)
 	l.golden(w, sourceAdminCreate, "PreSignUp_AdminCreateUser")
 	l.golden(w, "CustomMessage_AdminCreateUser", "CustomMessage_AdminCreateUser")
-	if strings.Contains(w.mail("bob@example.com"), codePlaceholder) {
+	if strings.Contains(w.mail("bob@example.com"), messages.CodePlaceholder) {
 		t.Error("the invitation has no password")
 	}
 }
@@ -152,8 +153,8 @@ func TestCustomMessages(t *testing.T) {
 	}
 	for name, pairs := range map[string][]any{
 		"no code":   {"emailMessage", "Hello"},
-		"too long":  {"emailMessage", "{####}" + strings.Repeat("x", maxEmailMessage)},
-		"subject":   {"emailSubject", strings.Repeat("x", maxEmailSubject+1)},
+		"too long":  {"emailMessage", "{####}" + strings.Repeat("x", messages.MaxEmailMessage)},
+		"subject":   {"emailSubject", strings.Repeat("x", messages.MaxEmailSubject+1)},
 		"injection": {"emailSubject", "Hi\r\nBcc: all@example.com"},
 		"type":      {"emailMessage", 7},
 	} {

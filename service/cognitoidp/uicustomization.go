@@ -182,7 +182,7 @@ func (c *scoped) describeCustomization(u *customization) *api.UICustomizationTyp
 		LastModifiedDate: new(u.Modified),
 	}
 	if len(u.Image) > 0 {
-		out.ImageUrl = new("https://" + c.host(&c.Pool.Domains[0]) + "/asset/logo?client_id=" + u.Client + "&v=" + u.Version)
+		out.ImageUrl = new("https://" + c.HostOf(c.Pool, &c.Pool.Domains[0]) + "/asset/logo?client_id=" + u.Client + "&v=" + u.Version)
 	}
 	return out
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
 // verification is a code on its way to an address that changed.
 type verification struct {
-	to    destination
+	to    messages.Destination
 	plain string
 }
 
@@ -23,13 +24,13 @@ func (c *scoped) verifications(rec *store.Records, before, u *userpool.User) ([]
 	var out []verification
 	for _, name := range c.Pool.AutoVerified {
 		purpose := userpool.CodeVerify + name
-		address := addressFor(u, purpose, name)
-		unchanged := address == addressFor(before, purpose, name)
+		address := messages.AddressFor(u, purpose, name)
+		unchanged := address == messages.AddressFor(before, purpose, name)
 		if address == "" || unchanged || u.Pending[name] == "" && u.Attributes[userpool.VerifiedFlag(name)] == "true" {
 			continue
 		}
-		to := destination{name, address}
-		plain, err := c.newCode(rec, u, purpose, to)
+		to := messages.Destination{Attribute: name, Address: address}
+		plain, err := c.messages().NewCode(rec, u, purpose, to)
 		if err != nil {
 			return nil, err
 		}
@@ -48,13 +49,13 @@ func (c *scoped) updateAttributes(rec *store.Records, u *userpool.User, w userpo
 }
 
 // sendVerifications delivers codes, and says where they went.
-func (c *scoped) sendVerifications(n notice, u *userpool.User, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
+func (c *scoped) sendVerifications(n messages.Notice, u *userpool.User, codes []verification) ([]api.CodeDeliveryDetailsType, error) {
 	details := []api.CodeDeliveryDetailsType{}
 	for _, v := range codes {
-		if err := c.sendCode(n, u, v.to, v.plain); err != nil {
+		if err := c.messages().SendCode(n, u, v.to, v.plain); err != nil {
 			return nil, err
 		}
-		details = append(details, *v.to.details())
+		details = append(details, *v.to.Details())
 	}
 	return details, nil
 }
@@ -84,19 +85,19 @@ func (s *Service) GetUserAttributeVerificationCode(ctx context.Context, call *pi
 		if u, err = b.User(rec); err != nil {
 			return err
 		}
-		if v.to = (destination{name, addressFor(u, userpool.CodeVerify, name)}); v.to.address == "" {
+		if v.to = (messages.Destination{Attribute: name, Address: messages.AddressFor(u, userpool.CodeVerify, name)}); v.to.Address == "" {
 			return refusal.Invalid("User does not have the attribute %s.", name)
 		}
-		v.plain, err = b.newCode(rec, u, userpool.CodeVerify+name, v.to)
+		v.plain, err = b.messages().NewCode(rec, u, userpool.CodeVerify+name, v.to)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sendCode(notice{event: noticeVerifyAttribute, client: b.App.ID, meta: in.ClientMetadata}, u, v.to, v.plain); err != nil {
+	if err := b.messages().SendCode(messages.Notice{Event: messages.ForVerifyAttribute, Client: b.App.ID, Meta: in.ClientMetadata}, u, v.to, v.plain); err != nil {
 		return nil, err
 	}
-	return &api.GetUserAttributeVerificationCodeOutput{CodeDeliveryDetails: v.to.details()}, nil
+	return &api.GetUserAttributeVerificationCodeOutput{CodeDeliveryDetails: v.to.Details()}, nil
 }
 
 // VerifyUserAttribute implements api.Service. An address that is somebody else's name to sign in with stays theirs.
@@ -111,7 +112,7 @@ func (s *Service) VerifyUserAttribute(ctx context.Context, call *pipeline.Call, 
 	}
 	var refused error
 	err = b.Change(func(rec *store.Records, u *userpool.User) (err error) {
-		if _, refused, err = b.useCode(rec, u, userpool.CodeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
+		if _, refused, err = b.messages().UseCode(rec, u, userpool.CodeVerify+name, opt.Value(in.Code)); err != nil || refused != nil {
 			return err
 		}
 		if next := u.Pending[name]; next != "" {

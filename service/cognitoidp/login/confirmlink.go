@@ -7,17 +7,17 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/service/cognitoidp"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
 )
 
 // linked reports whether the request is by a link that confirms a user, rather than for the page that asks for a code.
-func (p parameters) linked() bool { return p.values.Has(cognitoidp.LinkCode) }
+func (p parameters) linked() bool { return p.values.Has(messages.LinkCode) }
 
 // linkView is the page of a link. It has a button, for opening a link must not confirm anybody: what scans mail opens links
 // before their readers do, and would confirm addresses that nobody reads.
 func (q *request) linkView(p parameters) *view {
 	again := url.Values{}
-	for _, name := range []string{cognitoidp.LinkClient, cognitoidp.LinkUsername, cognitoidp.LinkCode} {
+	for _, name := range []string{messages.LinkClient, messages.LinkUsername, messages.LinkCode} {
 		again.Set(name, p.values.Get(name))
 	}
 	return &view{
@@ -46,7 +46,7 @@ func (q *request) confirmLink(p parameters) {
 		return
 	}
 	_, err := run[api.ConfirmByLinkOutput](q, "ConfirmByLink", &api.ConfirmByLinkInput{
-		PoolId: &q.pool.ID, ClientId: p.get(cognitoidp.LinkClient), Username: p.get(cognitoidp.LinkUsername), Code: p.get(cognitoidp.LinkCode),
+		PoolId: &q.pool.ID, ClientId: p.get(messages.LinkClient), Username: p.get(messages.LinkUsername), Code: p.get(messages.LinkCode),
 	})
 	if err != nil {
 		q.page(http.StatusBadRequest, &view{Name: "error", Title: "Your account is not confirmed", Error: saidOfLink(fault.From(err))})

@@ -11,3 +11,11 @@ type Domain struct {
 
 // Custom reports whether the domain is the customer's own.
 func (d *Domain) Custom() bool { return d.Certificate != "" }
+
+// HostOf is the host name of a pool's domain: for a prefix, "<prefix>.auth.<region>.<suffix>".
+func (s *Store) HostOf(p *Pool, d *Domain) string {
+	if d.Custom() {
+		return d.Name
+	}
+	return d.Name + ".auth." + p.Region + "." + s.LoginSuffix
+}

@@ -23,6 +23,8 @@ type Store struct {
 	DB *store.DB
 	// Keyring seals the secrets in them.
 	Keyring *keyring.Keyring
+	// LoginSuffix ends the server's own domains of pools: "<prefix>.auth.<region>.<suffix>".
+	LoginSuffix string
 	// Work bounds the computations that anybody can ask for.
 	Work *Gate
 

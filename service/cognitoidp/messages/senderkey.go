@@ -1,4 +1,4 @@
-package cognitoidp
+package messages
 
 import (
 	"context"
@@ -12,30 +12,30 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// eventSource names this service where it calls others, in kms:ViaService and in the audit log.
-const eventSource = "cognito-idp.amazonaws.com"
+// EventSource names this service where it calls others, in kms:ViaService and in the audit log.
+const EventSource = "cognito-idp.amazonaws.com"
 
-// dataKeys makes a data key under a KMS key with the authority of the caller.
-type dataKeys func(ctx context.Context, call *pipeline.Call, key string, about map[string]string) (*kmsapi.GenerateDataKeyOutput, error)
+// DataKeys makes a data key under a KMS key with the authority of the caller.
+type DataKeys func(ctx context.Context, call *pipeline.Call, key string, about map[string]string) (*kmsapi.GenerateDataKeyOutput, error)
 
 func generateDataKey(ctx context.Context, call *pipeline.Call, key string, about map[string]string) (*kmsapi.GenerateDataKeyOutput, error) {
-	return pipeline.Invoke[kmsapi.GenerateDataKeyOutput](ctx, call, eventSource, "kms", "GenerateDataKey", &kmsapi.GenerateDataKeyInput{
+	return pipeline.Invoke[kmsapi.GenerateDataKeyOutput](ctx, call, EventSource, "kms", "GenerateDataKey", &kmsapi.GenerateDataKeyInput{
 		KeyId: &key, KeySpec: kmsapi.DataKeySpecAes256, EncryptionContext: about,
 	})
 }
 
-// newSenderKey makes the data key for the custom senders of a configuration, nil if it has none.
+// NewSenderKey makes the data key for the custom senders of a configuration, nil if it has none.
 //
 // AWS makes a grant on the KMS key when a pool is given one, with the caller's kms:CreateGrant, and uses it for each code.
 // Here whoever sets KMSKeyID needs kms:GenerateDataKey on the key at that time, under the encryption context
 // {"userpool-id": …}; one data key then serves all codes until the configuration is set again. So nobody names a key that
 // they may not use, and sending a code, which anybody can cause, carries no authority over KMS. Taking the key from the
 // functions (its policy, disabling it) ends their reading of codes at once; the data key in the store stays sealed.
-func (s *Service) newSenderKey(ctx context.Context, call *pipeline.Call, pool *userpool.Pool, l *api.LambdaConfigType) (*userpool.SenderKey, error) {
+func (s *Courier) NewSenderKey(ctx context.Context, call *pipeline.Call, pool *userpool.Pool, l *api.LambdaConfigType) (*userpool.SenderKey, error) {
 	if l == nil || l.CustomSMSSender == nil && l.CustomEmailSender == nil {
 		return nil, nil
 	}
-	out, err := s.dataKeys(ctx, call, opt.Value(l.KMSKeyID), senderContext(pool.ID))
+	out, err := s.DataKeys(ctx, call, opt.Value(l.KMSKeyID), senderContext(pool.ID))
 	if err != nil {
 		return nil, err
 	}

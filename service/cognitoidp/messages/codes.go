@@ -1,4 +1,4 @@
-package cognitoidp
+package messages
 
 import (
 	"crypto/subtle"
@@ -17,35 +17,35 @@ import (
 // How long codes hold ("Quotas in Amazon Cognito", validity of codes) and how often they are sent and may be guessed
 // wrong in an hour: five wrong guesses of a million codes an hour.
 const (
-	signUpCodeLife = 24 * time.Hour
-	forgotCodeLife = time.Hour
-	codeWindow     = time.Hour
-	maxCodesSent   = 5
-	maxCodesWrong  = 5
+	SignUpCodeLife = 24 * time.Hour
+	ForgotCodeLife = time.Hour
+	CodeWindow     = time.Hour
+	MaxCodesSent   = 5
+	MaxCodesWrong  = 5
 	codeDigits     = 6
 )
 
 func codeLife(purpose string) time.Duration {
 	if purpose == userpool.CodeSignUp || strings.HasPrefix(purpose, userpool.CodeVerify) {
-		return signUpCodeLife
+		return SignUpCodeLife
 	}
-	return forgotCodeLife
+	return ForgotCodeLife
 }
 
-// newCode makes a code for the user and returns it, or LimitExceededException after too many of them in an hour. Only
+// NewCode makes a code for the user and returns it, or LimitExceededException after too many of them in an hour. Only
 // the last one made holds.
-func (c *scoped) newCode(rec *store.Records, u *userpool.User, purpose string, to destination) (string, error) {
+func (c *Request) NewCode(rec *store.Records, u *userpool.User, purpose string, to Destination) (string, error) {
 	k := userpool.CodeKey(c.Pool.ID, u.Sub, purpose)
 	old, err := store.Load[userpool.Code](rec, k)
 	if err != nil {
 		return "", err
 	}
 	now := c.Call.Now
-	next := userpool.Code{Expires: now.Add(codeLife(purpose)), Target: to.attribute, Address: to.address, Since: now}
-	if old != nil && now.Sub(old.Since) < codeWindow {
+	next := userpool.Code{Expires: now.Add(codeLife(purpose)), Target: to.Attribute, Address: to.Address, Since: now}
+	if old != nil && now.Sub(old.Since) < CodeWindow {
 		next.Sent, next.Failed, next.Since = old.Sent, old.Failed, old.Since
 	}
-	if next.Sent++; next.Sent > maxCodesSent {
+	if next.Sent++; next.Sent > MaxCodesSent {
 		return "", refusal.AttemptLimit()
 	}
 	plain := fmt.Sprintf("%0*d", codeDigits, random.Int(1e6))
@@ -55,9 +55,9 @@ func (c *scoped) newCode(rec *store.Records, u *userpool.User, purpose string, t
 	return plain, store.Save(rec, k, &next)
 }
 
-// useCode checks a code and takes it away if it is right. It returns the attribute that the code was sent to.
+// UseCode checks a code and takes it away if it is right. It returns the attribute that the code was sent to.
 // A wrong guess must be kept although the operation fails: the caller commits the transaction and returns `refused`.
-func (c *scoped) useCode(rec *store.Records, u *userpool.User, purpose, given string) (target string, refused, err error) {
+func (c *Request) UseCode(rec *store.Records, u *userpool.User, purpose, given string) (target string, refused, err error) {
 	have, refused, err := c.tryCode(rec, u, purpose, given)
 	if refused != nil || err != nil {
 		return "", refused, err
@@ -67,8 +67,8 @@ func (c *scoped) useCode(rec *store.Records, u *userpool.User, purpose, given st
 	return have.Target, nil, store.Save(rec, userpool.CodeKey(c.Pool.ID, u.Sub, purpose), have)
 }
 
-// tryCode is useCode but that a code that is right stays.
-func (c *scoped) tryCode(rec *store.Records, u *userpool.User, purpose, given string) (have *userpool.Code, refused, err error) {
+// tryCode is UseCode but that a code that is right stays.
+func (c *Request) tryCode(rec *store.Records, u *userpool.User, purpose, given string) (have *userpool.Code, refused, err error) {
 	k := userpool.CodeKey(c.Pool.ID, u.Sub, purpose)
 	if have, err = store.Load[userpool.Code](rec, k); err != nil {
 		return nil, nil, err
@@ -77,14 +77,14 @@ func (c *scoped) tryCode(rec *store.Records, u *userpool.User, purpose, given st
 	if have == nil || have.Sealed == nil {
 		return nil, refusal.CodeExpired(), nil
 	}
-	if now.Sub(have.Since) >= codeWindow {
+	if now.Sub(have.Since) >= CodeWindow {
 		have.Since, have.Failed, have.Sent = now, 0, 0
 	}
-	if have.Failed >= maxCodesWrong {
+	if have.Failed >= MaxCodesWrong {
 		return nil, refusal.AttemptLimit(), nil
 	}
 	// A code shows that its user reads what is sent to one address; it says nothing of another that came in its place.
-	if !now.Before(have.Expires) || have.Address != addressFor(u, purpose, have.Target) {
+	if !now.Before(have.Expires) || have.Address != AddressFor(u, purpose, have.Target) {
 		return nil, refusal.CodeExpired(), nil
 	}
 	plain, err := c.Keyring.Open(keyring.ConfirmationCode, c.Pool.Scope(), have.Sealed, []byte(u.Sub+"/"+purpose))
@@ -98,9 +98,9 @@ func (c *scoped) tryCode(rec *store.Records, u *userpool.User, purpose, given st
 	return have, nil, nil
 }
 
-// addressFor is the address that a code of the purpose speaks of: one that waits for verification goes before the one
+// AddressFor is the address that a code of the purpose speaks of: one that waits for verification goes before the one
 // that it is to replace, and only where the code is to verify it.
-func addressFor(u *userpool.User, purpose, attribute string) string {
+func AddressFor(u *userpool.User, purpose, attribute string) string {
 	if next := u.Pending[attribute]; next != "" && strings.HasPrefix(purpose, userpool.CodeVerify) {
 		return next
 	}

@@ -1,4 +1,4 @@
-package cognitoidp
+package messages
 
 import (
 	"context"
@@ -14,19 +14,19 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// notice says why a message is sent: what the custom message and custom sender triggers are told beside the user.
-type notice struct {
-	event  string // the end of the trigger source
-	client string // the app client's id, "" for an administrator's message
-	meta   map[string]string
-	// quiet messages are for requests whose answer must not tell whether anything was sent, nor by the time it takes.
-	quiet bool
+// Notice says why a message is sent: what the custom message and custom sender triggers are told beside the user.
+type Notice struct {
+	Event  string // the end of the trigger source
+	Client string // the app client's id, "" for an administrator's message
+	Meta   map[string]string
+	// Quiet messages are for requests whose answer must not tell whether anything was sent, nor by the time it takes.
+	Quiet bool
 }
 
 // messageFunction reports whether a function has part in messages to the destination.
-func messageFunction(p *userpool.Pool, d destination) bool {
+func messageFunction(p *userpool.Pool, d Destination) bool {
 	sender := trigger.CustomEmailSender
-	if d.attribute == "phone_number" {
+	if d.Attribute == "phone_number" {
 		sender = trigger.CustomSMSSender
 	}
 	return trigger.FunctionOf(p, sender) != "" || trigger.FunctionOf(p, trigger.CustomMessage) != ""
@@ -38,27 +38,36 @@ const maxBackground = 256
 
 // inBackground sends a message after the answer: a function that is only called for users would tell them apart from
 // nobodies by its time. What goes wrong is for the log.
-func (c *scoped) inBackground(n notice, u *userpool.User, d destination, t template, secret string) {
+func (c *Request) inBackground(n Notice, u *userpool.User, d Destination, t Template, secret string) {
 	lost := func(why error) {
-		c.log.Warn("a message was not sent", "pool", c.Pool.ID, "event", n.event, "medium", d.medium(), "error", why)
+		c.log.Warn("a message was not sent", "pool", c.Pool.ID, "event", n.Event, "medium", d.Medium(), "error", why)
 	}
-	select {
-	case c.background <- struct{}{}:
-	default:
+	done, ok := c.Begin()
+	if !ok {
 		lost(refusal.TooManyRequests())
 		return
 	}
-	later := &scoped{c.Service, c.NewRequest(context.WithoutCancel(c.Ctx), c.Call.Detach(), c.Pool)}
+	later := &Request{c.Courier, c.NewRequest(context.WithoutCancel(c.Ctx), c.Call.Detach(), c.Pool)}
 	go func() {
-		defer func() { <-c.background }()
+		defer done()
 		if err := later.sendNow(n, u, d, t, secret); err != nil {
 			lost(err)
 		}
 	}()
 }
 
+// Begin takes a place among what goes on after answers, until done is called. It is false when all places are taken.
+func (s *Courier) Begin() (done func(), ok bool) {
+	select {
+	case s.background <- struct{}{}:
+		return func() { <-s.background }, true
+	default:
+		return nil, false
+	}
+}
+
 // Drain waits for what goes on after answers, and lets nothing more begin. The store must be open until then.
-func (s *Service) Drain(ctx context.Context) error {
+func (s *Courier) Drain(ctx context.Context) error {
 	for range cap(s.background) {
 		select {
 		case s.background <- struct{}{}:
@@ -71,13 +80,13 @@ func (s *Service) Drain(ctx context.Context) error {
 
 // The events that messages come of ("Custom message Lambda trigger", trigger sources).
 const (
-	noticeSignUp          = "SignUp"
-	noticeAdminCreate     = "AdminCreateUser"
-	noticeResend          = "ResendCode"
-	noticeForgot          = "ForgotPassword"
-	noticeUpdateAttribute = "UpdateUserAttribute"
-	noticeVerifyAttribute = "VerifyUserAttribute"
-	noticeAuthentication  = "Authentication"
+	ForSignUp          = "SignUp"
+	ForAdminCreate     = "AdminCreateUser"
+	ForResend          = "ResendCode"
+	ForForgotPassword  = "ForgotPassword"
+	ForUpdateAttribute = "UpdateUserAttribute"
+	ForVerifyAttribute = "VerifyUserAttribute"
+	ForAuthentication  = "Authentication"
 )
 
 // linkPlaceholder stands for a link; the words in it may be others (linkForm).
@@ -86,8 +95,8 @@ const linkPlaceholder = "{##Click Here##}"
 // Limits of what the custom message trigger answers, in characters.
 const (
 	maxSMSMessage   = 140
-	maxEmailMessage = 20000
-	maxEmailSubject = 140
+	MaxEmailMessage = 20000
+	MaxEmailSubject = 140
 )
 
 type messageRequest struct {
@@ -104,38 +113,38 @@ type messageResponse struct {
 	Subject *string `json:"emailSubject"`
 }
 
-// customized asks the custom message trigger for the wording of a message ("Custom message Lambda trigger"). It learns
+// Customized asks the custom message trigger for the wording of a message ("Custom message Lambda trigger"). It learns
 // the placeholders and not the code, and what it leaves out stays as the pool has it.
-func (c *scoped) customized(n notice, u *userpool.User, d destination, t template) (template, error) {
+func (c *Request) Customized(n Notice, u *userpool.User, d Destination, t Template) (Template, error) {
 	if trigger.FunctionOf(c.Pool, trigger.CustomMessage) == "" {
 		return t, nil
 	}
 	req := messageRequest{
-		UserAttributes: trigger.AttributesOf(u), CodeParameter: codePlaceholder, LinkParameter: linkPlaceholder, ClientMetadata: n.meta,
+		UserAttributes: trigger.AttributesOf(u), CodeParameter: CodePlaceholder, LinkParameter: linkPlaceholder, ClientMetadata: n.Meta,
 	}
-	needs := []string{codePlaceholder}
-	if n.event == noticeAdminCreate {
+	needs := []string{CodePlaceholder}
+	if n.Event == ForAdminCreate {
 		req.UsernameParameter = new(usernamePlaceholder)
 		needs = append(needs, usernamePlaceholder)
 	}
 	var out messageResponse
-	err := c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.CustomMessage, Source: string(trigger.CustomMessage) + "_" + n.event, Client: n.client, Name: u.Username}, req, &out)
+	err := c.triggers.Invoke(c.Request, trigger.Occasion{At: trigger.CustomMessage, Source: string(trigger.CustomMessage) + "_" + n.Event, Client: n.Client, Name: u.Username}, req, &out)
 	if err != nil {
 		return t, err
 	}
-	if d.attribute == "phone_number" {
-		return t, override(&t.body, out.SMS, "smsMessage", maxSMSMessage, needs)
+	if d.Attribute == "phone_number" {
+		return t, override(&t.Body, out.SMS, "smsMessage", maxSMSMessage, needs)
 	}
-	if strings.ContainsAny(firstOf(out.Subject), "\r\n") {
+	if strings.ContainsAny(FirstOf(out.Subject), "\r\n") {
 		return t, trigger.BadResponse("emailSubject has more than one line")
 	}
-	if err := override(&t.subject, out.Subject, "emailSubject", maxEmailSubject, nil); err != nil {
+	if err := override(&t.Subject, out.Subject, "emailSubject", MaxEmailSubject, nil); err != nil {
 		return t, err
 	}
-	if linked(c.Pool, n, d) && linkForm.MatchString(firstOf(out.Email)) {
+	if linked(c.Pool, n, d) && linkForm.MatchString(FirstOf(out.Email)) {
 		needs = nil // a link instead of a code
 	}
-	return t, override(&t.body, out.Email, "emailMessage", maxEmailMessage, needs)
+	return t, override(&t.Body, out.Email, "emailMessage", MaxEmailMessage, needs)
 }
 
 // override replaces a text by the trigger's, which must hold the placeholders: a message without its code is no use.
@@ -164,9 +173,9 @@ type senderRequest struct {
 
 // sentByFunction hands a message to the pool's custom sender ("Custom sender Lambda triggers"), and reports whether there
 // is one for its medium. The code goes encrypted.
-func (c *scoped) sentByFunction(n notice, u *userpool.User, d destination, secret string) (bool, error) {
+func (c *Request) sentByFunction(n Notice, u *userpool.User, d Destination, secret string) (bool, error) {
 	t, kind := trigger.CustomEmailSender, "customEmailSenderRequestV1"
-	if d.attribute == "phone_number" {
+	if d.Attribute == "phone_number" {
 		t, kind = trigger.CustomSMSSender, "customSMSSenderRequestV1"
 	}
 	if trigger.FunctionOf(c.Pool, t) == "" {
@@ -176,15 +185,15 @@ func (c *scoped) sentByFunction(n notice, u *userpool.User, d destination, secre
 	if err != nil {
 		return true, err
 	}
-	return true, c.triggers.Invoke(c.Request, trigger.Occasion{At: t, Source: string(t) + "_" + n.event, Client: n.client, Name: u.Username},
-		senderRequest{kind, code, trigger.AttributesOf(u), n.meta}, &trigger.Empty{})
+	return true, c.triggers.Invoke(c.Request, trigger.Occasion{At: t, Source: string(t) + "_" + n.Event, Client: n.Client, Name: u.Username},
+		senderRequest{kind, code, trigger.AttributesOf(u), n.Meta}, &trigger.Empty{})
 }
 
 // senderContext is the encryption context of codes for custom senders.
 func senderContext(pool string) map[string]string { return map[string]string{"userpool-id": pool} }
 
 // encryptCode makes a message of the AWS Encryption SDK.
-func (c *scoped) encryptCode(secret string) (string, error) {
+func (c *Request) encryptCode(secret string) (string, error) {
 	k := c.Pool.Settings.Sender
 	if k == nil {
 		return "", trigger.BadResponse("the user pool has no KMS key for its sender")

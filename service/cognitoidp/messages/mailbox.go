@@ -1,4 +1,4 @@
-package cognitoidp
+package messages
 
 import (
 	"context"
