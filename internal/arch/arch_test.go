@@ -82,7 +82,7 @@ var foundations = []struct {
 var layers = [][]string{
 	{
 		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
-		"service/cognitoidp/messages", "service/cognitoidp", "service/cognitoidp/login",
+		"service/cognitoidp/messages", "service/cognitoidp/poolsettings", "service/cognitoidp", "service/cognitoidp/login",
 	},
 }
 

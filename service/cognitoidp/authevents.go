@@ -129,7 +129,7 @@ func (a *attempt) trimEvents(rec *store.Records, sub string, most int) error {
 
 // AdminListUserAuthEvents implements api.Service. The latest event comes first.
 func (s *Service) AdminListUserAuthEvents(ctx context.Context, call *pipeline.Call, in *api.AdminListUserAuthEventsInput) (*api.AdminListUserAuthEventsOutput, error) {
-	c, err := s.protected(ctx, call, in.UserPoolId)
+	c, err := s.Protected(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (s *Service) AdminListUserAuthEvents(ctx context.Context, call *pipeline.Ca
 
 // AdminUpdateAuthEventFeedback implements api.Service.
 func (s *Service) AdminUpdateAuthEventFeedback(ctx context.Context, call *pipeline.Call, in *api.AdminUpdateAuthEventFeedbackInput) (*api.AdminUpdateAuthEventFeedbackOutput, error) {
-	c, err := s.protected(ctx, call, in.UserPoolId)
+	c, err := s.Protected(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}

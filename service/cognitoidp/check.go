@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -242,7 +243,7 @@ func (c *checker) client(app *userpool.Client) {
 	}
 	for _, list := range [][]string{app.CallbackURLs, app.LogoutURLs} {
 		for _, text := range list {
-			if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !loopback(u.Hostname()) {
+			if u, err := url.Parse(text); err != nil || u.Scheme == "http" && !poolsettings.Loopback(u.Hostname()) {
 				c.add(SeverityError, "INSECURE_REDIRECT", at, "Codes and tokens go to "+text+" unprotected.", "Use https.")
 			}
 		}

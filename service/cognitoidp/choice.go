@@ -82,49 +82,6 @@ func (a *attempt) allowsChoice() error {
 	return nil
 }
 
-// setSignIn reads the factors that a sign-in may begin with.
-func setSignIn(s *userpool.Settings, in *api.UserPoolPolicyType) error {
-	if in == nil || in.SignInPolicy == nil || len(in.SignInPolicy.AllowedFirstAuthFactors) == 0 {
-		return nil
-	}
-	given := in.SignInPolicy.AllowedFirstAuthFactors
-	served := map[api.AuthFactorType]bool{}
-	for _, f := range firstFactors() {
-		served[f.allowed] = true
-	}
-	for i, f := range given {
-		if slices.Contains(given[:i], f) {
-			return refusal.Invalid("AllowedFirstAuthFactors has %s twice.", f)
-		}
-		if !served[f] {
-			return refusal.NotServed("The first factor " + string(f))
-		}
-	}
-	if !slices.Contains(given, api.AuthFactorTypePassword) {
-		return refusal.Invalid("AllowedFirstAuthFactors must contain PASSWORD.")
-	}
-	if s.Tier == api.UserPoolTierTypeLite {
-		return api.NewFeatureUnavailableInTierException("A sign-in policy is not available in the LITE tier.")
-	}
-	s.FirstFactors = userpool.Texts(given)
-	return nil
-}
-
-// checkTier refuses flows that the pool's tier does not have.
-func checkTier(p *userpool.Pool, flows []string) error {
-	if p.Settings.Tier == api.UserPoolTierTypeLite && slices.Contains(flows, "ALLOW_USER_AUTH") {
-		return api.NewFeatureUnavailableInTierException("ALLOW_USER_AUTH is not available in the LITE tier.")
-	}
-	return nil
-}
-
-func describeSignIn(s *userpool.Settings) *api.SignInPolicyType {
-	if len(s.FirstFactors) == 0 {
-		return nil
-	}
-	return &api.SignInPolicyType{AllowedFirstAuthFactors: userpool.Enums[api.AuthFactorType](s.FirstFactors)}
-}
-
 // configured are the first factors by which a user could sign in.
 func (s *Service) configured(p *userpool.Pool, u *userpool.User) []api.ChallengeNameType {
 	var out []api.ChallengeNameType

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/api/login"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -92,19 +93,19 @@ func (o *onward) describeScopes(rec *store.Records) ([]ConsentScope, error) {
 	for _, name := range o.scopes {
 		s := ConsentScope{Name: name, Description: ownDescriptions[name]}
 		if i := strings.LastIndexByte(name, '/'); i > 0 && s.Description == "" {
-			r, err := store.Load[resourceServer](rec, resourceServerKey(o.Pool.ID, name[:i]))
+			r, err := store.Load[poolsettings.ResourceServer](rec, poolsettings.ResourceServerKey(o.Pool.ID, name[:i]))
 			if err != nil {
 				return nil, err
 			}
-			s.Description = r.description(name[i+1:])
+			s.Description = describeScope(r, name[i+1:])
 		}
 		out = append(out, s)
 	}
 	return out, nil
 }
 
-// description is what a resource server says of a scope, with its own name; "" for a server that is gone.
-func (r *resourceServer) description(name string) string {
+// describeScope is what a resource server says of a scope, with its own name; "" for a server that is gone.
+func describeScope(r *poolsettings.ResourceServer, name string) string {
 	if r == nil {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -42,7 +43,7 @@ func (s *Service) AdminLinkProviderForUser(ctx context.Context, call *pipeline.C
 		return nil, err
 	}
 	to, from := opt.Value(in.DestinationUser), opt.Value(in.SourceUser)
-	if opt.Value(from.ProviderName) == cognitoProvider || opt.Value(from.ProviderName) == localProvider {
+	if opt.Value(from.ProviderName) == cognitoProvider || opt.Value(from.ProviderName) == poolsettings.LocalProvider {
 		return nil, refusal.Invalid("SourceUser must be a user of an external identity provider.")
 	}
 	err = c.Update(func(rec *store.Records) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -33,7 +34,7 @@ type loginSession struct {
 	ID, Sub     string
 	Epoch       uint32
 	At, Expires time.Time
-	// By is where the user signed in: localProvider, or the name of the identity provider that vouched for the user.
+	// By is where the user signed in: poolsettings.LocalProvider, or the name of the identity provider that vouched for the user.
 	By string
 }
 
@@ -41,15 +42,15 @@ type loginSession struct {
 // clients of one pool may be different tenants', each with its own identity provider, and none takes what another's
 // provider says; nor does a request for a provider take who came by another.
 func (a *authorization) serves(rec *store.Records, s *loginSession, u *userpool.User) (bool, error) {
-	if s.By == localProvider {
+	if s.By == poolsettings.LocalProvider {
 		wants := opt.Value(a.req.IdentityProvider)
-		elsewhere := wants != "" && wants != localProvider || wants == "" && opt.Value(a.req.IdpIdentifier) != ""
+		elsewhere := wants != "" && wants != poolsettings.LocalProvider || wants == "" && opt.Value(a.req.IdpIdentifier) != ""
 		return a.takesLocal() == nil && !elsewhere, nil
 	}
 	if !slices.Contains(a.app.IdentityProviders, s.By) {
 		return false, nil
 	}
-	p, err := store.Load[provider](rec, providerKey(a.Pool.ID, s.By))
+	p, err := store.Load[provider](rec, userpool.ProviderKey(a.Pool.ID, s.By))
 	if err != nil || p == nil {
 		return false, err
 	}
@@ -131,7 +132,7 @@ func (o *oauth) SignIn(ctx context.Context, call *pipeline.Call, in *login.SignI
 		return nil, err
 	}
 	if out.arrival != nil {
-		return a.arrived(out, localProvider, &onward{browser: browser, base: base}, in.Answers[AnswerLater] != "")
+		return a.arrived(out, poolsettings.LocalProvider, &onward{browser: browser, base: base}, in.Answers[AnswerLater] != "")
 	}
 	next := &loginStep{Challenge: out.challenge, Session: out.session, Username: step.Username}
 	state, err := a.sealText(keyring.LoginSession, next, aboutBrowser(a.app, browser))

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/random"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -44,7 +45,7 @@ func (r *oauthRequirements) EndDeparture(s *authz.Scope, in *login.EndDepartureI
 func (a *authorization) chosen() (*provider, error) {
 	name := opt.Value(a.req.IdentityProvider)
 	switch id := opt.Value(a.req.IdpIdentifier); {
-	case name == localProvider:
+	case name == poolsettings.LocalProvider:
 		return nil, nil //nolint:nilnil // the page
 	case name != "":
 	case id != "":
@@ -56,7 +57,7 @@ func (a *authorization) chosen() (*provider, error) {
 			return nil, oauthError(ErrInvalidRequest, "There is no identity provider of this identifier for the client.")
 		}
 		name = p.Name
-	case len(a.app.IdentityProviders) == 1 && a.app.IdentityProviders[0] != localProvider:
+	case len(a.app.IdentityProviders) == 1 && a.app.IdentityProviders[0] != poolsettings.LocalProvider:
 		name = a.app.IdentityProviders[0]
 	default:
 		return nil, nil //nolint:nilnil // the page
@@ -196,7 +197,7 @@ func (o *oauth) unasked(c *scoped, in *returned, from *login.ArriveInput) (*logi
 
 // takesLocal refuses the pool's own users where the app client is for those of providers.
 func (a *authorization) takesLocal() error {
-	if names := a.app.IdentityProviders; len(names) > 0 && !slices.Contains(names, localProvider) {
+	if names := a.app.IdentityProviders; len(names) > 0 && !slices.Contains(names, poolsettings.LocalProvider) {
 		return oauthError(ErrInvalidRequest, "The client is for users of its identity providers.")
 	}
 	return nil
@@ -208,11 +209,11 @@ func (a *authorization) choices() (list []login.ProviderChoice, local bool, err 
 	err = a.View(func(rec *store.Records) error {
 		list = list[:0]
 		for _, name := range a.app.IdentityProviders {
-			if name == localProvider {
+			if name == poolsettings.LocalProvider {
 				local = true
 				continue
 			}
-			p, err := store.Load[provider](rec, providerKey(a.Pool.ID, name))
+			p, err := store.Load[provider](rec, userpool.ProviderKey(a.Pool.ID, name))
 			if err != nil {
 				return err
 			}

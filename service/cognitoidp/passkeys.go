@@ -9,12 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/net/publicsuffix"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -50,47 +48,6 @@ func passkeyName(id []byte) string {
 
 func passkeyKey(pool, sub string, id []byte) store.Key {
 	return userpool.InPool(pool, "passkey", sub, passkeyName(id))
-}
-
-// partyForm is a domain name in lower case, as browsers write it.
-var partyForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
-
-const (
-	maxParty       = 127
-	localParty     = "localhost"
-	verifyRequired = "required"
-)
-
-// newPasskeySettings reads a pool's settings for passkeys. A public suffix is no relying party: browsers refuse it, and keys
-// for it would serve everybody's pages.
-func newPasskeySettings(party, verification string, multiFactor bool) (*userpool.PasskeySettings, error) {
-	if party != "" {
-		if len(party) > maxParty || !partyForm.MatchString(party) {
-			return nil, refusal.Invalid("RelyingPartyId is not a valid domain.")
-		}
-		if suffix, _ := publicsuffix.PublicSuffix(party); suffix == party && party != localParty {
-			return nil, refusal.Invalid("RelyingPartyId cannot be a public suffix.")
-		}
-	}
-	return &userpool.PasskeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
-}
-
-// describePasskeys is how GetUserPoolMfaConfig shows the settings.
-func describePasskeys(s *userpool.PasskeySettings) *api.WebAuthnConfigurationType {
-	if s == nil {
-		return nil
-	}
-	out := &api.WebAuthnConfigurationType{
-		RelyingPartyId: opt.Present(s.Party), UserVerification: api.UserVerificationTypePreferred,
-		FactorConfiguration: api.WebAuthnFactorConfigurationTypeSingleFactor,
-	}
-	if s.VerifyUser {
-		out.UserVerification = api.UserVerificationTypeRequired
-	}
-	if s.MultiFactor {
-		out.FactorConfiguration = api.WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification
-	}
-	return out
 }
 
 // party is the pool as the relying party of its users' keys.

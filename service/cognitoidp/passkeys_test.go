@@ -11,6 +11,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/passkey"
 	"github.com/bulkhead/bulkhead/internal/passkey/passkeytest"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
@@ -25,7 +26,7 @@ func (w *world) setPasskeys(set *userpool.PasskeySettings) {
 	change := func(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolInput) (*api.UpdateUserPoolOutput, error) {
 		c, err := w.s.in(ctx, call, in.UserPoolId)
 		if err == nil {
-			err = c.changePool(func(p *userpool.Pool) error {
+			err = c.settings().ChangePool(func(p *userpool.Pool) error {
 				p.Passkeys, p.Settings.FirstFactors = set, []string{"PASSWORD", "WEB_AUTHN"}
 				return nil
 			})
@@ -150,7 +151,7 @@ func TestPasskeySettings(t *testing.T) {
 		"": true, "example.com": true, "login.example.co.uk": true, "localhost": true,
 		"com": false, "co.uk": false, "github.io": false, "Example.com": false, "https://example.com": false, "example.com/": false, "-a.com": false,
 	} {
-		_, err := newPasskeySettings(party, "preferred", false)
+		_, err := poolsettings.NewPasskeySettings(party, "preferred", false)
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", party, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -37,8 +38,6 @@ type provider struct {
 // identifier points from an IdpIdentifier to its provider.
 type identifier struct{ Provider string }
 
-func providerKey(pool, name string) store.Key { return userpool.InPool(pool, "provider", name) }
-
 func identifierKey(pool, text string) store.Key {
 	return userpool.InPool(pool, "provider-identifier", text)
 }
@@ -61,7 +60,7 @@ func checkProviderName(name string, kind api.IdentityProviderTypeType) error {
 	switch {
 	case slices.Contains(social, kind) && name != string(kind):
 		return refusal.Invalid("Provider name for %s must be %s.", kind, kind)
-	case known && name != string(kind), name == localProvider, name == cognitoProvider:
+	case known && name != string(kind), name == poolsettings.LocalProvider, name == cognitoProvider:
 		return refusal.Invalid("Provider name %s is reserved.", name)
 	case strings.Contains(name, "_"):
 		return refusal.Invalid("Provider name %s cannot contain an underscore.", name)
@@ -138,33 +137,24 @@ func (c *scoped) saveProvider(rec *store.Records, before, p *provider) error {
 	rec.ChangedIn(c.Pool.ID)
 	return errors.Join(
 		store.Save(rec, userpool.ProviderNameKey(c.Pool.ID, p.Name), &identifier{p.Name}),
-		store.Save(rec, providerKey(c.Pool.ID, p.Name), p))
+		store.Save(rec, userpool.ProviderKey(c.Pool.ID, p.Name), p))
 }
 
 // loadProvider loads a provider, nil if the pool has none of the name.
 func (c *scoped) loadProvider(name string) (p *provider, err error) {
 	err = c.View(func(rec *store.Records) error {
-		p, err = store.Load[provider](rec, providerKey(c.Pool.ID, name))
+		p, err = store.Load[provider](rec, userpool.ProviderKey(c.Pool.ID, name))
 		return err
 	})
 	return p, err
 }
 
 func (c *scoped) mustProvider(rec *store.Records, name string) (*provider, error) {
-	p, err := store.Load[provider](rec, providerKey(c.Pool.ID, name))
+	p, err := store.Load[provider](rec, userpool.ProviderKey(c.Pool.ID, name))
 	if err == nil && p == nil {
 		err = providerNotFound(name)
 	}
 	return p, err
-}
-
-// providerExists reports whether users can come to the pool by a provider.
-func (c *scoped) providerExists(rec *store.Records, name string) (bool, error) {
-	if name == localProvider {
-		return true, nil
-	}
-	_, found, err := rec.Get(providerKey(c.Pool.ID, name))
-	return found, err
 }
 
 // describeProvider shows the client secret to who may describe the provider, as AWS does; Apple's private key stays.
@@ -235,7 +225,7 @@ func (c *scoped) providerByIdentifier(text string) (p *provider, err error) {
 		if err != nil || at == nil {
 			return err
 		}
-		p, err = store.Load[provider](rec, providerKey(c.Pool.ID, at.Provider))
+		p, err = store.Load[provider](rec, userpool.ProviderKey(c.Pool.ID, at.Provider))
 		return err
 	})
 	return p, err
@@ -301,7 +291,7 @@ func (s *Service) DeleteIdentityProvider(ctx context.Context, call *pipeline.Cal
 			err = errors.Join(err, rec.Delete(identifierKey(c.Pool.ID, id)))
 		}
 		rec.ChangedIn(c.Pool.ID)
-		return errors.Join(err, rec.Delete(userpool.ProviderNameKey(c.Pool.ID, p.Name)), rec.Delete(providerKey(c.Pool.ID, p.Name)))
+		return errors.Join(err, rec.Delete(userpool.ProviderNameKey(c.Pool.ID, p.Name)), rec.Delete(userpool.ProviderKey(c.Pool.ID, p.Name)))
 	})
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func TestProviderSecrets(t *testing.T) {
 	}))(t)
 	err := w.inside(func(c *scoped) error {
 		return c.View(func(rec *store.Records) error {
-			b, _, err := rec.Get(providerKey(c.Pool.ID, "Okta"))
+			b, _, err := rec.Get(userpool.ProviderKey(c.Pool.ID, "Okta"))
 			if err == nil && strings.Contains(string(b), "s3cret") {
 				t.Error("the secret is stored in plain")
 			}

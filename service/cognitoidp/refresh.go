@@ -6,7 +6,6 @@ import (
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
-	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -58,29 +57,4 @@ func (s *Service) GetTokensFromRefreshToken(ctx context.Context, call *pipeline.
 		return nil, err
 	}
 	return &api.GetTokensFromRefreshTokenOutput{AuthenticationResult: tokens}, nil
-}
-
-// maxGrace is RetryGracePeriodSeconds' upper bound; it is also the model's.
-const maxGrace = 60
-
-// setRotation reads whether refresh tokens are replaced at each use.
-func setRotation(s *userpool.ClientSettings, r *api.RefreshTokenRotationType) error {
-	if r == nil {
-		return nil
-	}
-	s.Rotation = r
-	switch grace := opt.Value(r.RetryGracePeriodSeconds); {
-	case grace < 0 || grace > maxGrace:
-		return refusal.Invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
-	case !s.Rotates():
-		return nil
-	case s.NoRevocation:
-		return refusal.Invalid("Refresh token rotation requires token revocation.")
-	}
-	for _, f := range s.Flows {
-		if f == "ALLOW_REFRESH_TOKEN_AUTH" || f == "ADMIN_NO_SRP_AUTH" || f == "CUSTOM_AUTH_FLOW_ONLY" || f == "USER_PASSWORD_AUTH" {
-			return refusal.Invalid("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
-		}
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/refusal"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -222,7 +223,7 @@ func (a *authorization) entered(step *loginStep, out *outcome, browser string) (
 		return at, nil
 	}
 	if out.arrival != nil {
-		done, err := a.arrived(out, localProvider, &onward{browser: browser}, true)
+		done, err := a.arrived(out, poolsettings.LocalProvider, &onward{browser: browser}, true)
 		if err == nil {
 			at.Location, at.Session = done.Location, done.Session
 			at.Challenge, at.Parameters, at.State = done.Challenge, done.Parameters, done.State

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
@@ -38,6 +39,9 @@ func (c *scoped) tokens() *tokens.Request { return c.On(c.Request) }
 
 // messages is the request as far as it sends messages and takes codes.
 func (c *scoped) messages() *messages.Request { return c.For(c.Request) }
+
+// settings is the request as far as it has to do with how the pool is set up.
+func (c *scoped) settings() *poolsettings.Request { return c.About(c.Request) }
 
 // bearer is a request of a user by access token.
 type bearer struct {

@@ -1,5 +1,17 @@
-// Package cognitoidp implements Amazon Cognito user pools: pools and app clients, users with their attributes, groups,
-// sign-up, sign-in by password and by SRP, and the tokens that come of it.
+// Package cognitoidp implements Amazon Cognito user pools. Here are the sign-in (engine.go tells its course), sign-up, what
+// administrators and users do to users, federation, import, the OAuth 2 endpoints, and who may do what (requirements.go). What
+// stands by itself is below, each package on those before it:
+//
+//   - refusal: what several operations answer when they refuse, in the service's words.
+//   - userpool: a pool as data: its records, the rules that each keeps, and the view of them that a request gets.
+//   - trigger: the functions that pools name, how they are called and what they may answer.
+//   - tokens: signing keys, what tokens claim, refresh and rotation, revocation, and the published documents.
+//   - messages: codes and invitations, their words, and how they get to users.
+//   - poolsettings: the operations that set up pools, app clients, domains and pages.
+//   - login: the sign-in pages, on top of all of this.
+//
+// Each has a type that lives as long as the server (userpool.Store, tokens.Issuer, messages.Courier,
+// poolsettings.Administrator), which Service embeds, operations included, and a Request: a pool opened for one call.
 //
 // Tags of a pool say what AWS would need a trigger or care for:
 //
@@ -29,6 +41,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/messages"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/tokens"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/trigger"
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
@@ -65,9 +78,9 @@ type Service struct {
 	*userpool.Store
 	*tokens.Issuer
 	*messages.Courier
-	loginDomains []string
-	triggers     *trigger.Caller
-	log          *slog.Logger
+	*poolsettings.Administrator
+	triggers *trigger.Caller
+	log      *slog.Logger
 
 	outside       *outside.Client
 	outsideTokens *webtoken.Verifier
@@ -98,10 +111,11 @@ func New(c Config) (*Service, error) {
 	}
 	pools, calls := userpool.NewStore(c.DB, c.Keys), &trigger.Caller{Functions: c.Functions}
 	pools.LoginSuffix = c.LoginSuffix
+	mail := messages.NewCourier(pools, calls, c.Deliver, c.IssuerURL, c.Log)
 	s := &Service{
 		Store: pools, Issuer: tokens.NewIssuer(pools, calls, c.IssuerURL),
-		Courier:      messages.NewCourier(pools, calls, c.Deliver, c.IssuerURL, c.Log),
-		loginDomains: c.LoginDomains, triggers: calls, log: c.Log,
+		Courier: mail, Administrator: poolsettings.NewAdministrator(pools, mail, c.IssuerURL, c.LoginDomains),
+		triggers: calls, log: c.Log,
 		imports: newImporter(), engine: newEngine(), routes: c.Routes, routed: newRoutedLimit(),
 	}
 	if err := s.reach(c.Outside, c.OutsideTokens); err != nil {

@@ -27,12 +27,10 @@ type session struct {
 	State []byte
 }
 
-const defaultSessionMinutes = 3
-
 func (a *attempt) newSession(p passage, state []byte) *session {
 	minutes := a.app.SessionMinutes
 	if minutes == 0 {
-		minutes = defaultSessionMinutes
+		minutes = userpool.DefaultSessionMinutes
 	}
 	return &session{
 		ID: uuid.NewString(), Expires: a.Call.Now.Add(time.Duration(minutes) * time.Minute), passage: p, State: state,

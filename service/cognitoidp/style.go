@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/cognitoidp/poolsettings"
 )
 
 // The names of the assets that pages show.
@@ -19,18 +20,18 @@ const (
 
 // style is how the pages of an app client look: by branding, or for classic pages by customization.
 type style struct {
-	branding *branding
-	classic  *customization
+	branding *poolsettings.Branding
+	classic  *poolsettings.Customization
 }
 
 func (c *scoped) styleOf(client string) (*style, error) {
 	s := &style{}
 	err := c.View(func(rec *store.Records) (err error) {
-		if loginVersion(c.Pool) == classicLogin {
-			s.classic, err = c.customizationOf(rec, client)
+		if poolsettings.LoginVersion(c.Pool) == poolsettings.ClassicLogin {
+			s.classic, err = c.settings().CustomizationOf(rec, client)
 			return err
 		}
-		s.branding, err = c.brandingOf(rec, client)
+		s.branding, err = c.settings().BrandingOf(rec, client)
 		return err
 	})
 	return s, err
@@ -42,11 +43,11 @@ func (s *style) css() (string, error) {
 	case s.classic != nil:
 		return s.classic.CSS, nil
 	case s.branding != nil && len(s.branding.Settings) > 0:
-		l, err := readLooks(s.branding.Settings)
+		l, err := poolsettings.ReadLooks(s.branding.Settings)
 		if err != nil {
 			return "", err
 		}
-		return l.css(), nil
+		return l.CSS(), nil
 	}
 	return "", nil
 }
@@ -76,7 +77,7 @@ func (s *style) asset(name string) ([]byte, string) {
 			continue
 		}
 		if dark := a.ColorMode == api.ColorSchemeModeTypeDark; dark == (name == assetLogoDark) {
-			return a.Bytes, assetTypes[a.Extension]
+			return a.Bytes, poolsettings.AssetTypes[a.Extension]
 		}
 	}
 	return nil, ""
@@ -137,7 +138,7 @@ func (a *authorization) linkTerms(out *login.GetPageOutput) error {
 	out.Terms = map[string]string{}
 	return a.View(func(rec *store.Records) error {
 		for _, name := range []string{"terms-of-use", "privacy-policy"} {
-			t, err := a.sameTerms(rec, name, a.app.ID)
+			t, err := a.settings().SameTerms(rec, name, a.app.ID)
 			if err != nil || t == nil {
 				if err != nil {
 					return err

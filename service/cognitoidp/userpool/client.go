@@ -166,3 +166,6 @@ const (
 	MinRefreshLife = time.Hour
 	MaxRefreshLife = 3650 * 24 * time.Hour
 )
+
+// DefaultSessionMinutes is how long a session of an app client holds that does not say.
+const DefaultSessionMinutes = 3

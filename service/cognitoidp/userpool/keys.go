@@ -84,3 +84,6 @@ func GroupKey(pool, name string) store.Key {
 
 // TokenKey is where the secret of a user's authenticator app is.
 func TokenKey(pool, sub string) store.Key { return InPool(pool, "token", sub) }
+
+// ProviderKey is where an identity provider is.
+func ProviderKey(pool, name string) store.Key { return InPool(pool, "provider", name) }

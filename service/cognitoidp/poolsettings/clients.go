@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -100,7 +100,7 @@ func checkPermissions(p *userpool.Pool, c *userpool.ClientSettings) error {
 }
 
 // CreateUserPoolClient implements api.Service.
-func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolClientInput) (*api.CreateUserPoolClientOutput, error) {
+func (s *Administrator) CreateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolClientInput) (*api.CreateUserPoolClientOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (s *Service) CreateUserPoolClient(ctx context.Context, call *pipeline.Call,
 	return &api.CreateUserPoolClientOutput{UserPoolClient: describeClient(app, []byte(secret))}, nil
 }
 
-func (c *scoped) createClient(app *userpool.Client) error {
+func (c *Request) createClient(app *userpool.Client) error {
 	return c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
@@ -173,7 +173,7 @@ func describeClient(c *userpool.Client, secret []byte) *api.UserPoolClientType {
 	}
 	minutes := c.SessionMinutes
 	if minutes == 0 {
-		minutes = defaultSessionMinutes
+		minutes = userpool.DefaultSessionMinutes
 	}
 	out := &api.UserPoolClientType{
 		UserPoolId: new(c.Pool), ClientId: new(c.ID), ClientName: new(c.Name), ClientSecret: opt.Present(string(secret)),
@@ -201,7 +201,7 @@ func describeClient(c *userpool.Client, secret []byte) *api.UserPoolClientType {
 }
 
 // DescribeUserPoolClient implements api.Service.
-func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolClientInput) (*api.DescribeUserPoolClientOutput, error) {
+func (s *Administrator) DescribeUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolClientInput) (*api.DescribeUserPoolClientOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func (s *Service) DescribeUserPoolClient(ctx context.Context, call *pipeline.Cal
 }
 
 // describeClient shows the newest of the secrets, which is the one that applications are to change over to.
-func (c *scoped) describeClient(app *userpool.Client) (*api.UserPoolClientType, error) {
+func (c *Request) describeClient(app *userpool.Client) (*api.UserPoolClientType, error) {
 	secrets, err := c.OpenSecrets(app)
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ func (c *scoped) describeClient(app *userpool.Client) (*api.UserPoolClientType, 
 }
 
 // UpdateUserPoolClient implements api.Service. As with AWS, settings that are not named fall back to their defaults.
-func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolClientInput) (*api.UpdateUserPoolClientOutput, error) {
+func (s *Administrator) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolClientInput) (*api.UpdateUserPoolClientOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -257,7 +257,7 @@ func (s *Service) UpdateUserPoolClient(ctx context.Context, call *pipeline.Call,
 }
 
 // DeleteUserPoolClient implements api.Service.
-func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolClientInput) (*api.DeleteUserPoolClientOutput, error) {
+func (s *Administrator) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolClientInput) (*api.DeleteUserPoolClientOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -288,7 +288,7 @@ func (s *Service) DeleteUserPoolClient(ctx context.Context, call *pipeline.Call,
 }
 
 // ListUserPoolClients implements api.Service.
-func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolClientsInput) (*api.ListUserPoolClientsOutput, error) {
+func (s *Administrator) ListUserPoolClients(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolClientsInput) (*api.ListUserPoolClientsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -304,4 +304,29 @@ func (s *Service) ListUserPoolClients(ctx context.Context, call *pipeline.Call, 
 		})
 	}
 	return out, nil
+}
+
+// maxGrace is RetryGracePeriodSeconds' upper bound; it is also the model's.
+const maxGrace = 60
+
+// setRotation reads whether refresh tokens are replaced at each use.
+func setRotation(s *userpool.ClientSettings, r *api.RefreshTokenRotationType) error {
+	if r == nil {
+		return nil
+	}
+	s.Rotation = r
+	switch grace := opt.Value(r.RetryGracePeriodSeconds); {
+	case grace < 0 || grace > maxGrace:
+		return refusal.Invalid("RetryGracePeriodSeconds must be between 0 and %d.", maxGrace)
+	case !s.Rotates():
+		return nil
+	case s.NoRevocation:
+		return refusal.Invalid("Refresh token rotation requires token revocation.")
+	}
+	for _, f := range s.Flows {
+		if f == "ALLOW_REFRESH_TOKEN_AUTH" || f == "ADMIN_NO_SRP_AUTH" || f == "CUSTOM_AUTH_FLOW_ONLY" || f == "USER_PASSWORD_AUTH" {
+			return refusal.Invalid("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
+		}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"net/url"
@@ -16,11 +16,11 @@ import (
 // Scopes that are not a resource server's ("Scopes, M2M, and resource servers", Amazon Cognito Developer Guide).
 var standardScopes = []string{"openid", "email", "phone", "profile", tokens.ScopeSelf}
 
-// localProvider is the pool's own users among SupportedIdentityProviders.
-const localProvider = "COGNITO"
+// LocalProvider is the pool's own users among SupportedIdentityProviders.
+const LocalProvider = "COGNITO"
 
 // checkOAuth checks the OAuth settings of an app client, in AWS's words. confidential says whether it has a secret.
-func (c *scoped) checkOAuth(rec *store.Records, set *userpool.ClientSettings, confidential bool) error {
+func (c *Request) checkOAuth(rec *store.Records, set *userpool.ClientSettings, confidential bool) error {
 	if err := checkOAuthFlows(set, confidential); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func checkOAuthFlows(c *userpool.ClientSettings, confidential bool) error {
 	return nil
 }
 
-func (c *scoped) checkScope(rec *store.Records, set *userpool.ClientSettings, name string) error {
+func (c *Request) checkScope(rec *store.Records, set *userpool.ClientSettings, name string) error {
 	if slices.Contains(standardScopes, name) {
 		if slices.Contains(set.OAuthFlows, api.OAuthFlowTypeClientCredentials) {
 			return api.NewInvalidOAuthFlowException("%s is not supported with client_credentials flow", name)
@@ -94,7 +94,7 @@ func checkRedirect(text string) error {
 		return refusal.Invalid("%s cannot have a fragment.", text)
 	case slices.Contains(unsafeSchemes, strings.ToLower(u.Scheme)):
 		return refusal.Invalid("%s is not a valid redirect URI.", text)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !Loopback(u.Hostname()):
 		return refusal.Invalid("%s cannot use the HTTP protocol.", text)
 	case (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "" || u.User != nil):
 		return refusal.Invalid("%s is not a valid redirect URI.", text)
@@ -104,13 +104,13 @@ func checkRedirect(text string) error {
 
 func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// loopback reports whether a host is the browser's own machine, as AWS names it.
-func loopback(host string) bool {
+// Loopback reports whether a host is the browser's own machine, as AWS names it.
+func Loopback(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // checkProviders checks that a client names providers that the pool has.
-func (c *scoped) checkProviders(rec *store.Records, names []string) error {
+func (c *Request) checkProviders(rec *store.Records, names []string) error {
 	for _, name := range names {
 		exists, err := c.providerExists(rec, name)
 		if err != nil {
@@ -121,4 +121,13 @@ func (c *scoped) checkProviders(rec *store.Records, names []string) error {
 		}
 	}
 	return nil
+}
+
+// providerExists reports whether users can come to the pool by a provider.
+func (c *Request) providerExists(rec *store.Records, name string) (bool, error) {
+	if name == LocalProvider {
+		return true, nil
+	}
+	_, found, err := rec.Get(userpool.ProviderKey(c.Pool.ID, name))
+	return found, err
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"slices"

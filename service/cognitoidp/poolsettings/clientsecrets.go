@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 const maxClientSecrets = 2
 
 // newSecret seals a secret for an app client. Its id is "<client id>--<epoch seconds>", later by one for each taken.
-func (c *scoped) newSecret(app *userpool.Client, plain string) (userpool.ClientSecret, error) {
+func (c *Request) newSecret(app *userpool.Client, plain string) (userpool.ClientSecret, error) {
 	at := c.Call.Now.Unix()
 	id := func() string { return fmt.Sprintf("%s--%d", app.ID, at) }
 	for slices.ContainsFunc(app.Secrets, func(s userpool.ClientSecret) bool { return s.ID == id() }) {
@@ -32,7 +32,7 @@ func (c *scoped) newSecret(app *userpool.Client, plain string) (userpool.ClientS
 }
 
 // changeClient loads an app client anew, lets fn change it and saves it.
-func (c *scoped) changeClient(id *string, fn func(*store.Records, *userpool.Client) error) (*userpool.Client, error) {
+func (c *Request) changeClient(id *string, fn func(*store.Records, *userpool.Client) error) (*userpool.Client, error) {
 	var app *userpool.Client
 	err := c.Update(func(rec *store.Records) (err error) {
 		k := userpool.ClientKey(c.Pool.ID, opt.Value(id))
@@ -54,7 +54,7 @@ func (c *scoped) changeClient(id *string, fn func(*store.Records, *userpool.Clie
 
 // AddUserPoolClientSecret implements api.Service. From now on both secrets hold, so that applications can change over
 // before the old one is deleted.
-func (s *Service) AddUserPoolClientSecret(ctx context.Context, call *pipeline.Call, in *api.AddUserPoolClientSecretInput) (*api.AddUserPoolClientSecretOutput, error) {
+func (s *Administrator) AddUserPoolClientSecret(ctx context.Context, call *pipeline.Call, in *api.AddUserPoolClientSecretInput) (*api.AddUserPoolClientSecretOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func describeSecret(s *userpool.ClientSecret) api.ClientSecretDescriptorType {
 }
 
 // ListUserPoolClientSecrets implements api.Service. It never tells the secrets themselves.
-func (s *Service) ListUserPoolClientSecrets(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolClientSecretsInput) (*api.ListUserPoolClientSecretsOutput, error) {
+func (s *Administrator) ListUserPoolClientSecrets(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolClientSecretsInput) (*api.ListUserPoolClientSecretsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *Service) ListUserPoolClientSecrets(ctx context.Context, call *pipeline.
 }
 
 // DeleteUserPoolClientSecret implements api.Service. The last one stays: without it the client would come to be public.
-func (s *Service) DeleteUserPoolClientSecret(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolClientSecretInput) (*api.DeleteUserPoolClientSecretOutput, error) {
+func (s *Administrator) DeleteUserPoolClientSecret(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolClientSecretInput) (*api.DeleteUserPoolClientSecretOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -53,8 +53,8 @@ func termsOfKey(pool, client, name string) store.Key {
 	return userpool.InPool(pool, "terms-of", client, name)
 }
 
-// sameTerms finds the terms of the name that an app client has.
-func (c *scoped) sameTerms(rec *store.Records, name, app string) (*terms, error) {
+// SameTerms finds the terms of the name that an app client has.
+func (c *Request) SameTerms(rec *store.Records, name, app string) (*terms, error) {
 	r, err := store.Load[userpool.Ref](rec, termsOfKey(c.Pool.ID, app, name))
 	if err != nil || r == nil {
 		return nil, err
@@ -62,12 +62,12 @@ func (c *scoped) sameTerms(rec *store.Records, name, app string) (*terms, error)
 	return store.Load[terms](rec, termsKey(c.Pool.ID, r.Sub))
 }
 
-func (c *scoped) saveTerms(rec *store.Records, t *terms) error {
+func (c *Request) saveTerms(rec *store.Records, t *terms) error {
 	return errors.Join(store.Save(rec, termsOfKey(c.Pool.ID, t.Client, t.Name), &userpool.Ref{Sub: t.ID}), store.Save(rec, termsKey(c.Pool.ID, t.ID), t))
 }
 
 // CreateTerms implements api.Service.
-func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.CreateTermsInput) (*api.CreateTermsOutput, error) {
+func (s *Administrator) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.CreateTermsInput) (*api.CreateTermsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 		ID: uuid.NewString(), Name: opt.Value(in.TermsName), Client: app.ID, Links: in.Links, Created: call.Now, Modified: call.Now,
 	}
 	err = c.Update(func(rec *store.Records) error {
-		if have, err := c.sameTerms(rec, t.Name, t.Client); err != nil {
+		if have, err := c.SameTerms(rec, t.Name, t.Client); err != nil {
 			return err
 		} else if have != nil {
 			return api.NewTermsExistsException("The app client has %s already.", t.Name)
@@ -96,7 +96,7 @@ func (s *Service) CreateTerms(ctx context.Context, call *pipeline.Call, in *api.
 	return &api.CreateTermsOutput{Terms: t.describe(c.Pool.ID)}, nil
 }
 
-func (c *scoped) mustTerms(rec *store.Records, id *string) (*terms, error) {
+func (c *Request) mustTerms(rec *store.Records, id *string) (*terms, error) {
 	t, err := store.Load[terms](rec, termsKey(c.Pool.ID, opt.Value(id)))
 	if err == nil && t == nil {
 		err = termsNotFound()
@@ -105,7 +105,7 @@ func (c *scoped) mustTerms(rec *store.Records, id *string) (*terms, error) {
 }
 
 // DescribeTerms implements api.Service.
-func (s *Service) DescribeTerms(ctx context.Context, call *pipeline.Call, in *api.DescribeTermsInput) (*api.DescribeTermsOutput, error) {
+func (s *Administrator) DescribeTerms(ctx context.Context, call *pipeline.Call, in *api.DescribeTermsInput) (*api.DescribeTermsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Service) DescribeTerms(ctx context.Context, call *pipeline.Call, in *ap
 }
 
 // UpdateTerms implements api.Service.
-func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.UpdateTermsInput) (*api.UpdateTermsOutput, error) {
+func (s *Administrator) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.UpdateTermsInput) (*api.UpdateTermsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 			return err
 		}
 		if name := opt.Value(in.TermsName); name != "" && name != t.Name {
-			if have, err := c.sameTerms(rec, name, t.Client); err != nil {
+			if have, err := c.SameTerms(rec, name, t.Client); err != nil {
 				return err
 			} else if have != nil {
 				return api.NewTermsExistsException("The app client has %s already.", name)
@@ -161,7 +161,7 @@ func (s *Service) UpdateTerms(ctx context.Context, call *pipeline.Call, in *api.
 }
 
 // ListTerms implements api.Service.
-func (s *Service) ListTerms(ctx context.Context, call *pipeline.Call, in *api.ListTermsInput) (*api.ListTermsOutput, error) {
+func (s *Administrator) ListTerms(ctx context.Context, call *pipeline.Call, in *api.ListTermsInput) (*api.ListTermsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (s *Service) ListTerms(ctx context.Context, call *pipeline.Call, in *api.Li
 }
 
 // DeleteTerms implements api.Service.
-func (s *Service) DeleteTerms(ctx context.Context, call *pipeline.Call, in *api.DeleteTermsInput) (*api.DeleteTermsOutput, error) {
+func (s *Administrator) DeleteTerms(ctx context.Context, call *pipeline.Call, in *api.DeleteTermsInput) (*api.DeleteTermsOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,10 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
+	"regexp"
+
+	"golang.org/x/net/publicsuffix"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -40,13 +43,13 @@ func anyMFA(m *userpool.PoolMFA) bool {
 
 // SetUserPoolMfaConfig implements api.Service. Factors that are not named are not set up any more; the mode and the
 // configuration of passkeys stay unless they are named.
-func (s *Service) SetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call, in *api.SetUserPoolMfaConfigInput) (*api.SetUserPoolMfaConfigOutput, error) {
+func (s *Administrator) SetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call, in *api.SetUserPoolMfaConfigInput) (*api.SetUserPoolMfaConfigOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
 	var out *api.GetUserPoolMfaConfigOutput
-	err = c.changePool(func(p *userpool.Pool) error {
+	err = c.ChangePool(func(p *userpool.Pool) error {
 		if err := setMFA(p, in); err != nil {
 			return err
 		}
@@ -68,7 +71,7 @@ func setMFA(p *userpool.Pool, in *api.SetUserPoolMfaConfigInput) error {
 	if k := in.WebAuthnConfiguration; k != nil {
 		var err error
 		multi := k.FactorConfiguration == api.WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification
-		if keys, err = newPasskeySettings(opt.Value(k.RelyingPartyId), string(k.UserVerification), multi); err != nil {
+		if keys, err = NewPasskeySettings(opt.Value(k.RelyingPartyId), string(k.UserVerification), multi); err != nil {
 			return err
 		}
 	}
@@ -116,7 +119,7 @@ func checkMFA(p *userpool.Pool, m *userpool.PoolMFA) error {
 }
 
 // GetUserPoolMfaConfig implements api.Service.
-func (s *Service) GetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call, in *api.GetUserPoolMfaConfigInput) (*api.GetUserPoolMfaConfigOutput, error) {
+func (s *Administrator) GetUserPoolMfaConfig(ctx context.Context, call *pipeline.Call, in *api.GetUserPoolMfaConfigInput) (*api.GetUserPoolMfaConfigOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -133,6 +136,47 @@ func describeMFA(p *userpool.Pool) *api.GetUserPoolMfaConfigOutput {
 	}
 	if p.MFA.TOTP != nil {
 		out.SoftwareTokenMfaConfiguration = &api.SoftwareTokenMfaConfigType{Enabled: new(*p.MFA.TOTP)}
+	}
+	return out
+}
+
+// partyForm is a domain name in lower case, as browsers write it.
+var partyForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+
+const (
+	maxParty       = 127
+	localParty     = "localhost"
+	verifyRequired = "required"
+)
+
+// NewPasskeySettings reads a pool's settings for passkeys. A public suffix is no relying party: browsers refuse it, and keys
+// for it would serve everybody's pages.
+func NewPasskeySettings(party, verification string, multiFactor bool) (*userpool.PasskeySettings, error) {
+	if party != "" {
+		if len(party) > maxParty || !partyForm.MatchString(party) {
+			return nil, refusal.Invalid("RelyingPartyId is not a valid domain.")
+		}
+		if suffix, _ := publicsuffix.PublicSuffix(party); suffix == party && party != localParty {
+			return nil, refusal.Invalid("RelyingPartyId cannot be a public suffix.")
+		}
+	}
+	return &userpool.PasskeySettings{Party: party, VerifyUser: verification == verifyRequired, MultiFactor: multiFactor}, nil
+}
+
+// describePasskeys is how GetUserPoolMfaConfig shows the settings.
+func describePasskeys(s *userpool.PasskeySettings) *api.WebAuthnConfigurationType {
+	if s == nil {
+		return nil
+	}
+	out := &api.WebAuthnConfigurationType{
+		RelyingPartyId: opt.Present(s.Party), UserVerification: api.UserVerificationTypePreferred,
+		FactorConfiguration: api.WebAuthnFactorConfigurationTypeSingleFactor,
+	}
+	if s.VerifyUser {
+		out.UserVerification = api.UserVerificationTypeRequired
+	}
+	if s.MultiFactor {
+		out.FactorConfiguration = api.WebAuthnFactorConfigurationTypeMultiFactorWithUserVerification
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// resourceServer is an API outside of the pool whose scopes access tokens may carry ("Scopes, M2M, and resource servers",
+// ResourceServer is an API outside of the pool whose scopes access tokens may carry ("Scopes, M2M, and resource servers",
 // Amazon Cognito Developer Guide).
-type resourceServer struct {
+type ResourceServer struct {
 	Identifier, Name string
 	Scopes           []scope
 }
@@ -22,11 +22,12 @@ type resourceServer struct {
 // scope is what a resource server calls one right. In tokens it is "<identifier>/<name>".
 type scope struct{ Name, Description string }
 
-func resourceServerKey(pool, identifier string) store.Key {
+// ResourceServerKey is where a resource server is.
+func ResourceServerKey(pool, identifier string) store.Key {
 	return userpool.InPool(pool, "resource-server", identifier)
 }
 
-func (r *resourceServer) describe(pool string) *api.ResourceServerType {
+func (r *ResourceServer) describe(pool string) *api.ResourceServerType {
 	out := &api.ResourceServerType{UserPoolId: new(pool), Identifier: new(r.Identifier), Name: new(r.Name)}
 	for _, s := range r.Scopes {
 		out.Scopes = append(out.Scopes, api.ResourceServerScopeType{ScopeName: new(s.Name), ScopeDescription: new(s.Description)})
@@ -35,7 +36,7 @@ func (r *resourceServer) describe(pool string) *api.ResourceServerType {
 }
 
 // has reports whether the resource server has the scope.
-func (r *resourceServer) has(name string) bool {
+func (r *ResourceServer) has(name string) bool {
 	for _, s := range r.Scopes {
 		if s.Name == name {
 			return true
@@ -59,8 +60,8 @@ func newScopes(in []api.ResourceServerScopeType) ([]scope, error) {
 	return out, nil
 }
 
-func (c *scoped) mustResourceServer(rec *store.Records, identifier *string) (*resourceServer, error) {
-	r, err := store.Load[resourceServer](rec, resourceServerKey(c.Pool.ID, opt.Value(identifier)))
+func (c *Request) mustResourceServer(rec *store.Records, identifier *string) (*ResourceServer, error) {
+	r, err := store.Load[ResourceServer](rec, ResourceServerKey(c.Pool.ID, opt.Value(identifier)))
 	if err == nil && r == nil {
 		err = api.NewResourceNotFoundException("Resource server does not exist.")
 	}
@@ -69,27 +70,27 @@ func (c *scoped) mustResourceServer(rec *store.Records, identifier *string) (*re
 
 // scopeExists reports whether a scope is one of a resource server of the pool. An identifier may hold slashes (it is often
 // a URL), a scope's name may not, so the last slash parts them.
-func (c *scoped) scopeExists(rec *store.Records, full string) (bool, error) {
+func (c *Request) scopeExists(rec *store.Records, full string) (bool, error) {
 	i := strings.LastIndexByte(full, '/')
 	if i <= 0 {
 		return false, nil
 	}
-	r, err := store.Load[resourceServer](rec, resourceServerKey(c.Pool.ID, full[:i]))
+	r, err := store.Load[ResourceServer](rec, ResourceServerKey(c.Pool.ID, full[:i]))
 	return r != nil && r.has(full[i+1:]), err
 }
 
 // CreateResourceServer implements api.Service.
-func (s *Service) CreateResourceServer(ctx context.Context, call *pipeline.Call, in *api.CreateResourceServerInput) (*api.CreateResourceServerOutput, error) {
+func (s *Administrator) CreateResourceServer(ctx context.Context, call *pipeline.Call, in *api.CreateResourceServerInput) (*api.CreateResourceServerOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
-	r := &resourceServer{Identifier: opt.Value(in.Identifier), Name: opt.Value(in.Name)}
+	r := &ResourceServer{Identifier: opt.Value(in.Identifier), Name: opt.Value(in.Name)}
 	if r.Scopes, err = newScopes(in.Scopes); err != nil {
 		return nil, err
 	}
 	err = c.Update(func(rec *store.Records) error {
-		k := resourceServerKey(c.Pool.ID, r.Identifier)
+		k := ResourceServerKey(c.Pool.ID, r.Identifier)
 		if _, found, err := rec.Get(k); err != nil {
 			return err
 		} else if found {
@@ -107,12 +108,12 @@ func (s *Service) CreateResourceServer(ctx context.Context, call *pipeline.Call,
 }
 
 // DescribeResourceServer implements api.Service.
-func (s *Service) DescribeResourceServer(ctx context.Context, call *pipeline.Call, in *api.DescribeResourceServerInput) (*api.DescribeResourceServerOutput, error) {
+func (s *Administrator) DescribeResourceServer(ctx context.Context, call *pipeline.Call, in *api.DescribeResourceServerInput) (*api.DescribeResourceServerOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
-	var r *resourceServer
+	var r *ResourceServer
 	err = c.View(func(rec *store.Records) (err error) {
 		r, err = c.mustResourceServer(rec, in.Identifier)
 		return err
@@ -125,7 +126,7 @@ func (s *Service) DescribeResourceServer(ctx context.Context, call *pipeline.Cal
 
 // UpdateResourceServer implements api.Service. Scopes that are not named are gone: app clients that still list them get
 // them no more.
-func (s *Service) UpdateResourceServer(ctx context.Context, call *pipeline.Call, in *api.UpdateResourceServerInput) (*api.UpdateResourceServerOutput, error) {
+func (s *Administrator) UpdateResourceServer(ctx context.Context, call *pipeline.Call, in *api.UpdateResourceServerInput) (*api.UpdateResourceServerOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -134,13 +135,13 @@ func (s *Service) UpdateResourceServer(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	var r *resourceServer
+	var r *ResourceServer
 	err = c.Update(func(rec *store.Records) (err error) {
 		if r, err = c.mustResourceServer(rec, in.Identifier); err != nil {
 			return err
 		}
 		r.Name, r.Scopes = opt.Value(in.Name), scopes
-		return store.Save(rec, resourceServerKey(c.Pool.ID, r.Identifier), r)
+		return store.Save(rec, ResourceServerKey(c.Pool.ID, r.Identifier), r)
 	})
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (s *Service) UpdateResourceServer(ctx context.Context, call *pipeline.Call,
 }
 
 // DeleteResourceServer implements api.Service.
-func (s *Service) DeleteResourceServer(ctx context.Context, call *pipeline.Call, in *api.DeleteResourceServerInput) (*api.DeleteResourceServerOutput, error) {
+func (s *Administrator) DeleteResourceServer(ctx context.Context, call *pipeline.Call, in *api.DeleteResourceServerInput) (*api.DeleteResourceServerOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func (s *Service) DeleteResourceServer(ctx context.Context, call *pipeline.Call,
 		if err != nil {
 			return err
 		}
-		return rec.Delete(resourceServerKey(c.Pool.ID, r.Identifier))
+		return rec.Delete(ResourceServerKey(c.Pool.ID, r.Identifier))
 	})
 	if err != nil {
 		return nil, err
@@ -168,12 +169,12 @@ func (s *Service) DeleteResourceServer(ctx context.Context, call *pipeline.Call,
 }
 
 // ListResourceServers implements api.Service.
-func (s *Service) ListResourceServers(ctx context.Context, call *pipeline.Call, in *api.ListResourceServersInput) (*api.ListResourceServersOutput, error) {
+func (s *Administrator) ListResourceServers(ctx context.Context, call *pipeline.Call, in *api.ListResourceServersInput) (*api.ListResourceServersOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
-	found, token, err := userpool.ListPage[resourceServer](c.Request, "ListResourceServers", "", userpool.InPool(c.Pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
+	found, token, err := userpool.ListPage[ResourceServer](c.Request, "ListResourceServers", "", userpool.InPool(c.Pool.ID, "resource-server"), in.NextToken, in.MaxResults, nil)
 	if err != nil {
 		return nil, err
 	}

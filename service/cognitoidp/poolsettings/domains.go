@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // The versions of the pages.
 const (
-	classicLogin = 1
+	ClassicLogin = 1
 	managedLogin = 2
 )
 
@@ -36,12 +36,12 @@ const maxCustomDomain = 63
 var reservedWords = []string{"aws", "amazon", "cognito"}
 
 // newDomain checks a domain for a pool of the account.
-func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, version *int32) (*userpool.Domain, error) {
-	d := &userpool.Domain{Name: name, Version: classicLogin}
+func (c *Request) newDomain(name string, config *api.CustomDomainConfigType, version *int32) (*userpool.Domain, error) {
+	d := &userpool.Domain{Name: name, Version: ClassicLogin}
 	if version != nil {
 		d.Version = *version
 	}
-	if d.Version != classicLogin && d.Version != managedLogin {
+	if d.Version != ClassicLogin && d.Version != managedLogin {
 		return nil, refusal.Invalid("ManagedLoginVersion has to be 1 or 2.")
 	}
 	if config != nil {
@@ -66,7 +66,7 @@ func (c *scoped) newDomain(name string, config *api.CustomDomainConfigType, vers
 
 // mayHaveDomain reports whether the operator has granted the pool's account the domain. Nothing else shows whose a name
 // is, and the first to claim another's would get the sign-ins meant for it.
-func (c *scoped) mayHaveDomain(name string) bool {
+func (c *Request) mayHaveDomain(name string) bool {
 	for _, g := range c.loginDomains {
 		account, domain, _ := strings.Cut(g, "=")
 		if account == c.Pool.Account && (name == domain || strings.HasSuffix(name, "."+domain)) {
@@ -77,8 +77,8 @@ func (c *scoped) mayHaveDomain(name string) bool {
 }
 
 // ownName reports whether a name is the server's own: its issuer's host, or below the suffix of its domains.
-func (c *scoped) ownName(name string) bool {
-	if u, err := url.Parse(c.IssuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
+func (c *Request) ownName(name string) bool {
+	if u, err := url.Parse(c.issuerURL); err == nil && strings.EqualFold(u.Hostname(), name) {
 		return true
 	}
 	return c.LoginSuffix != "" && (name == c.LoginSuffix || strings.HasSuffix(name, "."+c.LoginSuffix))
@@ -89,9 +89,9 @@ func indexDomain(p *userpool.Pool, name string) int {
 	return slices.IndexFunc(p.Domains, func(d userpool.Domain) bool { return d.Name == name })
 }
 
-// loginVersion is the version of the pool's pages: that of a custom domain before that of the prefix. A pool without a
+// LoginVersion is the version of the pool's pages: that of a custom domain before that of the prefix. A pool without a
 // domain has managed login.
-func loginVersion(p *userpool.Pool) int32 {
+func LoginVersion(p *userpool.Pool) int32 {
 	version := int32(managedLogin)
 	for _, d := range p.Domains {
 		if version = d.Version; d.Custom() {
@@ -102,7 +102,7 @@ func loginVersion(p *userpool.Pool) int32 {
 }
 
 // changeDomains lets fn change the pool and the directory of domains together.
-func (c *scoped) changeDomains(fn func(p *userpool.Pool, dir *store.Records) error) error {
+func (c *Request) changeDomains(fn func(p *userpool.Pool, dir *store.Records) error) error {
 	return c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) error {
 		rec, err := tx.Home()
 		if err != nil {
@@ -128,7 +128,7 @@ func (c *scoped) changeDomains(fn func(p *userpool.Pool, dir *store.Records) err
 }
 
 // CreateUserPoolDomain implements api.Service.
-func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolDomainInput) (*api.CreateUserPoolDomainOutput, error) {
+func (s *Administrator) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolDomainInput) (*api.CreateUserPoolDomainOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (s *Service) CreateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 
 // DescribeUserPoolDomain implements api.Service. A domain of nobody, or of another account or region, has an empty
 // description, as with AWS.
-func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolDomainInput) (*api.DescribeUserPoolDomainOutput, error) {
+func (s *Administrator) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolDomainInput) (*api.DescribeUserPoolDomainOutput, error) {
 	out := &api.DescribeUserPoolDomainOutput{DomainDescription: &api.DomainDescriptionType{}}
 	name := opt.Value(in.Domain)
 	err := s.DB.View(ctx, call.Grant, func(tx *store.Tx) error {
@@ -184,14 +184,14 @@ func (s *Service) DescribeUserPoolDomain(ctx context.Context, call *pipeline.Cal
 		if err != nil || p == nil || indexDomain(p, name) < 0 {
 			return err
 		}
-		c := &scoped{s, s.NewRequest(ctx, call, p)}
+		c := s.About(s.NewRequest(ctx, call, p))
 		out.DomainDescription = c.describeDomain(&p.Domains[indexDomain(p, name)])
 		return nil
 	})
 	return out, err
 }
 
-func (c *scoped) describeDomain(d *userpool.Domain) *api.DomainDescriptionType {
+func (c *Request) describeDomain(d *userpool.Domain) *api.DomainDescriptionType {
 	out := &api.DomainDescriptionType{
 		AWSAccountId: new(c.Pool.Account), CloudFrontDistribution: new(c.HostOf(c.Pool, d)), Domain: new(d.Name), UserPoolId: new(c.Pool.ID),
 		ManagedLoginVersion: new(d.Version), Status: api.DomainStatusTypeActive, Version: new("1"),
@@ -205,7 +205,7 @@ func (c *scoped) describeDomain(d *userpool.Domain) *api.DomainDescriptionType {
 var errNoDomain = errors.New("no such domain")
 
 // UpdateUserPoolDomain implements api.Service.
-func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolDomainInput) (*api.UpdateUserPoolDomainOutput, error) {
+func (s *Administrator) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolDomainInput) (*api.UpdateUserPoolDomainOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (s *Service) UpdateUserPoolDomain(ctx context.Context, call *pipeline.Call,
 }
 
 // DeleteUserPoolDomain implements api.Service.
-func (s *Service) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolDomainInput) (*api.DeleteUserPoolDomainOutput, error) {
+func (s *Administrator) DeleteUserPoolDomain(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolDomainInput) (*api.DeleteUserPoolDomainOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err

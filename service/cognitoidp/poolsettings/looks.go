@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"bytes"
@@ -64,8 +64,8 @@ type state struct {
 	TextColor       string `json:"textColor"`
 }
 
-// readLooks reads the settings of a branding, which have to be a JSON object.
-func readLooks(settings json.RawMessage) (*looks, error) {
+// ReadLooks reads the settings of a branding, which have to be a JSON object.
+func ReadLooks(settings json.RawMessage) (*looks, error) {
 	l := &looks{}
 	if !bytes.HasPrefix(bytes.TrimSpace(settings), []byte("{")) || json.Unmarshal(settings, l) != nil {
 		return nil, refusal.Invalid("Settings are not a valid managed login branding.")
@@ -78,9 +78,9 @@ func readLooks(settings json.RawMessage) (*looks, error) {
 
 var hexColour = regexp.MustCompile(`^#?[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?$`)
 
-// css is a style sheet that sets the variables of the pages' own: nothing of the settings but colours and lengths gets
+// CSS is a style sheet that sets the variables of the pages' own: nothing of the settings but colours and lengths gets
 // into it.
-func (l *looks) css() string {
+func (l *looks) CSS() string {
 	light := l.variables(func(k look) colours { return k.LightMode })
 	dark := l.variables(func(k look) colours { return k.DarkMode })
 	switch l.Categories.Global.ColorSchemeMode {

@@ -1,9 +1,8 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/cognitoidp"
@@ -17,16 +16,60 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
+// servedFirstFactors are what a sign-in can begin with here.
+var servedFirstFactors = []api.AuthFactorType{
+	api.AuthFactorTypePassword, api.AuthFactorTypeEmailOtp, api.AuthFactorTypeWebAuthn, api.AuthFactorTypeSmsOtp,
+}
+
+// setSignIn reads the factors that a sign-in may begin with.
+func setSignIn(s *userpool.Settings, in *api.UserPoolPolicyType) error {
+	if in == nil || in.SignInPolicy == nil || len(in.SignInPolicy.AllowedFirstAuthFactors) == 0 {
+		return nil
+	}
+	given := in.SignInPolicy.AllowedFirstAuthFactors
+	for i, f := range given {
+		if slices.Contains(given[:i], f) {
+			return refusal.Invalid("AllowedFirstAuthFactors has %s twice.", f)
+		}
+		if !slices.Contains(servedFirstFactors, f) {
+			return refusal.NotServed("The first factor " + string(f))
+		}
+	}
+	if !slices.Contains(given, api.AuthFactorTypePassword) {
+		return refusal.Invalid("AllowedFirstAuthFactors must contain PASSWORD.")
+	}
+	if s.Tier == api.UserPoolTierTypeLite {
+		return api.NewFeatureUnavailableInTierException("A sign-in policy is not available in the LITE tier.")
+	}
+	s.FirstFactors = userpool.Texts(given)
+	return nil
+}
+
+// checkTier refuses flows that the pool's tier does not have.
+func checkTier(p *userpool.Pool, flows []string) error {
+	if p.Settings.Tier == api.UserPoolTierTypeLite && slices.Contains(flows, "ALLOW_USER_AUTH") {
+		return api.NewFeatureUnavailableInTierException("ALLOW_USER_AUTH is not available in the LITE tier.")
+	}
+	return nil
+}
+
+func describeSignIn(s *userpool.Settings) *api.SignInPolicyType {
+	if len(s.FirstFactors) == 0 {
+		return nil
+	}
+	return &api.SignInPolicyType{AllowedFirstAuthFactors: userpool.Enums[api.AuthFactorType](s.FirstFactors)}
+}
+
 // defaultUnusedDays is AdminCreateUserConfigType's UnusedAccountValidityDays.
 const defaultUnusedDays = 7
 
 // CreateUserPool implements api.Service.
-func (s *Service) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
+func (s *Administrator) CreateUserPool(ctx context.Context, call *pipeline.Call, in *api.CreateUserPoolInput) (*api.CreateUserPoolOutput, error) {
 	p, err := newPool(call, in)
 	if err != nil {
 		return nil, err
 	}
-	if p.Settings.Sender, err = s.NewSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
+	if p.Settings.Sender, err = s.courier.NewSenderKey(ctx, call, p, p.Settings.Lambda); err != nil {
 		return nil, err
 	}
 	err = s.DB.Update(ctx, call.Grant, func(tx *store.Tx) error {
@@ -190,7 +233,7 @@ func describePasswordPolicy(p userpool.PasswordPolicy) *api.PasswordPolicyType {
 const maxCounted = 100_000
 
 // DescribeUserPool implements api.Service.
-func (s *Service) DescribeUserPool(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolInput) (*api.DescribeUserPoolOutput, error) {
+func (s *Administrator) DescribeUserPool(ctx context.Context, call *pipeline.Call, in *api.DescribeUserPoolInput) (*api.DescribeUserPoolOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -209,8 +252,8 @@ func (s *Service) DescribeUserPool(ctx context.Context, call *pipeline.Call, in 
 	return &api.DescribeUserPoolOutput{UserPool: describePool(c.Pool, n)}, nil
 }
 
-// changePool loads the pool anew, lets fn change it and saves it.
-func (c *scoped) changePool(fn func(*userpool.Pool) error) error {
+// ChangePool loads the pool anew, lets fn change it and saves it.
+func (c *Request) ChangePool(fn func(*userpool.Pool) error) error {
 	return c.Update(func(rec *store.Records) error {
 		p, err := store.Load[userpool.Pool](rec, userpool.PoolKey(c.Pool.ID))
 		if err != nil {
@@ -229,7 +272,7 @@ func (c *scoped) changePool(fn func(*userpool.Pool) error) error {
 }
 
 // UpdateUserPool implements api.Service. As with AWS, settings that are not named fall back to their defaults.
-func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolInput) (*api.UpdateUserPoolOutput, error) {
+func (s *Administrator) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *api.UpdateUserPoolInput) (*api.UpdateUserPoolOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -238,10 +281,10 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 	if err != nil {
 		return nil, err
 	}
-	if set.Sender, err = s.NewSenderKey(ctx, call, c.Pool, set.Lambda); err != nil {
+	if set.Sender, err = s.courier.NewSenderKey(ctx, call, c.Pool, set.Lambda); err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *userpool.Pool) error {
+	err = c.ChangePool(func(p *userpool.Pool) error {
 		if in.DeletionProtection == "" {
 			set.DeletionProtection = p.Settings.DeletionProtection
 		}
@@ -268,12 +311,12 @@ func (s *Service) UpdateUserPool(ctx context.Context, call *pipeline.Call, in *a
 }
 
 // AddCustomAttributes implements api.Service.
-func (s *Service) AddCustomAttributes(ctx context.Context, call *pipeline.Call, in *api.AddCustomAttributesInput) (*api.AddCustomAttributesOutput, error) {
+func (s *Administrator) AddCustomAttributes(ctx context.Context, call *pipeline.Call, in *api.AddCustomAttributesInput) (*api.AddCustomAttributesOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
-	err = c.changePool(func(p *userpool.Pool) (err error) {
+	err = c.ChangePool(func(p *userpool.Pool) (err error) {
 		p.Schema, err = userpool.ExtendSchema(p.Schema, in.CustomAttributes, true)
 		return err
 	})
@@ -284,7 +327,7 @@ func (s *Service) AddCustomAttributes(ctx context.Context, call *pipeline.Call, 
 }
 
 // ListUserPools implements api.Service.
-func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolsInput) (*api.ListUserPoolsOutput, error) {
+func (s *Administrator) ListUserPools(ctx context.Context, call *pipeline.Call, in *api.ListUserPoolsInput) (*api.ListUserPoolsOutput, error) {
 	page, err := s.Page(call.Account, call.Region, "ListUserPools", nil, in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
@@ -313,7 +356,7 @@ func (s *Service) ListUserPools(ctx context.Context, call *pipeline.Call, in *ap
 
 // DeleteUserPool implements api.Service. The pool, its keys and clients are gone at once; what is in it follows in pieces,
 // and a later deletion finishes what a crash left.
-func (s *Service) DeleteUserPool(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolInput) (*api.DeleteUserPoolOutput, error) {
+func (s *Administrator) DeleteUserPool(ctx context.Context, call *pipeline.Call, in *api.DeleteUserPoolInput) (*api.DeleteUserPoolOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -363,7 +406,7 @@ func deletePool(rec, dir *store.Records, id string) error {
 const sweepSteps = 500
 
 // sweepGone takes away what is left of deleted pools.
-func (c *scoped) sweepGone() error {
+func (c *Request) sweepGone() error {
 	for {
 		more := false
 		err := c.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) (err error) {
@@ -408,71 +451,4 @@ func sweepStep(tx *store.Tx) (more bool, err error) {
 		err = errors.Join(err, rec.Delete(k))
 	}
 	return true, err
-}
-
-// maxTags is the limit of tags on a resource ("Tag naming and usage conventions", AWS General Reference).
-const maxTags = 50
-
-// byARN opens the pool that a tagging operation names.
-func (s *Service) byARN(ctx context.Context, call *pipeline.Call, name *string) (*scoped, error) {
-	id, ok := userpool.PoolOfARN(opt.Value(name))
-	if !ok {
-		return nil, refusal.Invalid("Invalid resource ARN: %s", opt.Value(name))
-	}
-	c, err := s.in(ctx, call, &id)
-	if err == nil && c.Pool.ARN() != opt.Value(name) {
-		err = refusal.PoolNotFound(id)
-	}
-	return c, err
-}
-
-// TagResource implements api.Service.
-func (s *Service) TagResource(ctx context.Context, call *pipeline.Call, in *api.TagResourceInput) (*api.TagResourceOutput, error) {
-	c, err := s.byARN(ctx, call, in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	err = c.changePool(func(p *userpool.Pool) error {
-		tags := maps.Clone(p.Tags)
-		if tags == nil {
-			tags = map[string]string{}
-		}
-		maps.Copy(tags, in.Tags)
-		if len(tags) > maxTags {
-			return refusal.Invalid("A resource has at most %d tags.", maxTags)
-		}
-		p.Tags = tags
-		return userpool.CheckTags(tags, p.Schema)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &api.TagResourceOutput{}, nil
-}
-
-// UntagResource implements api.Service.
-func (s *Service) UntagResource(ctx context.Context, call *pipeline.Call, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
-	c, err := s.byARN(ctx, call, in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	err = c.changePool(func(p *userpool.Pool) error {
-		for _, k := range in.TagKeys {
-			delete(p.Tags, k)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &api.UntagResourceOutput{}, nil
-}
-
-// ListTagsForResource implements api.Service.
-func (s *Service) ListTagsForResource(ctx context.Context, call *pipeline.Call, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
-	c, err := s.byARN(ctx, call, in.ResourceArn)
-	if err != nil {
-		return nil, err
-	}
-	return &api.ListTagsForResourceOutput{Tags: c.Pool.Tags}, nil
 }

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/bulkhead/bulkhead/service/cognitoidp/userpool"
 )
 
-// branding is how managed login looks for an app client ("Apply branding to managed login pages", Amazon Cognito
+// Branding is how managed login looks for an app client ("Apply branding to managed login pages", Amazon Cognito
 // Developer Guide).
-type branding struct {
+type Branding struct {
 	ID, Client string
 	// Provided is true for the looks that the server has by itself.
 	Provided          bool
@@ -36,8 +36,8 @@ const (
 	maxAssets   = 2 << 20
 )
 
-// assetTypes are the media types of assets by their extension.
-var assetTypes = map[api.AssetExtensionType]string{
+// AssetTypes are the media types of assets by their extension.
+var AssetTypes = map[api.AssetExtensionType]string{
 	api.AssetExtensionTypePng: "image/png", api.AssetExtensionTypeJpeg: "image/jpeg", api.AssetExtensionTypeWebp: "image/webp",
 	api.AssetExtensionTypeIco: "image/x-icon", api.AssetExtensionTypeSvg: "image/svg+xml",
 }
@@ -49,7 +49,7 @@ func checkAssets(assets []api.AssetType) error {
 	for i := range assets {
 		a := &assets[i]
 		total += len(a.Bytes)
-		kind, ok := assetTypes[a.Extension]
+		kind, ok := AssetTypes[a.Extension]
 		switch {
 		case !ok || len(a.Bytes) == 0:
 			return refusal.Invalid("An asset has no bytes or an unknown extension.")
@@ -73,8 +73,8 @@ func checkAssets(assets []api.AssetType) error {
 }
 
 // newBranding checks what creating and updating have in common.
-func newBranding(provided *bool, settings json.RawMessage, assets []api.AssetType) (*branding, error) {
-	b := &branding{Provided: opt.Value(provided), Settings: settings, Assets: assets}
+func newBranding(provided *bool, settings json.RawMessage, assets []api.AssetType) (*Branding, error) {
+	b := &Branding{Provided: opt.Value(provided), Settings: settings, Assets: assets}
 	if b.Provided && (len(settings) > 0 || len(assets) > 0) {
 		return nil, refusal.Invalid("UseCognitoProvidedValues cannot be with Settings or Assets.")
 	}
@@ -82,14 +82,14 @@ func newBranding(provided *bool, settings json.RawMessage, assets []api.AssetTyp
 		return nil, refusal.Invalid("Settings are too large.")
 	}
 	if len(settings) > 0 {
-		if _, err := readLooks(settings); err != nil {
+		if _, err := ReadLooks(settings); err != nil {
 			return nil, err
 		}
 	}
 	return b, checkAssets(assets)
 }
 
-func (b *branding) describe(pool string) *api.ManagedLoginBrandingType {
+func (b *Branding) describe(pool string) *api.ManagedLoginBrandingType {
 	return &api.ManagedLoginBrandingType{
 		ManagedLoginBrandingId: new(b.ID), UserPoolId: new(pool), UseCognitoProvidedValues: new(b.Provided), Settings: b.Settings,
 		Assets: b.Assets, CreationDate: new(b.Created), LastModifiedDate: new(b.Modified),
@@ -100,25 +100,25 @@ func brandingNotFound() error {
 	return api.NewResourceNotFoundException("Managed login branding does not exist.")
 }
 
-func (c *scoped) mustBranding(rec *store.Records, id *string) (*branding, error) {
-	b, err := store.Load[branding](rec, brandingKey(c.Pool.ID, opt.Value(id)))
+func (c *Request) mustBranding(rec *store.Records, id *string) (*Branding, error) {
+	b, err := store.Load[Branding](rec, brandingKey(c.Pool.ID, opt.Value(id)))
 	if err == nil && b == nil {
 		err = brandingNotFound()
 	}
 	return b, err
 }
 
-// brandingOf returns the branding of an app client, nil if it has none.
-func (c *scoped) brandingOf(rec *store.Records, client string) (*branding, error) {
+// BrandingOf returns the branding of an app client, nil if it has none.
+func (c *Request) BrandingOf(rec *store.Records, client string) (*Branding, error) {
 	r, err := store.Load[userpool.Ref](rec, brandedKey(c.Pool.ID, client))
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return store.Load[branding](rec, brandingKey(c.Pool.ID, r.Sub))
+	return store.Load[Branding](rec, brandingKey(c.Pool.ID, r.Sub))
 }
 
 // CreateManagedLoginBranding implements api.Service.
-func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.CreateManagedLoginBrandingInput) (*api.CreateManagedLoginBrandingOutput, error) {
+func (s *Administrator) CreateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.CreateManagedLoginBrandingInput) (*api.CreateManagedLoginBrandingOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline
 	}
 	b.ID, b.Client, b.Created, b.Modified = uuid.NewString(), app.ID, call.Now, call.Now
 	err = c.Update(func(rec *store.Records) error {
-		if have, err := c.brandingOf(rec, app.ID); err != nil {
+		if have, err := c.BrandingOf(rec, app.ID); err != nil {
 			return err
 		} else if have != nil {
 			return api.NewManagedLoginBrandingExistsException("The app client has a managed login branding already.")
@@ -150,7 +150,7 @@ func (s *Service) CreateManagedLoginBranding(ctx context.Context, call *pipeline
 }
 
 // UpdateManagedLoginBranding implements api.Service. What it does not name stays.
-func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.UpdateManagedLoginBrandingInput) (*api.UpdateManagedLoginBrandingOutput, error) {
+func (s *Administrator) UpdateManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.UpdateManagedLoginBrandingInput) (*api.UpdateManagedLoginBrandingOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline
 	if err != nil {
 		return nil, err
 	}
-	var b *branding
+	var b *Branding
 	err = c.Update(func(rec *store.Records) (err error) {
 		if b, err = c.mustBranding(rec, in.ManagedLoginBrandingId); err != nil {
 			return err
@@ -185,12 +185,12 @@ func (s *Service) UpdateManagedLoginBranding(ctx context.Context, call *pipeline
 }
 
 // DescribeManagedLoginBranding implements api.Service.
-func (s *Service) DescribeManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingInput) (*api.DescribeManagedLoginBrandingOutput, error) {
+func (s *Administrator) DescribeManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingInput) (*api.DescribeManagedLoginBrandingOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
 	}
-	var b *branding
+	var b *Branding
 	err = c.View(func(rec *store.Records) (err error) {
 		b, err = c.mustBranding(rec, in.ManagedLoginBrandingId)
 		return err
@@ -202,7 +202,7 @@ func (s *Service) DescribeManagedLoginBranding(ctx context.Context, call *pipeli
 }
 
 // DescribeManagedLoginBrandingByClient implements api.Service.
-func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingByClientInput) (*api.DescribeManagedLoginBrandingByClientOutput, error) {
+func (s *Administrator) DescribeManagedLoginBrandingByClient(ctx context.Context, call *pipeline.Call, in *api.DescribeManagedLoginBrandingByClientInput) (*api.DescribeManagedLoginBrandingByClientOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -210,9 +210,9 @@ func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call
 	if _, err := c.Client(opt.Value(in.ClientId)); err != nil {
 		return nil, err
 	}
-	var b *branding
+	var b *Branding
 	err = c.View(func(rec *store.Records) (err error) {
-		if b, err = c.brandingOf(rec, opt.Value(in.ClientId)); err == nil && b == nil {
+		if b, err = c.BrandingOf(rec, opt.Value(in.ClientId)); err == nil && b == nil {
 			err = brandingNotFound()
 		}
 		return err
@@ -224,7 +224,7 @@ func (s *Service) DescribeManagedLoginBrandingByClient(ctx context.Context, call
 }
 
 // DeleteManagedLoginBranding implements api.Service.
-func (s *Service) DeleteManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DeleteManagedLoginBrandingInput) (*api.DeleteManagedLoginBrandingOutput, error) {
+func (s *Administrator) DeleteManagedLoginBranding(ctx context.Context, call *pipeline.Call, in *api.DeleteManagedLoginBrandingInput) (*api.DeleteManagedLoginBrandingOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"encoding/json"
@@ -42,17 +42,17 @@ func FuzzCleanCSS(f *testing.F) {
 // TestLooks shows that nothing of a branding's settings but colours and lengths gets into a page's style.
 func TestLooks(t *testing.T) {
 	t.Parallel()
-	l, err := readLooks(json.RawMessage(`{"components":{"pageBackground":{"lightMode":{"color":"aabbccff"},"darkMode":{"color":"#111111"}},
+	l, err := ReadLooks(json.RawMessage(`{"components":{"pageBackground":{"lightMode":{"color":"aabbccff"},"darkMode":{"color":"#111111"}},
 		"pageText":{"lightMode":{"headingColor":"red;}body{background:url(//evil.example)}"}}},"componentClasses":{"buttons":{"borderRadius":8}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := ":root{--page:#aabbccff;--page-glow:#aabbccff;--radius:8px;}\n@media (prefers-color-scheme:dark){:root{--page:#111111;--page-glow:#111111;--radius:8px;}}\n"
-	if got := l.css(); got != want {
+	if got := l.CSS(); got != want {
 		t.Errorf("%q", got)
 	}
 	for _, settings := range []string{`[]`, `"x"`, `{"categories":{"global":{"colorSchemeMode":"PINK"}}}`, `{`} {
-		if _, err := readLooks(json.RawMessage(settings)); err == nil {
+		if _, err := ReadLooks(json.RawMessage(settings)); err == nil {
 			t.Errorf("%s is taken", settings)
 		}
 	}

@@ -1,4 +1,4 @@
-package cognitoidp
+package poolsettings
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ import (
 // allClients stands for every app client that has no customization of its own.
 const allClients = "ALL"
 
-// customization is how the classic pages of an app client look.
-type customization struct {
+// Customization is how the classic pages of an app client look.
+type Customization struct {
 	Client            string
 	CSS, Version      string
 	Image             []byte
@@ -123,7 +123,7 @@ func imageType(b []byte) string {
 }
 
 // SetUICustomization implements api.Service.
-func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, in *api.SetUICustomizationInput) (*api.SetUICustomizationOutput, error) {
+func (s *Administrator) SetUICustomization(ctx context.Context, call *pipeline.Call, in *api.SetUICustomizationInput) (*api.SetUICustomizationOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	u := &customization{Client: who, Image: in.ImageFile, Version: call.Now.UTC().Format("20060102150405"), Created: call.Now, Modified: call.Now}
+	u := &Customization{Client: who, Image: in.ImageFile, Version: call.Now.UTC().Format("20060102150405"), Created: call.Now, Modified: call.Now}
 	if u.CSS, err = cleanCSS(opt.Value(in.CSS)); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 		}
 	}
 	err = c.Update(func(rec *store.Records) error {
-		before, err := store.Load[customization](rec, customizationKey(c.Pool.ID, who))
+		before, err := store.Load[Customization](rec, customizationKey(c.Pool.ID, who))
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (s *Service) SetUICustomization(ctx context.Context, call *pipeline.Call, i
 }
 
 // customizes reads whose pages are meant. A pool needs a domain to have pages to customize, as with AWS.
-func (c *scoped) customizes(id *string) (string, error) {
+func (c *Request) customizes(id *string) (string, error) {
 	if len(c.Pool.Domains) == 0 {
 		return "", refusal.Invalid("There has to be an existing domain associated with this user pool")
 	}
@@ -176,7 +176,7 @@ func (c *scoped) customizes(id *string) (string, error) {
 	return allClients, nil
 }
 
-func (c *scoped) describeCustomization(u *customization) *api.UICustomizationType {
+func (c *Request) describeCustomization(u *Customization) *api.UICustomizationType {
 	out := &api.UICustomizationType{
 		UserPoolId: new(c.Pool.ID), ClientId: new(u.Client), CSS: opt.Present(u.CSS), CSSVersion: new(u.Version), CreationDate: new(u.Created),
 		LastModifiedDate: new(u.Modified),
@@ -188,7 +188,7 @@ func (c *scoped) describeCustomization(u *customization) *api.UICustomizationTyp
 }
 
 // GetUICustomization implements api.Service. A client without one of its own has the pool's.
-func (s *Service) GetUICustomization(ctx context.Context, call *pipeline.Call, in *api.GetUICustomizationInput) (*api.GetUICustomizationOutput, error) {
+func (s *Administrator) GetUICustomization(ctx context.Context, call *pipeline.Call, in *api.GetUICustomizationInput) (*api.GetUICustomizationOutput, error) {
 	c, err := s.in(ctx, call, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func (s *Service) GetUICustomization(ctx context.Context, call *pipeline.Call, i
 	}
 	out := &api.GetUICustomizationOutput{UICustomization: &api.UICustomizationType{UserPoolId: new(c.Pool.ID), ClientId: new(who)}}
 	err = c.View(func(rec *store.Records) error {
-		u, err := c.customizationOf(rec, who)
+		u, err := c.CustomizationOf(rec, who)
 		if err == nil && u != nil {
 			out.UICustomization = c.describeCustomization(u)
 		}
@@ -208,11 +208,11 @@ func (s *Service) GetUICustomization(ctx context.Context, call *pipeline.Call, i
 	return out, err
 }
 
-// customizationOf returns the customization that an app client has, nil if there is none.
-func (c *scoped) customizationOf(rec *store.Records, client string) (*customization, error) {
-	u, err := store.Load[customization](rec, customizationKey(c.Pool.ID, client))
+// CustomizationOf returns the customization that an app client has, nil if there is none.
+func (c *Request) CustomizationOf(rec *store.Records, client string) (*Customization, error) {
+	u, err := store.Load[Customization](rec, customizationKey(c.Pool.ID, client))
 	if err == nil && u == nil && client != allClients {
-		u, err = store.Load[customization](rec, customizationKey(c.Pool.ID, allClients))
+		u, err = store.Load[Customization](rec, customizationKey(c.Pool.ID, allClients))
 	}
 	return u, err
 }
