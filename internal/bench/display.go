@@ -11,24 +11,37 @@ import (
 )
 
 // Lines shows progress as plain lines, for logs.
-func Lines(w io.Writer) Display { return &lines{w: w} }
+func Lines(w io.Writer) Display { return &lines{w: w, now: time.Now} }
+
+// tell is how often a log is told how much of a long step is done.
+const tell = 15 * time.Second
 
 type lines struct {
 	w     io.Writer
+	now   func() time.Time
 	mu    sync.Mutex
 	shown int // cells
 	step  string
+	last  time.Time // when the log was last told
 }
 
 func (l *lines) Step(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.last = l.now()
 	if l.step = text; text != "" {
 		fmt.Fprintln(l.w, "·", text) //nolint:errcheck // progress only
 	}
 }
 
-func (l *lines) Progress(_, _ int) {}
+func (l *lines) Progress(done, total int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.now(); now.Sub(l.last) >= tell {
+		l.last = now
+		fmt.Fprintf(l.w, "  %d of %d\n", done, total) //nolint:errcheck // progress only
+	}
+}
 
 // Update writes a line for each cell that is complete.
 func (l *lines) Update(r *Result) {

@@ -28,13 +28,18 @@ func shown() *Result {
 func TestLines(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	d := Lines(&b)
+	d := Lines(&b).(*lines)
+	now := time.Unix(0, 0)
+	d.now = func() time.Time { return now }
 	d.Step("measuring")
 	d.Update(shown())
 	d.Progress(1, 2)
+	now = now.Add(tell)
+	d.Progress(2, 3)
+	d.Progress(3, 3)
 	d.Update(shown())
 	d.Step("")
-	want := "· measuring\n  GetItem  1  one  12.0k/s  1.5ms  <two>  1000/s  ×12.0  \n  GetItem  32  one  12.0k/s  1.5ms  <two>  –    \n"
+	want := "· measuring\n  GetItem  1  one  12.0k/s  1.5ms  <two>  1000/s  ×12.0  \n  GetItem  32  one  12.0k/s  1.5ms  <two>  –    \n  2 of 3\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}
