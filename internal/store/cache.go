@@ -72,12 +72,8 @@ type Held[V any] struct {
 	ok    bool
 }
 
-// Held returns the fact at key of the account if it is cached, and no other node writes. Ask before a transaction, and Held.In at
-// its end.
+// Held returns the fact at key of the account if it is cached. Ask before a transaction, and Held.In at its end.
 func (c *Cache[K, V]) Held(account string, key K) (h Held[V]) {
-	if c.db.kv.Shared() {
-		return h
-	}
 	h.key = epochKey{service: c.service, account: account}
 	var sure bool
 	if h.epoch, sure = c.db.epochs.now(h.key); sure {
@@ -88,6 +84,9 @@ func (c *Cache[K, V]) Held(account string, key K) (h Held[V]) {
 
 // OK reports whether the fact was cached.
 func (h *Held[V]) OK() bool { return h.ok }
+
+// Alone reports whether no other node writes, so that Held.In may be true.
+func (db *DB) Alone() bool { return !db.kv.Shared() }
 
 // In reports whether the fact is the one that the transaction reads, which began after the cache was asked. It is true of
 // all that the transaction has read so far and of nothing that it reads later, so ask last: some backends take a snapshot

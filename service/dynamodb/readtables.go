@@ -34,6 +34,9 @@ func (s *Service) readTables(ctx context.Context, c *pipeline.Call, names []stri
 
 // hold returns the cached facts of tables; false if some are not cached.
 func (s *Service) hold(c *pipeline.Call, names []string, far map[string]*farRows) (map[string]store.Held[*table], bool) {
+	if !s.db.Alone() {
+		return nil, false
+	}
 	all := make(map[string]store.Held[*table], 1)
 	for _, named := range names {
 		if _, ok := all[named]; ok || far[named] != nil {

@@ -130,7 +130,7 @@ func (s *Service) inAnyTable(ctx context.Context, c *pipeline.Call, at place, fn
 func (s *Service) readRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	held := s.tables.Held(at.account, at)
 	return s.db.ViewRerun(ctx, c.Grant, func(tx *store.Tx) error {
-		if held.OK() {
+		if held.OK() && s.db.Alone() {
 			if err := fn(tx, held.Value); held.In(tx) {
 				return err
 			}
@@ -145,7 +145,7 @@ var errOutdated = errors.New("dynamodb: the cached facts of a table are out of d
 // writeRows is changeTable for operations that write the table's rows and not the table. As in readRows, the cached facts serve
 // if they turn out to be those of the transaction, and stay so until it commits; else fn runs in another one.
 func (s *Service) writeRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
-	if held := s.tables.Held(at.account, at); held.OK() {
+	if held := s.tables.Held(at.account, at); held.OK() && s.db.Alone() {
 		err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 			recs, err := tx.Records(at.account, at.region)
 			if err != nil {
