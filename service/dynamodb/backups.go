@@ -335,7 +335,7 @@ func (b *backup) describe(at place) *api.BackupDescription {
 	f := d.SourceTableFeatureDetails
 	for _, x := range t.GlobalSecondaryIndexes {
 		f.GlobalSecondaryIndexes = append(f.GlobalSecondaryIndexes, api.GlobalSecondaryIndexInfo{
-			IndexName: x.IndexName, KeySchema: x.KeySchema, Projection: x.Projection,
+			IndexName: x.IndexName, KeySchema: x.KeySchema, Projection: x.Projection, OnDemandThroughput: x.OnDemandThroughput,
 			ProvisionedThroughput: &api.ProvisionedThroughput{
 				ReadCapacityUnits: x.ProvisionedThroughput.ReadCapacityUnits, WriteCapacityUnits: x.ProvisionedThroughput.WriteCapacityUnits,
 			},

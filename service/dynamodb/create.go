@@ -78,6 +78,9 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 	if err := r.limitOnDemand(in.OnDemandThroughput); err != nil {
 		return nil, err
 	}
+	if err := r.warm(&r.Warm, r.Throughput, in.WarmThroughput, "table "+r.Name); err != nil {
+		return nil, err
+	}
 	var err error
 	if r.Attributes, err = definitions(in.AttributeDefinitions); err != nil {
 		return nil, err
@@ -101,7 +104,7 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 		return nil, err
 	}
 	if in.ResourcePolicy != nil {
-		if err := r.setPolicy(at, *in.ResourcePolicy); err != nil {
+		if err := r.setPolicy(at.arn(), *in.ResourcePolicy); err != nil {
 			return nil, err
 		}
 	}
@@ -111,8 +114,6 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 // refuseOptions refuses what would be a false promise if it was accepted.
 func refuseOptions(in *api.CreateTableInput) error {
 	switch {
-	case in.WarmThroughput != nil:
-		return unsupported("WarmThroughput")
 	case in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != "":
 		return unsupported("A global table")
 	}

@@ -61,8 +61,11 @@ func (r *record) describe(at place) *api.TableDescription {
 			BillingMode: api.BillingModePayPerRequest, LastUpdateToPayPerRequestDateTime: opt.Present(r.OnDemandSince),
 		}
 	}
-	if r.MaxOnDemand != (throughput{}) {
-		d.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: &r.MaxOnDemand.Read, MaxWriteRequestUnits: &r.MaxOnDemand.Write}
+	d.OnDemandThroughput = r.MaxOnDemand.describeMaximum()
+	if r.Warm != (throughput{}) {
+		d.WarmThroughput = &api.TableWarmThroughputDescription{
+			ReadUnitsPerSecond: &r.Warm.Read, WriteUnitsPerSecond: &r.Warm.Write, Status: api.TableStatusActive,
+		}
 	}
 	if r.Class != "" {
 		d.TableClassSummary = &api.TableClassSummary{TableClass: api.TableClass(r.Class), LastUpdateDateTime: opt.Present(r.ClassSince)}
@@ -102,6 +105,12 @@ func (x *index) describe(d *api.TableDescription) {
 	g := api.GlobalSecondaryIndexDescription{
 		IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
 		IndexStatus: api.IndexStatusActive, ProvisionedThroughput: x.Throughput.describe(),
+	}
+	g.OnDemandThroughput = x.MaxOnDemand.describeMaximum()
+	if x.Warm != (throughput{}) {
+		g.WarmThroughput = &api.GlobalSecondaryIndexWarmThroughputDescription{
+			ReadUnitsPerSecond: &x.Warm.Read, WriteUnitsPerSecond: &x.Warm.Write, Status: api.IndexStatusActive,
+		}
 	}
 	if x.Filling {
 		g.IndexStatus, g.Backfilling = api.IndexStatusCreating, &x.Filling

@@ -327,7 +327,7 @@ func TestSSESpecificationIsChecked(t *testing.T) {
 		t.Error(got)
 	}
 	e.must(root(), "UpdateTable", `{'TableName':'pool','SSESpecification':{'Enabled':false}}`)
-	acme := e.user(account, "acme", nil, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
+	acme := e.user(account, "acme", nil, allowAll)
 	e.must(root(), "TagResource", `{'ResourceArn':'`+poolARN+`','Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}#*'}]}`)
 	if _, err := e.op(acme, "UpdateTable", `{'TableName':'pool','SSESpecification':{'Enabled':true}}`); err != errGuard { //nolint:errorlint // a sentinel of this test
 		t.Errorf("a tenant gives the table of all a key: %v", err)

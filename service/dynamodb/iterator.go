@@ -94,6 +94,9 @@ func (r *requirements) streamFacts(ctx context.Context, at place, label string) 
 			return err
 		}
 		res.ID = st.Table
+		if res.Policy, err = st.source(res.ARN); err != nil {
+			return err
+		}
 		res.Owner, err = r.ownerOf(st, t)
 		return err
 	})

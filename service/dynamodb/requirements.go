@@ -131,13 +131,29 @@ func (r *requirements) ListTagsOfResource(s *authz.Scope, in *api.ListTagsOfReso
 }
 
 func (r *requirements) PutResourcePolicy(s *authz.Scope, in *api.PutResourcePolicyInput) authz.Requirement {
-	return r.onARN(s, "dynamodb:PutResourcePolicy", in.ResourceArn, nil)
+	return r.onPolicy(s, "dynamodb:PutResourcePolicy", *in.ResourceArn)
 }
 
 func (r *requirements) GetResourcePolicy(s *authz.Scope, in *api.GetResourcePolicyInput) authz.Requirement {
-	return r.onARN(s, "dynamodb:GetResourcePolicy", in.ResourceArn, nil)
+	return r.onPolicy(s, "dynamodb:GetResourcePolicy", *in.ResourceArn)
 }
 
 func (r *requirements) DeleteResourcePolicy(s *authz.Scope, in *api.DeleteResourcePolicyInput) authz.Requirement {
-	return r.onARN(s, "dynamodb:DeleteResourcePolicy", in.ResourceArn, nil)
+	return r.onPolicy(s, "dynamodb:DeleteResourcePolicy", *in.ResourceArn)
+}
+
+// onPolicy needs one action on the table or stream whose policy it is.
+func (r *requirements) onPolicy(s *authz.Scope, action, text string) authz.Requirement {
+	on, err := locateSubject(s.Region, text)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	if on.label == "" {
+		return r.onARN(s, action, &text, nil)
+	}
+	res, err := r.streamFacts(s.Context, on.place, on.label)
+	if err != nil {
+		return authz.Failed(err)
+	}
+	return authz.Require(action, res, nil)
 }

@@ -136,6 +136,10 @@ func (r *record) keepIndexes(source *record, o *overrides) error {
 		}
 		delete(named, x.Name)
 		x.ID, x.Filling = uuid.NewString(), false
+		x.Warm = throughput{}
+		if !r.OnDemand || o.billing != "" || o.throughput != nil {
+			x.MaxOnDemand = throughput{}
+		}
 		if r.OnDemand {
 			x.Throughput = throughput{}
 		} else if x.Throughput == (throughput{}) && !x.Local {

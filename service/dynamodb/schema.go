@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
-	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/protocol/constraint"
 )
 
@@ -202,68 +201,13 @@ func (r *record) addGlobal(in []api.GlobalSecondaryIndex) error {
 	}
 	for i := range in {
 		d := &in[i]
-		if d.WarmThroughput != nil || d.OnDemandThroughput != nil {
-			return unsupported("WarmThroughput or OnDemandThroughput of an index")
-		}
 		x := index{Name: *d.IndexName}
-		var err error
-		if x.Throughput, err = r.indexThroughput(x.Name, d.ProvisionedThroughput); err != nil {
+		if err := r.indexCapacity(&x, d.ProvisionedThroughput, d.OnDemandThroughput, d.WarmThroughput); err != nil {
 			return err
 		}
 		if err := r.addIndex(x, d.KeySchema, d.Projection); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (r *record) indexThroughput(name string, p *api.ProvisionedThroughput) (throughput, error) {
-	switch {
-	case r.OnDemand && p != nil:
-		return throughput{}, invalid(wrong+"ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", name)
-	case r.OnDemand:
-		return throughput{}, nil
-	case p == nil:
-		return throughput{}, invalid(wrong+"ProvisionedThroughput must be specified for index: %s", name)
-	}
-	return provisioned(p)
-}
-
-func provisioned(p *api.ProvisionedThroughput) (throughput, error) {
-	t := throughput{opt.Value(p.ReadCapacityUnits), opt.Value(p.WriteCapacityUnits)}
-	if t.Read > maxUnits {
-		return t, invalid("Given value %d for ReadCapacityUnits is out of bounds", t.Read)
-	}
-	if t.Write > maxUnits {
-		return t, invalid("Given value %d for WriteCapacityUnits is out of bounds", t.Write)
-	}
-	return t, nil
-}
-
-// bill sets how a table is billed.
-func (r *record) bill(mode api.BillingMode, p *api.ProvisionedThroughput) error {
-	r.OnDemand = mode == api.BillingModePayPerRequest
-	switch {
-	case r.OnDemand && p != nil:
-		return invalid(wrong + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-	case r.OnDemand:
-		r.Throughput = throughput{}
-		return nil
-	case p == nil:
-		return invalid(wrong + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
-	}
-	var err error
-	r.Throughput, err = provisioned(p)
-	return err
-}
-
-func (r *record) limitOnDemand(t *api.OnDemandThroughput) error {
-	if t == nil {
-		return nil
-	}
-	if !r.OnDemand {
-		return invalid(wrong + "OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
-	}
-	r.MaxOnDemand = throughput{opt.Value(t.MaxReadRequestUnits), opt.Value(t.MaxWriteRequestUnits)}
 	return nil
 }

@@ -33,6 +33,7 @@ type stream struct {
 	// Ended is when it was disabled; zero while it is enabled.
 	Ended time.Time
 	Spans []span
+	attached
 }
 
 // span is a generation of shards, one of each part: the changes with numbers in (After, Until].

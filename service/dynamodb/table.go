@@ -11,7 +11,6 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/item"
-	"github.com/bulkhead/bulkhead/internal/policy"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -29,6 +28,7 @@ type record struct {
 	OnDemandSince time.Time // zero unless OnDemand
 	Throughput    throughput
 	MaxOnDemand   throughput // -1 or 0: no maximum
+	Warm          throughput // 0: none was asked for
 	Class         string
 	ClassSince    time.Time // zero unless Class was changed
 	Protected     bool
@@ -54,8 +54,7 @@ type record struct {
 	Outside *outside `json:",omitempty"`
 
 	Tags []authn.Tag
-	// Policy is the resource-based policy, "" for none.
-	Policy, PolicyRevision string
+	attached
 }
 
 type attribute struct{ Name, Type string }
@@ -69,6 +68,9 @@ type index struct {
 	Projection string
 	NonKey     []string `json:",omitempty"`
 	Throughput throughput
+	// MaxOnDemand and Warm are as the table's.
+	MaxOnDemand throughput `json:",omitzero"`
+	Warm        throughput `json:",omitzero"`
 	// Filling is true until all rows are in a new index; it is written meanwhile, and not read.
 	Filling bool `json:",omitempty"`
 }
@@ -163,14 +165,8 @@ func (s *Service) compile(rec *record, at place, raw []byte) (*table, error) {
 	t.res = authz.Resource{
 		ARN: at.arn(), Account: at.account, Region: at.region, ID: rec.ID, Tags: rec.Tags, Owner: owner,
 	}
-	if rec.Policy != "" {
-		p, err := policy.Parse([]byte(rec.Policy), policy.Resource)
-		if err != nil {
-			return nil, fmt.Errorf("dynamodb: policy of table %s: %w", at.arn(), err)
-		}
-		t.res.Policy = &policy.Source{Name: at.arn(), Policy: p}
-	}
-	return t, nil
+	t.res.Policy, err = rec.source(at.arn())
+	return t, err
 }
 
 // save stores a changed record and drops what is cached of it.

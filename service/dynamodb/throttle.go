@@ -143,17 +143,19 @@ func (r *record) limits(index string, write bool) []limit {
 			all = append(all, limit{key: bucketKey{id: id, write: write}, rate: float64(rate), index: index, onDemand: r.OnDemand})
 		}
 	}
-	if r.OnDemand {
-		add(r.ID, "", r.MaxOnDemand) // on-demand indexes are under the table's
-		return all
+	of := func(provisioned, maximum throughput) throughput {
+		if r.OnDemand {
+			return maximum
+		}
+		return provisioned
 	}
 	x := r.index(index)
 	if write || x == nil || x.Local {
-		add(r.ID, "", r.Throughput)
+		add(r.ID, "", of(r.Throughput, r.MaxOnDemand))
 	}
 	for i := range r.Indexes {
 		if g := &r.Indexes[i]; !g.Local && (write || g == x) {
-			add(g.ID, g.Name, g.Throughput)
+			add(g.ID, g.Name, of(g.Throughput, g.MaxOnDemand))
 		}
 	}
 	return all
@@ -185,7 +187,7 @@ func (m *meter) admit(t *table, index string, write bool) error {
 func (m *meter) spend(t *table, index string, cost item.Cost, write bool) {
 	for _, l := range m.s.limitsOf(t, m.c.Caller, index, write) {
 		units := cost.Total()
-		if !l.key.tenants && !l.onDemand {
+		if !l.key.tenants {
 			units = cost.Indexes[l.index]
 			if l.index == "" {
 				units = cost.Table + t.localUnits(cost)

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -71,17 +72,19 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 
 func refuseUpdates(in *api.UpdateTableInput) error {
 	switch {
-	case in.WarmThroughput != nil:
-		return unsupported("WarmThroughput")
 	case in.ReplicaUpdates != nil || in.GlobalTableWitnessUpdates != nil || in.MultiRegionConsistency != "" ||
 		in.GlobalTableSettingsReplicationMode != "":
 		return unsupported("A global table")
 	}
 	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.DeletionProtectionEnabled == nil && in.TableClass == "" &&
-		in.OnDemandThroughput == nil && in.SSESpecification == nil && in.StreamSpecification == nil &&
+		in.OnDemandThroughput == nil && in.WarmThroughput == nil && in.SSESpecification == nil && in.StreamSpecification == nil &&
 		len(in.GlobalSecondaryIndexUpdates) == 0 {
 		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or " +
 			"SSESpecification or ReplicaUpdates is required")
+	}
+	alone := api.UpdateTableInput{TableName: in.TableName, SSESpecification: in.SSESpecification}
+	if in.SSESpecification != nil && !reflect.DeepEqual(*in, alone) {
+		return invalid(wrong + "Server-Side Encryption modification must be the only operation in the request")
 	}
 	return nil
 }
@@ -111,8 +114,14 @@ func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
 	}
 	if !r.OnDemand {
 		r.OnDemandSince, r.MaxOnDemand = time.Time{}, throughput{}
+		for i := range r.Indexes {
+			r.Indexes[i].MaxOnDemand = throughput{}
+		}
 	}
 	if err := r.limitOnDemand(in.OnDemandThroughput); err != nil {
+		return err
+	}
+	if err := r.warm(&r.Warm, r.Throughput, in.WarmThroughput, "table "+r.Name); err != nil {
 		return err
 	}
 	if in.DeletionProtectionEnabled != nil {
@@ -130,11 +139,7 @@ func (r *record) reprovision(in *api.UpdateTableInput) error {
 		return err
 	}
 	if t == r.Throughput && len(in.GlobalSecondaryIndexUpdates) == 0 {
-		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value. "+
-			"Current ReadCapacityUnits provisioned for the table: %d. Requested ReadCapacityUnits: %d. "+
-			"Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. "+
-			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-			r.Throughput.Read, t.Read, r.Throughput.Write, t.Write)
+		return willNotChange("table", "table", t)
 	}
 	r.Throughput = t
 	return nil
@@ -152,8 +157,14 @@ func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, erro
 	if online > 1 {
 		return nil, errOnline()
 	}
+	named := map[string]bool{}
 	for i := range in.GlobalSecondaryIndexUpdates {
 		u := &in.GlobalSecondaryIndexUpdates[i]
+		if name := indexOf(u); named[name] {
+			return nil, invalid(wrong+"Only one global secondary index update per index is allowed simultaneously. Index: %s", name)
+		} else if name != "" {
+			named[name] = true
+		}
 		var j *job
 		var err error
 		switch {
@@ -188,10 +199,20 @@ func errOnline() error {
 	return api.NewLimitExceededException("Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
 }
 
-func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction, defs []api.AttributeDefinition) (*job, error) {
-	if in.WarmThroughput != nil || in.OnDemandThroughput != nil {
-		return nil, unsupported("WarmThroughput or OnDemandThroughput of an index")
+// indexOf is the name of the index that an update is about, "" if it is about none.
+func indexOf(u *api.GlobalSecondaryIndexUpdate) string {
+	switch {
+	case u.Create != nil:
+		return *u.Create.IndexName
+	case u.Update != nil:
+		return *u.Update.IndexName
+	case u.Delete != nil:
+		return *u.Delete.IndexName
 	}
+	return ""
+}
+
+func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction, defs []api.AttributeDefinition) (*job, error) {
 	if r.index(*in.IndexName) != nil {
 		return nil, invalid("Attempting to create an index which already exists")
 	}
@@ -214,8 +235,7 @@ func (r *record) createIndex(at place, in *api.CreateGlobalSecondaryIndexAction,
 		return nil, err
 	}
 	x := index{Name: *in.IndexName, Filling: true}
-	var err error
-	if x.Throughput, err = r.indexThroughput(x.Name, in.ProvisionedThroughput); err != nil {
+	if err := r.indexCapacity(&x, in.ProvisionedThroughput, in.OnDemandThroughput, in.WarmThroughput); err != nil {
 		return nil, err
 	}
 	if err := r.addIndex(x, in.KeySchema, in.Projection); err != nil {
@@ -276,17 +296,4 @@ func (r *record) deleteIndex(name string) (*job, error) {
 	used := r.used()
 	r.Attributes = slices.DeleteFunc(slices.Clone(r.Attributes), func(a attribute) bool { return !slices.Contains(used, a.Name) })
 	return &job{Kind: dropIndex, Table: r.ID, Index: id}, nil
-}
-
-func (r *record) updateIndex(in *api.UpdateGlobalSecondaryIndexAction) error {
-	if in.WarmThroughput != nil || in.OnDemandThroughput != nil {
-		return unsupported("WarmThroughput or OnDemandThroughput of an index")
-	}
-	x := r.index(*in.IndexName)
-	if x == nil || x.Local {
-		return api.NewResourceNotFoundException("Requested resource not found")
-	}
-	t, err := r.indexThroughput(x.Name, in.ProvisionedThroughput)
-	x.Throughput = t
-	return err
 }
