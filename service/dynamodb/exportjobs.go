@@ -87,12 +87,12 @@ func (h *held) export(ctx context.Context) error {
 	if run.table, err = h.s.compile(&run.Source, h.place(), nil); err != nil {
 		return err
 	}
-	if !h.transfer.Export.Started {
+	if !h.Export.Started {
 		if err := run.start(ctx); err != nil {
 			return err
 		}
 	}
-	for !h.transfer.Export.Read {
+	for !h.Export.Read {
 		if err := run.file(ctx); err != nil {
 			return err
 		}
@@ -124,17 +124,17 @@ func (r *exportRun) fileName(n int) string {
 
 // file writes the next file and puts it on record.
 func (r *exportRun) file(ctx context.Context) error {
-	n := r.transfer.Export.Files
-	w := &fileWriter{run: r, next: r.transfer.Export.From, sum: md5.New()} //nolint:gosec // see the import
+	n := r.Export.Files
+	w := &fileWriter{run: r, next: r.Export.From, sum: md5.New()} //nolint:gosec // see the import
 	from, to := io.Pipe()
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		to.CloseWithError(w.write(ctx, to)) //nolint:errcheck // it never fails (io.PipeWriter)
+		to.CloseWithError(w.write(ctx, to))
 	}()
 	key := r.fileName(n)
 	etag, err := r.put(ctx, key, io.TeeReader(from, w.sum))
-	from.CloseWithError(io.ErrClosedPipe) //nolint:errcheck // it never fails (io.PipeReader)
+	from.CloseWithError(io.ErrClosedPipe)
 	<-written
 	if w.err != nil && err != nil {
 		err = w.err // what came first
@@ -305,7 +305,7 @@ type exportSummary struct {
 func (r *exportRun) summary(ended time.Time) *exportSummary {
 	at := r.place()
 	x := &exportSummary{
-		Version: "2020-06-30", ExportARN: exportARN(at, r.held.ID), StartTime: stamp(r.export.Started), EndTime: stamp(ended), TableARN: at.arn(),
+		Version: "2020-06-30", ExportARN: exportARN(at, r.held.ID), StartTime: stamp(r.Started), EndTime: stamp(ended), TableARN: at.arn(),
 		TableID: r.Table, Bucket: r.Bucket.Name, Prefix: present(r.Prefix), SSEAlgorithm: present(r.Encryption.Algorithm),
 		SSEKeyID: present(r.Encryption.KeyID), ManifestFilesKey: r.folder() + "manifest-files.json", BilledSizeBytes: r.Bytes,
 		ItemCount: r.Items, OutputFormat: r.Format, ExportType: "FULL_EXPORT",
@@ -315,7 +315,7 @@ func (r *exportRun) summary(ended time.Time) *exportSummary {
 		return x
 	}
 	x.Version, x.ExportType, x.OutputView = "2023-08-01", r.Type, r.View
-	x.ExportFromTime, x.ExportToTime = stamp(r.export.From), stamp(r.To)
+	x.ExportFromTime, x.ExportToTime = stamp(r.From), stamp(r.To)
 	return x
 }
 

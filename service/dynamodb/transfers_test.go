@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/md5" //nolint:gosec // the format of exports has it
+	"crypto/md5"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -214,7 +214,7 @@ func checkManifest(t *testing.T, dir, folder, arn string) (all []string) {
 		return b
 	}
 	for _, name := range []string{"manifest-files", "manifest-summary"} {
-		sum := md5.Sum(read(folder + name + ".json")) //nolint:gosec // see the import
+		sum := md5.Sum(read(folder + name + ".json"))
 		if got := string(read(folder + name + ".md5")); got != base64.StdEncoding.EncodeToString(sum[:]) {
 			t.Errorf("%s.md5: %s", name, got)
 		}
@@ -235,7 +235,7 @@ func checkManifest(t *testing.T, dir, folder, arn string) (all []string) {
 		if err := json.Unmarshal([]byte(line), &f); err != nil {
 			t.Fatal(err)
 		}
-		sum := md5.Sum(read(f.Key)) //nolint:gosec // see the import
+		sum := md5.Sum(read(f.Key))
 		if f.MD5 != base64.StdEncoding.EncodeToString(sum[:]) || f.ETag == "" || !strings.HasPrefix(f.Key, folder+"data/") || !strings.HasSuffix(f.Key, ".json.gz") {
 			t.Errorf("file: %+v", f)
 		}
