@@ -68,8 +68,9 @@ type proxy struct {
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]bool
-	// loses says of what is sent whether the connection is to lose it, and all that follows; lost is closed at the first.
-	loses func(toServer bool, chunk []byte) bool
+	// loses says of what is sent whether the connection is to lose it, and all that follows; lost is closed at the first. Asked is
+	// what the server has been asked since it answered last; answer is nil of more that is asked.
+	loses func(asked, answer []byte) bool
 	lost  chan struct{}
 }
 
@@ -115,9 +116,10 @@ func (p *proxy) join(client net.Conn) {
 	}
 	var wg sync.WaitGroup
 	var gone atomic.Bool
+	var asked []byte // under mu
 	for i, c := range [][2]net.Conn{{client, server}, {server, client}} {
 		wg.Go(func() {
-			p.pass(c[0], c[1], i == 1, &gone)
+			p.pass(c[0], c[1], i == 1, &gone, &asked)
 			_ = c[0].Close()
 			_ = c[1].Close()
 		})
@@ -130,11 +132,11 @@ func (p *proxy) join(client net.Conn) {
 }
 
 // pass gives on what comes, until the connection loses it.
-func (p *proxy) pass(to io.Writer, from io.Reader, toServer bool, gone *atomic.Bool) {
+func (p *proxy) pass(to io.Writer, from io.Reader, toServer bool, gone *atomic.Bool, asked *[]byte) {
 	chunk := make([]byte, 1<<20)
 	for {
 		n, err := from.Read(chunk)
-		if n > 0 && !gone.Load() && p.drops(toServer, chunk[:n]) {
+		if n > 0 && !gone.Load() && p.drops(toServer, asked, chunk[:n]) {
 			gone.Store(true)
 		}
 		if !gone.Load() {
@@ -148,10 +150,16 @@ func (p *proxy) pass(to io.Writer, from io.Reader, toServer bool, gone *atomic.B
 	}
 }
 
-func (p *proxy) drops(toServer bool, chunk []byte) bool {
+func (p *proxy) drops(toServer bool, asked *[]byte, chunk []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.loses == nil || !p.loses(toServer, chunk) {
+	if toServer {
+		*asked = append(*asked, chunk...)
+		chunk = nil
+	} else {
+		defer func() { *asked = nil }()
+	}
+	if p.loses == nil || !p.loses(*asked, chunk) {
 		return false
 	}
 	select {
@@ -164,7 +172,7 @@ func (p *proxy) drops(toServer bool, chunk []byte) bool {
 
 // lose has each connection lose what the function says, and all that follows it, until the server is cut off. The channel is
 // closed at the first.
-func (p *proxy) lose(what func(toServer bool, chunk []byte) bool) <-chan struct{} {
+func (p *proxy) lose(what func(asked, answer []byte) bool) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loses, p.lost = what, make(chan struct{})
