@@ -49,7 +49,10 @@ func TestStricter(t *testing.T) {
 			if errors.Is(err, ErrDisjoint) {
 				text = "disjoint"
 			}
-			if text != tc.want && !(turned && strings.Contains(tc.want, "index")) {
+			if turned && strings.Contains(tc.want, "index") {
+				continue // the same patterns, in another order
+			}
+			if text != tc.want {
 				t.Errorf("%q and %q: %q, not %q", a, b, text, tc.want)
 			}
 		}

@@ -261,7 +261,7 @@ func (r *rows) judge(place, b, want []byte) ([]byte, shown, error) {
 	case unusable != nil && want != nil:
 		return nil, rowLocked, unusable
 	case unusable != nil:
-		return nil, rowLocked, nil
+		return nil, rowLocked, nil //nolint:nilerr // it is left out, for the reason that unusable is
 	case err != nil:
 		return nil, rowLocked, err
 	case want != nil && string(pk) != string(want):

@@ -2,7 +2,8 @@ package store
 
 import (
 	"bytes"
-	"math/rand/v2"
+	"crypto/rand"
+	"encoding/binary"
 
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/keyorder"
@@ -43,7 +44,9 @@ func (r *rows) newWalk(base int, reverse, whole bool) *walk {
 	if n <= 0 {
 		n = DefaultWalk
 	}
-	n += rand.IntN(n)
+	var draw [4]byte
+	rand.Read(draw[:]) // never fails (crypto/rand)
+	n += int(binary.BigEndian.Uint32(draw[:])) % n
 	return &walk{base: base, reverse: reverse, left: n, mid: n / 2}
 }
 
