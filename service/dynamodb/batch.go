@@ -24,7 +24,11 @@ func checkBatchGet(in *api.BatchGetItemInput) error {
 		return invalid("The requestItems parameter is required for BatchGetItem")
 	}
 	n := 0
+	exprs, old := []item.Param{{Name: "ProjectionExpression"}}, []item.Param{{Name: "AttributesToGet"}}
 	for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		ks := in.RequestItems[named]
+		exprs[0].Given = exprs[0].Given || ks.ProjectionExpression != nil
+		old[0].Given = old[0].Given || ks.AttributesToGet != nil
 		keys := len(in.RequestItems[named].Keys)
 		if keys > maxBatchGet {
 			return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
@@ -34,6 +38,9 @@ func checkBatchGet(in *api.BatchGetItemInput) error {
 	}
 	if n > maxBatchGet {
 		return invalid("Too many items requested for the BatchGetItem call")
+	}
+	if exprs[0].Given && old[0].Given { // of different tables too
+		return item.CheckParams(exprs, old, false, false)
 	}
 	return nil
 }

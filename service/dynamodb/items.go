@@ -78,6 +78,14 @@ func member(m item.Map) *item.Map {
 	return &m
 }
 
+// some is member for an answer that leaves out an item of which nothing was selected.
+func some(m item.Map) *item.Map {
+	if m.Len() == 0 {
+		return nil
+	}
+	return &m
+}
+
 // outcome is what a single write answers. units is what it cost at an outside engine.
 type outcome struct {
 	units      float64

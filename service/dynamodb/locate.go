@@ -75,7 +75,7 @@ func noTableNamed(err error, at place) error {
 	return err
 }
 
-// noResource gives a missing table the message of operations on tags and policies, misspelt as AWS's is.
+// noResource gives a missing table the message of operations on tags, misspelt as AWS's is.
 func noResource(err error, at place) error {
 	if errors.Is(err, errNoTable) {
 		return api.NewResourceNotFoundException("Requested resource not found: ResourcArn: %s not found", at.arn())

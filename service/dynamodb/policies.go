@@ -74,16 +74,24 @@ func locksOut(c *pipeline.Call, account, arn, document string) bool {
 	return d.Reason == policy.ExplicitDeny
 }
 
-func (r *attached) expect(revision *string) error {
+func (r *attached) expect(of string, revision *string) error {
 	current := r.PolicyRevision
 	if current == "" {
 		current = noPolicy
 	}
-	if revision != nil && *revision != current {
-		return api.NewPolicyNotFoundException("Resource-based policy not found for the provided ResourceArn and ExpectedRevisionId: "+
-			"Requested update for policy with revision id %s", *revision)
+	const missing = "Resource-based policy not found for the provided ResourceArn: "
+	switch {
+	case revision == nil || *revision == current:
+		return nil
+	case *revision == noPolicy:
+		return api.NewPolicyNotFoundException(missing+"Requested policy update expecting none to be present for table %s, "+
+			"but a policy exists with revision id %s.", of, current)
+	case current == noPolicy:
+		return api.NewPolicyNotFoundException(missing+"Requested update for policy with revision id %s, but no policy is associated to "+
+			"target table %s.", *revision, of)
 	}
-	return nil
+	return api.NewPolicyNotFoundException(missing+"Requested update for policy with revision id %s, but the policy associated to "+
+		"target table %s has revision id %s.", *revision, of, current)
 }
 
 // subject is what a request about a policy names: a table, or a stream if it has a label.
@@ -117,7 +125,7 @@ func (s subject) missing(err error) error {
 	if s.label != "" && errors.Is(err, errNoTable) {
 		return api.NewResourceNotFoundException("Requested resource not found: Stream: %s not found", s.arn())
 	}
-	return noResource(err, s.place)
+	return noTableNamed(err, s.place)
 }
 
 // ofPolicy runs fn with the policy of a table or a stream; in a transaction that writes it keeps what fn makes of it if that tells so.
@@ -183,7 +191,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, c *pipeline.Call, in *a
 	}
 	out := &api.PutResourcePolicyOutput{}
 	err = s.ofPolicy(ctx, c, on, true, func(a *attached) (bool, error) {
-		if err := a.expect(in.ExpectedRevisionId); err != nil {
+		if err := a.expect(on.name, in.ExpectedRevisionId); err != nil {
 			return false, err
 		}
 		changed := *in.Policy != a.Policy
@@ -229,7 +237,7 @@ func (s *Service) DeleteResourcePolicy(ctx context.Context, c *pipeline.Call, in
 	}
 	out := &api.DeleteResourcePolicyOutput{}
 	err = s.ofPolicy(ctx, c, on, true, func(a *attached) (bool, error) {
-		if err := a.expect(in.ExpectedRevisionId); err != nil {
+		if err := a.expect(on.name, in.ExpectedRevisionId); err != nil {
 			return false, err
 		}
 		out.RevisionId = opt.Present(a.PolicyRevision)

@@ -191,6 +191,21 @@ func TestResourcePolicies(t *testing.T) {
 	if out := e.must(root(), "GetResourcePolicy", `{'ResourceArn':'`+poolARN+`'}`); get(t, out, "RevisionId") != revision || revision == "" {
 		t.Errorf("revision %s: %s", revision, out)
 	}
+	const missing = "PolicyNotFoundException: Resource-based policy not found for the provided ResourceArn: "
+	for _, c := range []struct{ revision, want string }{
+		{"1", missing + "Requested update for policy with revision id 1, but the policy associated to target table pool has revision id " + revision + "."},
+		{"NO_POLICY", missing + "Requested policy update expecting none to be present for table pool, but a policy exists with revision id " + revision + "."},
+	} {
+		if got := e.result(root(), "PutResourcePolicy", `{'ResourceArn':'`+poolARN+`','Policy':'`+grant+`','ExpectedRevisionId':'`+c.revision+`'}`); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+	none := strings.Replace(poolARN, "table/pool", "table/none", 1)
+	for _, op := range []string{"GetResourcePolicy", "DeleteResourcePolicy"} {
+		if got := e.result(root(), op, `{'ResourceArn':'`+none+`'}`); got != "ResourceNotFoundException: Requested resource not found: Table: none not found" {
+			t.Errorf("%s: %s", op, got)
+		}
+	}
 	if got := e.result(root(), "DeleteResourcePolicy", `{'ResourceArn':'`+poolARN+`','ExpectedRevisionId':'1'}`); !strings.HasPrefix(got, "PolicyNotFoundException") {
 		t.Error(got)
 	}

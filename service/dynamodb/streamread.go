@@ -47,7 +47,10 @@ func (s *Streams) ListStreams(ctx context.Context, c *pipeline.Call, in *api.Lis
 		prefix = store.K("stream", *in.TableName)
 	}
 	if in.Limit != nil {
-		limit = min(int(*in.Limit), maxStreams)
+		if err := atMost(*in.Limit, maxStreams); err != nil {
+			return nil, err
+		}
+		limit = int(*in.Limit)
 	}
 	var after store.Key
 	if in.ExclusiveStartStreamArn != nil {
@@ -138,8 +141,8 @@ func (st *stream) describeShards(d *api.StreamDescription, in *api.DescribeStrea
 	all := st.shards(now)
 	if in.ExclusiveStartShardId != nil {
 		i := slices.IndexFunc(all, func(sh shard) bool { return st.shardID(sh) == *in.ExclusiveStartShardId })
-		if i < 0 {
-			return api.NewResourceNotFoundException("Requested resource not found: Shard does not exist")
+		if i < 0 { // trimmed, perhaps, or never there: nothing comes after it
+			return nil
 		}
 		all = all[i+1:]
 	}
@@ -230,6 +233,9 @@ func (st *stream) position(changes *store.Changes, sh shard, in *api.GetShardIte
 		return 0, invalid("SequenceNumber must be specified when ShardIteratorType is %s.", in.ShardIteratorType)
 	}
 	n, ok := parseSequence(*in.SequenceNumber)
+	if ok && n == first && last < first {
+		return first, nil // where DescribeStream says that the shard starts, though nothing is there yet
+	}
 	if !ok || n < first || n > last {
 		return 0, invalid("Invalid SequenceNumber: it is not one of the shard.")
 	}
@@ -244,6 +250,15 @@ func (st *stream) position(changes *store.Changes, sh shard, in *api.GetShardIte
 		n++
 	}
 	return n, nil
+}
+
+// atMost refuses a limit of a page beyond what AWS lets callers ask for.
+func atMost(limit int32, most int) error {
+	if int(limit) <= most {
+		return nil
+	}
+	return invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than "+
+		"or equal to %d", limit, most)
 }
 
 func trimmed() error {
@@ -261,7 +276,10 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 	}
 	limit := maxRecords
 	if in.Limit != nil {
-		limit = min(int(*in.Limit), maxRecords)
+		if err := atMost(*in.Limit, maxRecords); err != nil {
+			return nil, err
+		}
+		limit = int(*in.Limit)
 	}
 	var out *api.GetRecordsOutput
 	err = s.inStream(ctx, c, it.arn, func(tx *store.Tx, at place, st *stream) error {

@@ -149,6 +149,38 @@ func TestStreamShowsChanges(t *testing.T) {
 	}
 }
 
+// A reader may begin where DescribeStream says that a shard starts, also while nothing is there.
+func TestIteratorAtTheStartOfAShard(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool(withStream)
+	arn := e.latest(t)
+	var its []string
+	for _, sh := range e.shards(t, root(), arn) {
+		for _, kind := range []string{"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"} {
+			it, _ := get(t, e.must(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+sh.ShardID+`','ShardIteratorType':'`+kind+
+				`','SequenceNumber':'`+sh.SequenceNumberRange.StartingSequenceNumber+`'}`), "ShardIterator").(string)
+			its = append(its, it)
+		}
+	}
+	e.put("a", "1")
+	seen := 0
+	for _, it := range its {
+		seen += strings.Count(e.must(root(), "GetRecords", `{'ShardIterator':'`+it+`'}`), `"INSERT"`)
+	}
+	if seen != 2 {
+		t.Errorf("the record was seen %d times by two readers of its shard", seen)
+	}
+	for op, input := range map[string]string{"ListStreams": `{'Limit':101}`, "GetRecords": `{'ShardIterator':'` + its[0] + `','Limit':1001}`} {
+		if got := e.result(root(), op, input); !strings.Contains(got, "at 'limit' failed to satisfy constraint: Member must have value less than or equal to 1") {
+			t.Errorf("%s: %s", op, got)
+		}
+	}
+	if got := e.must(root(), "DescribeStream", `{'StreamArn':'`+arn+`','ExclusiveStartShardId':'shardId-00000000000000000000-00000000'}`); strings.Contains(got, `"ShardId"`) {
+		t.Errorf("after an unknown shard: %s", got)
+	}
+}
+
 func TestStreamViews(t *testing.T) {
 	t.Parallel()
 	for view, want := range map[string]string{

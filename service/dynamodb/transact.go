@@ -78,7 +78,7 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 		out = &api.TransactGetItemsOutput{}
 		var total sum
 		for i, g := range got {
-			out.Responses = append(out.Responses, api.ItemResponse{Item: member(g.Item.Clone())})
+			out.Responses = append(out.Responses, api.ItemResponse{Item: some(g.Item.Clone())})
 			m.spend(tables[names[i]].table, "", g.Cost, false)
 			total.add(tables[names[i]].table, names[i], g.Cost)
 		}
