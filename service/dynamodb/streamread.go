@@ -223,6 +223,10 @@ func (st *stream) position(changes *store.Changes, sh shard, in *api.GetShardIte
 		}
 		last = n
 	}
+	named := in.ShardIteratorType == api.ShardIteratorTypeAtSequenceNumber || in.ShardIteratorType == api.ShardIteratorTypeAfterSequenceNumber
+	if !named && in.SequenceNumber != nil {
+		return 0, invalid("SequenceNumber must not be specified when ShardIteratorType is %s.", in.ShardIteratorType)
+	}
 	switch in.ShardIteratorType {
 	case api.ShardIteratorTypeLatest:
 		return max(first, last+1), nil

@@ -162,6 +162,12 @@ func TestIteratorAtTheStartOfAShard(t *testing.T) {
 				`','SequenceNumber':'`+sh.SequenceNumberRange.StartingSequenceNumber+`'}`), "ShardIterator").(string)
 			its = append(its, it)
 		}
+		for _, kind := range []string{"LATEST", "TRIM_HORIZON"} {
+			if got := e.result(root(), "GetShardIterator", `{'StreamArn':'`+arn+`','ShardId':'`+sh.ShardID+`','ShardIteratorType':'`+kind+
+				`','SequenceNumber':'`+sh.SequenceNumberRange.StartingSequenceNumber+`'}`); !strings.HasPrefix(got, "Validation: SequenceNumber must not be specified") {
+				t.Error(got)
+			}
+		}
 	}
 	e.put("a", "1")
 	seen := 0
