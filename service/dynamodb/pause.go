@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/keyring"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
 // pauseMark begins the attribute of a LastEvaluatedKey that holds where a page has paused (docs/adr/0014).
@@ -15,12 +17,12 @@ const pauseMark = "bulkhead-page:"
 
 // query reads one page. Where it has passed over too much that the guard hides, or the next one begins where that was, its
 // LastEvaluatedKey and the ExclusiveStartKey are keys of no row: one of their attributes holds the place, sealed.
-func (s *Service) query(t *table, rs item.RowReader, q *item.Query) (*item.Page, error) {
+func (s *Service) query(c *pipeline.Call, t *table, rs item.RowReader, q *item.Query) (*item.Page, error) {
 	one := *q // requests that run again begin with q
 	carrier, ok := t.carrier(q)
 	if !ok {
 		one.Whole = true
-	} else if at, err := s.pausedAt(t, q, carrier); err != nil {
+	} else if at, err := s.pausedAt(c, t, q, carrier); err != nil {
 		return nil, err
 	} else if at != nil {
 		one.Start, one.Resume = item.Map{}, at
@@ -29,7 +31,7 @@ func (s *Service) query(t *table, rs item.RowReader, q *item.Query) (*item.Page,
 	if err != nil || p.Pause == nil {
 		return p, err
 	}
-	p.Last, err = s.pausedKey(t, q, carrier, p.Pause)
+	p.Last, err = s.pausedKey(c, t, q, carrier, p.Pause)
 	return p, err
 }
 
@@ -62,13 +64,15 @@ func (t *table) keyParts(q *item.Query) []item.KeyPart {
 	return all
 }
 
-// pauseScope and pausedIn bind a place to the table, the index and the partition.
+// pauseScope and pausedIn bind a place to the table, the index and the partition, and to whose session it is of: a tenant could name
+// a row of its own like a place that it was given, and another's pages, an operator's too, would end at that row and go on from there.
 func (t *table) pauseScope() keyring.Scope {
 	return keyring.Scope{Account: t.at.account, Name: "dynamodb:Query"}
 }
 
-func (t *table) pausedIn(q *item.Query) []byte {
-	about := []string{t.ID, t.indexID(q.Index)}
+func (t *table) pausedIn(c *pipeline.Call, q *item.Query) []byte {
+	who := c.Grant.Caller()
+	about := []string{t.ID, t.indexID(q.Index), strconv.FormatBool(t.res.Confines(who)), who.Account, who.Tenant.String()}
 	if q.Keys != nil {
 		about = append(about, t.queried(q)...)
 	}
@@ -80,7 +84,7 @@ func (t *table) pausedIn(q *item.Query) []byte {
 }
 
 // pausedAt returns the place that an ExclusiveStartKey holds; nil if it is the key of a row.
-func (s *Service) pausedAt(t *table, q *item.Query, carrier item.KeyPart) ([]byte, error) {
+func (s *Service) pausedAt(c *pipeline.Call, t *table, q *item.Query, carrier item.KeyPart) ([]byte, error) {
 	v := q.Start.Get(carrier.Name)
 	if v.Kind() != carrier.Kind {
 		return nil, nil
@@ -97,7 +101,7 @@ func (s *Service) pausedAt(t *table, q *item.Query, carrier item.KeyPart) ([]byt
 	if err != nil {
 		return nil, nil //nolint:nilerr // a key that looks like one
 	}
-	at, err := s.ring.Open(keyring.PagingToken, t.pauseScope(), sealed, t.pausedIn(q))
+	at, err := s.ring.Open(keyring.PagingToken, t.pauseScope(), sealed, t.pausedIn(c, q))
 	if errors.Is(err, keyring.ErrOpen) {
 		return nil, nil
 	}
@@ -105,8 +109,8 @@ func (s *Service) pausedAt(t *table, q *item.Query, carrier item.KeyPart) ([]byt
 }
 
 // pausedKey is the LastEvaluatedKey of a page that has paused. All of its attributes are there, with values of their types.
-func (s *Service) pausedKey(t *table, q *item.Query, carrier item.KeyPart, at []byte) (item.Map, error) {
-	sealed, err := s.ring.Seal(keyring.PagingToken, t.pauseScope(), at, t.pausedIn(q))
+func (s *Service) pausedKey(c *pipeline.Call, t *table, q *item.Query, carrier item.KeyPart, at []byte) (item.Map, error) {
+	sealed, err := s.ring.Seal(keyring.PagingToken, t.pauseScope(), at, t.pausedIn(c, q))
 	if err != nil {
 		return item.Map{}, err
 	}

@@ -46,7 +46,7 @@ func (s *Service) page(ctx context.Context, c *pipeline.Call, name string, q *it
 		if err := m.admit(t, q.Index, false); err != nil {
 			return err
 		}
-		p, err := s.query(t, rs, q)
+		p, err := s.query(c, t, rs, q)
 		if err != nil {
 			return err
 		}
