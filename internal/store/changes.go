@@ -195,14 +195,21 @@ func (r *rows) madeAt(part int, from, end uint64) (n uint64, made time.Time, ok 
 }
 
 // Read yields the changes of a part with numbers in [from, to], oldest first, until yield returns false. Those that the
-// grant does not show are passed over. What is yielded is valid only during the call.
-func (c *Changes) Read(part int, from, to uint64, yield func(number uint64, ch *item.Change) bool) error {
+// grant does not show are passed over, as many bytes of them as a scan passes over of rows (LimitWalk). What is yielded is valid only
+// during the call. Read returns the number to go on from.
+func (c *Changes) Read(part int, from, to uint64, yield func(number uint64, ch *item.Change) bool) (next uint64, err error) {
 	return c.rows.readChanges(part, from, to, yield)
 }
 
 // readChanges reads heads, and the items of each. Those whose key cannot be used are left out.
-func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.Change) bool) error {
-	return r.readHeads(part, from, to, false, func(n uint64, pk hash, h *item.ChangeHead) (bool, error) {
+func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.Change) bool) (next uint64, err error) {
+	left := r.drawWalk()
+	next = to + 1
+	err = r.readHeads(part, from, to, false, func(n uint64, pk hash, h *item.ChangeHead) (bool, error) {
+		if left <= 0 {
+			next = n
+			return false, nil
+		}
 		c := item.Change{Key: item.RowKey{SK: h.SK}, At: h.At, By: h.By}
 		place := r.placeOf(pk, h.SK)
 		for _, p := range []struct {
@@ -213,13 +220,19 @@ func (r *rows) readChanges(part int, from, to uint64, yield func(uint64, *item.C
 			if !p.there {
 				continue
 			}
-			shown, err := r.itemOf(part, n, p.piece, place, &c.Key, p.to)
+			size, shown, err := r.itemOf(part, n, p.piece, place, &c.Key, p.to)
 			if err != nil || !shown {
+				left -= size + passing
 				return true, err
 			}
 		}
-		return yield(n, &c), nil
+		if !yield(n, &c) {
+			next = n
+			return false, nil
+		}
+		return true, nil
 	})
+	return next, err
 }
 
 // placeOf is the kv key of a row.
@@ -264,25 +277,25 @@ func (r *rows) piece(part int, n uint64, piece byte) ([]byte, error) {
 }
 
 // itemOf reads the old or the new item of a change, and the partition key with it. It is not shown if the rule hides it or its
-// key cannot be used.
-func (r *rows) itemOf(part int, n uint64, piece byte, place []byte, k *item.RowKey, to *item.Map) (shown bool, err error) {
+// key cannot be used. size is what it takes in the store.
+func (r *rows) itemOf(part int, n uint64, piece byte, place []byte, k *item.RowKey, to *item.Map) (size int, shown bool, err error) {
 	b, err := r.piece(part, n, piece)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	pk, value, _, err := r.decodeRow(place, b)
 	if err == errSkipped { //nolint:errorlint // never wrapped
-		return false, nil
+		return len(b), false, nil
 	}
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	if shown, err = r.check(pk, false); err != nil || !shown {
-		return false, err
+		return len(b), false, err
 	}
 	k.PK = pk
 	*to, err = item.Load(value)
-	return true, err
+	return len(b), true, err
 }
 
 // Mark uses up one number of each part of the log of a table that the grant names, or that the system maintains, so that

@@ -40,14 +40,19 @@ func (r *rows) newWalk(base int, reverse, whole bool) *walk {
 	if r.system || whole {
 		return nil
 	}
+	n := r.drawWalk()
+	return &walk{base: base, reverse: reverse, left: n, mid: n / 2}
+}
+
+// drawWalk is how many bytes one request passes over.
+func (r *rows) drawWalk() int {
 	n := r.tx.walk
 	if n <= 0 {
 		n = DefaultWalk
 	}
 	var draw [4]byte
 	rand.Read(draw[:]) // never fails (crypto/rand)
-	n += int(binary.BigEndian.Uint32(draw[:])) % n
-	return &walk{base: base, reverse: reverse, left: n, mid: n / 2}
+	return n + int(binary.BigEndian.Uint32(draw[:]))%n
 }
 
 // show counts a row that is shown.

@@ -53,3 +53,23 @@ func TestWalkPauses(t *testing.T) {
 		}
 	}
 }
+
+// How much is passed over is drawn for each request: a fixed number would say where others' rows are to who moves a scan's beginning.
+func TestWalksDiffer(t *testing.T) {
+	t.Parallel()
+	r := &rows{tx: &Tx{}}
+	drawn := map[int]bool{}
+	for range 64 {
+		n := r.drawWalk()
+		if n < DefaultWalk || n >= 2*DefaultWalk {
+			t.Fatalf("a walk of %d bytes", n)
+		}
+		drawn[n] = true
+	}
+	if len(drawn) < 32 {
+		t.Errorf("64 walks have %d lengths", len(drawn))
+	}
+	if w := r.newWalk(1, false, false); w.left < DefaultWalk || w.mid != w.left/2 {
+		t.Errorf("a walk of %d bytes, half way at %d", w.left, w.mid)
+	}
+}

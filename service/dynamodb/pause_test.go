@@ -249,7 +249,7 @@ func TestHiddenPartitionsTellNothing(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	e.s.db.LimitWalk(500)
-	e.must(root(), "CreateTable", strings.Replace(pagesTable, `'GlobalSecondaryIndexes'`, `'LocalSecondaryIndexes':[{'IndexName':'local','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'at','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}],'GlobalSecondaryIndexes'`, 1)+
+	e.must(root(), "CreateTable", strings.Replace(pagesTable, `'GlobalSecondaryIndexes'`, `'LocalSecondaryIndexes':[{'IndexName':'local','KeySchema':[{'AttributeName':'pk','KeyType':'HASH'},{'AttributeName':'kind','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}],'GlobalSecondaryIndexes'`, 1)+
 		strings.Replace(fmt.Sprintf(guardTags, "filter"), "[", `[{'Key':'bulkhead:seal-key','Value':'alias/customer-${tenant}'},{'Key':'bulkhead:index-owner-key','Value':'by-kind=${tenant}'},`, 1)+"}")
 	for i := range 40 {
 		for _, tenant := range []string{"globex", "initech", "acme"} {

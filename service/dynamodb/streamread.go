@@ -353,18 +353,14 @@ func (r *reading) read(changes *store.Changes, sh shard, from uint64) (next uint
 	if kept > from {
 		return 0, trimmed()
 	}
-	to := min(end, from+maxPassed-1)
-	next = to + 1
-	err = changes.Read(sh.part, from, to, func(n uint64, ch *item.Change) bool {
+	return changes.Read(sh.part, from, min(end, from+maxPassed-1), func(n uint64, ch *item.Change) bool {
 		rec, size := r.record(n, ch)
 		if len(r.records) == r.limit || len(r.records) > 0 && r.size+size > maxRecordsBytes {
-			next = n
 			return false
 		}
 		r.records, r.size = append(r.records, rec), r.size+size
 		return true
 	})
-	return next, err
 }
 
 // record is a change as the stream's view type shows it.
