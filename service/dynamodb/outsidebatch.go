@@ -99,7 +99,17 @@ func (f *farRows) fetch(keys []item.Map) error {
 		if err := f.take(out.Responses[name], waiting); err != nil {
 			return err
 		}
-		ask = out.UnprocessedKeys[name].Keys
+		left := out.UnprocessedKeys[name].Keys
+		ask = make([]item.Map, 0, min(len(left), len(waiting)))
+		again := map[string]bool{}
+		for _, m := range left {
+			id := f.idThere(m)
+			if _, ok := waiting[id]; !ok || again[id] {
+				return wrapNotOurs(errNotOurs) // what it was not asked for
+			}
+			again[id] = true
+			ask = append(ask, m)
+		}
 	}
 	for _, m := range ask { // still not processed
 		id := f.idThere(m)
@@ -206,11 +216,7 @@ func (s *Service) writeBatchFar(ctx context.Context, c *pipeline.Call, in *api.B
 	for there, left := range done.UnprocessedItems {
 		for _, request := range left {
 			for _, w := range request {
-				m := w.Item
-				if m.IsZero() {
-					m = w.Key
-				}
-				o, ok := b.from[there+"/"+far[b.names[there]].idThere(m)]
+				o, ok := b.unprocessed(there, far[b.names[there]], w.Item, w.Key)
 				if !ok {
 					return nil, wrapNotOurs(errNotOurs)
 				}
@@ -264,6 +270,20 @@ func (b *batchThere) add(ctx context.Context, f *farRows, named string, in []api
 		b.from[there+"/"+f.idThere(f.keyThere(keys[i]))] = origin{named, in[i]}
 	}
 	return item.CheckBatch(keys)
+}
+
+// unprocessed finds the request that the engine says it has not processed, each once. It may name what it was not sent.
+func (b *batchThere) unprocessed(there string, f *farRows, put, deleted item.Map) (o origin, ok bool) {
+	if f == nil {
+		return o, false
+	}
+	if put.IsZero() {
+		put = deleted
+	}
+	id := there + "/" + f.idThere(put)
+	o, ok = b.from[id]
+	delete(b.from, id)
+	return o, ok
 }
 
 func orNone(r api.ReturnConsumedCapacity) api.ReturnConsumedCapacity {

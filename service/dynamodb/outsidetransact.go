@@ -153,7 +153,7 @@ func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 		}
 		request["TransactItems"] = all
 		err = s.askOf(ctx, tables, "TransactWriteItems", request, &done)
-		return staleReasons(spread(err, at, len(actions)), actions, far)
+		return staleReasons(ownReasons(spread(err, at, len(actions)), actions, far), actions, far)
 	})
 	if err != nil {
 		return nil, err
@@ -273,6 +273,23 @@ func itemThere(in *api.TransactWriteItem, name string) api.TransactWriteItem {
 		p.TableName, out.ConditionCheck = &name, &p
 	}
 	return out
+}
+
+// ownReasons refuses reasons that are not those of the actions, or show other rows than they are about.
+func ownReasons(err error, actions []action, far map[string]*farRows) error {
+	var c *item.CanceledError
+	if !errors.As(err, &c) {
+		return err
+	}
+	if len(c.Reasons) != len(actions) {
+		return wrapNotOurs(errNotOurs)
+	}
+	for i, r := range c.Reasons {
+		if a := actions[i]; !r.Item.IsZero() && !far[a.table].isOf(a.write, r.Item) {
+			return wrapNotOurs(errNotOurs)
+		}
+	}
+	return err
 }
 
 // staleReasons is errStale if the transaction failed by what was evaluated here having changed, which is not the caller's condition.

@@ -96,6 +96,9 @@ func (f *farRows) watch(w *item.Write, k item.RowKey, condition **string, names 
 		vs[value] = v
 		tests = append(tests, name+" = "+value)
 	}
+	if len(tests) == 0 {
+		return // it depends on the key alone, and an empty condition is none
+	}
 	all := strings.Join(tests, " AND ")
 	*condition, *names = &all, ns
 	if len(vs) > 0 {

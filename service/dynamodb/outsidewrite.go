@@ -99,13 +99,18 @@ func (s *Service) writeAdmitted(ctx context.Context, c *pipeline.Call, f *farRow
 
 var operationOf = map[item.WriteKind]string{item.PutRow: "PutItem", item.UpdateRow: "UpdateItem", item.DeleteRow: "DeleteItem"}
 
-// forward sends a write as it is. What it returns is of the row that it names.
+// forward sends a write as it is.
 func (f *farRows) forward(named string, w *item.Write, want answer, request any) (*outcome, error) {
 	var out struct {
 		Attributes       item.Map
 		ConsumedCapacity *api.ConsumedCapacity
 	}
-	if err := f.s.ask(f.ctx, f.t, operationOf[w.Kind], request, &out); err != nil {
+	err := f.s.ask(f.ctx, f.t, operationOf[w.Kind], request, &out)
+	var condition *item.ConditionFailedError
+	if errors.As(err, &condition) && !f.isOf(w, condition.Item) || err == nil && !f.isOf(w, out.Attributes) {
+		return nil, wrapNotOurs(errNotOurs)
+	}
+	if err != nil {
 		return nil, err
 	}
 	done := &outcome{attributes: member(out.Attributes), metrics: collection(want.metrics, f.t, w), units: unitsOfWrite(w)}
@@ -117,6 +122,22 @@ func (f *farRows) forward(named string, w *item.Write, want answer, request any)
 		}
 	}
 	return done, nil
+}
+
+// isOf reports whether what the engine returned of a write is of the row that the write names, as far as it says so: what an update
+// changed comes without the key. Nothing is of any row.
+func (f *farRows) isOf(w *item.Write, m item.Map) bool {
+	k, err := w.RowKey(&f.t.schema)
+	if err != nil {
+		return false
+	}
+	key := f.t.schema.Keys.MapOf(k)
+	for _, p := range f.t.schema.Keys.Parts() {
+		if m.Has(p.Name) && !sameValue(m.Get(p.Name), key.Get(p.Name)) {
+			return false
+		}
+	}
+	return true
 }
 
 // commitOne sends the change of one row, if there is one.
