@@ -52,7 +52,7 @@ func (s *Sealing) hashPK(pk []byte) (h hash) {
 	m := s.macs.Get().(*keyedHash)
 	defer s.macs.Put(m)
 	m.mac.Reset()
-	m.mac.Write(pk) //nolint:errcheck // a hash never fails (package hash)
+	m.mac.Write(pk)
 	copy(h[:], m.mac.Sum(m.sum[:0]))
 	return h
 }
