@@ -59,12 +59,17 @@ func backupNotFound(arn string) error {
 	return api.NewBackupNotFoundException("Backup not found: %s", arn)
 }
 
-// newBackup is a backup of the table, made now.
-func newBackup(t *record, name, kind string, now time.Time) *backup {
+// datedID is a new id of a backup, export or import, as AWS's are: the time in milliseconds, and four bytes that are random.
+func datedID(now time.Time) string {
 	var b [4]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
+	return fmt.Sprintf("%014d-%s", now.UnixMilli(), hex.EncodeToString(b[:]))
+}
+
+// newBackup is a backup of the table, made now.
+func newBackup(t *record, name, kind string, now time.Time) *backup {
 	return &backup{
-		ID: fmt.Sprintf("%014d-%s", now.UnixMilli(), hex.EncodeToString(b[:])), Name: name, Rows: uuid.NewString(), Type: kind, Created: now.UTC(), Source: *t,
+		ID: datedID(now), Name: name, Rows: uuid.NewString(), Type: kind, Created: now.UTC(), Source: *t,
 	}
 }
 

@@ -113,8 +113,7 @@ func (s *Service) newRecord(now time.Time, at place, in *api.CreateTableInput) (
 
 // refuseOptions refuses what would be a false promise if it was accepted.
 func refuseOptions(in *api.CreateTableInput) error {
-	switch {
-	case in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != "":
+	if in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != "" {
 		return unsupported("A global table")
 	}
 	return nil

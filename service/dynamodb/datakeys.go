@@ -52,8 +52,12 @@ type (
 	}
 )
 
-// Cached data keys, some 1 kB each.
-const cachedDataKeys = 65536
+const (
+	// dataKeySize is the size of data keys in bytes, for AES-256.
+	dataKeySize = 32
+	// cachedDataKeys is how many are at hand, some 1 kB each.
+	cachedDataKeys = 65536
+)
 
 func newDataKeys(db *store.DB, ring *keyring.Keyring, kms KeyService) *dataKeys {
 	return &dataKeys{
@@ -255,7 +259,7 @@ func (d *dataKeys) idOf(ctx context.Context, w *store.KeyWant) (id store.KeyID, 
 
 // make makes a data key, unless somebody else does at the same time.
 func (d *dataKeys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
-	var plain [32]byte
+	var plain [dataKeySize]byte
 	rand.Read(plain[:]) // never fails (crypto/rand)
 	rand.Read(id[:])
 	defer clear(plain[:])

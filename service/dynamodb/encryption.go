@@ -382,6 +382,3 @@ func (s *Service) encryptRestored(tx *store.Tx, to place, r *record, k *newKey) 
 	}
 	return k.install(tx, to, r)
 }
-
-// dataKeySize is the size of data keys in bytes, for AES-256.
-const dataKeySize = 32

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,8 +44,8 @@ type env struct {
 	keys *testKeys
 	// raw yields what the store holds.
 	raw func(yield func(k, v []byte) bool)
-	// folder is where objects are.
-	folder string
+	// files is where objects are.
+	files *lateDir
 	// between runs after a decision and before its execution, once.
 	between func()
 }
@@ -57,19 +59,48 @@ func newEnv(t testing.TB) *env {
 	}
 	ring := keyringtest.New(t, 1)
 	keys := &testKeys{db: db, state: map[string]string{}, version: map[string]int{}}
-	folder := t.TempDir()
-	files, err := objects.OpenDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := files.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	files := &lateDir{t: t}
 	s := New(Config{DB: db, Tenants: ids, Log: slog.New(slog.DiscardHandler), Keyring: ring, Keys: keys, Objects: files})
 	s.calls = keys
-	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys, raw: raw, folder: folder}
+	return &env{t: t, s: s, r: &requirements{s}, ids: ids, now: time.Unix(1_700_000_000, 0), keys: keys, raw: raw, files: files}
+}
+
+// lateDir is a directory of objects that is made when it is first used: most tests use none.
+type lateDir struct {
+	t    testing.TB
+	once sync.Once
+	name string
+	*objects.Dir
+}
+
+func (l *lateDir) open() *lateDir {
+	l.once.Do(func() {
+		l.name = l.t.TempDir()
+		dir, err := objects.OpenDir(l.name)
+		if err != nil {
+			l.t.Error(err)
+			return
+		}
+		l.Dir = dir
+		l.t.Cleanup(func() {
+			if err := dir.Close(); err != nil {
+				l.t.Error(err)
+			}
+		})
+	})
+	return l
+}
+
+func (l *lateDir) Put(ctx context.Context, b objects.Bucket, key string, body io.Reader, e objects.Encryption) (string, error) {
+	return l.open().Dir.Put(ctx, b, key, body, e)
+}
+
+func (l *lateDir) Get(ctx context.Context, b objects.Bucket, key string) (io.ReadCloser, error) {
+	return l.open().Dir.Get(ctx, b, key)
+}
+
+func (l *lateDir) List(ctx context.Context, b objects.Bucket, prefix string, limit int) ([]objects.Object, error) {
+	return l.open().Dir.List(ctx, b, prefix, limit)
 }
 
 // caller is who calls, with which identity policies.

@@ -9,11 +9,14 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
@@ -136,8 +139,8 @@ func (r *exportRun) file(ctx context.Context) error {
 	etag, err := r.put(ctx, key, io.TeeReader(from, w.sum))
 	from.CloseWithError(io.ErrClosedPipe)
 	<-written
-	if w.err != nil && err != nil {
-		err = w.err // what came first
+	if w.err != nil && !errors.Is(w.err, io.ErrClosedPipe) {
+		err = w.err // what came first; the pipe is closed by a storage that failed before
 	}
 	if err != nil {
 		return err
@@ -306,9 +309,9 @@ func (r *exportRun) summary(ended time.Time) *exportSummary {
 	at := r.place()
 	x := &exportSummary{
 		Version: "2020-06-30", ExportARN: exportARN(at, r.held.ID), StartTime: stamp(r.Started), EndTime: stamp(ended), TableARN: at.arn(),
-		TableID: r.Table, Bucket: r.Bucket.Name, Prefix: present(r.Prefix), SSEAlgorithm: present(r.Encryption.Algorithm),
-		SSEKeyID: present(r.Encryption.KeyID), ManifestFilesKey: r.folder() + "manifest-files.json", BilledSizeBytes: r.Bytes,
-		ItemCount: r.Items, OutputFormat: r.Format, ExportType: "FULL_EXPORT",
+		TableID: r.Table, Bucket: r.Bucket.Name, Prefix: opt.Present(r.Prefix), SSEAlgorithm: opt.Present(r.Encryption.Algorithm),
+		SSEKeyID: opt.Present(r.Encryption.KeyID), ManifestFilesKey: r.folder() + "manifest-files.json", BilledSizeBytes: r.Bytes,
+		ItemCount: r.Items, OutputFormat: r.Format, ExportType: string(api.ExportTypeFullExport),
 	}
 	if !r.incremental() {
 		x.ExportTime = stamp(r.At)
@@ -319,17 +322,10 @@ func (r *exportRun) summary(ended time.Time) *exportSummary {
 	return x
 }
 
-func present(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 func (r *exportRun) complete(ctx context.Context, ended time.Time) error {
 	err := r.end(ctx, func(tx *store.Tx, t *transfer) error {
 		e := *r.export
-		e.Status, e.Ended = "COMPLETED", ended
+		e.Status, e.Ended = string(api.ExportStatusCompleted), ended
 		return r.s.closeExport(tx, t, &e)
 	})
 	if err == nil {
@@ -345,7 +341,7 @@ func (h *held) endExport(ctx context.Context, code, message string) error {
 		if err != nil || e == nil {
 			return err
 		}
-		e.Status, e.Ended, e.Code, e.Message = "FAILED", h.now().UTC(), code, message
+		e.Status, e.Ended, e.Code, e.Message = string(api.ExportStatusFailed), h.now().UTC(), code, message
 		return h.s.closeExport(tx, t, e)
 	}))
 }

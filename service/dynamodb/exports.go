@@ -95,7 +95,7 @@ func (s *Service) ExportTableToPointInTime(ctx context.Context, c *pipeline.Call
 	if err := s.checkExport(in); err != nil {
 		return nil, err
 	}
-	account, _, _ := c.Grant.Resource(1) // the bucket's
+	account, _, _ := c.Grant.Resource(exportBucketCheck)
 	out := &api.ExportTableToPointInTimeOutput{}
 	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
 		given := opt.Value(in.ClientToken)
@@ -180,12 +180,11 @@ func newExport(t *table, in *api.ExportTableToPointInTimeInput, now time.Time) (
 		return nil, invalid("The rows of table %s are sealed under its tenants' keys, and an export would keep them beyond the life of those. "+
 			"Tag the table %s = %s to export it all the same", t.Name, exportTag, exportOpen)
 	}
-	b := newBackup(&t.record, t.Name, string(api.BackupTypeSystem), now) // whose ids have the same form
 	e := &export{
-		ID: b.ID, Table: t.ID, Started: now.UTC(), Status: string(api.ExportStatusInProgress), Prefix: opt.Value(in.S3Prefix),
+		ID: datedID(now), Table: t.ID, Started: now.UTC(), Status: string(api.ExportStatusInProgress), Prefix: opt.Value(in.S3Prefix),
 		Bucket:     objects.Bucket{Name: *in.S3Bucket, Owner: opt.Value(in.S3BucketOwner)},
 		Encryption: objects.Encryption{Algorithm: string(in.S3SseAlgorithm), KeyID: opt.Value(in.S3SseKmsKeyId)},
-		Format:     string(api.ExportFormatDynamodbJson), Type: string(in.ExportType), At: now.UTC(), Source: t.record, Rows: b.Rows,
+		Format:     string(api.ExportFormatDynamodbJson), Type: string(in.ExportType), At: now.UTC(), Source: t.record, Rows: uuid.NewString(),
 	}
 	e.Source.Policy = ""
 	if e.incremental() {

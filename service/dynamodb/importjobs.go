@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
@@ -247,7 +246,7 @@ func (h *held) endImport(ctx context.Context, code, message string) error {
 		return h.s.endImporting(tx, at, m)
 	})
 	if err == nil {
-		h.s.log.Info("dynamodb: import ended", "import", importARN(h.place(), h.ID), "code", strings.TrimSpace(code))
+		h.s.log.Info("dynamodb: import ended", "import", importARN(h.place(), h.ID), "code", code)
 	}
 	return lost(err)
 }
@@ -263,13 +262,5 @@ func (s *Service) endImporting(tx *store.Tx, at place, m *importOf) error {
 		rec.Importing = ""
 		return save(tx, at, &rec)
 	}
-	recs, err := tx.Records(at.account, at.region)
-	if err != nil {
-		return err
-	}
-	recs.Changed()
-	if err := recs.Delete(at.key()); err != nil {
-		return err
-	}
-	return addJob(tx, &job{Kind: dropTable, Table: t.ID})
+	return t.remove(tx, at)
 }

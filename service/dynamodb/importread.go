@@ -100,7 +100,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
@@ -117,7 +117,7 @@ func (c *counted) Read(p []byte) (n int, err error) {
 	switch {
 	case c.from.err != nil:
 		return n, c.from.err
-	case err == nil || err == io.EOF:
+	case err == nil || errors.Is(err, io.EOF):
 		return n, err
 	}
 	return n, unread("cannot be read: the object is not compressed as the request says, or damaged")

@@ -132,7 +132,7 @@ func (s *Service) newImport(c *pipeline.Call, in *api.ImportTableInput, rec *rec
 	account, _, _ := c.Grant.Resource(importBucketCheck)
 	source := in.S3BucketSource
 	m := &importOf{
-		ID: newBackup(rec, "", "", c.Now).ID, Table: rec.ID, Name: rec.Name, Token: *in.ClientToken, Started: c.Now.UTC(), // ids have the form of backups'
+		ID: datedID(c.Now), Table: rec.ID, Name: rec.Name, Token: *in.ClientToken, Started: c.Now.UTC(),
 		Status: string(api.ImportStatusInProgress), Prefix: source.S3KeyPrefix,
 		Bucket: objects.Bucket{Account: account, Name: *source.S3Bucket, Owner: opt.Value(source.S3BucketOwner)},
 		Format: string(in.InputFormat), Compression: string(in.InputCompressionType), Creation: in.TableCreationParameters.AppendJSON(nil),

@@ -85,8 +85,8 @@ const (
 func (w *writers) until(e *env, op, in string) (string, error) {
 	for range 200 {
 		out, err := e.op(root(), op, in)
-		if err == nil || codeOf(err) != "TransactionConflictException" &&
-			!(codeOf(err) == "TransactionCanceledException" && strings.Contains(err.Error(), "TransactionConflict")) {
+		canceled := codeOf(err) == "TransactionCanceledException" && strings.Contains(err.Error(), "TransactionConflict")
+		if err == nil || codeOf(err) != "TransactionConflictException" && !canceled {
 			return out, err
 		}
 	}

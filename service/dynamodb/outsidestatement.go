@@ -178,7 +178,7 @@ func (s *Service) writeStatementsFar(ctx context.Context, c *pipeline.Call, all 
 // farError is batchError for what an engine answers: statements before this one may have been performed, so that it alone fails if
 // the engine does.
 func farError(err error) (*api.BatchStatementError, error) {
-	code := api.BatchStatementErrorCodeEnum("")
+	var code api.BatchStatementErrorCodeEnum
 	switch {
 	case codeOf(err) == "TransactionConflictException":
 		code = api.BatchStatementErrorCodeEnumTransactionConflict

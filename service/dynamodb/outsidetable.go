@@ -336,8 +336,7 @@ func (s *Service) deleteFar(ctx context.Context, c *pipeline.Call, at place, t *
 	}
 	out := &api.DeleteTableOutput{}
 	err := s.changeFar(ctx, c, at, t.ID, func(tx *store.Tx, t *table) error {
-		out.TableDescription = t.describe(at)
-		out.TableDescription.TableStatus = api.TableStatusDeleting
+		out.TableDescription = t.describeDeleted(at)
 		dir, err := tx.Directory()
 		if err == nil {
 			err = dir.Delete(claimKey(t.Outside.Name))
@@ -345,15 +344,7 @@ func (s *Service) deleteFar(ctx context.Context, c *pipeline.Call, at place, t *
 		if err != nil {
 			return err
 		}
-		recs, err := tx.Records(at.account, at.region)
-		if err != nil {
-			return err
-		}
-		recs.Changed()
-		if err := recs.Delete(at.key()); err != nil {
-			return err
-		}
-		return addJob(tx, &job{Kind: dropTable, Table: t.ID})
+		return t.remove(tx, at)
 	})
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func (s *Service) updateTTLFar(ctx context.Context, c *pipeline.Call, at place, 
 	err := s.ask(ctx, t, "UpdateTimeToLive", map[string]any{
 		"TableName": t.Outside.Name, "TimeToLiveSpecification": map[string]any{"AttributeName": attribute, "Enabled": on},
 	}, &none)
-	if err != nil && !(fault.IsClass(err, fault.Validation) && s.hasTTL(ctx, t, attribute, on)) {
+	if err != nil && (!fault.IsClass(err, fault.Validation) || !s.hasTTL(ctx, t, attribute, on)) {
 		return nil, err
 	}
 	err = s.changeFar(ctx, c, at, t.ID, func(tx *store.Tx, t *table) error {

@@ -41,8 +41,11 @@ func (r *requirements) ExportTableToPointInTime(s *authz.Scope, in *api.ExportTa
 	return authz.RequireChecks(checks...)
 }
 
-// importBucketCheck is the number of the check whose resource is the bucket of an import.
-const importBucketCheck = 2
+// The numbers of the checks whose resources are the buckets of an export and an import: the grant tells by them who holds those.
+const (
+	exportBucketCheck = 1
+	importBucketCheck = 2
+)
 
 // ImportTable needs the permissions to make the table, and to list and read what is imported. What is in a bucket has no owner rule: it
 // may be all tenants' rows, exported. So tenants' sessions import nothing.

@@ -199,8 +199,8 @@ func (s *Service) withAny(tx *store.Tx, c *pipeline.Call, at place, fn func(*sto
 	return fn(tx, t)
 }
 
-// known refuses to act on a table, stream or backup whose owner rule is not the one that the request was decided under. It is decided anew when the
-// client tries again.
+// known refuses to act on a table, stream or backup whose owner rule is not the one that the request was decided under. It is decided
+// anew when the client tries again.
 func known(c *pipeline.Call, res *authz.Resource) error {
 	if c.Grant.Knows(res) {
 		return nil

@@ -179,6 +179,24 @@ func save(tx *store.Tx, at place, rec *record) error {
 	return store.Save(recs, at.key(), rec)
 }
 
+// erase removes the record of a table, and drops what is cached of it.
+func erase(tx *store.Tx, at place) error {
+	recs, err := tx.Records(at.account, at.region)
+	if err != nil {
+		return err
+	}
+	recs.Changed()
+	return recs.Delete(at.key())
+}
+
+// remove removes a table, and has its rows removed.
+func (r *record) remove(tx *store.Tx, at place) error {
+	if err := erase(tx, at); err != nil {
+		return err
+	}
+	return addJob(tx, &job{Kind: dropTable, Table: r.ID})
+}
+
 // schema is the record in the terms of package item. Names of tables in different accounts may be the same, so the
 // schema's is the ARN.
 func (r *record) schema(tableARN string) item.Table {

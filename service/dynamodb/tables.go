@@ -69,11 +69,6 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 			return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being backed up: %s", t.Name)
 		}
 		out.TableDescription = t.describeDeleted(at)
-		recs, err := tx.Records(at.account, at.region)
-		if err != nil {
-			return err
-		}
-		recs.Changed()
 		rec := t.record
 		if err := rec.leaveStreams(tx, at, c.Now); err != nil {
 			return err
@@ -81,13 +76,13 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		if err := rec.leaveBackups(tx, at); err != nil {
 			return err
 		}
-		if err := recs.Delete(at.key()); err != nil {
+		if !rec.Recovery.Enabled {
+			return rec.remove(tx, at)
+		}
+		if err := erase(tx, at); err != nil {
 			return err
 		}
-		if rec.Recovery.Enabled {
-			return s.lastBackup(tx, at, &rec, c.Now)
-		}
-		return addJob(tx, &job{Kind: dropTable, Table: t.ID})
+		return s.lastBackup(tx, at, &rec, c.Now)
 	})
 	if err != nil {
 		return nil, noTableNamed(err, at)

@@ -32,7 +32,7 @@ func (s *Service) setTags(r *record, tags []authn.Tag) error {
 		switch {
 		case seen[key]:
 			return invalid(wrong+"Duplicate tag key: %s", t.Key)
-		case !strings.HasPrefix(key, "bulkhead:") && !(authn.TagText(t.Key) && authn.TagText(t.Value)): // whose values are patterns
+		case !strings.HasPrefix(key, "bulkhead:") && (!authn.TagText(t.Key) || !authn.TagText(t.Value)): // whose values are patterns
 			return invalid(wrong+"Tags hold letters, spaces, numbers and _.:/=+-@ only: %s", t.Key)
 		case strings.HasPrefix(key, "aws:"):
 			return invalid(wrong+"Tag keys that begin with aws: are reserved: %s", t.Key)

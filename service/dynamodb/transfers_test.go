@@ -30,7 +30,7 @@ const dumpBucket = "dumps"
 // makeBucket makes a bucket of the account.
 func (e *env) makeBucket(name string) string {
 	e.t.Helper()
-	dir := filepath.Join(e.folder, account, name)
+	dir := filepath.Join(e.files.open().name, account, name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		e.t.Fatal(err)
 	}
@@ -266,6 +266,19 @@ func (s *interrupted) Put(ctx context.Context, b objects.Bucket, key string, bod
 	return s.Store.Put(ctx, b, key, body, e)
 }
 
+// shut refuses files without reading them to their end.
+type shut struct {
+	objects.Store
+	err error
+}
+
+func (s *shut) Put(ctx context.Context, b objects.Bucket, key string, body io.Reader, e objects.Encryption) (string, error) {
+	if strings.HasSuffix(key, ".json.gz") {
+		return "", s.err
+	}
+	return s.Store.Put(ctx, b, key, body, e)
+}
+
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
@@ -409,6 +422,12 @@ func TestExportFailures(t *testing.T) {
 	e.carry()
 	if d := e.exported(arn); d["ExportStatus"] != "FAILED" || d["FailureCode"] != "S3InsufficientStorage" {
 		t.Errorf("disk full: %v", d)
+	}
+	e.s.objects = &shut{full.Store, full.err}
+	arn = e.exports(root(), "")
+	e.carry()
+	if d := e.exported(arn); d["ExportStatus"] != "FAILED" || d["FailureCode"] != "S3InsufficientStorage" {
+		t.Errorf("disk full while a file is read: %v", d)
 	}
 	e.must(root(), "DeleteTable", `{'TableName':'pool'}`) // nothing holds on to the table
 	if d := e.exported(arn); d["ExportStatus"] != "FAILED" {

@@ -71,9 +71,8 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 }
 
 func refuseUpdates(in *api.UpdateTableInput) error {
-	switch {
-	case in.ReplicaUpdates != nil || in.GlobalTableWitnessUpdates != nil || in.MultiRegionConsistency != "" ||
-		in.GlobalTableSettingsReplicationMode != "":
+	if in.ReplicaUpdates != nil || in.GlobalTableWitnessUpdates != nil || in.MultiRegionConsistency != "" ||
+		in.GlobalTableSettingsReplicationMode != "" {
 		return unsupported("A global table")
 	}
 	if in.BillingMode == "" && in.ProvisionedThroughput == nil && in.DeletionProtectionEnabled == nil && in.TableClass == "" &&
