@@ -177,6 +177,9 @@ func (c *cancelled) Read(p []byte) (int, error) {
 // place gives a file the name of its key.
 func place(root *os.Root, part, key string) error {
 	folder := path.Dir(key)
+	if err := straight(root, folder); err != nil && !errors.Is(err, fs.ErrNotExist) { // before one is told as a failure that may pass
+		return err
+	}
 	if err := root.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}

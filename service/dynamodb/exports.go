@@ -272,7 +272,7 @@ func exportNotFound(arn string) error {
 	return api.NewExportNotFoundException("Export not found: %s", arn)
 }
 
-// DescribeExport describes an export. The tenants of a guarded table are told no counts.
+// DescribeExport describes an export. The tenants of a guarded table are told no counts, nor why it failed.
 func (s *Service) DescribeExport(ctx context.Context, c *pipeline.Call, in *api.DescribeExportInput) (*api.DescribeExportOutput, error) {
 	at, id, err := locateTransfer(exporting, *in.ExportArn)
 	if err != nil {
@@ -292,7 +292,7 @@ func (s *Service) DescribeExport(ctx context.Context, c *pipeline.Call, in *api.
 			return err
 		}
 		if res.Confines(c.Caller) {
-			e.Items, e.Bytes = 0, 0
+			e.Items, e.Bytes, e.Message = 0, 0, "" // which may name another tenant's key
 		}
 		out.ExportDescription = e.describe(at)
 		return nil

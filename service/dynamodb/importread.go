@@ -24,6 +24,9 @@ const (
 	// maxRecord is the longest record in bytes: an item of 400 KB is at most six times as long in JSON, with all its text escaped,
 	// and its types and braces take some more.
 	maxRecord = 8 << 20
+	// maxRow is the longest row of CSV in bytes: an item of 400 KB is at most twice as long, with quotes that are all doubled. The fields
+	// of a row are held as strings, some 50 times what a row of nothing but delimiters has.
+	maxRow = 1 << 20
 	// maxBlank is how much white space may be between two records.
 	maxBlank = 1 << 20
 	// maxWindow bounds the memory that an object compressed with zstd asks for.
@@ -224,7 +227,7 @@ type limited struct {
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, unread("is longer than %d bytes", maxRecord)
+		return 0, unread("is longer than %d bytes", maxRow)
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	l.left -= n
@@ -232,7 +235,7 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 func newCSVReader(in io.Reader, header []string, delimiter rune, types map[string]item.Kind) *csvReader {
-	l := &limited{r: in, left: maxRecord}
+	l := &limited{r: in, left: maxRow}
 	c := csv.NewReader(l)
 	c.Comma, c.FieldsPerRecord, c.ReuseRecord = delimiter, -1, true
 	return &csvReader{in: c, limit: l, header: header, types: types}
@@ -286,7 +289,7 @@ func (r *csvReader) setHeader(names []string) error {
 }
 
 func (r *csvReader) row() ([]string, error) {
-	r.limit.left = maxRecord
+	r.limit.left = maxRow
 	row, err := r.in.Read()
 	var parse *csv.ParseError
 	var own *recordError

@@ -87,7 +87,16 @@ func kickIn(wake chan struct{}) {
 func (s *Service) Run(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { s.repeat(ctx, s.wake, s.Work) })
-	both.Go(func() { s.repeat(ctx, s.wakeTransfers, s.Transfers) })
+	both.Go(func() {
+		s.repeat(ctx, s.wakeTransfers, func(ctx context.Context, now time.Time) error {
+			both.Go(func() { // those that come meanwhile do not wait for it
+				if err := s.Transfers(ctx, now); err != nil && ctx.Err() == nil {
+					s.log.Error("dynamodb: exports and imports", "error", err)
+				}
+			})
+			return nil
+		})
+	})
 	both.Wait()
 }
 

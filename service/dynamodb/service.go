@@ -88,6 +88,7 @@ type Service struct {
 	// node tells this service from those of other nodes on the same store; wakeTransfers is wake for exports and imports.
 	node          string
 	wakeTransfers chan struct{}
+	turns         turns
 	objects       objects.Store
 	alone         bool
 	// fileSize is how many bytes of items one file of an export has at least, but for the last.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -85,27 +86,97 @@ type held struct {
 	now func() time.Time
 }
 
-// Transfers works on all exports and imports that are to be worked on now, beside the other work in the background.
+// turn is what is carried one after the other: an account's exports, or its imports. An object can take hours to read, whoever wrote it,
+// and must not hold up other accounts' work.
+type turn struct{ account, kind string }
+
+// maxTurns is how many turns a node takes at once. Each holds a window of decompression and some records in memory.
+const maxTurns = 16
+
+// turns are those that this node is taking.
+type turns struct {
+	mu sync.Mutex
+	// taken tells of each whether it was asked for again meanwhile, full whether there was no room for one.
+	taken map[turn]bool
+	full  bool
+}
+
+// take takes a turn unless it is taken, or too many are.
+func (t *turns) take(of turn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.taken[of]; ok {
+		t.taken[of] = true
+		return false
+	}
+	if len(t.taken) >= maxTurns {
+		t.full = true
+		return false
+	}
+	if t.taken == nil {
+		t.taken = map[turn]bool{}
+	}
+	t.taken[of] = false
+	return true
+}
+
+// leave ends a turn, and reports whether one was refused because of it.
+func (t *turns) leave(of turn) (refused bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	refused = t.taken[of] || t.full
+	t.full = false
+	delete(t.taken, of)
+	return refused
+}
+
+// waits reports whether a transfer is another node's, or to be tried again later.
+func (s *Service) waits(t *transfer, now time.Time) bool {
+	return t.Holder != s.node && now.Before(t.Until) && !s.alone || now.Before(t.After)
+}
+
+// Transfers works on all exports and imports that are to be worked on now, beside the other work in the background. What another call
+// of it is working on is left to that.
 func (s *Service) Transfers(ctx context.Context, now time.Time) error {
 	began := time.Now()
 	clock := func() time.Time { return now.Add(time.Since(began)) }
-	var all []*transfer
+	var all map[turn][]*transfer
 	err := system.View(ctx, s.db, name, func(tx *store.Tx) error {
-		all = nil
+		all = map[turn][]*transfer{}
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
 		}
 		return store.Each(dir, store.K("transfer"), nil, func(_ store.Key, t *transfer) bool {
-			if t.Export == nil || t.Export.Ready {
-				all = append(all, t)
+			if (t.Export == nil || t.Export.Ready) && !s.waits(t, now) {
+				of := turn{t.Account, t.Kind}
+				all[of] = append(all[of], t)
 			}
 			return true
 		})
 	})
+	var working sync.WaitGroup
+	failed := make(chan error, len(all))
+	for of, ts := range all {
+		if !s.turns.take(of) {
+			continue
+		}
+		working.Go(func() {
+			var errs []error
+			for _, t := range ts {
+				errs = append(errs, s.carry(ctx, &held{t, s, clock}))
+			}
+			if s.turns.leave(of) {
+				kickIn(s.wakeTransfers)
+			}
+			failed <- errors.Join(errs...)
+		})
+	}
+	working.Wait()
+	close(failed)
 	errs := []error{err}
-	for _, t := range all {
-		errs = append(errs, s.carry(ctx, &held{t, s, clock}))
+	for err := range failed {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -114,7 +185,7 @@ func (s *Service) Transfers(ctx context.Context, now time.Time) error {
 func (s *Service) carry(ctx context.Context, h *held) error {
 	err := h.change(ctx, func(_ *store.Tx, t *transfer) error {
 		now := h.now()
-		if t.Holder != s.node && now.Before(t.Until) && !s.alone || now.Before(t.After) {
+		if s.waits(t, now) {
 			return errLost
 		}
 		t.Holder, t.Until = s.node, now.Add(leaseLife)

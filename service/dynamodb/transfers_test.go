@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
@@ -644,6 +645,67 @@ func TestExportOfSealedTable(t *testing.T) {
 		if d := e.exported(arn); d["ExportStatus"] != "FAILED" || d["FailureCode"] != "TenantKeyUnusable" || !strings.Contains(d["FailureMessage"].(string), "key of the row's tenant cannot be used") {
 			t.Errorf("%s: %v", state, d)
 		}
+		acme := e.user(account, "acme", nil, wholeAccess)
+		if got := e.must(acme, "DescribeExport", `{'ExportArn':'`+arn+`'}`); !strings.Contains(got, "FAILED") || strings.Contains(got, "globex") || strings.Contains(got, "FailureMessage") {
+			t.Errorf("%s: a tenant is told of another's key: %s", state, got)
+		}
+	}
+}
+
+// stuckStore is a storage that does not answer reads of one account's objects until it is told to.
+type stuckStore struct {
+	objects.Store
+	account          string
+	reading, release chan struct{}
+}
+
+func (s *stuckStore) Get(ctx context.Context, b objects.Bucket, key string) (io.ReadCloser, error) {
+	if b.Account == s.account {
+		close(s.reading)
+		<-s.release
+	}
+	return s.Store.Get(ctx, b, key)
+}
+
+// An account's import that takes long holds up neither its exports nor what other accounts have asked for, and is not begun twice.
+func TestTransfersOfAccountsDoNotWait(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.recovering("")
+	const row = `{"Item":{"pk":{"S":"x"},"sk":{"S":"s"}}}`
+	e.object("x/a", []byte(row))
+	theirs := filepath.Join(e.folder, other, dumpBucket)
+	if err := errors.Join(os.MkdirAll(theirs, 0o700), os.WriteFile(filepath.Join(theirs, "a"), []byte(row), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	stuck := &stuckStore{e.s.objects, account, make(chan struct{}), make(chan struct{})}
+	e.s.objects = stuck
+	mine := get(t, e.must(root(), "ImportTable", importInput("mine", "x/", "DYNAMODB_JSON", "")), "ImportTableDescription", "ImportArn").(string)
+	done := make(chan error)
+	go func() { done <- e.s.Transfers(context.Background(), e.now) }()
+	<-stuck.reading
+	rootOther := caller{principal: authztest.Root(other)}
+	their := get(t, e.must(rootOther, "ImportTable", importInput("theirs", "", "DYNAMODB_JSON", "")), "ImportTableDescription", "ImportArn").(string)
+	export := e.exports(root(), "")
+	e.carry() // reading the first one again would panic
+	if got := e.must(rootOther, "DescribeImport", `{'ImportArn':'`+their+`'}`); !strings.Contains(got, `"ImportStatus":"COMPLETED"`) {
+		t.Errorf("another account's import: %s", got)
+	}
+	if d := e.exported(export); d["ExportStatus"] != "COMPLETED" {
+		t.Errorf("an export beside it: %v", d)
+	}
+	for len(e.s.wakeTransfers) > 0 {
+		<-e.s.wakeTransfers
+	}
+	close(stuck.release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if len(e.s.wakeTransfers) != 1 {
+		t.Error("what was asked for meanwhile is not looked for")
+	}
+	if got := e.must(root(), "DescribeImport", `{'ImportArn':'`+mine+`'}`); !strings.Contains(got, `"ImportStatus":"COMPLETED"`) || !strings.Contains(got, `"ImportedItemCount":1`) {
+		t.Errorf("the import itself: %s", got)
 	}
 }
 
@@ -768,6 +830,7 @@ func TestImportOfHostileObjects(t *testing.T) {
 		"cut-gzip":  {"DYNAMODB_JSON", `,'InputCompressionType':'GZIP'`, "damaged", zip(bytes.Repeat([]byte(good), 10_000))[:20], 0},
 		"no-zstd":   {"DYNAMODB_JSON", `,'InputCompressionType':'ZSTD'`, "not compressed as the request says", []byte(good), 0},
 		"csv-long":  {"CSV", `,'InputCompressionType':'GZIP'`, "is longer than", zip(append([]byte("pk,sk\n1,1\n\""), bytes.Repeat([]byte("a"), 64<<20)...)), 1},
+		"csv-wide":  {"CSV", `,'InputCompressionType':'GZIP'`, "is longer than", zip(append([]byte("pk,sk\n1,1\n"), bytes.Repeat([]byte(","), 7<<20)...)), 1},
 		"csv-cols":  {"CSV", "", "has 1 columns, and the header 2", []byte("pk,sk\n1,1\n1\n2,2\n"), 2},
 		"csv-quote": {"CSV", "", "is no CSV", []byte("pk,sk\n1,1\n\"x\"y,2\n"), 1},
 		"csv-twice": {"CSV", "", "repeated name", []byte("pk,pk\n1,1\n"), 0},
