@@ -674,7 +674,7 @@ func TestTransfersOfAccountsDoNotWait(t *testing.T) {
 	e.recovering("")
 	const row = `{"Item":{"pk":{"S":"x"},"sk":{"S":"s"}}}`
 	e.object("x/a", []byte(row))
-	theirs := filepath.Join(e.folder, other, dumpBucket)
+	theirs := filepath.Join(e.files.open().name, other, dumpBucket)
 	if err := errors.Join(os.MkdirAll(theirs, 0o700), os.WriteFile(filepath.Join(theirs, "a"), []byte(row), 0o600)); err != nil {
 		t.Fatal(err)
 	}
