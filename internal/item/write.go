@@ -164,7 +164,7 @@ func (t *Table) plan(rows RowReader, w *Write) (planned, error) {
 	if !w.Condition.Holds(old) {
 		failed := &ConditionFailedError{}
 		if w.ReturnOnFailure {
-			failed.Item = old
+			failed.Item = old.Clone() // the error outlives the transaction
 		}
 		return planned{}, failed
 	}

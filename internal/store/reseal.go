@@ -77,7 +77,10 @@ func (r *rows) reseal(prefix, from []byte, limit int) (next []byte, err error) {
 		}
 		sealed, err := r.encodeRow(p.place, pk, value)
 		if err == errSkipped { //nolint:errorlint // never wrapped
-			return next, nil // the transaction runs again
+			if len(*r.tx.wants) >= maxWants {
+				break
+			}
+			continue // the transaction runs again, once it has asked for the keys of the others
 		}
 		if err != nil {
 			return nil, err

@@ -291,9 +291,10 @@ func (w *writer) flush(ctx context.Context, then State, progress func(int64)) er
 	if err != nil {
 		return err
 	}
+	done := w.st.Done + int64(w.seen)
 	*w.st = then
 	w.sets, w.drops, w.size, w.seen = nil, nil, 0, 0
-	progress(max(then.Done, then.Total))
+	progress(done)
 	return nil
 }
 

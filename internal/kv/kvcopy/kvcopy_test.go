@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -155,6 +156,36 @@ func same(t *testing.T, a, b kv.DB) bool {
 }
 
 // What says that a store is retired is not copied, and its copy is alike without.
+func TestProgressOfEachStep(t *testing.T) {
+	t.Parallel()
+	ctx, src, dst := context.Background(), memkv.New(), memkv.New()
+	defer src.Close()
+	defer dst.Close()
+	const pairs = 2*batchPairs + 5
+	err := src.Update(ctx, func(tx kv.Tx) (err error) {
+		for i := range pairs {
+			err = errors.Join(err, tx.Set(fmt.Appendf([]byte{0x10}, "%06d", i), []byte("x")))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := memkv.New()
+	defer empty.Close()
+	st := &State{}
+	for _, step := range []string{"the first", "one that knows how many the one before had"} {
+		st.Next = step
+		var told []int64
+		if _, err := Apply(ctx, empty, src, dst, st, func(done int64) { told = append(told, done) }); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int64{batchPairs, 2 * batchPairs, pairs}; !slices.Equal(told, want) {
+			t.Errorf("%s tells of %d, not of %d", step, told, want)
+		}
+	}
+}
+
 func TestRetirementIsNotCopied(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

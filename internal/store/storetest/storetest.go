@@ -13,14 +13,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
+	"github.com/bulkhead/bulkhead/internal/kv/kvtest"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 	"github.com/bulkhead/bulkhead/internal/kv/pebblekv"
 	"github.com/bulkhead/bulkhead/internal/kv/pgkv"
 	"github.com/bulkhead/bulkhead/internal/store"
 )
 
-// storeVariable names the environment variable that chooses the stores: "" and "memory" are in memory, "pebble" is on disk, and
-// "postgres" is a table of its own on the server that BULKHEAD_TEST_POSTGRES names. The same tests run on each.
+// storeVariable names the environment variable that chooses the stores: "" and "memory" are in memory, "strict" as well and does all
+// that a store may do to its users (kvtest.Strict), "pebble" is on disk, and "postgres" is a table of its own on the server that
+// BULKHEAD_TEST_POSTGRES names. The same tests run on each.
 const storeVariable = "BULKHEAD_TEST_STORE"
 
 // open opens an empty store of the kind chosen.
@@ -29,6 +31,8 @@ func open(t testing.TB) kv.DB {
 	switch kind := os.Getenv(storeVariable); kind {
 	case "", "memory":
 		return memkv.New()
+	case "strict":
+		return kvtest.Strict(memkv.New())
 	case "pebble":
 		db, err := pebblekv.Open(t.TempDir(), pebblekv.Options{Logger: slog.New(slog.DiscardHandler), CacheSize: 1 << 20, MemTableSize: 1 << 20})
 		if err != nil {
@@ -45,7 +49,7 @@ func open(t testing.TB) kv.DB {
 		t.Cleanup(func() { drop(t, url, table) })
 		return db
 	default:
-		t.Fatalf("%s is %q, none of memory, pebble and postgres", storeVariable, kind)
+		t.Fatalf("%s is %q, none of memory, strict, pebble and postgres", storeVariable, kind)
 		return nil
 	}
 }
