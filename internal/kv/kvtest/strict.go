@@ -26,8 +26,9 @@ func (s *strict) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // ViewRerun implements kv.Rerunner.
 func (s *strict) ViewRerun(ctx context.Context, fn func(kv.Reader) error) error {
-	if err := s.View(ctx, func(r kv.Reader) error { return errors.Join(fn(r), errAgain) }); !errors.Is(err, errAgain) {
-		return err // fn has not run
+	ran := false
+	if err := s.View(ctx, func(r kv.Reader) error { ran = true; return fn(r) }); !ran {
+		return err
 	}
 	return s.View(ctx, fn)
 }
@@ -42,7 +43,10 @@ func (s *strict) Update(ctx context.Context, fn func(kv.Tx) error) error {
 			err := fn(tx)
 			tx.spoil()
 			given = tx.given
-			return errors.Join(err, again)
+			if again != nil {
+				return again
+			}
+			return err
 		})
 	}
 	if err := run(errAgain); !errors.Is(err, errAgain) {
