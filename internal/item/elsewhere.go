@@ -54,6 +54,14 @@ var keyOperators = map[opcode]string{
 	opEq: "=", opLt: "<", opLe: "<=", opGt: ">", opGe: ">=", opBetween: "BETWEEN", opFunc: "begins_with",
 }
 
+// Equal returns the value that the condition demands the attribute to have; the zero Value if it demands none.
+func (c *KeyCondition) Equal(attr string) Value {
+	if t := c.test(attr); t != nil && t.op == opEq {
+		return t.vals[0]
+	}
+	return Value{}
+}
+
 // Tests returns the tests of the condition.
 func (c *KeyCondition) Tests() []KeyTest {
 	out := make([]KeyTest, len(c.tests))

@@ -23,11 +23,21 @@ func ParseKeyCondition(src string, ph *Placeholders) (*KeyCondition, error) {
 	if err := c.add(root); err != nil {
 		return nil, err
 	}
-	if len(c.tests) > 2 {
-		return nil, invalid("Conditions can be of length 1 or 2 only")
-	}
-	return c, nil
+	return c, c.checkLength(maxParts)
 }
+
+// maxParts is how many attributes a key has at most: four of its partition key, four of its sort key.
+const maxParts = 8
+
+func (c *KeyCondition) checkLength(most int) error {
+	if n := len(c.tests); n == 0 || n > most {
+		return invalid("Conditions can be of length 1 or 2 only")
+	}
+	return nil
+}
+
+// CheckTable refuses more conditions than the key of a table can have, which needs no table to be wrong.
+func (c *KeyCondition) CheckTable() error { return c.checkLength(2) }
 
 // Attributes implements Expression.
 func (c *KeyCondition) Attributes() []string {
@@ -122,6 +132,12 @@ func (c *KeyCondition) Leading(s *KeySchema) Value {
 
 // Bind resolves the condition under a key schema: the partition and the range of sort keys that it selects.
 func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
+	if s.multi() {
+		return c.bindMulti(s)
+	}
+	if err := c.CheckTable(); err != nil {
+		return nil, Range{}, err
+	}
 	parts := s.parts()
 	if len(parts) == 1 && len(c.tests) > 1 {
 		return nil, Range{}, invalid("Query key condition not supported")
@@ -136,13 +152,8 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 		case t.op == opNot:
 			return nil, Range{}, invalid("Attempted conditional constraint is not an indexable operation")
 		}
-		for _, v := range t.vals {
-			if v.Kind() != part.Kind {
-				return nil, Range{}, invalid(wrong + "Condition parameter type does not match schema type")
-			}
-			if err := checkKeyValue(part, v, i == 0); err != nil {
-				return nil, Range{}, err
-			}
+		if err := t.fits(part, i == 0); err != nil {
+			return nil, Range{}, err
 		}
 		if i == 0 {
 			if t.op != opEq {
@@ -156,6 +167,19 @@ func (c *KeyCondition) Bind(s *KeySchema) (pk []byte, r Range, err error) {
 		}
 	}
 	return pk, r, nil
+}
+
+// fits refuses operands that are not of the type or size of the attribute.
+func (t *keyTest) fits(part KeyPart, hash bool) error {
+	for _, v := range t.vals {
+		if v.Kind() != part.Kind {
+			return invalid(wrong + "Condition parameter type does not match schema type")
+		}
+		if err := checkKeyValue(part, v, hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bounds returns the interval of order-preserving bytes that the test selects.

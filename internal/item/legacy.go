@@ -168,10 +168,7 @@ func LegacyKeys(conds map[string]LegacyCondition) (*KeyCondition, error) {
 		}
 		k.tests = append(k.tests, test)
 	}
-	if len(conds) != 1 && len(conds) != 2 {
-		return nil, invalid("Conditions can be of length 1 or 2 only")
-	}
-	return k, nil
+	return k, k.checkLength(maxParts)
 }
 
 // LegacyUpdate is an element of AttributeUpdates (API reference, "AttributeValueUpdate"). Action is "PUT", "ADD" or

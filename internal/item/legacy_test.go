@@ -105,10 +105,14 @@ func TestLegacyKeysInOrder(t *testing.T) {
 		wrong+"Invalid number of argument(s) for the EQ ComparisonOperator" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := LegacyKeys(map[string]LegacyCondition{"a": eq, "b": eq, "c": eq}); message(err) != "Conditions can be of length 1 or 2 only" {
+	k, err := LegacyKeys(map[string]LegacyCondition{"a": eq, "b": eq, "c": eq})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.CheckTable(); message(err) != "Conditions can be of length 1 or 2 only" {
 		t.Errorf("got %v", err)
 	}
-	k, err := LegacyKeys(map[string]LegacyCondition{"other": {Operator: "NULL"}})
+	k, err = LegacyKeys(map[string]LegacyCondition{"other": {Operator: "NULL"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func (t *Table) bind(q *Query) (*bound, error) {
 		return nil, err
 	}
 	b.r.Reverse, b.r.Limit, b.r.Resume = q.Reverse && q.Keys != nil, q.Limit, q.Resume
-	b.r.Base = b.x != nil && b.keys.Hash == t.Keys.Hash
+	b.r.Base = b.x != nil && b.keys.SamePartitions(&t.Keys)
 	b.r.Whole, b.Segment.Whole, b.Segment.Resume = q.Whole, q.Whole, q.Resume
 	return b, nil
 }
@@ -216,12 +216,12 @@ func (b *bound) startParts() error {
 		case v.Kind() != part.Kind:
 			return errKeySchema()
 		default:
-			if err := checkKeyValue(part, v, i == 0); err != nil {
+			if err := checkKeyValue(part, v, b.keys.inHash(i)); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return b.keys.checkSizes(b.Start)
 }
 
 const badStart = "The provided starting key is invalid"

@@ -2,6 +2,7 @@ package item
 
 import (
 	"encoding/base64"
+	"slices"
 
 	"github.com/bulkhead/bulkhead/internal/fault"
 )
@@ -19,18 +20,30 @@ type KeyPart struct {
 }
 
 // KeySchema is the key of a table or index. Sort.Name is empty if there is no sort key.
-type KeySchema struct{ Hash, Sort KeyPart }
+type KeySchema struct {
+	Hash, Sort KeyPart
+	// MoreHash and MoreSort are the further attributes of a multi-attribute key, in their order: of global indexes only, at most
+	// three each ("Using Global Secondary Indexes in DynamoDB", multi-attribute key schema).
+	MoreHash, MoreSort []KeyPart
+}
 
 // HasSort reports whether the key has a sort key.
 func (s *KeySchema) HasSort() bool { return s.Sort.Name != "" }
 
 // Has reports whether the attribute is part of the key.
 func (s *KeySchema) Has(name string) bool {
-	return name == s.Hash.Name || s.HasSort() && name == s.Sort.Name
+	return slices.ContainsFunc(s.parts(), func(p KeyPart) bool { return p.Name == name })
 }
 
 func (s *KeySchema) parts() []KeyPart {
-	if s.HasSort() {
+	switch {
+	case s.multi():
+		all := append([]KeyPart{s.Hash}, s.MoreHash...)
+		if s.HasSort() {
+			all = append(append(all, s.Sort), s.MoreSort...)
+		}
+		return all
+	case s.HasSort():
 		return []KeyPart{s.Hash, s.Sort}
 	}
 	return []KeyPart{s.Hash}
@@ -137,7 +150,7 @@ func (s *KeySchema) Key(m Map) (RowKey, error) {
 		if v.Kind() != part.Kind {
 			return RowKey{}, errKeySchema()
 		}
-		if err := checkKeyValue(part, v, i == 0); err != nil {
+		if err := checkKeyValue(part, v, s.inHash(i)); err != nil {
 			return RowKey{}, err
 		}
 	}
@@ -155,6 +168,9 @@ func (s *KeySchema) Leading(m Map) Value {
 
 // rowKey returns the key in an item that is known to have it.
 func (s *KeySchema) rowKey(m Map) RowKey {
+	if s.multi() {
+		return s.multiKey(m)
+	}
 	k := RowKey{PK: KeyBytes(m.Get(s.Hash.Name))}
 	if s.HasSort() {
 		k.SK = SortBytes(m.Get(s.Sort.Name))
@@ -176,10 +192,15 @@ func checkKeyValue(part KeyPart, v Value, hash bool) error {
 		return nil
 	}
 	n := len(v.Bytes())
-	switch {
-	case n == 0:
+	if n == 0 {
 		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "+
 			"empty %s value. Key: %s", emptyName(part.Kind), part.Name)
+	}
+	return checkKeySize(n, hash)
+}
+
+func checkKeySize(n int, hash bool) error {
+	switch {
 	case hash && n > maxHashKey:
 		return invalid(wrong + "Size of hashkey has exceeded the maximum size limit of2048 bytes")
 	case !hash && n > maxSortKey:
@@ -227,7 +248,7 @@ func (x *Index) check(m Map) error {
 			}
 		}
 	}
-	return nil
+	return x.Keys.checkSizes(m)
 }
 
 // checkPart refuses a value that cannot be the i-th part of the index's key.
@@ -242,7 +263,7 @@ func (x *Index) checkPart(i int, v Value) error {
 			"supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s",
 			emptyName(part.Kind), x.Name, part.Name)
 	}
-	return checkKeyValue(part, v, i == 0)
+	return checkKeyValue(part, v, x.Keys.inHash(i))
 }
 
 // checkUpdated refuses an item of which an update has made an attribute unfit to be the key of an index. What the update has left as
@@ -250,11 +271,13 @@ func (x *Index) checkPart(i int, v Value) error {
 func (t *Table) checkUpdated(old, m Map) error {
 	for i := range t.Indexes {
 		x := &t.Indexes[i]
+		changed := false
 		for j, part := range x.Keys.parts() {
 			v := m.Get(part.Name)
 			if v.IsZero() || v.Equal(old.Get(part.Name)) {
 				continue
 			}
+			changed = true
 			if v.Kind() != part.Kind {
 				return invalid("The update expression attempted to update the secondary index key to unsupported type")
 			}
@@ -266,6 +289,12 @@ func (t *Table) checkUpdated(old, m Map) error {
 			if err := x.checkPart(j, v); err != nil {
 				return err
 			}
+		}
+		if !changed {
+			continue
+		}
+		if err := x.Keys.checkSizes(m); err != nil {
+			return err
 		}
 	}
 	return nil

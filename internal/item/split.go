@@ -11,11 +11,11 @@ type Split struct {
 	Rest Expr
 }
 
-// Split divides the condition. A zero Expr is not bounded.
+// Split divides the condition. A zero Expr is not bounded, and no condition is under a key of several hash attributes.
 func (e Expr) Split(s *KeySchema) Split {
 	all := conjuncts(e.n, nil)
 	at, vals := bounding(all, s.Hash.Name)
-	if vals == nil {
+	if vals == nil || len(s.MoreHash) > 0 {
 		return Split{Rest: e}
 	}
 	out := Split{Bounded: true, Partitions: distinctValues(vals)}

@@ -17,3 +17,17 @@ func PrefixEnd(p []byte) []byte {
 	}
 	return nil
 }
+
+// Append appends b so that encodings compare as the bytes do and none is a prefix of another: groups of eight
+// bytes, padded with zeros, each followed by how many of the eight count, nine if more groups follow. It grows b by an
+// eighth and a group, which keeps the longest sort key within kv.MaxKey, also when it is done twice.
+func Append(dst, b []byte) []byte {
+	const group = 8
+	for len(b) > group {
+		dst = append(append(dst, b[:group]...), group+1)
+		b = b[group:]
+	}
+	var last [group]byte
+	n := copy(last[:], b)
+	return append(append(dst, last[:]...), byte(n))
+}

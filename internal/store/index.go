@@ -29,8 +29,8 @@ func (x *index) partition(pk []byte) []byte {
 
 // key is hash of the index's partition key, sort key, hash of the base key.
 func (x *index) key(pos item.IndexPos) []byte {
-	k := appendOrdered(x.partition(pos.Key.PK), pos.Key.SK)
-	base := x.rows.seal.hashPK(append(appendOrdered(nil, pos.Base.PK), pos.Base.SK...))
+	k := keyorder.Append(x.partition(pos.Key.PK), pos.Key.SK)
+	base := x.rows.seal.hashPK(append(keyorder.Append(nil, pos.Base.PK), pos.Base.SK...))
 	return append(k, base[:]...)
 }
 
@@ -41,10 +41,10 @@ func (x *index) Query(pk []byte, r item.Range, after *item.IndexPos, yield func(
 	}
 	var start, end []byte
 	if r.Start != nil {
-		start = appendOrdered(nil, r.Start)
+		start = keyorder.Append(nil, r.Start)
 	}
 	if r.End != nil {
-		end = appendOrdered(nil, r.End)
+		end = keyorder.Append(nil, r.End)
 	}
 	base := x.partition(pk)
 	rng := bounds(base, start, end, r)
@@ -83,18 +83,4 @@ func (x *index) Scan(s item.Segment, after *item.IndexPos, limit int, yield func
 		rng.Start = start
 	}
 	return x.rows.scan(resume(rng, x.prefix, s.Resume), len(x.prefix), s.Whole, nil, yield)
-}
-
-// appendOrdered appends b so that encodings compare as the bytes do and none is a prefix of another: groups of eight
-// bytes, padded with zeros, each followed by how many of the eight count, nine if more groups follow. It grows b by an
-// eighth, which keeps the longest sort key within kv.MaxKey.
-func appendOrdered(dst, b []byte) []byte {
-	const group = 8
-	for len(b) > group {
-		dst = append(append(dst, b[:group]...), group+1)
-		b = b[group:]
-	}
-	var last [group]byte
-	n := copy(last[:], b)
-	return append(append(dst, last[:]...), byte(n))
 }

@@ -96,8 +96,9 @@ func (r *rows) check(pk []byte, write bool) (bool, error) {
 	return ok, err
 }
 
-// leadingText is the partition key as dynamodb:LeadingKeys shows it.
+// leadingText is the partition key as dynamodb:LeadingKeys shows it, its first attribute if it has several.
 func leadingText(pk []byte) string {
+	pk = item.LeadingBytes(pk)
 	if len(pk) == 0 {
 		return ""
 	}

@@ -49,7 +49,7 @@ func (r *record) describe(at place) *api.TableDescription {
 	tableARN, zero := at.arn(), int64(0)
 	d := &api.TableDescription{
 		TableName: &r.Name, TableId: &r.ID, TableArn: &tableARN, TableStatus: api.TableStatusActive, CreationDateTime: &r.Created,
-		KeySchema: elements(r.Keys), ItemCount: &zero, TableSizeBytes: &zero, DeletionProtectionEnabled: &r.Protected,
+		KeySchema: elements(r.Keys, 1), ItemCount: &zero, TableSizeBytes: &zero, DeletionProtectionEnabled: &r.Protected,
 		ProvisionedThroughput: r.Throughput.describe(),
 	}
 	for _, a := range r.Attributes {
@@ -98,12 +98,12 @@ func (x *index) describe(d *api.TableDescription) {
 	p := &api.Projection{ProjectionType: api.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
 	if x.Local {
 		d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, api.LocalSecondaryIndexDescription{
-			IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
+			IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys, x.hashes()), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
 		})
 		return
 	}
 	g := api.GlobalSecondaryIndexDescription{
-		IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
+		IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys, x.hashes()), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
 		IndexStatus: api.IndexStatusActive, ProvisionedThroughput: x.Throughput.describe(),
 	}
 	g.OnDemandThroughput = x.MaxOnDemand.describeMaximum()
@@ -123,11 +123,14 @@ func (t throughput) describe() *api.ProvisionedThroughputDescription {
 	return &api.ProvisionedThroughputDescription{NumberOfDecreasesToday: &zero, ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write}
 }
 
-func elements(keys []string) []api.KeySchemaElement {
-	types := [...]api.KeyType{api.KeyTypeHash, api.KeyTypeRange}
+// elements is the key of which the first names, so many, are the partition key, as it is described.
+func elements(keys []string, hashes int) []api.KeySchemaElement {
 	out := make([]api.KeySchemaElement, len(keys))
 	for i := range keys {
-		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: types[i]}
+		out[i] = api.KeySchemaElement{AttributeName: &keys[i], KeyType: api.KeyTypeRange}
+		if i < hashes {
+			out[i].KeyType = api.KeyTypeHash
+		}
 	}
 	return out
 }

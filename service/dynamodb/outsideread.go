@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,7 +187,7 @@ func (f *farRows) queryThere(keys *item.KeySchema, r item.Range) map[string]any 
 		operands := make([]string, len(test.Values))
 		for j, v := range test.Values {
 			operands[j] = fmt.Sprintf(":k%d_%d", i, j)
-			if test.Attribute == keys.Hash.Name {
+			if slices.ContainsFunc(keys.HashParts(), func(p item.KeyPart) bool { return p.Name == test.Attribute }) {
 				v = f.there(test.Attribute, v)
 			}
 			values[operands[j]] = v

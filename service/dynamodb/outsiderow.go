@@ -34,7 +34,9 @@ func (t *table) keyNamesThere() (names []string, hashed map[string]bool) {
 		schemas = append(schemas, &t.schema.Indexes[i].Keys)
 	}
 	for _, s := range schemas {
-		hashed[s.Hash.Name] = t.sealing != nil
+		for _, p := range s.HashParts() {
+			hashed[p.Name] = t.sealing != nil
+		}
 		for _, p := range s.Parts() {
 			if !slices.Contains(names, p.Name) {
 				names = append(names, p.Name)
@@ -42,8 +44,8 @@ func (t *table) keyNamesThere() (names []string, hashed map[string]bool) {
 		}
 	}
 	for _, s := range schemas {
-		if s.HasSort() {
-			hashed[s.Sort.Name] = false
+		for _, p := range s.SortParts() {
+			hashed[p.Name] = false
 		}
 	}
 	return names, hashed

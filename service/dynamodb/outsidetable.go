@@ -193,7 +193,7 @@ func (s *Service) describeThere(ctx context.Context, t *table) (*thereTable, err
 // request is the record as a CreateTable request to the engine. Indexes of sealed tables hold the sealed rows whole, which this
 // server projects.
 func (r *record) request() *api.CreateTableInput {
-	in := &api.CreateTableInput{TableName: &r.Outside.Name, KeySchema: elements(r.Keys), BillingMode: api.BillingModePayPerRequest}
+	in := &api.CreateTableInput{TableName: &r.Outside.Name, KeySchema: elements(r.Keys, 1), BillingMode: api.BillingModePayPerRequest}
 	if !r.OnDemand {
 		in.BillingMode, in.ProvisionedThroughput = api.BillingModeProvisioned, r.Throughput.request()
 	}
@@ -206,10 +206,10 @@ func (r *record) request() *api.CreateTableInput {
 		p := r.projectionThere(x)
 		if x.Local {
 			in.LocalSecondaryIndexes = append(in.LocalSecondaryIndexes,
-				api.LocalSecondaryIndex{IndexName: &x.Name, KeySchema: elements(x.Keys), Projection: p})
+				api.LocalSecondaryIndex{IndexName: &x.Name, KeySchema: elements(x.Keys, x.hashes()), Projection: p})
 			continue
 		}
-		g := api.GlobalSecondaryIndex{IndexName: &x.Name, KeySchema: elements(x.Keys), Projection: p}
+		g := api.GlobalSecondaryIndex{IndexName: &x.Name, KeySchema: elements(x.Keys, x.hashes()), Projection: p}
 		if !r.OnDemand {
 			g.ProvisionedThroughput = x.Throughput.request()
 		}
@@ -240,13 +240,13 @@ func (r *record) matches(d *thereTable) bool {
 			return false
 		}
 	}
-	if !sameKeys(r.Keys, d.KeySchema) {
+	if !sameKeys(elements(r.Keys, 1), d.KeySchema) {
 		return false
 	}
 	for i := range r.Indexes {
 		x := &r.Indexes[i]
 		there := indexThere(d, x)
-		if there == nil || !sameKeys(x.Keys, there.KeySchema) {
+		if there == nil || !sameKeys(elements(x.Keys, x.hashes()), there.KeySchema) {
 			return false
 		}
 		p := r.projectionThere(x)
@@ -271,7 +271,7 @@ func indexThere(d *thereTable, x *index) *thereIndex {
 	return nil
 }
 
-func sameKeys(names []string, schema []api.KeySchemaElement) bool {
+func sameKeys(want, schema []api.KeySchemaElement) bool {
 	slices.SortStableFunc(schema, func(a, b api.KeySchemaElement) int { // HASH before RANGE
 		switch a.KeyType {
 		case b.KeyType:
@@ -281,7 +281,9 @@ func sameKeys(names []string, schema []api.KeySchemaElement) bool {
 		}
 		return 1
 	})
-	return slices.EqualFunc(names, schema, func(n string, k api.KeySchemaElement) bool { return n == opt.Value(k.AttributeName) })
+	return slices.EqualFunc(want, schema, func(a, b api.KeySchemaElement) bool {
+		return *a.AttributeName == opt.Value(b.AttributeName) && a.KeyType == b.KeyType
+	})
 }
 
 // describeFar adds to a description what the engine knows. counts are for those who may know them.

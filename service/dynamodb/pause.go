@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,7 @@ func (s *Service) query(c *pipeline.Call, t *table, rs item.RowReader, q *item.Q
 // carrier is the key attribute that may hold a place: one that is a string or binary, and that is not given by the request.
 func (t *table) carrier(q *item.Query) (item.KeyPart, bool) {
 	for _, p := range t.keyParts(q) {
-		if (p.Kind == item.S || p.Kind == item.B) && (q.Keys == nil || p.Name != t.keysRead(q).Hash.Name) {
+		if (p.Kind == item.S || p.Kind == item.B) && (q.Keys == nil || !slices.Contains(t.keysRead(q).HashParts(), p)) {
 			return p, true
 		}
 	}
@@ -74,7 +75,9 @@ func (t *table) pausedIn(c *pipeline.Call, q *item.Query) []byte {
 	who := c.Grant.Caller()
 	about := []string{t.ID, t.indexID(q.Index), strconv.FormatBool(t.res.Confines(who)), who.Account, who.Tenant.String()}
 	if q.Keys != nil {
-		about = append(about, t.queried(q)...)
+		for _, p := range t.keysRead(q).HashParts() {
+			about = append(about, leading(q.Keys.Equal(p.Name))...)
+		}
 	}
 	var b []byte
 	for _, s := range about {
@@ -120,8 +123,8 @@ func (s *Service) pausedKey(c *pipeline.Call, t *table, q *item.Query, carrier i
 		switch {
 		case p == carrier:
 			b.Set(p.Name, keyValue(p.Kind, text))
-		case q.Keys != nil && p.Name == t.keysRead(q).Hash.Name:
-			b.Set(p.Name, q.Keys.Leading(t.keysRead(q)))
+		case q.Keys != nil && slices.Contains(t.keysRead(q).HashParts(), p):
+			b.Set(p.Name, q.Keys.Equal(p.Name))
 		default:
 			b.Set(p.Name, keyValue(p.Kind, "0"))
 		}

@@ -104,6 +104,11 @@ func (s *search) compile(q *item.Query, own func() error) error {
 			return err
 		}
 	}
+	if q.Keys != nil && q.Index == "" {
+		if err := q.Keys.CheckTable(); err != nil {
+			return err
+		}
+	}
 	return ph.Unused()
 }
 

@@ -106,7 +106,7 @@ func (t *table) partitioned(index string) bool {
 		return false
 	}
 	x := t.schema.IndexNamed(index)
-	return x != nil && x.Keys.Hash == t.schema.Keys.Hash
+	return x != nil && x.Keys.SamePartitions(&t.schema.Keys)
 }
 
 // through says that rows are read by the keys of an index, unless it has the table's own partition key.

@@ -15,6 +15,7 @@ const (
 	maxLocalIndexes  = 5
 	maxGlobalIndexes = 20
 	maxNonKey        = 100 // of all indexes together
+	maxKeyParts      = 4   // of the partition key, and of the sort key, of a global index
 	maxUnits         = 1_000_000_000_000
 )
 
@@ -42,16 +43,10 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'keySchema' failed to satisfy constraint: "+
 			"Member must have length less than or equal to 2", shownKeys(in))
 	}
-	out := make([]string, len(in))
-	defined := true
-	for i, k := range in {
-		out[i] = *k.AttributeName
-		defined = defined && slices.Contains(r.defined(), out[i])
-	}
+	out, err := r.keyNames(in)
 	switch {
-	case !defined:
-		return nil, invalid(wrong+"Some index key attributes are not defined in AttributeDefinitions. Keys: %s, "+
-			"AttributeDefinitions: %s", list(out), list(r.defined()))
+	case err != nil:
+		return nil, err
 	case len(in) == 2 && out[0] == out[1]:
 		return nil, invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	case in[0].KeyType != api.KeyTypeHash:
@@ -60,6 +55,59 @@ func (r *record) keys(in []api.KeySchemaElement) ([]string, error) {
 		return nil, invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
 	}
 	return out, nil
+}
+
+// keyNames are the attributes of a KeySchema, which must be defined.
+func (r *record) keyNames(in []api.KeySchemaElement) ([]string, error) {
+	out := make([]string, len(in))
+	defined := true
+	for i, k := range in {
+		out[i] = *k.AttributeName
+		defined = defined && slices.Contains(r.defined(), out[i])
+	}
+	if !defined {
+		return nil, invalid(wrong+"Some index key attributes are not defined in AttributeDefinitions. Keys: %s, "+
+			"AttributeDefinitions: %s", list(out), list(r.defined()))
+	}
+	return out, nil
+}
+
+// globalKeys reads the KeySchema of a global index, which may be of up to four attributes of each type.
+func (r *record) globalKeys(in []api.KeySchemaElement) (names []string, hashes int, err error) {
+	if len(in) < 2 {
+		names, err = r.keys(in)
+		return names, 0, err
+	}
+	if names, err = r.keyNames(in); err != nil {
+		return nil, 0, err
+	}
+	ranges := 0
+	for i, k := range in {
+		switch {
+		case slices.Contains(names[:i], names[i]):
+			return nil, 0, invalid("The KeySchema contains multiple key attributes with the same name")
+		case i == 0 && k.KeyType != api.KeyTypeHash:
+			return nil, 0, invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+		case k.KeyType != api.KeyTypeHash:
+			ranges++
+		case ranges > 0:
+			return nil, 0, invalid(wrong + "All HASH key attributes must precede RANGE key attributes in the KeySchema")
+		default:
+			hashes++
+		}
+	}
+	for _, t := range []struct {
+		n   int
+		key api.KeyType
+	}{{hashes, api.KeyTypeHash}, {ranges, api.KeyTypeRange}} {
+		if t.n > maxKeyParts {
+			return nil, 0, invalid(wrong+"The KeySchema exceeds the maximum allowed number of %s key attributes", t.key)
+		}
+	}
+	if hashes == 1 {
+		hashes = 0
+	}
+	return names, hashes, nil
 }
 
 // tableKeys reads the KeySchema of the table itself.
@@ -115,13 +163,15 @@ func (r *record) checkDefinitions() error {
 // addIndex checks an index and adds it.
 func (r *record) addIndex(x index, keys []api.KeySchemaElement, p *api.Projection) error {
 	var err error
-	if x.Keys, err = r.keys(keys); err != nil {
-		return err
-	}
 	if x.Local {
-		if err := r.checkLocal(&x); err != nil {
-			return err
+		if x.Keys, err = r.keys(keys); err == nil {
+			err = r.checkLocal(&x)
 		}
+	} else {
+		x.Keys, x.Hashes, err = r.globalKeys(keys)
+	}
+	if err != nil {
+		return err
 	}
 	if err := x.project(p); err != nil {
 		return err

@@ -62,9 +62,11 @@ type attribute struct{ Name, Type string }
 type throughput struct{ Read, Write int64 }
 
 type index struct {
-	ID, Name   string
-	Local      bool
-	Keys       []string
+	ID, Name string
+	Local    bool
+	Keys     []string
+	// Hashes is how many of Keys are the partition key, of a multi-attribute key; 0 is one.
+	Hashes     int `json:",omitempty"`
 	Projection string
 	NonKey     []string `json:",omitempty"`
 	Throughput throughput
@@ -200,11 +202,11 @@ func (r *record) remove(tx *store.Tx, at place) error {
 // schema is the record in the terms of package item. Names of tables in different accounts may be the same, so the
 // schema's is the ARN.
 func (r *record) schema(tableARN string) item.Table {
-	t := item.Table{Name: tableARN, Keys: r.keySchema(r.Keys), Logged: r.logged()}
+	t := item.Table{Name: tableARN, Keys: r.keySchema(r.Keys, 1), Logged: r.logged()}
 	for i := range r.Indexes {
 		x := &r.Indexes[i]
 		t.Indexes = append(t.Indexes, item.Index{
-			ID: x.ID, Name: x.Name, Local: x.Local, Keys: r.keySchema(x.Keys), Projection: projections[x.Projection], NonKey: x.NonKey,
+			ID: x.ID, Name: x.Name, Local: x.Local, Keys: r.keySchema(x.Keys, x.hashes()), Projection: projections[x.Projection], NonKey: x.NonKey,
 		})
 	}
 	return t
@@ -224,13 +226,24 @@ func (r *record) busy() error {
 	return nil
 }
 
-func (r *record) keySchema(names []string) item.KeySchema {
+// keySchema is the key of which the first names, so many, are the partition key.
+func (r *record) keySchema(names []string, hashes int) item.KeySchema {
 	s := item.KeySchema{Hash: r.keyPart(names[0])}
-	if len(names) > 1 {
-		s.Sort = r.keyPart(names[1])
+	for _, name := range names[1:hashes] {
+		s.MoreHash = append(s.MoreHash, r.keyPart(name))
+	}
+	for i, name := range names[hashes:] {
+		if i == 0 {
+			s.Sort = r.keyPart(name)
+			continue
+		}
+		s.MoreSort = append(s.MoreSort, r.keyPart(name))
 	}
 	return s
 }
+
+// hashes is how many of the index's keys are its partition key.
+func (x *index) hashes() int { return max(x.Hashes, 1) }
 
 func (r *record) keyPart(name string) item.KeyPart {
 	p := item.KeyPart{Name: name}
