@@ -72,3 +72,20 @@ func TestKeyOfATableChangesUnderWrites(t *testing.T) {
 		t.Errorf("without the key: %s", got)
 	}
 }
+
+// A table that is being copied to a backup as it is, is given no key before the copy is whole.
+func TestNoKeyWhileABackupIsMade(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.makePool("")
+	e.put("x", "1")
+	e.backup(t)
+	const on = `{'Enabled':true,'SSEType':'KMS','KMSMasterKeyId':'a'}`
+	if got := e.setKey(on); !strings.HasPrefix(got, "ResourceInUseException: ") || !strings.Contains(got, "being backed up") {
+		t.Errorf("while it is made: %s", got)
+	}
+	e.work()
+	if got := e.setKey(on); !strings.Contains(got, `"Status":"UPDATING"`) {
+		t.Errorf("after: %s", got)
+	}
+}

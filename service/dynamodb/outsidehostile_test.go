@@ -112,7 +112,19 @@ func TestEnginesErrorsAreAboutTheRequest(t *testing.T) {
 			t.Errorf("%s, %s: %s", c.op, c.body, got)
 		}
 	}
+	for _, words := range []string{"ask http://10.0.0.1:8000", "arn:aws:dynamodb:x:999999999999:table/y", strings.Repeat("x", maxMessage+1)} {
+		engine.before = func(string, []byte) error {
+			return &tableengine.Error{Status: 400, Code: "ValidationException", Message: words, Body: []byte(`{}`)}
+		}
+		if got := e.result(who, "PutItem", put); got != "Validation: The table's engine refuses the request." {
+			t.Errorf("%.60s: %s", words, got)
+		}
+	}
 	engine.before = nil
+	e.s.engine = scripted{engine, "Query", `{'Items':[{'pk':{'S':'acme#2'},'sk':{'S':'s'}}]}`} // the tenant's, but of another partition
+	if got := e.result(who, "Query", `{'TableName':'pool','KeyConditionExpression':'pk = :p','ExpressionAttributeValues':{':p':{'S':'acme#1'}}}`); got != "Internal: " {
+		t.Errorf("a row of another partition: %s", got)
+	}
 	again := `{'PutRequest':{'Item':{'pk':{'S':'acme#1'},'sk':{'S':'s'}}}}`
 	in := `{'RequestItems':{'pool':[` + again + `]}}`
 	for _, left := range []string{`{'pk':{'S':'globex#1'},'sk':{'S':'s'}}`, `{}`, `{'pk':{'S':'acme#1'},'sk':{'S':'s'}},{'pk':{'S':'acme#1'},'sk':{'S':'s'}}`} {

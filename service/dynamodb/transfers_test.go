@@ -349,6 +349,10 @@ func heldByOneNode(t *testing.T, alone bool) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	late := &held{&transfer{Kind: exporting, ID: h.ID, Account: account, Region: region, Name: "pool", Holder: e.s.node}, e.s, h.now}
+	if err := late.progress(t.Context(), func(*store.Tx, *transfer) error { return nil }); !errors.Is(err, errLost) {
+		t.Errorf("a node goes on with what another has taken over: %v", err)
+	}
 	e.carry()
 	if d := e.exported(arn); d["ExportStatus"] != "IN_PROGRESS" {
 		t.Fatalf("taken from another node: %v", d)
