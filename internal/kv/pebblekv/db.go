@@ -78,8 +78,8 @@ type DB struct {
 
 var _ kv.DB = (*DB)(nil)
 
-// Open opens the store in dir, creating it if there is none. It fails if another process has it open, and if its format
-// is of a version this program does not know.
+// Open opens the store in dir, creating it if there is none. It fails if another process has it open, and if a
+// newer program wrote to it (kv.Format).
 func Open(dir string, o Options) (opened *DB, err error) {
 	if o.FS == nil {
 		o.FS = vfs.Default

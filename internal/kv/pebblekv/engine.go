@@ -11,11 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/kv/gate"
 )
-
-// FormatVersion is the version of the layout of keys in the store, written when it is created.
-const FormatVersion = 1
 
 // Keys in Pebble begin with the space they are in: the caller's, or this package's own.
 const (
@@ -83,7 +81,7 @@ func (db *DB) listener(l *logger) *pebble.EventListener {
 	}
 }
 
-// checkFormat refuses a store of an unknown version and writes the version into a new one.
+// checkFormat refuses a store of an unknown version, and marks one that is new or of a version before this one.
 func checkFormat(pdb *pebble.DB) error {
 	v, closer, err := pdb.Get(formatKey)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -98,19 +96,28 @@ func checkFormat(pdb *pebble.DB) error {
 		if populated {
 			return errors.New("not a store of this program: it has content but no format version")
 		}
-		return pdb.Set(formatKey, strconv.AppendInt(nil, FormatVersion, 10), pebble.Sync)
+		return markFormat(pdb)
 	}
 	if err != nil {
 		return err
 	}
-	version := string(v)
+	mark := string(v)
 	if err := closer.Close(); err != nil {
 		return err
 	}
-	if version != strconv.Itoa(FormatVersion) {
-		return fmt.Errorf("the store has format version %q; this program knows %d only", version, FormatVersion)
+	version, err := strconv.Atoi(mark)
+	if err != nil {
+		return fmt.Errorf("the store has format version %q, which no Bulkhead wrote", mark)
 	}
-	return nil
+	raise, err := kv.CheckFormat(version)
+	if err != nil || !raise {
+		return err
+	}
+	return markFormat(pdb)
+}
+
+func markFormat(pdb *pebble.DB) error {
+	return pdb.Set(formatKey, strconv.AppendInt(nil, kv.Format, 10), pebble.Sync)
 }
 
 // logger passes Pebble's log on. Pebble calls Fatalf where it cannot go on and does not expect it to return.

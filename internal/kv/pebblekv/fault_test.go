@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -193,8 +194,28 @@ func TestFormatVersionIsChecked(t *testing.T) {
 			t.Errorf("Open: %v, want %q", err, want)
 		}
 	}
-	tamper(func(db *pebble.DB) error { return db.Set([]byte("meta/format"), []byte("99"), pebble.Sync) })
-	refused(`format version "99"`)
+	mark := func(version string) {
+		t.Helper()
+		tamper(func(db *pebble.DB) error { return db.Set([]byte("meta/format"), []byte(version), pebble.Sync) })
+	}
+	mark(strconv.Itoa(kv.Format + 1))
+	refused(fmt.Sprintf("the store has format version %d, and this program knows none after %d: a newer Bulkhead wrote to it", kv.Format+1, kv.Format))
+	mark("0")
+	refused("which no Bulkhead wrote")
+	mark("one")
+	refused(`format version "one", which no Bulkhead wrote`)
+	mark("1")
+	closeDB(t, open(t, dir, pebblekv.Options{}))
+	tamper(func(db *pebble.DB) error {
+		v, closer, err := db.Get([]byte("meta/format"))
+		if err != nil {
+			return err
+		}
+		if string(v) != strconv.Itoa(kv.Format) {
+			t.Errorf("an older store that was opened has format version %s", v) // a program of before would not refuse it
+		}
+		return closer.Close()
+	})
 	tamper(func(db *pebble.DB) error {
 		return errors.Join(db.Delete([]byte("meta/format"), pebble.Sync), db.Set([]byte("foreign"), nil, pebble.Sync))
 	})

@@ -62,7 +62,7 @@ type DB struct {
 var _ kv.DB = (*DB)(nil)
 
 // Open connects to the server at url (postgres://user@host/database, with the parameters that libpq knows), and creates
-// the table if there is none. It refuses a table whose schema has a version this program does not know.
+// the table if there is none. It refuses a table that a newer program wrote to (kv.Format).
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {

@@ -79,20 +79,40 @@ func TestContract(t *testing.T) {
 	kvtest.Run(t, func(t *testing.T) kv.DB { return open(t, newTable(t)) })
 }
 
-func TestUnknownSchemaVersionIsRefused(t *testing.T) {
+func TestUnknownFormatIsRefused(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	if err := open(t, table).Close(); err != nil {
 		t.Fatal(err)
 	}
+	mark := func(version int) {
+		admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, "update "+table+"_schema set version = $1", version)
+			return err
+		})
+	}
+	for version, want := range map[int]string{
+		kv.Format + 1: fmt.Sprintf("the store has format version %d, and this program knows none after %d: a newer Bulkhead wrote to it", kv.Format+1, kv.Format),
+		0:             "which no Bulkhead wrote",
+	} {
+		mark(version)
+		_, err := pgkv.Open(t.Context(), server(t), pgkv.Options{Table: table})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open of version %d: %v", version, err)
+		}
+	}
+	mark(1)
+	if err := open(t, table).Close(); err != nil {
+		t.Fatal(err)
+	}
 	admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "update "+table+"_schema set version = 99")
+		var version int
+		err := c.QueryRow(ctx, "select version from "+table+"_schema").Scan(&version)
+		if version != kv.Format {
+			t.Errorf("an older store that was opened has format version %d", version) // a program of before would not refuse it
+		}
 		return err
 	})
-	_, err := pgkv.Open(t.Context(), server(t), pgkv.Options{Table: table})
-	if err == nil || !strings.Contains(err.Error(), "version 99") {
-		t.Errorf("Open of an unknown version: %v", err)
-	}
 }
 
 func TestTwoProcessesStartAtOnce(t *testing.T) {

@@ -6,10 +6,9 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// SchemaVersion is the version of the table's layout, kept in a row of a table beside it.
-const SchemaVersion = 1
+	"github.com/bulkhead/bulkhead/internal/kv"
+)
 
 // statements are the SQL texts for one table.
 type statements struct {
@@ -17,7 +16,7 @@ type statements struct {
 	scanTo, scanFrom            string // ascending, with and without an upper bound
 	scanBackTo, scanBackFrom    string // descending
 	create, createMeta, version string
-	setVersion                  string
+	setVersion, raiseVersion    string
 }
 
 func makeStatements(name string) statements {
@@ -36,6 +35,7 @@ func makeStatements(name string) statements {
 		create:       "create table if not exists " + table + " (k bytea primary key, v bytea not null)",
 		createMeta:   "create table if not exists " + meta + " (version integer not null)",
 		version:      "select version from " + meta,
+		raiseVersion: "update " + meta + " set version = $1",
 		setVersion:   "insert into " + meta + " (version) values ($1)",
 	}
 }
@@ -43,6 +43,8 @@ func makeStatements(name string) statements {
 // schemaLock serializes the creation of tables: "if not exists" alone can fail when two processes start at once.
 const schemaLock = 0x62756c6b68656164 // "bulkhead"
 
+// createSchema makes the tables if there are none. Their version is kept in a row of the second: an unknown one is refused, one before
+// this program's is raised to it.
 func (db *DB) createSchema(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		for _, sql := range []string{
@@ -56,15 +58,18 @@ func (db *DB) createSchema(ctx context.Context) error {
 		}
 		var version int
 		err := tx.QueryRow(ctx, db.sql.version).Scan(&version)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			_, err = tx.Exec(ctx, db.sql.setVersion, SchemaVersion)
+		if errors.Is(err, pgx.ErrNoRows) {
+			_, err = tx.Exec(ctx, db.sql.setVersion, kv.Format)
 			return err
-		case err != nil:
-			return err
-		case version != SchemaVersion:
-			return fmt.Errorf("the schema has version %d; this program knows %d only", version, SchemaVersion)
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+		raise, err := kv.CheckFormat(version)
+		if err != nil || !raise {
+			return err
+		}
+		_, err = tx.Exec(ctx, db.sql.raiseVersion, kv.Format)
+		return err
 	})
 }

@@ -1,0 +1,24 @@
+package kv
+
+import "fmt"
+
+// Format is the version of what a store holds, from the layout of keys to the records of services. Backends mark a store with it.
+// It rises when a program of the version before would refuse what this one writes, or would pass over what protects it; this one
+// reads what all versions from 1 on wrote.
+//
+//	1  the first
+//	2  logs of changes keep the time of their newest; tables have KMS keys of their own, earlier guards and streams with policies
+const Format = 2
+
+// CheckFormat says whether a store that is marked with the version can be opened, and whether the mark is to be raised to Format
+// before anything is written.
+func CheckFormat(version int) (raise bool, err error) {
+	switch {
+	case version > Format:
+		return false, fmt.Errorf("the store has format version %d, and this program knows none after %d: a newer Bulkhead wrote to it, so start that one",
+			version, Format)
+	case version < 1:
+		return false, fmt.Errorf("the store has format version %d, which no Bulkhead wrote", version)
+	}
+	return version < Format, nil
+}
