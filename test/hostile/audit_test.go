@@ -3,6 +3,7 @@ package hostile
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,20 +40,24 @@ func events(t *testing.T) []string {
 	}
 }
 
-// await returns the events as soon as one holds the text: those of data events are written a little later.
-func await(t *testing.T, text string) []string {
+// await returns the events as soon as one holds all the texts: those of data events are written a little later.
+func await(t *testing.T, texts ...string) []string {
 	t.Helper()
 	for range 200 {
 		all := events(t)
 		for _, e := range all {
-			if strings.Contains(e, text) {
+			if holds(e, texts) {
 				return all
 			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("no event holds %s", text)
+	t.Fatalf("no event holds %q", texts)
 	return nil
+}
+
+func holds(event string, texts []string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(event, text) })
 }
 
 // What a request writes is told to the caller when it is wrong, and to nobody else.
@@ -60,19 +65,19 @@ func TestEventsHoldNoValues(t *testing.T) {
 	w := newTenants(t, "values")
 	const secret = "sensitivevalue"
 	for _, tc := range []struct{ operation, body string }{
-		{"PutItem", `{"TableName":"values","Item":{"pk":{"S":"a"},"n":{"N":"` + secret + `"}}}`},
-		{"PutItem", `{"TableName":"values","Item":{"pk":{"S":"a"},"n":{"SS":["` + secret + `","` + secret + `"]}}}`},
-		{"UpdateItem", `{"TableName":"values","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET x = ` + secret + ` y"}`},
-		{"Scan", `{"TableName":"values","FilterExpression":"x BETWEEN :a AND :b","ExpressionAttributeValues":{":a":{"S":"z` + secret + `"},":b":{"S":"a"}}}`},
+		{"PutItem", `{"TableName":"` + w.table + `","Item":{"pk":{"S":"a"},"n":{"N":"` + secret + `"}}}`},
+		{"PutItem", `{"TableName":"` + w.table + `","Item":{"pk":{"S":"a"},"n":{"SS":["` + secret + `","` + secret + `"]}}}`},
+		{"UpdateItem", `{"TableName":"` + w.table + `","Key":{"pk":{"S":"a"}},"UpdateExpression":"SET x = ` + secret + ` y"}`},
+		{"Scan", `{"TableName":"` + w.table + `","FilterExpression":"x BETWEEN :a AND :b","ExpressionAttributeValues":{":a":{"S":"z` + secret + `"},":b":{"S":"a"}}}`},
 	} {
 		status, body := dynamo(t, w.operator, tc.operation, tc.body)
 		if status != http.StatusBadRequest || !strings.Contains(body, secret) {
 			t.Errorf("%s: %d %s", tc.operation, status, body)
 		}
 	}
-	status, body := dynamo(t, w.operator, "DeleteItem", `{"TableName":"values","Key":{"pk":{"S":"last"}}}`)
+	status, body := dynamo(t, w.operator, "DeleteItem", `{"TableName":"`+w.table+`","Key":{"pk":{"S":"last"}}}`)
 	must(t, status, body)
-	for _, e := range await(t, `"DeleteItem"`) {
+	for _, e := range await(t, `"DeleteItem"`, w.table) {
 		if strings.Contains(e, secret) {
 			t.Error(e)
 		}
@@ -83,11 +88,12 @@ func TestEventsHoldNoValues(t *testing.T) {
 func TestEventsNameEveryResource(t *testing.T) {
 	a, b := newTenants(t, "first"), newTenants(t, "second")
 	status, body := dynamo(t, a.operator, "TransactWriteItems", `{"TransactItems":[`+
-		`{"Put":{"TableName":"first","Item":{"pk":{"S":"x"}}}},{"Put":{"TableName":"second","Item":{"pk":{"S":"x"}}}},`+
-		`{"Put":{"TableName":"second","Item":{"pk":{"S":"y"}}}}]}`)
+		`{"Put":{"TableName":"`+a.table+`","Item":{"pk":{"S":"x"}}}},{"Put":{"TableName":"`+b.table+`","Item":{"pk":{"S":"x"}}}},`+
+		`{"Put":{"TableName":"`+b.table+`","Item":{"pk":{"S":"y"}}}}]}`)
 	must(t, status, body)
-	for _, e := range await(t, `"TransactWriteItems"`) {
-		if !strings.Contains(e, `"TransactWriteItems"`) {
+	ours := []string{`"TransactWriteItems"`, a.table}
+	for _, e := range await(t, ours...) {
+		if !holds(e, ours) {
 			continue
 		}
 		if strings.Count(e, "table/"+a.table+`"`) != 1 || strings.Count(e, "table/"+b.table+`"`) != 1 {

@@ -3,6 +3,7 @@ package hostile
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -89,9 +90,11 @@ type tenants struct {
 const trusting = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},` +
 	`"Action":["sts:AssumeRole","sts:TagSession"]}]}`
 
-// newTenants makes a role whose policies have holes: it may do everything.
+// newTenants makes a role whose policies have holes: it may do everything. The names, of which the user's is the table's, are of their
+// own each time, since all tests share a server.
 func newTenants(t *testing.T, name string) *tenants {
 	t.Helper()
+	name += "-" + rand.Text()
 	iam := func(action string, params ...string) string {
 		t.Helper()
 		status, body := query(t, root, "iam", "2010-05-08", action, params...)
@@ -165,7 +168,7 @@ func TestRoleChainsStayWithTheirTenant(t *testing.T) {
 // A user that is a tenant's makes federated sessions of this tenant only.
 func TestFederatedSessionsStayWithTheirTenant(t *testing.T) {
 	w := newTenants(t, "federated")
-	status, body := query(t, root, "iam", "2010-05-08", "TagUser", "UserName", "federated",
+	status, body := query(t, root, "iam", "2010-05-08", "TagUser", "UserName", w.table,
 		"Tags.member.1.Key", "TenantID", "Tags.member.1.Value", "acme")
 	must(t, status, body)
 	federate := func(params ...string) aws.Credentials {
@@ -192,14 +195,14 @@ func TestFederatedSessionsStayWithTheirTenant(t *testing.T) {
 func TestTenantsKeepTheGuard(t *testing.T) {
 	w := newTenants(t, "guarded")
 	acme := w.assume(t, w.operator, "acme")
-	const arn = `"arn:aws:dynamodb:us-east-1:000000000000:table/guarded"`
+	arn := `"arn:aws:dynamodb:us-east-1:000000000000:table/` + w.table + `"`
 	for operation, body := range map[string]string{
 		"UntagResource":        `{"ResourceArn":` + arn + `,"TagKeys":["bulkhead:owner-key"]}`,
 		"TagResource":          `{"ResourceArn":` + arn + `,"Tags":[{"Key":"bulkhead:shared-keys","Value":"globex#*"}]}`,
 		"PutResourcePolicy":    `{"ResourceArn":` + arn + `,"Policy":"{}"}`,
 		"DeleteResourcePolicy": `{"ResourceArn":` + arn + `}`,
-		"UpdateTable":          `{"TableName":"guarded","DeletionProtectionEnabled":true}`,
-		"DeleteTable":          `{"TableName":"guarded"}`,
+		"UpdateTable":          `{"TableName":"` + w.table + `","DeletionProtectionEnabled":true}`,
+		"DeleteTable":          `{"TableName":"` + w.table + `"}`,
 	} {
 		if status, answer := dynamo(t, acme, operation, body); status == http.StatusOK || !strings.Contains(answer, "the guard") {
 			t.Errorf("%s: %d %s", operation, status, answer)
