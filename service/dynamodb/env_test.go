@@ -22,6 +22,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol"
 	"github.com/bulkhead/bulkhead/internal/protocol/awsjson"
+	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/storetest"
 	"github.com/bulkhead/bulkhead/internal/tenant"
 )
@@ -53,6 +54,11 @@ type env struct {
 func newEnv(t testing.TB) *env {
 	t.Helper()
 	db, raw := storetest.NewRaw(t)
+	return newEnvOn(t, db, raw)
+}
+
+func newEnvOn(t testing.TB, db *store.DB, raw func(yield func(k, v []byte) bool)) *env {
+	t.Helper()
 	ids, err := tenant.NewLanguage(tenant.DefaultLanguage)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,43 @@ func New(t testing.TB) *store.DB {
 // NewRaw is New, with what yields all keys and values as the backend has them.
 func NewRaw(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
 	t.Helper()
+	return wrap(t, open(t))
+}
+
+// NewFilled is NewRaw of a store that holds the pairs of a file: a key and a value, each a quoted Go string on a line of its own.
+func NewFilled(t testing.TB, file string) (db *store.DB, each func(yield func(k, v []byte) bool)) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pair [][]byte
 	backend := open(t)
+	err = backend.Update(t.Context(), func(tx kv.Tx) error {
+		pair = nil
+		for line := range strings.Lines(string(text)) {
+			s, err := strconv.Unquote(strings.TrimSpace(line))
+			if err != nil {
+				return err
+			}
+			if pair = append(pair, []byte(s)); len(pair) < 2 {
+				continue
+			}
+			if err := tx.Set(pair[0], pair[1]); err != nil {
+				return err
+			}
+			pair = nil
+		}
+		return nil
+	})
+	if err != nil || pair != nil {
+		t.Fatalf("%s: %v, left over %q", file, err, pair)
+	}
+	return wrap(t, backend)
+}
+
+func wrap(t testing.TB, backend kv.DB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
+	t.Helper()
 	db = store.New(backend)
 	t.Cleanup(func() {
 		db.Close()
