@@ -70,6 +70,9 @@ func (s *StoreCopy) Run(ctx context.Context) (pairs int64, err error) {
 		return 0, err
 	}
 	s.forgetGone(st)
+	if err := s.removeOthers(st); err != nil {
+		return 0, err
+	}
 	if s.Checkpoint != nil {
 		if err := s.online(ctx, dst, st); err != nil {
 			return 0, err
@@ -141,6 +144,23 @@ func (s *StoreCopy) forgetGone(st *kvcopy.State) {
 	if !s.has(st.Holds) {
 		st.Holds = ""
 	}
+}
+
+// removeOthers removes checkpoints that the copy knows nothing of: a run that was interrupted while one was made, or before that was
+// noted, leaves it.
+func (s *StoreCopy) removeOthers(st *kvcopy.State) error {
+	all, err := os.ReadDir(filepath.Join(s.Config.Data, checkpointDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("look for checkpoints: %w", err)
+	}
+	for _, e := range all {
+		if name := e.Name(); name != st.Holds && name != st.Next {
+			if err := os.RemoveAll(s.dir(name)); err != nil {
+				return fmt.Errorf("remove a checkpoint that was left: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *StoreCopy) open(dir string) (kv.DB, error) {

@@ -149,8 +149,12 @@ func TestFaultsAreFound(t *testing.T) {
 			for try := 0; try < tries && !found && (commit != nil || try < 2); try++ {
 				h := &history{began: time.Now()}
 				h.run(t, []aws.Config{cfg}, uint64(try)+1, false, func() {})
-				result, _ := h.linearizable()
-				found = result == porcupine.Illegal
+				if commit == nil {
+					h.check(t)
+				} else {
+					result, _ := h.linearizable(faultLimit)
+					found = result == porcupine.Illegal
+				}
 				f.mu.Lock()
 				f.late = nil
 				f.mu.Unlock()
