@@ -20,6 +20,8 @@ func serverFlags(f *pflag.FlagSet, c *app.Config) {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
 	f.StringVar(&c.Data, "data", c.Data, "directory of keys, root credentials and the embedded store")
 	f.StringVar(&c.Store, "store", c.Store, "pebble, memory (gone when the server stops) or postgres://…")
+	f.StringVar(&c.StoreCache, "store-cache", c.StoreCache,
+		"how much of the embedded store's rows is kept in memory, e.g. 512MiB; an eighth of the memory there is if empty, 64MiB to 1GiB")
 	f.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "PEM file of the certificate chain")
 	f.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "PEM file of the private key")
 	f.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow plain HTTP on an address that is not loopback")

@@ -24,6 +24,9 @@ type Config struct {
 	Data string
 	// Store is "pebble", "memory" or a postgres:// URL.
 	Store string
+	// StoreCache is how much of the embedded store's blocks is kept in memory, with a unit ("512MiB"); "" is an eighth of the memory
+	// that the process may use, 64 MiB to 1 GiB.
+	StoreCache string
 	// TLSCert and TLSKey are PEM files; both or none.
 	TLSCert, TLSKey string
 	// InsecureHTTP permits plain HTTP on an address that is not loopback.
@@ -143,7 +146,7 @@ func (c *Config) Validate() error {
 	if _, err := tenant.NewLanguage(c.TenantPattern); err != nil {
 		return err
 	}
-	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateObjects, c.validateStore, c.validateListen, c.validateDelivery, c.validateNetwork, c.validateTenantDomain} {
+	for _, check := range []func() error{c.validateIssuer, c.validateFunctions, c.validateTables, c.validateObjects, c.validateStore, c.validateStoreCache, c.validateListen, c.validateDelivery, c.validateNetwork, c.validateTenantDomain} {
 		if err := check(); err != nil {
 			return err
 		}

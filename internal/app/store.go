@@ -26,7 +26,11 @@ func OpenStore(ctx context.Context, c *Config, log *slog.Logger) (kv.DB, error) 
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}
-		return pebblekv.Open(dir, pebblekv.Options{Logger: log})
+		cache, err := c.storeCache()
+		if err != nil {
+			return nil, err
+		}
+		return pebblekv.Open(dir, pebblekv.Options{Logger: log, CacheSize: cache})
 	case c.Store == "memory":
 		return memkv.New(), nil
 	case isPostgres(c.Store):
