@@ -20,7 +20,8 @@ func newServe() *cobra.Command {
 			"root access key, which is taken from BULKHEAD_ROOT_ACCESS_KEY_ID and BULKHEAD_ROOT_SECRET_ACCESS_KEY or written to\n" +
 			"DIR/root-credentials. Each flag can also be set by an environment variable (--tls-cert is BULKHEAD_TLS_CERT) or in a\n" +
 			"YAML file (--config); the command line wins over the environment, the environment over the file.\n" +
-			"GOGC and GOMEMLIMIT are Go's; without either, the server lets 64 MiB more garbage gather than Go's default.",
+			"GOGC and GOMEMLIMIT are Go's; without either, the server lets 64 to 256 MiB more garbage gather than Go's\n" +
+			"default, a 32nd part of the memory there is.",
 		Example: "  bulkhead serve --data ./data\n" +
 			"  bulkhead serve --listen :443 --tls-cert cert.pem --tls-key key.pem --store postgres://db/bulkhead",
 		Args: cobra.NoArgs,

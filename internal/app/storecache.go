@@ -22,7 +22,7 @@ const minStoreCache = 1 << 20
 // storeCache is the size of the block cache of the embedded store, in bytes.
 func (c *Config) storeCache() (int64, error) {
 	if c.StoreCache == "" {
-		return defaultStoreCache(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)), nil
+		return defaultStoreCache(memory), nil
 	}
 	n, err := humanize.ParseBytes(c.StoreCache)
 	if err != nil || n < minStoreCache || n > math.MaxInt64/2 {
@@ -33,11 +33,7 @@ func (c *Config) storeCache() (int64, error) {
 
 // defaultStoreCache is the size for the memory that a process may use, the least one if that is not known.
 func defaultStoreCache(memory memlimit.Provider) int64 {
-	n, err := memory()
-	if err != nil {
-		return minDefaultCache
-	}
-	return int64(min(max(n/storeCachePart, minDefaultCache), maxDefaultCache)) //nolint:gosec // at most maxDefaultCache
+	return part(memory, storeCachePart, minDefaultCache, maxDefaultCache)
 }
 
 // validateStoreCache refuses a size that is none.

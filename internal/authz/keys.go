@@ -32,8 +32,14 @@ func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
 
 var nobody authn.Principal
 
+// Callers of callerSets × callerWays sessions are kept, at about half a kilobyte each. Those that came first to a set leave it first.
+const (
+	callerSets = 1 << 13
+	callerWays = 4
+)
+
 // callerCache keeps the keys of callers that were seen lately: a session's are the same in all its requests.
-type callerCache [1024]atomic.Pointer[callerKeys]
+type callerCache [callerSets][callerWays]atomic.Pointer[callerKeys]
 
 // callerKeys are the keys of one principal, which is immutable.
 type callerKeys struct {
@@ -49,14 +55,22 @@ func (c *callerCache) fill(k *policy.Context, p *authn.Principal) {
 		fillCaller(k, p)
 		return
 	}
-	slot := &c[maphash.String(callerSeed, p.AccessKeyID)%uint64(len(c))]
-	have := slot.Load()
-	if have == nil || have.caller != p {
-		have = &callerKeys{caller: p}
-		fillCaller(&have.keys, p)
-		slot.Store(have)
+	set := &c[maphash.String(callerSeed, p.AccessKeyID)%callerSets]
+	for i := range set {
+		if have := set[i].Load(); have != nil && have.caller == p {
+			k.CopyFrom(&have.keys)
+			return
+		}
 	}
-	k.CopyFrom(&have.keys)
+	fillCaller(k, p)
+	kept := &callerKeys{caller: p}
+	kept.keys.CopyFrom(k)
+	for i := range set { // the new one is first, and the last one leaves; who races with this loses an entry
+		kept = set[i].Swap(kept)
+		if kept == nil || kept.caller.AccessKeyID == p.AccessKeyID {
+			break
+		}
+	}
 }
 
 // fillCaller sets the keys of the caller that do not change with time.

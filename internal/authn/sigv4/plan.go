@@ -91,17 +91,25 @@ func (p *plan) secretIs(secret []byte) bool {
 
 const planShards = 16
 
+// maxLists bounds the lists of signed headers that are shared: clients are of few kinds.
+const maxLists = 256
+
 // planCache holds the plans of signatures that were verified before, at most shardMax in each shard.
 type planCache struct {
 	shardMax int
-	shards   [planShards]struct {
+
+	// lists are the lists of signed headers of plans, taken apart. Sessions of one kind of client share one, instead of a dozen
+	// pieces of memory each.
+	listsMu sync.Mutex
+	lists   map[string][]signedHeader
+	shards  [planShards]struct {
 		mu sync.RWMutex
 		m  map[string]*plan
 	}
 }
 
 func newPlanCache(size int) *planCache {
-	c := &planCache{shardMax: max(1, size/planShards)}
+	c := &planCache{shardMax: max(1, size/planShards), lists: map[string][]signedHeader{}}
 	for i := range c.shards {
 		c.shards[i].m = make(map[string]*plan)
 	}
@@ -127,6 +135,23 @@ func (c *planCache) find(key string) *plan {
 	p := s.m[key]
 	s.mu.RUnlock()
 	return p
+}
+
+// share gives a plan to keep the list of signed headers that the others of its kind have.
+func (c *planCache) share(p *plan) {
+	c.listsMu.Lock()
+	defer c.listsMu.Unlock()
+	if same, ok := c.lists[p.signedHeaders]; ok {
+		p.headers = same
+		return
+	}
+	for old := range c.lists { // the map's order is random, and plans keep what they have
+		if len(c.lists) < maxLists {
+			break
+		}
+		delete(c.lists, old)
+	}
+	c.lists[p.signedHeaders] = p.headers
 }
 
 // put keeps a plan. When a shard is full an arbitrary entry leaves it: the map's order is random, and a plan costs only

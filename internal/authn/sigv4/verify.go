@@ -26,7 +26,7 @@ type Options struct {
 	Now func() time.Time
 	// Region says which regions a scope may name; nil accepts each that is well formed.
 	Region func(region string) bool
-	// CacheSize bounds the signing keys kept, 0 is 16384 (about 20 MB).
+	// CacheSize bounds the signing keys kept, 0 is 32768 (about 40 MB when full).
 	CacheSize int
 }
 
@@ -62,7 +62,7 @@ func NewVerifier(o Options) *Verifier {
 		v.now = time.Now
 	}
 	if o.CacheSize == 0 {
-		o.CacheSize = 16384
+		o.CacheSize = 32768
 	}
 	v.plans = newPlanCache(o.CacheSize)
 	rand.Read(v.dummy) // never fails (crypto/rand)
@@ -145,6 +145,7 @@ func (v *Verifier) keep(s *scratch, sig *Signature, secret []byte) {
 	}
 	p := clonePlan(sig, from)
 	p.secret, p.key = append([]byte(nil), secret...), s.plan.key
+	v.plans.share(p)
 	v.plans.put(sig.cacheKey, p)
 }
 
