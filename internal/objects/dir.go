@@ -129,7 +129,10 @@ func (d *Dir) Put(ctx context.Context, b Bucket, key string, body io.Reader, e E
 		return "", failed(err)
 	}
 	if err := place(root, part, key); err != nil {
-		return "", failed(errors.Join(err, root.Remove(part)))
+		if left := root.Remove(part); !errors.Is(left, fs.ErrNotExist) { // it has its name by now, if that could not be synced
+			err = errors.Join(err, left)
+		}
+		return "", failed(err)
 	}
 	return etag, nil
 }

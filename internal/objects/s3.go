@@ -24,7 +24,7 @@ import (
 // Bounds of exchanges with an outside storage.
 const (
 	dialTimeout   = 3 * time.Second
-	answerTimeout = time.Minute // until an answer begins, and between two pieces of an object
+	answerTimeout = time.Minute // until an answer begins, for a write to be taken, and between two pieces of an object
 	partSize      = 8 << 20     // of a multipart upload; an upload holds three at most
 	listPage      = 1000
 )
@@ -55,7 +55,17 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithRegion(c.Region), config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-			WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })),
+			WithTransportOptions(func(t *http.Transport) {
+				t.ResponseHeaderTimeout = answerTimeout
+				dial := t.DialContext
+				t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := dial(ctx, network, address)
+					if err != nil {
+						return nil, err
+					}
+					return &taken{conn, answerTimeout}, nil
+				}
+			})),
 	}
 	if c.AccessKeyID != "" {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
@@ -81,6 +91,19 @@ func NewS3(ctx context.Context, c S3Config) (*S3, error) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	})
 	return &S3{client: client, transfer: transfer, account: c.Account, buckets: c.Buckets}, nil
+}
+
+// taken ends an upload that the storage takes nothing of for a while: no other timeout holds until the answer begins.
+type taken struct {
+	net.Conn
+	timeout time.Duration
+}
+
+func (t *taken) Write(p []byte) (int, error) {
+	if err := t.SetWriteDeadline(time.Now().Add(t.timeout)); err != nil {
+		return 0, err
+	}
+	return t.Conn.Write(p)
 }
 
 // Holder implements Store: the storage knows nothing of the accounts here, so the configuration says whose a bucket is.

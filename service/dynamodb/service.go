@@ -15,8 +15,8 @@
 //     keeps a caller from reading whole items by ReturnValues keeps it from reading them by a condition that fails.
 //   - The tenants of a guarded table are told no counts of rows by DescribeTable.
 //   - Rows that have expired by their time to live are removed within about a quarter of an hour.
-//   - A tenant sees of the stream of a guarded table only the changes of its own and of shared rows. Backups and restores keep the
-//     owner rule: a restored table has the source's bulkhead: tags, though AWS restores no tags.
+//   - A tenant sees of the stream of a guarded table only the changes of its own and of shared rows. AWS restores no
+//     tags; a restored table has the stricter of the bulkhead: tags that its source had then and has now (guardhistory.go).
 //   - Exports go to, and imports come from, a directory or an outside storage that speaks S3's API (Config.Objects). No tenant's session
 //     exports a guarded table or imports anything; tables whose rows are sealed under tenants' keys are exported only with the tag
 //     bulkhead:export = open. ION is refused.
@@ -27,6 +27,21 @@
 //     tables are refused.
 //   - A table's KMS key (SSESpecification) is asked of who sets it, not of who reads and writes rows, and is one of the table's account.
 //   - Global tables are refused, never accepted in silence.
+//
+// The files, by topic:
+//   - authorization, before anything is executed: require*.go; names and ARNs: locate.go
+//   - tables as they are stored and cached: table.go, schema.go, keys.go; their operations: create.go, describe.go, update.go, tables.go,
+//     tags.go, policies.go, throughput.go, counts.go
+//   - rows: plan.go and planquery.go compile requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens
+//     tables, token.go knows what was performed, pause.go where a page stopped, capacity.go and throttle.go what it costs
+//   - PartiQL: statement.go plans statements, execute.go and executeall.go perform them
+//   - changes: streams.go, streamread.go, iterator.go, trim.go, ttl.go
+//   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go
+//   - work in the background, in the store's transactions: jobs.go; backups and restores: backups.go, backupjobs.go, recovery.go,
+//     restore.go, guardhistory.go
+//   - exports and imports, which reach outside of transactions: transfers.go; exports.go, exportjobs.go, incremental.go;
+//     imports.go, importjobs.go, importread.go
+//   - tables that an outside engine keeps: outside.go and outside*.go, each named as what it is for here
 package dynamodb
 
 import (
