@@ -1,6 +1,7 @@
 package item
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -70,6 +71,17 @@ func TestWrites(t *testing.T) {
 	if !errors.As(err, &failed) || !failed.Item.Has("cnt") {
 		t.Fatalf("a put over an existing row: %v", err)
 	}
+	was := bytes.Clone(failed.Item.Stored())
+	stored, ok, err := rows.Get(tab.Keys.rowKey(key))
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	kept := bytes.Clone(stored)
+	clear(stored) // as a store's memory may be used again once the transaction has ended
+	if !bytes.Equal(failed.Item.Stored(), was) {
+		t.Error("the item of the error is the store's memory")
+	}
+	copy(stored, kept)
 
 	w := &Write{Kind: UpdateRow, Key: key, Update: one.update(t, "SET cnt = cnt + :one, fresh = :one")}
 	done, err := tab.Write(rows, w)

@@ -40,23 +40,20 @@ func (r *rows) reseal(prefix, from []byte, limit int) (next []byte, err error) {
 	seen, size := 0, 0
 	var bad error
 	err = r.tx.r.Scan(rng, func(k, v []byte) bool {
-		place := k
-		if k[0] == spaceChanges {
-			if k[len(k)-1] == changeHead {
-				if seen >= limit || size >= maxCopy {
-					next = bytes.Clone(k)
-					return false
-				}
-				row, bad = r.rowOf(v)
-				seen++
-				return bad == nil
-			}
+		place, change, head := k, k[0] == spaceChanges, k[len(k)-1] == changeHead
+		if change {
 			place = row
-		} else if seen >= limit || size >= maxCopy {
-			next = bytes.Clone(k)
-			return false
-		} else {
+		}
+		if !change || head { // a step ends between rows, entries and changes
+			if seen >= limit || size >= maxCopy {
+				next = bytes.Clone(k)
+				return false
+			}
 			seen++
+		}
+		if change && head {
+			row, bad = r.rowOf(v)
+			return bad == nil
 		}
 		if len(v) > 0 && v[0] == rowV1 {
 			todo = append(todo, pair{bytes.Clone(k), bytes.Clone(place), bytes.Clone(v)})

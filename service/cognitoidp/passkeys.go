@@ -231,7 +231,7 @@ func (b *bearer) checkRegistration(party passkey.Party, u *userpool.User, text j
 	if want := registrationOf(b.App.ID, r.expires); !bytes.Equal(r.client[:], want.client[:]) {
 		return r, nil, api.NewWebAuthnClientMismatchException("The challenge was made for another app client.")
 	}
-	leave, err := b.scoped.Work.Enter(b.Ctx)
+	leave, err := b.Work.Enter(b.Ctx)
 	if err != nil {
 		return r, nil, err
 	}

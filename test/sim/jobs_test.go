@@ -169,7 +169,7 @@ func (b backupTimes) backUp(s *site, l *ledger, o *load) {
 		ddb := s.ddb()
 		// Times go to milliseconds over the wire, and no further.
 		made.when = time.Now().Truncate(time.Millisecond)
-		for !time.Now().After(made.when.Add(time.Millisecond)) { //nolint:revive // what is sent after it is so by the clock
+		for !time.Now().After(made.when.Add(time.Millisecond)) { // what is sent after it is so by the clock
 		}
 		made.from = time.Now()
 		out, err := ddb.CreateBackup(t.Context(), &dynamodb.CreateBackupInput{TableName: &l.table, BackupName: aws.String("during")})
@@ -284,7 +284,7 @@ func TestKilledAmongTags(t *testing.T) {
 	next := 0
 	for range 3 {
 		ddb, p := s.ddb(), s.running[0]
-		acked, sent := "", ""
+		var acked, sent string
 		for n := 0; ; n++ {
 			sent = fmt.Sprint(next)
 			_, err := ddb.TagResource(t.Context(), &dynamodb.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{

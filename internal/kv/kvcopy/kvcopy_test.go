@@ -158,9 +158,7 @@ func same(t *testing.T, a, b kv.DB) bool {
 // What says that a store is retired is not copied, and its copy is alike without.
 func TestProgressOfEachStep(t *testing.T) {
 	t.Parallel()
-	ctx, src, dst := context.Background(), memkv.New(), memkv.New()
-	defer src.Close()
-	defer dst.Close()
+	ctx, src, dst, empty := context.Background(), memkv.New(), memkv.New(), memkv.New()
 	const pairs = 2*batchPairs + 5
 	err := src.Update(ctx, func(tx kv.Tx) (err error) {
 		for i := range pairs {
@@ -171,8 +169,6 @@ func TestProgressOfEachStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty := memkv.New()
-	defer empty.Close()
 	st := &State{}
 	for _, step := range []string{"the first", "one that knows how many the one before had"} {
 		st.Next = step

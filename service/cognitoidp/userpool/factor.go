@@ -11,8 +11,8 @@ import (
 // Factor is a second factor, by the name of its challenge.
 type Factor = api.ChallengeNameType
 
+// The second factors.
 const (
-	// The second factors.
 	FactorSMS   = api.ChallengeNameTypeSmsMfa
 	FactorTOTP  = api.ChallengeNameTypeSoftwareTokenMfa
 	FactorEmail = api.ChallengeNameTypeEmailOtp

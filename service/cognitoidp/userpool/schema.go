@@ -216,9 +216,9 @@ func (a *Attribute) Check(value string) string {
 }
 
 var (
-	// A mail address as far as it can be judged without sending to it (RFC 5321 section 4.5.3.1 has the lengths).
+	// EmailForm is a mail address as far as it can be judged without sending to it (RFC 5321 section 4.5.3.1 has the lengths).
 	EmailForm = regexp.MustCompile(`^[^@\s"<>()\[\],;:\\]{1,64}@[^@\s"<>()\[\],;:\\]{1,255}$`)
-	// E.164.
+	// PhoneForm is a phone number in the form of E.164.
 	PhoneForm = regexp.MustCompile(`^\+[0-9]{1,15}$`)
 )
 
