@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"strings"
+
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -22,6 +24,19 @@ func (r *requirements) bucketResource(s *authz.Scope, bucket, owner, keys string
 	return authz.Resource{ARN: arn, Account: r.objects.Holder(bucket, s.Account, owner), Region: s.Region}
 }
 
+// below is what an action on every key that begins with prefix needs. The star is a character like others to a policy's pattern, so a
+// `?` of an Allow would match it: an Allow must match two lengths of stars, which only one that goes on with `*` does.
+func below(actions []string, at func(keys string) authz.Resource, prefix string) []authz.Check {
+	var checks []authz.Check
+	for _, a := range actions {
+		checks = append(checks, authz.Check{Action: a, Resource: at(prefix + "*")}, authz.Check{Action: a, Resource: at(prefix + manyStars)})
+	}
+	return checks
+}
+
+// manyStars is longer than the end of any pattern that is meant.
+var manyStars = strings.Repeat("*", 128)
+
 // ExportTableToPointInTime needs the permission to write to the bucket as well. Since it reads all rows of the table, the guard keeps
 // tenants' sessions from it.
 func (r *requirements) ExportTableToPointInTime(s *authz.Scope, in *api.ExportTableToPointInTimeInput) authz.Requirement {
@@ -34,11 +49,10 @@ func (r *requirements) ExportTableToPointInTime(s *authz.Scope, in *api.ExportTa
 		return authz.Failed(err)
 	}
 	checks := []authz.Check{{Action: "dynamodb:ExportTableToPointInTime", Resource: res}}
-	bucket := r.bucketResource(s, *in.S3Bucket, opt.Value(in.S3BucketOwner), exportPrefix(opt.Value(in.S3Prefix))+"*")
-	for _, a := range exportActions {
-		checks = append(checks, authz.Check{Action: a, Resource: bucket})
+	bucket := func(keys string) authz.Resource {
+		return r.bucketResource(s, *in.S3Bucket, opt.Value(in.S3BucketOwner), keys)
 	}
-	return authz.RequireChecks(checks...)
+	return authz.RequireChecks(append(checks, below(exportActions, bucket, exportPrefix(opt.Value(in.S3Prefix)))...)...)
 }
 
 // The numbers of the checks whose resources are the buckets of an export and an import: the grant tells by them who holds those.
@@ -58,14 +72,13 @@ func (r *requirements) ImportTable(s *authz.Scope, in *api.ImportTableInput) aut
 	prefix, owner := opt.Value(source.S3KeyPrefix), opt.Value(source.S3BucketOwner)
 	table := bare(at)
 	table.Owner = authz.OperatorsOnly()
-	return authz.RequireChecks(
-		authz.Check{Action: "dynamodb:ImportTable", Resource: table},
-		authz.Check{Action: "dynamodb:CreateTable", Resource: bare(at)},
-		authz.Check{Action: "s3:ListBucket", Resource: r.bucketResource(s, *source.S3Bucket, owner, ""), Keys: func(c *policy.Context) {
-			c.Set("s3:prefix", prefix)
-		}},
-		authz.Check{Action: "s3:GetObject", Resource: r.bucketResource(s, *source.S3Bucket, owner, prefix+"*")},
-	)
+	bucket := func(keys string) authz.Resource { return r.bucketResource(s, *source.S3Bucket, owner, keys) }
+	checks := []authz.Check{
+		{Action: "dynamodb:ImportTable", Resource: table},
+		{Action: "dynamodb:CreateTable", Resource: bare(at)},
+		{Action: "s3:ListBucket", Resource: bucket(""), Keys: func(c *policy.Context) { c.Set("s3:prefix", prefix) }},
+	}
+	return authz.RequireChecks(append(checks, below([]string{"s3:GetObject"}, bucket, prefix)...)...)
 }
 
 // DescribeExport is about the export, under the owner rule of its table.

@@ -580,6 +580,19 @@ func TestTransfersStayConfined(t *testing.T) {
 			t.Errorf("import %q: %v", prefix, err)
 		}
 	}
+	// A star is a character to a pattern: what allows a few lengths of names does not allow all that begin like them.
+	for _, end := range []string{"?", "??", strings.Repeat("?", 128)} {
+		short := e.user(account, "", nil, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:*","s3:ListBucket"],"Resource":"*"},
+		 {"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::dumps/blue-`+end+`"},
+		 {"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::dumps/blue/AWSDynamoDB/`+end+`"}]}`)
+		for op, in := range map[string]string{
+			"ExportTableToPointInTime": export(`,'S3Prefix':'blue'`), "ImportTable": importInput("short", "blue-", "DYNAMODB_JSON", ""),
+		} {
+			if _, err := e.op(short, op, in); !errors.Is(err, errDenied) {
+				t.Errorf("%s with a policy that ends in %s: %v", op, end, err)
+			}
+		}
+	}
 	acme := e.user(account, "acme", nil, all)
 	if _, err := e.op(acme, "ExportTableToPointInTime", export("")); err != nil {
 		t.Errorf("a table without an owner rule: %v", err) // AWS's rules
