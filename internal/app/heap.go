@@ -22,9 +22,9 @@ var memory = memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)
 func part(memory memlimit.Provider, divisor, least, most uint64) int64 {
 	n, err := memory()
 	if err != nil {
-		return int64(least) //nolint:gosec // a constant
+		return int64(least)
 	}
-	return int64(min(max(n/divisor, least), most)) //nolint:gosec // at most a constant
+	return int64(min(max(n/divisor, least), most))
 }
 
 // ReserveHeap makes garbage collections rarer until release is called, unless the operator governs the collector by GOGC
