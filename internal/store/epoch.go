@@ -67,9 +67,9 @@ func epochKeyOf(b []byte) (epochKey, bool) {
 // epochs counts the changes to facts that are cached, for each service and account.
 type epochs struct {
 	db      kv.DB
-	counts  sync.Map // epochKey → *epochCount
-	fresh   atomic.Int64
-	seen    map[string]uint64 // key → stamp, by the poller only
+	counts  sync.Map                  // epochKey → *epochCount
+	fresh   atomic.Pointer[time.Time] // when the last poll that succeeded began
+	seen    map[string]uint64         // key → stamp, by the poller only
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -106,7 +106,7 @@ func (e *epochs) count(k epochKey) *epochCount {
 
 // now returns the epoch, or false when changes of other nodes may have gone unseen.
 func (e *epochs) now(k epochKey) (uint64, bool) {
-	if e.stop != nil && time.Now().UnixNano()-e.fresh.Load() > int64(epochTrust) {
+	if e.stop != nil && !trusted(e.fresh.Load(), time.Now()) {
 		return 0, false
 	}
 	// What nothing was changed in has no count: account ids come with requests that nobody has authenticated yet, so a
@@ -116,6 +116,16 @@ func (e *epochs) now(k epochKey) (uint64, bool) {
 		n += e.epochOf(k.whole()) // neither ever falls, so that the sum tells of a change in either
 	}
 	return n, true
+}
+
+// trusted reports whether what was polled at a time may still be taken for all that other nodes have changed. Both clocks must say so: the
+// wall clock can be set back, and the monotonic one stands still while a machine is suspended.
+func trusted(polled *time.Time, now time.Time) bool {
+	if polled == nil {
+		return false
+	}
+	wall := now.Round(0).Sub(polled.Round(0))
+	return now.Sub(*polled) <= epochTrust && 0 <= wall && wall <= epochTrust
 }
 
 func (e *epochs) epochOf(k epochKey) uint64 {
@@ -223,6 +233,6 @@ func (e *epochs) poll(ctx context.Context) {
 		})
 	})
 	if err == nil {
-		e.fresh.Store(began.UnixNano())
+		e.fresh.Store(&began)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 )
@@ -100,5 +101,28 @@ func TestEpochKeysOnSharedStores(t *testing.T) {
 	}
 	if _, ok := epochKeyOf(append([]byte{spaceEpochs}, K("iam")...)); ok {
 		t.Error("a key of one part is read")
+	}
+}
+
+// What was polled is trusted for a time, by the monotonic and by the wall clock.
+func TestTrusted(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	at := func(d time.Duration) *time.Time { then := now.Add(-d); return &then }
+	set := func(d time.Duration) *time.Time { then := now.Add(-d).Round(0); return &then } // by the wall clock only
+	for name, c := range map[string]struct {
+		polled *time.Time
+		want   bool
+	}{
+		"never polled":                {nil, false},
+		"just now":                    {at(0), true},
+		"as long ago as may be":       {at(epochTrust), true},
+		"longer ago":                  {at(epochTrust + 1), false},
+		"longer ago by the wall":      {set(epochTrust + 1), false},
+		"the wall clock was set back": {set(-time.Second), false},
+	} {
+		if got := trusted(c.polled, now); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

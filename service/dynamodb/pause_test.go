@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/authz/authztest"
+	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/internal/pipeline"
 )
 
 const pagesTable = `{'TableName':'pages','BillingMode':'PAY_PER_REQUEST',
@@ -204,6 +207,50 @@ func TestPauseKeys(t *testing.T) {
 	e.must(root(), "PutItem", `{'TableName':'pages','Item':{'pk':{'S':'`+pauseMark+`'},'sk':{'N':'1'}}}`)
 	if out := e.must(root(), "Scan", `{'TableName':'pages','Limit':1,'ExclusiveStartKey':{'pk':{'S':'`+pauseMark+`'},'sk':{'N':'0'}}}`); !strings.Contains(out, pauseMark) {
 		t.Errorf("a row whose key looks like a pause: %s", out)
+	}
+}
+
+// A place is of one table, index and session; elsewhere it is the key of a row.
+func TestPausesAreBound(t *testing.T) {
+	t.Parallel()
+	e, _ := pagesEnv(t, "filter", 2000, nil)
+	tab, err := e.s.facts(t.Context(), place{account, region, "pages"})
+	if err != nil || tab == nil {
+		t.Fatal(tab, err)
+	}
+	policy := strings.ReplaceAll(wide, "'", `"`)
+	calls := func(who caller) *pipeline.Call {
+		return &pipeline.Call{Grant: authztest.Grant(t, who.principal, name, authz.Read, authz.Require("dynamodb:Scan", tab.res, nil), who.policies...)}
+	}
+	acme := calls(e.user(account, "acme", nil, policy))
+	scan, index := &item.Query{}, &item.Query{Index: "by-kind"}
+	carrier, ok := tab.carrier(scan)
+	if !ok {
+		t.Fatal("no attribute for a place")
+	}
+	key, err := e.s.pausedKey(acme, tab, scan, carrier, []byte("here"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew := *tab
+	anew.ID = "made-anew"
+	for what, c := range map[string]struct {
+		call *pipeline.Call
+		tab  *table
+		q    *item.Query
+		want string
+	}{
+		"as it was":      {acme, tab, scan, "here"},
+		"another table":  {acme, &anew, scan, ""},
+		"an index":       {acme, tab, index, ""},
+		"another tenant": {calls(e.user(account, "globex", nil, policy)), tab, scan, ""},
+		"an operator":    {calls(root()), tab, scan, ""},
+	} {
+		q := *c.q
+		q.Start = key
+		if at, err := e.s.pausedAt(c.call, c.tab, &q, carrier); err != nil || string(at) != c.want {
+			t.Errorf("%s: %q, %v", what, at, err)
+		}
 	}
 }
 
