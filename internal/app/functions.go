@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/functions"
 )
 
@@ -16,12 +18,8 @@ func (a *App) functions(ctx context.Context) (functions.Invoker, error) {
 	if c.FunctionsEndpoint == "" {
 		return functions.None{}, nil
 	}
-	region := c.FunctionsRegion
-	if region == "" {
-		region = c.Region
-	}
-	to, err := functions.NewLambda(ctx, functions.LambdaConfig{
-		Endpoint: c.FunctionsEndpoint, Region: region,
+	to, err := functions.NewLambda(ctx, awsclient.Endpoint{
+		URL: c.FunctionsEndpoint, Region: cmp.Or(c.FunctionsRegion, c.Region),
 		AccessKeyID: c.FunctionsAccessKeyID, SecretAccessKey: c.FunctionsSecretAccessKey, SessionToken: c.FunctionsSessionToken,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/objects"
 )
 
@@ -34,17 +36,16 @@ func (a *App) objects(ctx context.Context) (objects.Store, error) {
 		a.onClose(func(context.Context) error { return d.Close() })
 		return d, nil
 	}
-	region := c.ObjectsRegion
-	if region == "" {
-		region = c.Region
-	}
 	buckets, err := c.objectsBuckets()
 	if err != nil {
 		return nil, err
 	}
 	return objects.NewS3(ctx, objects.S3Config{
-		Endpoint: c.Objects, Region: region, Account: c.Account, Buckets: buckets,
-		AccessKeyID: c.ObjectsAccessKeyID, SecretAccessKey: c.ObjectsSecretAccessKey, SessionToken: c.ObjectsSessionToken,
+		Endpoint: awsclient.Endpoint{
+			URL: c.Objects, Region: cmp.Or(c.ObjectsRegion, c.Region),
+			AccessKeyID: c.ObjectsAccessKeyID, SecretAccessKey: c.ObjectsSecretAccessKey, SessionToken: c.ObjectsSessionToken,
+		},
+		Account: c.Account, Buckets: buckets,
 	})
 }
 

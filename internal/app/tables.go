@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/tableengine"
 	"github.com/bulkhead/bulkhead/service/dynamodb"
 )
@@ -16,13 +18,11 @@ func (a *App) tables(ctx context.Context) (dynamodb.Engine, error) {
 	if c.Tables == "" {
 		return nil, nil
 	}
-	region := c.TablesRegion
-	if region == "" {
-		region = c.Region
-	}
 	return tableengine.New(ctx, tableengine.Config{
-		Endpoint: c.Tables, Region: region,
-		AccessKeyID: c.TablesAccessKeyID, SecretAccessKey: c.TablesSecretAccessKey, SessionToken: c.TablesSessionToken,
+		Endpoint: awsclient.Endpoint{
+			URL: c.Tables, Region: cmp.Or(c.TablesRegion, c.Region),
+			AccessKeyID: c.TablesAccessKeyID, SecretAccessKey: c.TablesSecretAccessKey, SessionToken: c.TablesSessionToken,
+		},
 		Observe: a.metrics.observeTables,
 	})
 }

@@ -50,7 +50,7 @@ var importers = []struct {
 	{"net/http", []string{
 		"cmd/...", "internal/app", "internal/pipeline", "internal/protocol/...", "internal/authn/...", "internal/codegen/...",
 		"api/...", "service/cognitoidp", "service/cognitoidp/login", "service/cognitoidp/tokens", "service/cognitoidentity", "internal/client", "internal/demo",
-		"internal/outside", "internal/federation/...", "internal/functions", "internal/delivery", "internal/objects/...", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
+		"internal/outside", "internal/federation/...", "internal/functions", "internal/awsclient", "internal/delivery", "internal/objects/...", "internal/peer", "internal/tableengine", "service/bulkhead/mailpage", "internal/bench",
 	}, "the store, the policy engine and table semantics have no HTTP in them"},
 	{"os/exec", []string{"test/..."}, "the server starts no programs"},
 	{"unsafe", nil, "memory safety is part of the boundary"},
@@ -72,8 +72,9 @@ var foundations = []struct {
 		"the semantics of tables are pure, and rows are coded in one pass"},
 	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
-	{"internal/tableengine", nil, nil, "what goes to an outside engine is decided before, and not there"},
-	{"internal/objects", nil, nil, "what goes to a bucket is decided before, and not there"},
+	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
+	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
+	{"internal/objects", []string{"internal/awsclient"}, nil, "what goes to a bucket is decided before, and not there"},
 	{"internal/demo", []string{"internal/client"}, nil, "the demonstration attacks from outside"},
 	{"internal/bench", []string{"internal/client"}, nil, "what measures the server is outside of it"},
 }

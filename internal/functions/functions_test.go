@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 const (
@@ -175,7 +177,7 @@ func TestLambda(t *testing.T) {
 		_, _ = io.WriteString(w, answer)
 	}))
 	t.Cleanup(s.Close)
-	l, err := NewLambda(t.Context(), LambdaConfig{Endpoint: s.URL, Region: "eu-west-1", AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"})
+	l, err := NewLambda(t.Context(), awsclient.Endpoint{URL: s.URL, Region: "eu-west-1", AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +234,7 @@ func TestLambdaTimesOut(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(s.Close)
 	t.Cleanup(func() { close(release) })
-	l, err := NewLambda(t.Context(), LambdaConfig{Endpoint: s.URL, Region: "us-east-1", AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"})
+	l, err := NewLambda(t.Context(), awsclient.Endpoint{URL: s.URL, Region: "us-east-1", AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}

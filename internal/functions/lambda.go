@@ -5,18 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 // Bounds of payloads in bytes. Lambda takes and gives up to 6 MB ("Lambda quotas", AWS Lambda Developer Guide); nothing
@@ -26,45 +23,18 @@ const (
 	MaxResponse = 1 << 20
 )
 
-// LambdaConfig says where functions are.
-type LambdaConfig struct {
-	// Endpoint is the base URL of a Lambda Invoke API: AWS's own or an emulator's.
-	Endpoint string
-	// Region is that of the signature.
-	Region string
-	// AccessKeyID, SecretAccessKey and SessionToken sign the invocations; without them the SDK's default chain does.
-	AccessKeyID, SecretAccessKey, SessionToken string
-}
-
 // Lambda invokes functions by the Invoke API ("Invoke", AWS Lambda API Reference), synchronously and without their logs.
 type Lambda struct{ client *lambda.Client }
 
-// NewLambda returns an Invoker for an endpoint. It connects when it first invokes.
-func NewLambda(ctx context.Context, c LambdaConfig) (*Lambda, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithRegion(c.Region),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Caller retries
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = 3 * time.Second }).
-			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })),
-		config.WithLogger(logging.Nop{}), // payloads hold passwords
-	}
-	if c.AccessKeyID != "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
-	}
-	conf, err := config.LoadDefaultConfig(ctx, load...)
+// NewLambda returns an Invoker for the endpoint of a Lambda Invoke API, AWS's own or another's. It connects when it first invokes.
+func NewLambda(ctx context.Context, e awsclient.Endpoint) (*Lambda, error) {
+	conf, hc, err := e.Configure(ctx, func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
 	if err != nil {
-		return nil, fmt.Errorf("functions: configure the client of %s: %w", c.Endpoint, err)
+		return nil, fmt.Errorf("functions: %w", err)
 	}
-	built, ok := conf.HTTPClient.(*awshttp.BuildableClient) // with the roots of AWS_CA_BUNDLE by now
-	if !ok {
-		return nil, fmt.Errorf("functions: the client of %s is a %T", c.Endpoint, conf.HTTPClient)
-	}
-	// Payloads go nowhere but to the endpoint, and answers are bounded.
-	hc := &http.Client{
-		Transport:     bounded{built.GetTransport()},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return &Lambda{lambda.NewFromConfig(conf, func(o *lambda.Options) { o.BaseEndpoint, o.HTTPClient = &c.Endpoint, hc })}, nil
+	conf.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // the Caller retries
+	hc.Transport = bounded{hc.Transport}
+	return &Lambda{lambda.NewFromConfig(conf, func(o *lambda.Options) { o.BaseEndpoint, o.HTTPClient = &e.URL, hc })}, nil
 }
 
 // bounded fails the reading of answers that are over MaxResponse.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/objects/objectstest"
 )
@@ -44,8 +45,8 @@ func stores(t *testing.T) map[string]objects.Store {
 func outside(t *testing.T, s *objectstest.S3) *objects.S3 {
 	t.Helper()
 	c, err := objects.NewS3(t.Context(), objects.S3Config{
-		Endpoint: s.URL, Region: "eu-central-1", AccessKeyID: "AKIDSTORAGE", SecretAccessKey: "secret-of-the-storage", Account: account,
-		Buckets: map[string]string{"theirs": "222222222222"},
+		Endpoint: awsclient.Endpoint{URL: s.URL, Region: "eu-central-1", AccessKeyID: "AKIDSTORAGE", SecretAccessKey: "secret-of-the-storage"},
+		Account:  account, Buckets: map[string]string{"theirs": "222222222222"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,19 +11,16 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	tmtypes "github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 // Bounds of exchanges with an outside storage.
 const (
-	dialTimeout   = 3 * time.Second
 	answerTimeout = time.Minute // until an answer begins, for a write to be taken, and between two pieces of an object
 	partSize      = 8 << 20     // of a multipart upload; an upload holds three at most
 	listPage      = 1000
@@ -31,10 +28,7 @@ const (
 
 // S3Config says where an outside storage is.
 type S3Config struct {
-	// Endpoint is its base URL. Region is that of the signatures.
-	Endpoint, Region string
-	// AccessKeyID, SecretAccessKey and SessionToken sign the requests; without them the SDK's default chain does.
-	AccessKeyID, SecretAccessKey, SessionToken string
+	Endpoint awsclient.Endpoint
 	// Account holds all buckets but those that Buckets names with the accounts that hold them.
 	Account string
 	Buckets map[string]string
@@ -52,39 +46,24 @@ var _ Store = (*S3)(nil)
 
 // NewS3 returns the client of a storage. It connects when it is first used.
 func NewS3(ctx context.Context, c S3Config) (*S3, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithRegion(c.Region), config.WithLogger(logging.Nop{}),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-			WithTransportOptions(func(t *http.Transport) {
-				t.ResponseHeaderTimeout = answerTimeout
-				dial := t.DialContext
-				t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-					conn, err := dial(ctx, network, address)
-					if err != nil {
-						return nil, err
-					}
-					return &taken{conn, answerTimeout}, nil
-				}
-			})),
-	}
-	if c.AccessKeyID != "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
-	}
-	conf, err := config.LoadDefaultConfig(ctx, load...)
+	conf, hc, err := c.Endpoint.Configure(ctx, func(t *http.Transport) {
+		t.ResponseHeaderTimeout = answerTimeout
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &taken{conn, answerTimeout}, nil
+		}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("objects: configure the client of %s: %w", c.Endpoint, err)
-	}
-	built, ok := conf.HTTPClient.(*awshttp.BuildableClient) // with the roots of AWS_CA_BUNDLE by now
-	if !ok {
-		return nil, fmt.Errorf("objects: the client of %s is a %T", c.Endpoint, conf.HTTPClient)
+		return nil, fmt.Errorf("objects: %w", err)
 	}
 	client := s3.NewFromConfig(conf, func(o *s3.Options) {
-		o.BaseEndpoint, o.UsePathStyle = aws.String(c.Endpoint), true
+		o.BaseEndpoint, o.HTTPClient, o.UsePathStyle = aws.String(c.Endpoint.URL), hc, true
 		// Storages that are not AWS's do not all know the newer checksums.
 		o.RequestChecksumCalculation, o.ResponseChecksumValidation = aws.RequestChecksumCalculationWhenRequired, aws.ResponseChecksumValidationWhenRequired
-		o.HTTPClient = &http.Client{ // requests go nowhere but to the endpoint
-			Transport: built.GetTransport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
 	})
 	transfer := transfermanager.New(client, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 2

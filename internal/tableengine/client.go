@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -21,11 +20,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go/logging"
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 // Bounds of one exchange. DynamoDB's largest requests and answers are pages of 16 MB (API reference, "BatchGetItem" and
@@ -36,8 +33,7 @@ const (
 	// DefaultTimeout is how long an exchange takes at most.
 	DefaultTimeout = 10 * time.Second
 
-	maxInFlight  = 512 // exchanges at once; more wait
-	dialTimeout  = 3 * time.Second
+	maxInFlight  = 512             // exchanges at once; more wait
 	breakAfter   = 8               // exchanges in a row without an answer
 	breakFor     = 5 * time.Second // before one is tried again
 	maxErrorText = 2048            // of what is kept of an error, in bytes
@@ -46,10 +42,7 @@ const (
 
 // Config says where the engine is.
 type Config struct {
-	// Endpoint is the engine's base URL. Region is that of the signatures.
-	Endpoint, Region string
-	// AccessKeyID, SecretAccessKey and SessionToken sign the requests; without them the SDK's default chain does.
-	AccessKeyID, SecretAccessKey, SessionToken string
+	Endpoint awsclient.Endpoint
 	// Timeout bounds one exchange; 0 is DefaultTimeout.
 	Timeout time.Duration
 	// Observe is told of each Call what came of it and how long it took, its wait for a place among them; nil tells nobody. It is
@@ -109,35 +102,21 @@ type answer struct {
 
 // New returns the client of an engine. It connects when it is first used.
 func New(ctx context.Context, c Config) (*Client, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithRegion(c.Region), config.WithLogger(logging.Nop{}),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-			WithTransportOptions(func(t *http.Transport) {
-				t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = maxInFlight, maxInFlight, maxHeaders
-				t.DisableCompression = true // checksums are of the bytes as they are sent
-			})),
-	}
-	if c.AccessKeyID != "" {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)))
-	}
-	conf, err := config.LoadDefaultConfig(ctx, load...)
+	conf, hc, err := c.Endpoint.Configure(ctx, func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxResponseHeaderBytes = maxInFlight, maxInFlight, maxHeaders
+		t.DisableCompression = true // checksums are of the bytes as they are sent
+	})
 	if err != nil {
-		return nil, fmt.Errorf("tableengine: configure the client of %s: %w", c.Endpoint, err)
-	}
-	built, ok := conf.HTTPClient.(*awshttp.BuildableClient) // with the roots of AWS_CA_BUNDLE by now
-	if !ok {
-		return nil, fmt.Errorf("tableengine: the client of %s is a %T", c.Endpoint, conf.HTTPClient)
+		return nil, fmt.Errorf("tableengine: %w", err)
 	}
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
 	return &Client{
-		endpoint: strings.TrimSuffix(c.Endpoint, "/") + "/", region: c.Region, creds: conf.Credentials, signer: v4.NewSigner(),
+		endpoint: strings.TrimSuffix(c.Endpoint.URL, "/") + "/", region: c.Endpoint.Region, creds: conf.Credentials, signer: v4.NewSigner(),
 		timeout: timeout, slots: make(chan struct{}, maxInFlight), observe: c.Observe,
-		http: &http.Client{ // requests go nowhere but to the endpoint
-			Transport: built.GetTransport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: hc,
 		breaker: gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
 			Name: "tables", Timeout: breakFor, MaxRequests: 1,
 			ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakAfter },

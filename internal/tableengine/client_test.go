@@ -10,13 +10,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 func serve(t *testing.T, timeout time.Duration, h http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	c, err := New(t.Context(), Config{Endpoint: server.URL, Region: "eu-central-1", AccessKeyID: "AKIDENGINE", SecretAccessKey: "s", Timeout: timeout})
+	c, err := New(t.Context(), Config{Endpoint: awsclient.Endpoint{URL: server.URL, Region: "eu-central-1", AccessKeyID: "AKIDENGINE", SecretAccessKey: "s"}, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}

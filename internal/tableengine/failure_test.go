@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 )
 
 // hang answers nothing until the client has gone.
@@ -121,7 +123,7 @@ func TestTLS(t *testing.T) { //nolint:paralleltest // it sets the environment
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	call := func() error {
-		c, err := New(t.Context(), Config{Endpoint: server.URL, Region: "eu-central-1", AccessKeyID: "AKIDENGINE", SecretAccessKey: "s"})
+		c, err := New(t.Context(), Config{Endpoint: awsclient.Endpoint{URL: server.URL, Region: "eu-central-1", AccessKeyID: "AKIDENGINE", SecretAccessKey: "s"}})
 		if err != nil {
 			t.Fatal(err)
 		}

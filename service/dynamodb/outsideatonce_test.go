@@ -14,6 +14,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/tableengine"
 )
@@ -26,7 +27,7 @@ func engineOf(t *testing.T) (*env, Engine) {
 		e, engine := newFarEnv(t)
 		return e, engine
 	}
-	client, err := tableengine.New(t.Context(), tableengine.Config{Endpoint: url, Region: region, AccessKeyID: "engine", SecretAccessKey: "engine"})
+	client, err := tableengine.New(t.Context(), tableengine.Config{Endpoint: awsclient.Endpoint{URL: url, Region: region, AccessKeyID: "engine", SecretAccessKey: "engine"}})
 	if err != nil {
 		t.Fatal(err)
 	}

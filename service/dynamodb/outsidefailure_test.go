@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/awsclient"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/tableengine"
 )
@@ -71,7 +72,7 @@ func newHTTPEngine(t *testing.T) (*env, *httpEngine) {
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	client, err := tableengine.New(t.Context(), tableengine.Config{
-		Endpoint: server.URL, Region: region, AccessKeyID: "AKIDENGINE", SecretAccessKey: "engine-secret", Timeout: 2 * time.Second,
+		Endpoint: awsclient.Endpoint{URL: server.URL, Region: region, AccessKeyID: "AKIDENGINE", SecretAccessKey: "engine-secret"}, Timeout: 2 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
