@@ -57,10 +57,16 @@ func TestCallersAreKept(t *testing.T) {
 		c.fill(&k, callerOf(fmt.Sprintf("ASIA%016d", i), "t"))
 	}
 	n := 0
-	for i := range callerSets {
-		for j := range callerWays {
-			if c[i][j].Load() != nil {
-				n++
+	for i := range c {
+		page := c[i].Load()
+		if page == nil {
+			continue
+		}
+		for j := range page {
+			for way := range page[j] {
+				if page[j][way].Load() != nil {
+					n++
+				}
 			}
 		}
 	}

@@ -32,14 +32,19 @@ func (e *Engine) fill(k *policy.Context, r *Request, c *Check) {
 
 var nobody authn.Principal
 
-// Callers of callerSets × callerWays sessions are kept, at about half a kilobyte each. Those that came first to a set leave it first.
+// Callers of callerPages × callerSets × callerWays sessions are kept, at about half a kilobyte each. Those that came first to a set
+// leave it first.
 const (
-	callerSets = 1 << 13
-	callerWays = 4
+	callerPages = 1 << 5
+	callerSets  = 1 << 8 // of a page
+	callerWays  = 4
 )
 
-// callerCache keeps the keys of callers that were seen lately: a session's are the same in all its requests.
-type callerCache [callerSets][callerWays]atomic.Pointer[callerKeys]
+// callerCache keeps the keys of callers that were seen lately: a session's are the same in all its requests. Its pages are made when a
+// caller comes to them.
+type callerCache [callerPages]atomic.Pointer[[callerSets]callerSet]
+
+type callerSet [callerWays]atomic.Pointer[callerKeys]
 
 // callerKeys are the keys of one principal, which is immutable.
 type callerKeys struct {
@@ -49,13 +54,25 @@ type callerKeys struct {
 
 var callerSeed = maphash.MakeSeed()
 
+// set returns where the callers with the access key may be.
+func (c *callerCache) set(accessKeyID string) *callerSet {
+	h := maphash.String(callerSeed, accessKeyID)
+	at := &c[h%callerPages]
+	page := at.Load()
+	if page == nil {
+		at.CompareAndSwap(nil, new([callerSets]callerSet))
+		page = at.Load()
+	}
+	return &page[h/callerPages%callerSets]
+}
+
 // fill sets the keys of the caller in an empty context.
 func (c *callerCache) fill(k *policy.Context, p *authn.Principal) {
 	if p.AccessKeyID == "" { // nobody's key, or a principal that is made for one request
 		fillCaller(k, p)
 		return
 	}
-	set := &c[maphash.String(callerSeed, p.AccessKeyID)%callerSets]
+	set := c.set(p.AccessKeyID)
 	for i := range set {
 		if have := set[i].Load(); have != nil && have.caller == p {
 			k.CopyFrom(&have.keys)

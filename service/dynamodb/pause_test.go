@@ -332,7 +332,7 @@ func FuzzPages(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 8, 16, 24, 250, 251, 252}, uint16(300), uint8(2))
 	f.Add([]byte(strings.Repeat("abc\x00", 30)), uint16(1), uint8(0))
 	f.Fuzz(func(t *testing.T, choices []byte, walk uint16, limit uint8) {
-		if len(choices) > 200 {
+		if len(choices) > 64 {
 			t.Skip()
 		}
 		e, own := pagesEnv(t, "filter", int(walk)+1, choices)
