@@ -71,6 +71,8 @@ var foundations = []struct {
 	{"internal/item", []string{"internal/fault", "internal/keyorder", "internal/protocol/constraint", "internal/protocol/jsoncodec"}, []string{"encoding/json", "reflect"},
 		"the semantics of tables are pure, and rows are coded in one pass"},
 	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
+	{"service/dynamodb/tabledata", []string{"api/dynamodb", "internal/item", "internal/protocol/jsoncodec"}, []string{"net/http", "os"},
+		"what anybody wrote is read where nothing can be reached"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
 	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
@@ -85,6 +87,7 @@ var layers = [][]string{
 		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
 		"service/cognitoidp/messages", "service/cognitoidp/poolsettings", "service/cognitoidp", "service/cognitoidp/login",
 	},
+	{"service/dynamodb/tabledata", "service/dynamodb"},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
 // exportFileSize is how many bytes of JSON a file of an export has before the next one begins. A file that was not finished when a
@@ -33,14 +34,6 @@ type exported struct {
 	From  []byte `json:",omitempty"`
 	Files int    `json:",omitempty"`
 	Read  bool   `json:",omitempty"`
-}
-
-// exportFile is a file of an export, as the manifest tells it ("DynamoDB table export output format").
-type exportFile struct {
-	Items int64  `json:"itemCount"`
-	MD5   string `json:"md5Checksum"`
-	ETag  string `json:"etag"`
-	Key   string `json:"dataFileS3Key"`
 }
 
 func exportFileKey(export string, n int) store.Key {
@@ -145,7 +138,7 @@ func (r *exportRun) file(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file := exportFile{Items: w.items, MD5: base64.StdEncoding.EncodeToString(w.sum.Sum(nil)), ETag: etag, Key: key}
+	file := tabledata.File{Items: w.items, MD5: base64.StdEncoding.EncodeToString(w.sum.Sum(nil)), ETag: etag, Key: key}
 	items, size := r.Items+w.items, r.Bytes+w.bytes
 	err = r.progress(ctx, func(tx *store.Tx, t *transfer) error {
 		t.Export.Files, t.Export.From, t.Export.Read = n+1, w.next, w.next == nil
@@ -213,7 +206,7 @@ func (w *fileWriter) lines(ctx context.Context) (b []byte, err error) {
 		}
 		found, after, err := system.ReadBackup(tx, r.source, w.next, copyChunk)
 		for _, m := range found {
-			b = append(m.AppendJSON(append(b, `{"Item":`...)), "}\n"...)
+			b = tabledata.AppendItem(b, m)
 			items, size = items+1, size+int64(m.Size())
 		}
 		next = after
@@ -223,9 +216,6 @@ func (w *fileWriter) lines(ctx context.Context) (b []byte, err error) {
 	return b, err
 }
 
-// stamp is how manifests tell times.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
 // finish writes the manifests and ends the export.
 func (r *exportRun) finish(ctx context.Context) error {
 	ended := r.now().UTC()
@@ -233,15 +223,11 @@ func (r *exportRun) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var list bytes.Buffer
-	lines := json.NewEncoder(&list)
-	lines.SetEscapeHTML(false)
-	for i := range files {
-		if err := lines.Encode(&files[i]); err != nil {
-			return err
-		}
+	list, err := tabledata.List(files)
+	if err != nil {
+		return err
 	}
-	if err := r.manifest(ctx, "manifest-files", list.Bytes()); err != nil {
+	if err := r.manifest(ctx, "manifest-files", list); err != nil {
 		return err
 	}
 	summary, err := json.Marshal(r.summary(ended))
@@ -267,14 +253,14 @@ func (r *exportRun) manifest(ctx context.Context, name string, content []byte) e
 }
 
 // files are all files on record. A terabyte has some eight thousand.
-func (r *exportRun) files(ctx context.Context) (all []exportFile, err error) {
+func (r *exportRun) files(ctx context.Context) (all []tabledata.File, err error) {
 	err = system.View(ctx, r.s.db, name, func(tx *store.Tx) error {
 		all = nil
 		dir, err := tx.Directory()
 		if err != nil {
 			return err
 		}
-		return store.Each(dir, store.K("exportfile", r.held.ID), nil, func(_ store.Key, f *exportFile) bool {
+		return store.Each(dir, store.K("exportfile", r.held.ID), nil, func(_ store.Key, f *tabledata.File) bool {
 			all = append(all, *f)
 			return true
 		})
@@ -282,43 +268,20 @@ func (r *exportRun) files(ctx context.Context) (all []exportFile, err error) {
 	return all, err
 }
 
-// exportSummary is the summary of an export ("DynamoDB table export output format").
-type exportSummary struct {
-	Version          string  `json:"version"`
-	ExportARN        string  `json:"exportArn"`
-	StartTime        string  `json:"startTime"`
-	EndTime          string  `json:"endTime"`
-	TableARN         string  `json:"tableArn"`
-	TableID          string  `json:"tableId"`
-	ExportTime       string  `json:"exportTime,omitempty"`
-	ExportFromTime   string  `json:"exportFromTime,omitempty"`
-	ExportToTime     string  `json:"exportToTime,omitempty"`
-	Bucket           string  `json:"s3Bucket"`
-	Prefix           *string `json:"s3Prefix"`
-	SSEAlgorithm     *string `json:"s3SseAlgorithm"`
-	SSEKeyID         *string `json:"s3SseKmsKeyId"`
-	ManifestFilesKey string  `json:"manifestFilesS3Key"`
-	BilledSizeBytes  int64   `json:"billedSizeBytes"`
-	ItemCount        int64   `json:"itemCount"`
-	OutputFormat     string  `json:"outputFormat"`
-	OutputView       string  `json:"outputView,omitempty"`
-	ExportType       string  `json:"exportType"`
-}
-
-func (r *exportRun) summary(ended time.Time) *exportSummary {
+func (r *exportRun) summary(ended time.Time) *tabledata.Summary {
 	at := r.place()
-	x := &exportSummary{
-		Version: "2020-06-30", ExportARN: exportARN(at, r.held.ID), StartTime: stamp(r.Started), EndTime: stamp(ended), TableARN: at.arn(),
-		TableID: r.Table, Bucket: r.Bucket.Name, Prefix: opt.Present(r.Prefix), SSEAlgorithm: opt.Present(r.Encryption.Algorithm),
+	x := &tabledata.Summary{
+		Version: "2020-06-30", ExportARN: exportARN(at, r.held.ID), StartTime: tabledata.Stamp(r.Started), EndTime: tabledata.Stamp(ended),
+		TableARN: at.arn(), TableID: r.Table, Bucket: r.Bucket.Name, Prefix: opt.Present(r.Prefix), SSEAlgorithm: opt.Present(r.Encryption.Algorithm),
 		SSEKeyID: opt.Present(r.Encryption.KeyID), ManifestFilesKey: r.folder() + "manifest-files.json", BilledSizeBytes: r.Bytes,
 		ItemCount: r.Items, OutputFormat: r.Format, ExportType: string(api.ExportTypeFullExport),
 	}
 	if !r.incremental() {
-		x.ExportTime = stamp(r.At)
+		x.ExportTime = tabledata.Stamp(r.At)
 		return x
 	}
 	x.Version, x.ExportType, x.OutputView = "2023-08-01", r.Type, r.View
-	x.ExportFromTime, x.ExportToTime = stamp(r.From), stamp(r.To)
+	x.ExportFromTime, x.ExportToTime = tabledata.Stamp(r.From), tabledata.Stamp(r.To)
 	return x
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
 const (
@@ -110,11 +111,11 @@ func (w *importWork) object(ctx context.Context, o objects.Object) error {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // it was only read
-	in := newImportReader(body, w.importOf, w.types)
-	defer in.close()
+	in := tabledata.NewReader(body, w.format(), w.types)
+	defer in.Close()
 	for b := (&haul{}); !b.done; {
-		m, err := in.next()
-		var bad *recordError
+		m, err := in.Next()
+		var bad *tabledata.RecordError
 		if errors.As(err, &bad) {
 			err = nil
 		}
@@ -128,10 +129,10 @@ func (w *importWork) object(ctx context.Context, o objects.Object) error {
 		default:
 			w.take(b, o, m, bad)
 		}
-		if bad != nil && bad.last {
+		if bad != nil && bad.Last {
 			b.done = true
 		}
-		b.read = in.read()
+		b.read = in.Size()
 		if !b.done && !b.full() {
 			if err := w.renew(ctx); err != nil {
 				return err
@@ -147,11 +148,11 @@ func (w *importWork) object(ctx context.Context, o objects.Object) error {
 }
 
 // take adds a record to a haul, or counts it as refused.
-func (w *importWork) take(b *haul, o objects.Object, m item.Map, bad *recordError) {
+func (w *importWork) take(b *haul, o objects.Object, m item.Map, bad *tabledata.RecordError) {
 	b.records++
 	reason := ""
 	if bad != nil {
-		reason = bad.reason
+		reason = bad.Reason
 	} else if err := fits(&w.table.schema, m); err != nil {
 		reason = reasonText(err)
 	}

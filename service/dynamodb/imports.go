@@ -2,8 +2,10 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
@@ -13,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/jsoncodec"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
 // Limits of imports (DynamoDB Developer Guide, "Service, account, and table quotas").
@@ -41,6 +44,13 @@ type importOf struct {
 	Delimiter rune     `json:",omitempty"`
 
 	Processed, Imported, Errors, Bytes int64
+}
+
+// format is how the objects are written.
+func (m *importOf) format() tabledata.Format {
+	return tabledata.Format{
+		Kind: api.InputFormat(m.Format), Compression: api.InputCompressionType(m.Compression), Header: m.Header, Delimiter: m.Delimiter,
+	}
 }
 
 func importARN(at place, id string) string { return at.arn() + "/import/" + id }
@@ -238,6 +248,39 @@ func (s *Service) ListImports(ctx context.Context, c *pipeline.Call, in *api.Lis
 	token, err := page.Token()
 	out.NextToken = inHex(token)
 	return out, err
+}
+
+// tokenBlock is what the length of a token of ListImports is a multiple of, in bytes, and shortestToken its shortest (API reference,
+// "ListImports").
+const (
+	tokenBlock    = 8
+	shortestToken = 56
+)
+
+// inHex writes a token in the form that ListImports has.
+func inHex(token *string) *string {
+	if token == nil {
+		return nil
+	}
+	text := *token
+	for len(text) < shortestToken || len(text)%tokenBlock != 0 {
+		text += "."
+	}
+	out := hex.EncodeToString([]byte(text))
+	return &out
+}
+
+// fromHex reads what inHex wrote; anything else is a token that is none.
+func fromHex(token *string) *string {
+	if token == nil {
+		return nil
+	}
+	b, err := hex.DecodeString(*token)
+	text := strings.TrimRight(string(b), ".")
+	if err != nil {
+		text = "."
+	}
+	return &text
 }
 
 func (m *importOf) describe(at place) (*api.ImportTableDescription, error) {

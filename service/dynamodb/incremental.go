@@ -1,12 +1,12 @@
 package dynamodb
 
 import (
-	"strconv"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
 // settleTime is how long after its end the changes of a period are looked for: a write has the time when it was asked for.
@@ -62,18 +62,13 @@ func (r *exportRun) changedLines(tx *store.Tx, from []byte) (b []byte, items, si
 		if last.IsZero() {
 			continue // its key is still to be fetched: the transaction runs again
 		}
-		b = append(b, `{"Metadata":{"WriteTimestampMicros":{"N":"`...)
-		b = strconv.AppendInt(b, n.At.UnixMicro(), 10)
-		b = r.table.schema.KeyOf(last).AppendJSON(append(b, `"}},"Keys":`...))
+		line := tabledata.Change{At: n.At, Key: r.table.schema.KeyOf(last), New: n.New}
 		items, size = items+1, size+int64(last.Size())
-		if !n.New.IsZero() {
-			b = n.New.AppendJSON(append(b, `,"NewImage":`...))
-		}
 		if !n.Old.IsZero() && r.View == string(api.ExportViewTypeNewAndOldImages) {
-			b = n.Old.AppendJSON(append(b, `,"OldImage":`...))
+			line.Old = n.Old
 			size += int64(n.Old.Size())
 		}
-		b = append(b, "}\n"...)
+		b = tabledata.AppendChange(b, &line)
 	}
 	return b, items, size, next, err
 }

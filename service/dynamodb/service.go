@@ -40,7 +40,7 @@
 //   - work in the background, in the store's transactions: jobs.go; backups and restores: backups.go, backupjobs.go, recovery.go,
 //     restore.go, guardhistory.go
 //   - exports and imports, which reach outside of transactions: transfers.go; exports.go, exportjobs.go, incremental.go;
-//     imports.go, importjobs.go, importread.go
+//     imports.go, importjobs.go; how their objects are read and written: package tabledata
 //   - tables that an outside engine keeps: outside.go and outside*.go, each named as what it is for here
 package dynamodb
 

@@ -24,6 +24,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
 	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
 const dumpBucket = "dumps"
@@ -232,7 +233,7 @@ func checkManifest(t *testing.T, dir, folder, arn string) (all []string) {
 	}
 	files := 0
 	for line := range strings.Lines(string(read(folder + "manifest-files.json"))) {
-		var f exportFile
+		var f tabledata.File
 		if err := json.Unmarshal([]byte(line), &f); err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,9 @@
-package dynamodb
+package tabledata
 
 import (
 	"bytes"
 	"errors"
 	"io"
-	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -14,18 +13,18 @@ import (
 )
 
 // readObject reads an object to its end, and returns how many items and refused records there are.
-func readObject(t testing.TB, content []byte, m *importOf) (items []item.Map, refused int) {
+func readObject(t testing.TB, content []byte, f Format) (items []item.Map, refused int) {
 	t.Helper()
-	r := newImportReader(bytes.NewReader(content), m, map[string]item.Kind{"pk": item.S, "n": item.N, "b": item.B})
-	defer r.close()
+	r := NewReader(bytes.NewReader(content), f, map[string]item.Kind{"pk": item.S, "n": item.N, "b": item.B})
+	defer r.Close()
 	for {
-		m, err := r.next()
-		var bad *recordError
+		m, err := r.Next()
+		var bad *RecordError
 		switch {
 		case errors.Is(err, io.EOF):
 			return items, refused
 		case errors.As(err, &bad):
-			if refused++; bad.last {
+			if refused++; bad.Last {
 				return items, refused
 			}
 		case err != nil:
@@ -38,8 +37,8 @@ func readObject(t testing.TB, content []byte, m *importOf) (items []item.Map, re
 
 func TestKeysInCSV(t *testing.T) {
 	t.Parallel()
-	m := &importOf{Format: string(api.InputFormatCsv), Delimiter: ','}
-	items, refused := readObject(t, []byte("\ufeffpk,n,b,v\nx,012.50,AQI=,7\ny,seven,AQI=,7\nz,1,?,7\n"), m)
+	f := Format{Kind: api.InputFormatCsv, Delimiter: ','}
+	items, refused := readObject(t, []byte("\ufeffpk,n,b,v\nx,012.50,AQI=,7\ny,seven,AQI=,7\nz,1,?,7\n"), f)
 	if refused != 2 || len(items) != 1 {
 		t.Fatalf("%d refused, %d items", refused, len(items))
 	}
@@ -55,16 +54,16 @@ func TestZstdIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &importOf{Format: string(api.InputFormatDynamodbJson), Compression: string(api.InputCompressionTypeZstd)}
+	f := Format{Kind: api.InputFormatDynamodbJson, Compression: api.InputCompressionTypeZstd}
 	good := []byte(`{"Item":{"pk":{"S":"x"}}}`)
-	if items, refused := readObject(t, z.EncodeAll(append(bytes.Repeat([]byte(" "), 80<<20), good...), nil), m); refused != 1 || len(items) != 0 {
+	if items, refused := readObject(t, z.EncodeAll(append(bytes.Repeat([]byte(" "), 80<<20), good...), nil), f); refused != 1 || len(items) != 0 {
 		t.Errorf("a window of 64 MB: %d refused, %d items", refused, len(items))
 	}
 	small, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if items, refused := readObject(t, small.EncodeAll(good, nil), m); refused != 0 || len(items) != 1 {
+	if items, refused := readObject(t, small.EncodeAll(good, nil), f); refused != 0 || len(items) != 1 {
 		t.Errorf("%d refused, %d items", refused, len(items))
 	}
 }
@@ -76,12 +75,12 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08\x00"), false, byte(1))
 	f.Add([]byte("\x28\xb5\x2f\xfd\x04\x00"), true, byte(2))
 	f.Fuzz(func(t *testing.T, content []byte, asCSV bool, compression byte) {
-		m := &importOf{Format: string(api.InputFormatDynamodbJson), Delimiter: ','}
+		form := Format{Kind: api.InputFormatDynamodbJson, Delimiter: ','}
 		if asCSV {
-			m.Format = string(api.InputFormatCsv)
+			form.Kind = api.InputFormatCsv
 		}
-		m.Compression = []string{"NONE", "GZIP", "ZSTD"}[int(compression)%3]
-		items, refused := readObject(t, content, m)
+		form.Compression = []api.InputCompressionType{"NONE", "GZIP", "ZSTD"}[int(compression)%3]
+		items, refused := readObject(t, content, form)
 		for _, x := range items {
 			if x.Err() != nil {
 				continue // told to who imports it
@@ -90,28 +89,14 @@ func FuzzImport(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			line := string(back.AppendJSON([]byte(`{"Item":`))) + "}"
-			again, bad := readObject(t, []byte(line), &importOf{Format: string(api.InputFormatDynamodbJson)})
+			line := AppendItem(nil, back)
+			again, bad := readObject(t, line, Format{Kind: api.InputFormatDynamodbJson})
 			if bad != 0 || len(again) != 1 || !again[0].Same(back) {
 				t.Fatalf("%q is not read as it was written: %s", content, line)
 			}
 		}
-		if sum, bad := readObject(t, content, m); len(sum) != len(items) || bad != refused {
+		if sum, bad := readObject(t, content, form); len(sum) != len(items) || bad != refused {
 			t.Fatal("the same object is read in two ways")
-		}
-	})
-}
-
-// FuzzListToken opens what callers send as a token of ListImports.
-func FuzzListToken(f *testing.F) {
-	f.Add(strings.Repeat("0", 112))
-	f.Fuzz(func(t *testing.T, token string) {
-		if got := fromHex(&token); got == nil {
-			t.Fatal("a token is no token")
-		}
-		back := fromHex(inHex(&token))
-		if strings.TrimRight(token, ".") != *back {
-			t.Fatalf("%q comes back as %q", token, *back)
 		}
 	})
 }
