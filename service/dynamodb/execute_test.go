@@ -146,6 +146,29 @@ func testStatementPages(t *testing.T, e *env) {
 	}
 }
 
+// A token goes with the parameters of its statement: with others it would lead into another partition.
+func TestStatementTokensAreOfTheirParameters(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, e *env) {
+		const text = `SELECT sk FROM orders WHERE pk = ? AND sk <> ?`
+		with := func(list string) string { return `,'Limit':1,'Parameters':[` + list + `]` }
+		own := with(`{'S':'a'},{'S':'bx'}`)
+		token, ok := get(t, e.exec(root(), text, own), "NextToken").(string)
+		if !ok {
+			t.Fatal("the page is the last one")
+		}
+		next := `,'NextToken':'` + token + `'`
+		if got := e.exec(root(), text, own, next); !strings.Contains(got, `{"sk":{"S":"s1"}}`) {
+			t.Errorf("with its own parameters: %s", got)
+		}
+		for _, others := range []string{`{'S':'b'},{'S':'bx'}`, `{'S':'ab'},{'S':'x'}`, `{'S':'bx'},{'S':'a'}`, `{'S':'a'},{'B':'YngK'}`} {
+			if got := e.exec(root(), text, with(others), next); got != "Validation: Invalid NextToken" {
+				t.Errorf("with %s: %s", others, got)
+			}
+		}
+	})
+}
+
 func TestBatchExecuteStatement(t *testing.T) {
 	t.Parallel()
 	everywhere(t, testBatchExecuteStatement)

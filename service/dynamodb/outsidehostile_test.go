@@ -140,3 +140,27 @@ func TestEnginesErrorsAreAboutTheRequest(t *testing.T) {
 		}
 	}
 }
+
+// A request that names several partitions asks for one after the other: a row of another of them is none of the one that was asked for,
+// though the caller may read both.
+func TestEnginesRowsOfAnotherNamedPartition(t *testing.T) {
+	t.Parallel()
+	for name, tags := range map[string]string{"open": "", "sealed": strings.Replace(fmt.Sprintf(guardTags, "deny"), "[", "["+sealTag1, 1)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, engine := newFarEnv(t)
+			ordersIn(e, tags)
+			const first, both = `SELECT sk FROM orders WHERE pk = 'b'`, `SELECT sk FROM orders WHERE pk IN ['a', 'b']`
+			if got := e.exec(root(), both); strings.Count(got, `"sk"`) != 6 {
+				t.Fatalf("an honest engine: %s", got)
+			}
+			e.s.engine = lying{engine, "Query", new(string)}
+			if got := e.exec(root(), first); strings.Count(got, `"sk"`) != 3 {
+				t.Fatalf("the partition that the answers are of: %s", got)
+			}
+			if got := e.exec(root(), both); got != "Internal: " {
+				t.Errorf("rows of one partition in place of another's: %s", got)
+			}
+		})
+	}
+}

@@ -116,7 +116,7 @@ func TestOutsideEngineThatLies(t *testing.T) {
 		e, engine := newFarEnv(t)
 		pooledIn(e, "deny", seal)
 		var first string
-		e.s.engine = lying{engine, &first}
+		e.s.engine = lying{engine, "GetItem", &first}
 		who := e.user(account, "acme", nil, quoted(wide))
 		e.must(root(), "GetItem", `{'TableName':'pool','Key':{'pk':{'S':'globex#1'},'sk':{'S':'s'}}}`)
 		if out, err := e.op(who, "GetItem", `{'TableName':'pool','Key':{'pk':{'S':'acme#1'},'sk':{'S':'s'}}}`); !errors.Is(err, errNotOurs) {
