@@ -1,6 +1,7 @@
 package item
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,56 @@ func TestPlaceholders(t *testing.T) {
 		if got := message(compile("Condition", "attribute_exists(#a)", c.names, values)); got != c.want {
 			t.Errorf("%v %s:\n got %s\nwant %s", c.names, c.values, got, c.want)
 		}
+	}
+}
+
+// Names and values are bounded each and together, to the byte, whatever the values are made of.
+func TestVariablesAreBounded(t *testing.T) {
+	t.Parallel()
+	const names, values = "ExpressionAttributeNames exceeds max size", "ExpressionAttributeValues exceeds max size"
+	const both = "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
+	long := func(n int) map[string]string { // of n bytes
+		m := map[string]string{}
+		for i := 0; n > 0; i++ {
+			k := fmt.Sprintf("#n%07d", i)
+			m[k] = strings.Repeat("x", min(1000, n-len(k)))
+			n -= len(k) + len(m[k])
+		}
+		return m
+	}
+	text := func(n int) string { return `{":v":{"S":"` + strings.Repeat("x", n-2) + `"}}` }
+	list := func(of string, n int) string {
+		return `{":v":{"L":[` + strings.TrimSuffix(strings.Repeat(of+",", n), ",") + `]}}`
+	}
+	const most, half = 2 << 20, 1 << 20
+	for name, c := range map[string]struct {
+		names        map[string]string
+		values, want string
+	}{
+		"most of values":             {nil, text(most), ""},
+		"one more":                   {nil, text(most + 1), values},
+		"one more, malformed":        {nil, strings.Replace(text(most+1), `"}}`, `"},"v":{}}`, 1), values},
+		"most of names":              {long(most), "", ""},
+		"one more name":              {long(most + 1), "", names},
+		"most of both":               {long(half), text(half), ""},
+		"one more of both":           {long(half), text(half + 1), both},
+		"small values, many":         {nil, list(`{"NULL":true}`, half), values},
+		"empty lists, many":          {nil, list(`{"L":[]}`, half/2), values},
+		"as many as there may be":    {nil, list(`{"L":[]}`, half/2-2), ""},
+		"small numbers, many":        {nil, list(`{"N":"0"}`, half), values},
+		"names that no value is of":  {long(most), text(10), both},
+		"both too long, names first": {long(most + 1), text(most + 1), names},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var m Map
+			if c.values != "" {
+				m = mustMap(t, c.values)
+			}
+			if _, err := NewPlaceholders(c.names, m); err == nil && c.want != "" || err != nil && message(err) != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

@@ -9,9 +9,11 @@ import (
 	"strings"
 )
 
-// Limits of expressions (DynamoDB Developer Guide, "Service, account, and table quotas").
+// Limits of expressions (DynamoDB Developer Guide, "Constraints in Amazon DynamoDB", section "Expression parameters").
 const (
+	// maxExpression is the longest expression, maxVariables the sum of all that may be put into the expressions of a request, in bytes.
 	maxExpression = 4096
+	maxVariables  = 2 << 20
 	maxOperators  = 300
 	maxInOperands = 100
 	maxNesting    = 300
@@ -33,6 +35,9 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 	p := &Placeholders{names: names, values: values}
 	if names != nil && len(names) == 0 {
 		return nil, invalid("ExpressionAttributeNames must not be empty")
+	}
+	if err := checkVariables(names, values); err != nil { // before all that takes as long as they are
+		return nil, err
 	}
 	for _, k := range sortedKeys(names) {
 		if !placeholder(k, '#') {
@@ -62,6 +67,27 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", text(values.err), values.badAt)
 	}
 	return p, nil
+}
+
+// checkVariables refuses names and values that are too long together: each as long as in an item.
+func checkVariables(names map[string]string, values Map) error {
+	given := 0
+	for k, name := range names {
+		given += len(k) + len(name)
+	}
+	size := 0
+	if given+8*len(values.b) > maxVariables { // the size is less than 8 times the encoding, and not asked of every request
+		size = values.Size()
+	}
+	switch {
+	case given > maxVariables:
+		return invalid("ExpressionAttributeNames exceeds max size")
+	case size > maxVariables:
+		return invalid("ExpressionAttributeValues exceeds max size")
+	case given+size > maxVariables:
+		return invalid("Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size")
+	}
+	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {
