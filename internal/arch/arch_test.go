@@ -73,6 +73,8 @@ var foundations = []struct {
 	{"internal/partiql", []string{"internal/item", "internal/fault"}, []string{"encoding/json", "reflect"}, "a language has no other semantics than the tables' own"},
 	{"service/dynamodb/tabledata", []string{"api/dynamodb", "internal/item", "internal/protocol/jsoncodec"}, []string{"net/http", "os"},
 		"what anybody wrote is read where nothing can be reached"},
+	{"service/dynamodb/plan", []string{"api/dynamodb", "internal/fault", "internal/item", "internal/opt", "internal/partiql"}, []string{"net/http", "os"},
+		"what a request is decided by and what it does are the same plan, made of the request alone"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
 	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
@@ -87,7 +89,7 @@ var layers = [][]string{
 		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
 		"service/cognitoidp/messages", "service/cognitoidp/poolsettings", "service/cognitoidp", "service/cognitoidp/login",
 	},
-	{"service/dynamodb/tabledata", "service/dynamodb"},
+	{"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb"},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.

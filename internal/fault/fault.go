@@ -124,6 +124,16 @@ func From(err error) *Error {
 	return &Error{Class: Internal, Cause: err}
 }
 
+// Text is what is told of an error in the message of another: a fault's message without its class and cause, or the text of an error
+// that is no fault.
+func Text(err error) string {
+	var f *Error
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return err.Error()
+}
+
 // Is reports whether err is a modeled fault with the code.
 func Is(err error, code string) bool {
 	var f *Error

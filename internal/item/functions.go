@@ -1,11 +1,5 @@
 package item
 
-import (
-	"errors"
-
-	"github.com/bulkhead/bulkhead/internal/fault"
-)
-
 // conditionFunctions are the functions of condition, filter and key condition expressions, with their operand counts.
 var conditionFunctions = map[string]int{
 	"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1,
@@ -13,15 +7,6 @@ var conditionFunctions = map[string]int{
 
 // updateFunctions are the functions of update expressions.
 var updateFunctions = map[string]int{"if_not_exists": 2, "list_append": 2}
-
-// text returns a fault's message without its class.
-func text(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return f.Message
-	}
-	return err.Error()
-}
 
 // constant returns the type of an operand that is a value; None for what is known only with an item.
 func (n *node) constant() Kind {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
 )
 
 // MaxPage is how many bytes of items one page of a Query or Scan reads (API reference, "Query"): it ends with the item
@@ -202,7 +204,7 @@ func (b *bound) startParts() error {
 	scan := b.Keys == nil && b.x == nil
 	if b.Start.Len() != len(want) {
 		if scan {
-			return invalid("%s: %s", badStart, text(errKeySchema()))
+			return invalid("%s: %s", badStart, fault.Text(errKeySchema()))
 		}
 		return invalid(badStart)
 	}
@@ -233,11 +235,11 @@ func (q *Query) CheckStart() error {
 		return nil
 	}
 	for _, alone := range []string{"contains duplicates", "number set", "numeric value", "significant digits", "number with"} {
-		if strings.Contains(text(err), alone) {
+		if strings.Contains(fault.Text(err), alone) {
 			return err
 		}
 	}
-	return invalid("%s: %s", badStart, text(err))
+	return invalid("%s: %s", badStart, fault.Text(err))
 }
 
 // bindStart checks the ExclusiveStartKey and moves the beginning of the page past it.
@@ -247,7 +249,7 @@ func (b *bound) bindStart() error {
 	}
 	base, err := b.t.Keys.Key(b.t.Keys.attrs(b.Start))
 	if err != nil {
-		return invalid("%s: %s", badStart, text(err))
+		return invalid("%s: %s", badStart, fault.Text(err))
 	}
 	pos := &IndexPos{Key: b.keys.rowKey(b.Start), Base: base}
 	b.after = pos

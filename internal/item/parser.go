@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bulkhead/bulkhead/internal/fault"
 )
 
 // Limits of expressions (DynamoDB Developer Guide, "Constraints in Amazon DynamoDB", section "Expression parameters").
@@ -64,7 +66,7 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 	}
 	p.byName = maps.Collect(values.All())
 	if values.err != nil {
-		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", text(values.err), values.badAt)
+		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", fault.Text(values.err), values.badAt)
 	}
 	return p, nil
 }

@@ -47,7 +47,7 @@ func reason(err error) (r Reason, ok bool) {
 	case errors.As(err, &failed):
 		return Reason{Code: "ConditionalCheckFailed", Message: failed.Error(), Item: failed.Item}, true
 	case fault.IsClass(err, fault.Validation):
-		return Reason{Code: "ValidationError", Message: text(err)}, true
+		return Reason{Code: "ValidationError", Message: fault.Text(err)}, true
 	}
 	return Reason{}, false
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // Limits of batches (API reference, "BatchGetItem" and "BatchWriteItem").
@@ -152,7 +153,7 @@ func (s *Service) BatchGetItem(ctx context.Context, c *pipeline.Call, in *api.Ba
 
 // getBatch adds what a batch reads of one table.
 func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysAndAttributes, budget *int, b *batch) (item.Cost, error) {
-	pr, err := planProjection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
+	pr, err := plan.Projection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
 	if err != nil {
 		return item.Cost{}, err
 	}

@@ -221,15 +221,7 @@ func (d *dataKeys) orUnusable(id store.KeyID, tenant string, err error) (*store.
 
 // sealedAway is what a caller is told of a row whose key cannot be used.
 func sealedAway(reason error) error {
-	return fault.New(fault.AccessDenied, "The key of the row's tenant cannot be used: %s", reasonText(reason))
-}
-
-func reasonText(reason error) string {
-	var f *fault.Error
-	if errors.As(reason, &f) {
-		return f.Message
-	}
-	return reason.Error()
+	return fault.New(fault.AccessDenied, "The key of the row's tenant cannot be used: %s", fault.Text(reason))
 }
 
 // tenants returns the data key of a tenant, and makes one if there is none.

@@ -57,7 +57,7 @@ func (invokedKeys) encrypt(ctx context.Context, c *pipeline.Call, key string, ab
 
 // keyDenied is what a caller is told of a table whose key cannot be used.
 func keyDenied(reason error) error {
-	return fault.New(fault.AccessDenied, "KMS key access denied error: %s", reasonText(reason))
+	return fault.New(fault.AccessDenied, "KMS key access denied error: %s", fault.Text(reason))
 }
 
 // keyRefused is the error for a key that KMS refuses to the caller.
@@ -66,7 +66,7 @@ func keyRefused(err error) error {
 	case fault.IsClass(err, fault.AccessDenied):
 		return keyDenied(err)
 	case fault.IsClass(err, fault.Modeled), fault.IsClass(err, fault.Validation):
-		return invalid(wrong+"KMSMasterKeyId: %s", reasonText(err))
+		return invalid(wrong+"KMSMasterKeyId: %s", fault.Text(err))
 	}
 	return err
 }

@@ -14,20 +14,12 @@ import (
 	"github.com/bulkhead/bulkhead/internal/partiql"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
-
-func planStatement(in *api.ExecuteStatementInput) (parsed, error) {
-	p, err := parseStatement(in.Statement, in.Parameters, in.ReturnValuesOnConditionCheckFailure)
-	if err == nil && p.Kind == partiql.Exists {
-		err = invalid("EXISTS can only be used in ExecuteTransaction write requests.")
-	}
-	p.consistent = opt.Value(in.ConsistentRead)
-	return p, err
-}
 
 // ExecuteStatement performs one statement: SELECT reads a page of rows, the others write one row.
 func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
-	p, err := planStatement(in)
+	p, err := plan.Execute(in)
 	if err != nil {
 		return nil, err
 	}
@@ -71,20 +63,25 @@ func (s *Service) ExecuteStatement(ctx context.Context, c *pipeline.Call, in *ap
 }
 
 // perform performs a statement that writes, and returns what its RETURNING clause asks for.
-func (t opened) perform(p parsed, m *meter) (item.Map, item.Cost, error) {
-	w, err := t.change(p.Statement, p.returnOnFailure)
+func (t opened) perform(p plan.Statement, m *meter) (item.Map, item.Cost, error) {
+	w, err := p.Write(&t.schema)
 	if err != nil {
 		return item.Map{}, item.Cost{}, err
 	}
 	done, err := m.write(t.table, t.rows, w)
 	if err != nil {
-		return item.Map{}, item.Cost{}, p.duplicate(err)
+		return item.Map{}, item.Cost{}, duplicate(p, err)
 	}
 	return w.Returned(string(p.Returning), done), done.Cost, nil
 }
 
+// errDuplicate is what an INSERT of a row that is there answers.
+func errDuplicate() error {
+	return api.NewDuplicateItemException("Duplicate primary key exists in table")
+}
+
 // duplicate is the error of a statement that writes: an INSERT's condition fails by a duplicate.
-func (p *parsed) duplicate(err error) error {
+func duplicate(p plan.Statement, err error) error {
 	var condition *item.ConditionFailedError
 	if p.Kind == partiql.Insert && errors.As(err, &condition) {
 		return errDuplicate()
@@ -101,10 +98,10 @@ type cursor struct {
 }
 
 // pausedParts is added to the number of the partition in the token of a cursor with a pause.
-const pausedParts = maxPartitions + 1
+const pausedParts = plan.MaxPartitions + 1
 
 // selectRows answers a page of a SELECT.
-func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
+func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p plan.Statement, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
 	from, err := s.openCursor(c, in)
 	if err != nil {
 		return nil, err
@@ -146,13 +143,13 @@ func (s *Service) selectRows(ctx context.Context, c *pipeline.Call, p parsed, in
 }
 
 // selects reads a page of a SELECT and returns where the next one begins.
-func (t opened) selects(m *meter, p parsed, in *api.ExecuteStatementInput, from cursor, out *api.ExecuteStatementOutput) (*cursor, error) {
+func (t opened) selects(m *meter, p plan.Statement, in *api.ExecuteStatementInput, from cursor, out *api.ExecuteStatementOutput) (*cursor, error) {
 	*out = api.ExecuteStatementOutput{Items: []item.Map{}}
-	sel, err := t.selection(p.Statement, p.consistent)
+	sel, err := p.Selection(&t.schema)
 	if err != nil {
 		return nil, err
 	}
-	if !sel.decided(m.c, t.table) {
+	if !decidedAs(m.c, t.table, sel) {
 		return nil, errNoIndex
 	}
 	if err := m.admit(t.table, p.Index, false); err != nil {
@@ -169,17 +166,17 @@ func (t opened) selects(m *meter, p parsed, in *api.ExecuteStatementInput, from 
 
 var errNoIndex = invalid("The table does not have the specified index")
 
-// decided reports whether the request was decided on as what it now turns out to be: a scan, or the partitions that it reads.
-// It was not if its index was made since, or made anew with another key.
-func (s *selection) decided(c *pipeline.Call, t *table) bool {
-	if x := t.index(s.query.Index); s.query.Index != "" && (x == nil || x.Filling) {
+// decidedAs reports whether the request was decided on as what the selection now turns out to be: a scan, or the partitions that it
+// reads. It was not if its index was made since, or made anew with another key.
+func decidedAs(c *pipeline.Call, t *table, s *plan.Selection) bool {
+	if x := t.index(s.Index()); s.Index() != "" && (x == nil || x.Filling) {
 		return false
 	}
 	rule, _ := c.Grant.RowRule(t.ID)
-	if !s.bounded {
+	if !s.Bounded {
 		return rule.Scans()
 	}
-	for _, key := range s.leading() {
+	for _, key := range s.Leading() {
 		if !rule.Named(key) {
 			return false
 		}
@@ -189,11 +186,11 @@ func (s *selection) decided(c *pipeline.Call, t *table) bool {
 
 // read reads a page of a selection from the place, of at most limit items evaluated (0 is no limit), and returns where the
 // next page begins; nil at the end.
-func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *api.ExecuteStatementOutput) (*cursor, item.Cost, error) {
+func (t *table) read(rs item.Rows, sel *plan.Selection, from cursor, limit int, out *api.ExecuteStatementOutput) (*cursor, item.Cost, error) {
 	var cost item.Cost
 	scanned, bytes := 0, 0
-	for i := from.part; i < sel.parts(); i++ {
-		q, err := sel.part(i)
+	for i := from.part; i < sel.Parts(); i++ {
+		q, err := sel.Part(i)
 		if err != nil {
 			return nil, cost, err
 		}
@@ -218,7 +215,7 @@ func (t *table) read(rs item.Rows, sel *selection, from cursor, limit int, out *
 		case !p.Last.IsZero():
 			out.LastEvaluatedKey = &p.Last
 			return &cursor{part: i, last: p.Last}, cost, nil
-		case i+1 < sel.parts() && (limit > 0 && scanned >= limit || bytes >= item.MaxPage):
+		case i+1 < sel.Parts() && (limit > 0 && scanned >= limit || bytes >= item.MaxPage):
 			return &cursor{part: i + 1}, cost, nil
 		}
 	}
@@ -274,7 +271,7 @@ func (s *Service) openCursor(c *pipeline.Call, in *api.ExecuteStatementInput) (c
 		return cursor{}, err
 	}
 	n, w := binary.Uvarint(b)
-	if w <= 0 || n > maxPartitions+pausedParts {
+	if w <= 0 || n > plan.MaxPartitions+pausedParts {
 		return cursor{}, invalid("Invalid NextToken")
 	}
 	if n >= pausedParts {

@@ -13,12 +13,13 @@ import (
 	"github.com/bulkhead/bulkhead/internal/partiql"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // BatchExecuteStatement performs statements, each for itself: one that fails says so in its place of the answer. Those that
 // write do so in one transaction, but for those on tables that an outside engine keeps: they come after it, one by one.
 func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, in *api.BatchExecuteStatementInput) (*api.BatchExecuteStatementOutput, error) {
-	all, writes, err := parseBatch(in)
+	all, writes, err := plan.Batch(in)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 		*out = api.BatchExecuteStatementOutput{Responses: make([]api.BatchStatementResponse, len(all))}
 		open := func(named string) (opened, error) { return s.openAny(tx, c, named, far) }
 		for i, p := range all {
-			if writes && far[p.table()] != nil {
+			if writes && far[tableOf(&p)] != nil {
 				continue
 			}
 			if err := inBatch(open, m, p, in.ReturnConsumedCapacity, &out.Responses[i], out); err != nil {
@@ -57,8 +58,8 @@ func (s *Service) BatchExecuteStatement(ctx context.Context, c *pipeline.Call, i
 }
 
 // inBatch performs one statement of a batch. Its error is one of the whole batch.
-func inBatch(open opener, m *meter, p parsed, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
-	err := p.err
+func inBatch(open opener, m *meter, p plan.Statement, mode api.ReturnConsumedCapacity, r *api.BatchStatementResponse, out *api.BatchExecuteStatementOutput) error {
+	err := p.Err
 	var t opened
 	if err == nil {
 		t, err = open(p.Table)
@@ -84,8 +85,8 @@ func inBatch(open opener, m *meter, p parsed, mode api.ReturnConsumedCapacity, r
 }
 
 // get reads the row of a SELECT in a batch.
-func (t opened) get(p parsed, m *meter) (item.Map, item.Cost, error) {
-	key, filter, err := t.single(p.Statement, "BatchExecuteStatement")
+func (t opened) get(p plan.Statement, m *meter) (item.Map, item.Cost, error) {
+	key, filter, err := p.Row(&t.schema, "BatchExecuteStatement")
 	if err != nil {
 		return item.Map{}, item.Cost{}, err
 	}
@@ -93,14 +94,14 @@ func (t opened) get(p parsed, m *meter) (item.Map, item.Cost, error) {
 	if !t.reads(&b) {
 		return item.Map{}, item.Cost{}, b.refused
 	}
-	got, err := t.schema.GetWhere(t.rows, key, filter, p.Columns, p.consistent)
+	got, err := t.schema.GetWhere(t.rows, key, filter, p.Columns, p.Consistent)
 	m.spend(t.table, "", got.Cost, false)
 	return got.Item, got.Cost, err
 }
 
 // batchError turns the failure of a statement into its answer; what is no fault of the statement is returned.
 func batchError(err error) (*api.BatchStatementError, error) {
-	message := messageOf(err)
+	message := fault.Text(err)
 	out := &api.BatchStatementError{Message: &message}
 	var condition *item.ConditionFailedError
 	switch {
@@ -109,7 +110,7 @@ func batchError(err error) (*api.BatchStatementError, error) {
 	case errors.As(err, &condition):
 		out.Code, out.Item = api.BatchStatementErrorCodeEnumConditionalCheckFailed, member(condition.Item.Clone())
 	case errors.Is(err, errNoTable):
-		message = messageOf(noTable(err))
+		message = fault.Text(noTable(err))
 		out.Code = api.BatchStatementErrorCodeEnumResourceNotFound
 	case fault.IsClass(err, fault.Validation):
 		out.Code = api.BatchStatementErrorCodeEnumValidationError
@@ -123,19 +124,10 @@ func batchError(err error) (*api.BatchStatementError, error) {
 
 const duplicateCode = "DuplicateItemException"
 
-// messageOf is what a caller is told of an error.
-func messageOf(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return f.Message
-	}
-	return err.Error()
-}
-
 // ExecuteTransaction performs statements, all or none. With a ClientRequestToken writes are done once, as TransactWriteItems
 // does.
 func (s *Service) ExecuteTransaction(ctx context.Context, c *pipeline.Call, in *api.ExecuteTransactionInput) (*api.ExecuteTransactionOutput, error) {
-	all, writes, err := parseTransaction(in)
+	all, writes, err := plan.Transaction(in)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +157,7 @@ func (s *Service) ExecuteTransaction(ctx context.Context, c *pipeline.Call, in *
 }
 
 // canceledStatements turns the failures of a transaction of statements into the API's errors: an INSERT fails by a duplicate.
-func canceledStatements(err error, all []parsed) error {
+func canceledStatements(err error, all []plan.Statement) error {
 	var why *item.CanceledError
 	switch {
 	case err == nil:
@@ -173,14 +165,14 @@ func canceledStatements(err error, all []parsed) error {
 	case errors.As(err, &why):
 		for i := range why.Reasons {
 			if r := &why.Reasons[i]; all[i].Kind == partiql.Insert && r.Code == "ConditionalCheckFailed" {
-				r.Code, r.Message = "DuplicateItem", messageOf(errDuplicate())
+				r.Code, r.Message = "DuplicateItem", fault.Text(errDuplicate())
 			}
 		}
 	}
 	return canceled(err)
 }
 
-func transactReads(open opener, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+func transactReads(open opener, m *meter, all []plan.Statement, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
 	*out = api.ExecuteTransactionOutput{}
 	m.reset()
 	tables, err := openEach(names, open)
@@ -190,9 +182,9 @@ func transactReads(open opener, m *meter, all []parsed, names []string, in *api.
 	gets := make([]item.TransactGet, len(all))
 	for i, p := range all {
 		t := tables[p.Table]
-		key, filter, err := t.single(p.Statement, "ExecuteTransaction")
+		key, filter, err := p.Row(&t.schema, "ExecuteTransaction")
 		if err != nil {
-			return inStatement(i, err)
+			return plan.InStatement(i, err)
 		}
 		gets[i] = item.TransactGet{Table: &t.schema, Rows: t.rows, Key: key, Filter: filter, Projection: p.Columns}
 	}
@@ -213,7 +205,7 @@ func transactReads(open opener, m *meter, all []parsed, names []string, in *api.
 	return nil
 }
 
-func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all []parsed, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
+func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all []plan.Statement, names []string, in *api.ExecuteTransactionInput, out *api.ExecuteTransactionOutput) error {
 	*out = api.ExecuteTransactionOutput{Responses: make([]api.ItemResponse, len(all))}
 	m.reset()
 	tables, err := s.openAll(tx, c, names)
@@ -231,9 +223,9 @@ func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all [
 	writes := make([]item.TransactWrite, len(all))
 	for i, p := range all {
 		t := tables[p.Table]
-		w, err := t.change(p.Statement, p.returnOnFailure)
+		w, err := p.Write(&t.schema)
 		if err != nil {
-			return inStatement(i, err)
+			return plan.InStatement(i, err)
 		}
 		writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: w}
 	}

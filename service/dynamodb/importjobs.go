@@ -7,6 +7,7 @@ import (
 	"io"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/objects"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -154,7 +155,7 @@ func (w *importWork) take(b *haul, o objects.Object, m item.Map, bad *tabledata.
 	if bad != nil {
 		reason = bad.Reason
 	} else if err := fits(&w.table.schema, m); err != nil {
-		reason = reasonText(err)
+		reason = fault.Text(err)
 	}
 	if reason == "" {
 		b.items = append(b.items, m)

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // rows opens the rows of a table for a call. A table that was made anew under its name since the call was authorized is
@@ -32,7 +33,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 	if err != nil {
 		return nil, err
 	}
-	pr, err := planGet(in)
+	pr, err := plan.Get(in)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func failed(err error) error {
 
 // PutItem writes a row.
 func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItemInput) (*api.PutItemOutput, error) {
-	w, err := planPut(in)
+	w, err := plan.Put(in)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItem
 
 // UpdateItem changes a row, or makes it.
 func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.UpdateItemInput) (*api.UpdateItemOutput, error) {
-	w, err := planUpdate(in)
+	w, err := plan.Update(in)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.Upda
 
 // DeleteItem removes a row.
 func (s *Service) DeleteItem(ctx context.Context, c *pipeline.Call, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
-	w, err := planDelete(in)
+	w, err := plan.Delete(in)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/opt"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // What tenants' shares (bulkhead:tenant-capacity) count of tables that the engine keeps: reads by what was evaluated of the caller's
@@ -29,15 +30,15 @@ func (m *meter) spendThere(t *table, out *outcome, err error) {
 }
 
 // spendAllThere adds what a transaction of writes has cost. One of which a condition fails costs a unit an element.
-func (m *meter) spendAllThere(far map[string]*farRows, actions []action, out *api.TransactWriteItemsOutput, err error) {
+func (m *meter) spendAllThere(far map[string]*farRows, actions []plan.Action, out *api.TransactWriteItemsOutput, err error) {
 	var why *item.CanceledError
 	least := map[string]float64{}
 	for _, a := range actions {
 		switch {
 		case err == nil:
-			least[a.table] += 2 * unitsOfWrite(a.write)
+			least[a.Table] += 2 * unitsOfWrite(a.Write)
 		case errors.As(err, &why):
-			m.spend(far[a.table].t, "", item.Cost{Table: 1}, true)
+			m.spend(far[a.Table].t, "", item.Cost{Table: 1}, true)
 		}
 	}
 	said := unitsOf(out)

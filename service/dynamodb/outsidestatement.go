@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // Statements on tables that the engine keeps are planned here, as all are, and sent as requests of the classic operations: no
@@ -22,15 +23,15 @@ func (s *Service) elsewhereNamed(ctx context.Context, c *pipeline.Call, named st
 }
 
 // performFar performs a statement that writes a row, and hands over what its RETURNING clause asks for, if there is something.
-func (s *Service) performFar(ctx context.Context, c *pipeline.Call, t *table, p parsed, mode api.ReturnConsumedCapacity, returned func(item.Map)) (*api.ConsumedCapacity, error) {
-	w, err := t.change(p.Statement, p.returnOnFailure)
+func (s *Service) performFar(ctx context.Context, c *pipeline.Call, t *table, p plan.Statement, mode api.ReturnConsumedCapacity, returned func(item.Map)) (*api.ConsumedCapacity, error) {
+	w, err := p.Write(&t.schema)
 	if err != nil {
 		return nil, err
 	}
 	want := answer{returns: api.ReturnValue(p.Returning), capacity: mode}
-	out, err := s.writeFar(ctx, c, t, p.Table, w, want, t.classic(p, w, want))
+	out, err := s.writeFar(ctx, c, t, p.Table, w, want, t.classic(&p, w, want))
 	if err != nil {
-		return nil, p.duplicate(err)
+		return nil, duplicate(p, err)
 	}
 	if out.attributes != nil && out.attributes.Len() > 0 {
 		returned(*out.attributes)
@@ -38,42 +39,42 @@ func (s *Service) performFar(ctx context.Context, c *pipeline.Call, t *table, p 
 	return out.capacity, nil
 }
 
-func (p *parsed) onFailure() api.ReturnValuesOnConditionCheckFailure {
-	if p.returnOnFailure {
+func onFailure(p *plan.Statement) api.ReturnValuesOnConditionCheckFailure {
+	if p.ReturnOnFailure {
 		return api.ReturnValuesOnConditionCheckFailureAllOld
 	}
 	return ""
 }
 
 // classic is the write of a statement as a request to the engine.
-func (t *table) classic(p parsed, w *item.Write, want answer) any {
+func (t *table) classic(p *plan.Statement, w *item.Write, want answer) any {
 	var x item.Text
 	condition, update := x.Condition(w.Condition), x.Update(w.Update)
 	switch w.Kind {
 	case item.PutRow:
 		return &api.PutItemInput{
 			TableName: &t.Outside.Name, Item: &w.Item, ConditionExpression: condition, ExpressionAttributeNames: x.Names(),
-			ExpressionAttributeValues: x.Values(), ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: p.onFailure(),
+			ExpressionAttributeValues: x.Values(), ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: onFailure(p),
 		}
 	case item.UpdateRow:
 		return &api.UpdateItemInput{
 			TableName: &t.Outside.Name, Key: &w.Key, UpdateExpression: update, ConditionExpression: condition,
 			ExpressionAttributeNames: x.Names(), ExpressionAttributeValues: x.Values(), ReturnValues: want.returns,
-			ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: p.onFailure(),
+			ReturnConsumedCapacity: want.capacity, ReturnValuesOnConditionCheckFailure: onFailure(p),
 		}
 	}
 	return &api.DeleteItemInput{
 		TableName: &t.Outside.Name, Key: &w.Key, ConditionExpression: condition, ExpressionAttributeNames: x.Names(),
 		ExpressionAttributeValues: x.Values(), ReturnValues: want.returns, ReturnConsumedCapacity: want.capacity,
-		ReturnValuesOnConditionCheckFailure: p.onFailure(),
+		ReturnValuesOnConditionCheckFailure: onFailure(p),
 	}
 }
 
 // classicAction is the write of a statement as an action of a transaction.
-func (p *parsed) classicAction(w *item.Write) api.TransactWriteItem {
+func classicAction(p *plan.Statement, w *item.Write) api.TransactWriteItem {
 	var x item.Text
 	condition, update := x.Condition(w.Condition), x.Update(w.Update)
-	names, values, fails := x.Names(), x.Values(), p.onFailure()
+	names, values, fails := x.Names(), x.Values(), onFailure(p)
 	switch w.Kind {
 	case item.PutRow:
 		return api.TransactWriteItem{Put: &api.Put{
@@ -97,9 +98,9 @@ func (p *parsed) classicAction(w *item.Write) api.TransactWriteItem {
 	}}
 }
 
-// table is the table that a statement names, "" of one that could not be read.
-func (p *parsed) table() string {
-	if p.err != nil || p.Statement == nil {
+// tableOf is the table that a statement names, "" of one that could not be read.
+func tableOf(p *plan.Statement) string {
+	if p.Err != nil || p.Statement == nil {
 		return ""
 	}
 	return p.Table
@@ -107,10 +108,10 @@ func (p *parsed) table() string {
 
 // fetchStatements opens the tables of a batch that the engine keeps and reads the rows of its SELECTs. What is wrong with a
 // statement is left for it to say.
-func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *meter, all []parsed, writes bool) (map[string]*farRows, error) {
+func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *meter, all []plan.Statement, writes bool) (map[string]*farRows, error) {
 	var names []string
 	for i := range all {
-		name := all[i].table()
+		name := tableOf(&all[i])
 		at, err := locate(c.Account, c.Region, name)
 		if err != nil {
 			continue
@@ -130,18 +131,18 @@ func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *mete
 	m.admitFetch(far)
 	keys := map[*farRows][]item.Map{}
 	for i := range all {
-		f := far[all[i].table()]
+		f := far[tableOf(&all[i])]
 		if f == nil || f.refused != nil {
 			continue
 		}
-		key, _, err := f.t.single(all[i].Statement, "BatchExecuteStatement")
+		key, _, err := all[i].Row(&f.t.schema, "BatchExecuteStatement")
 		if err == nil {
 			_, err = f.t.schema.Keys.Key(key)
 		}
 		if err != nil {
 			continue
 		}
-		f.consistent = f.consistent || all[i].consistent
+		f.consistent = f.consistent || all[i].Consistent
 		keys[f] = append(keys[f], key)
 	}
 	for f, ks := range keys {
@@ -153,9 +154,9 @@ func (s *Service) fetchStatements(ctx context.Context, c *pipeline.Call, m *mete
 }
 
 // writeStatementsFar performs the statements of a batch that write rows of the engine's, each for itself.
-func (s *Service) writeStatementsFar(ctx context.Context, c *pipeline.Call, all []parsed, far map[string]*farRows, mode api.ReturnConsumedCapacity, out *api.BatchExecuteStatementOutput) error {
+func (s *Service) writeStatementsFar(ctx context.Context, c *pipeline.Call, all []plan.Statement, far map[string]*farRows, mode api.ReturnConsumedCapacity, out *api.BatchExecuteStatementOutput) error {
 	for i, p := range all {
-		f := far[p.table()]
+		f := far[tableOf(&p)]
 		if f == nil {
 			continue
 		}
@@ -191,20 +192,20 @@ func farError(err error) (*api.BatchStatementError, error) {
 	default:
 		return batchError(err)
 	}
-	message := messageOf(err)
+	message := fault.Text(err)
 	return &api.BatchStatementError{Code: code, Message: &message}, nil
 }
 
 // fetchTransactionOf reads the rows of a transaction of SELECTs of tables that the engine keeps; of none it does nothing.
-func (s *Service) fetchTransactionOf(ctx context.Context, m *meter, all []parsed, names []string, far map[string]*farRows) error {
+func (s *Service) fetchTransactionOf(ctx context.Context, m *meter, all []plan.Statement, names []string, far map[string]*farRows) error {
 	if far == nil {
 		return nil
 	}
 	keys := make([]item.Map, len(all))
 	for i, p := range all {
-		key, _, err := far[names[i]].t.single(p.Statement, "ExecuteTransaction")
+		key, _, err := p.Row(&far[names[i]].t.schema, "ExecuteTransaction")
 		if err != nil {
-			return inStatement(i, err)
+			return plan.InStatement(i, err)
 		}
 		keys[i] = key
 	}
@@ -212,19 +213,19 @@ func (s *Service) fetchTransactionOf(ctx context.Context, m *meter, all []parsed
 }
 
 // transactStatementsFar performs a transaction of statements that write rows of the engine's.
-func (s *Service) transactStatementsFar(ctx context.Context, c *pipeline.Call, all []parsed, in *api.ExecuteTransactionInput, far map[string]*farRows) (*api.ExecuteTransactionOutput, error) {
+func (s *Service) transactStatementsFar(ctx context.Context, c *pipeline.Call, all []plan.Statement, in *api.ExecuteTransactionInput, far map[string]*farRows) (*api.ExecuteTransactionOutput, error) {
 	request := &api.TransactWriteItemsInput{
 		TransactItems: make([]api.TransactWriteItem, len(all)), ClientRequestToken: in.ClientRequestToken, ReturnConsumedCapacity: in.ReturnConsumedCapacity,
 	}
-	actions := make([]action, len(all))
+	actions := make([]plan.Action, len(all))
 	for i := range all {
 		p := &all[i]
-		w, err := far[p.Table].t.change(p.Statement, p.returnOnFailure)
+		w, err := p.Write(&far[p.Table].t.schema)
 		if err != nil {
-			return nil, inStatement(i, err)
+			return nil, plan.InStatement(i, err)
 		}
-		actions[i] = action{name: statementActions[p.Kind], table: p.Table, write: w}
-		request.TransactItems[i] = p.classicAction(w)
+		actions[i] = plan.Action{Name: statementActions[p.Kind], Table: p.Table, Write: w}
+		request.TransactItems[i] = classicAction(p, w)
 	}
 	out, err := s.transactFar(ctx, c, request, actions, far)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // errMixed refuses what neither store could keep whole.
@@ -76,10 +77,10 @@ func (s *Service) fetchTransaction(ctx context.Context, m *meter, far map[string
 
 // transactFar performs a transaction of writes at the engine. Rows that are not sealed are written with their expressions; those
 // that are, on condition that they are as they were when they were evaluated here.
-func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, far map[string]*farRows) (*api.TransactWriteItemsOutput, error) {
+func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []plan.Action, far map[string]*farRows) (*api.TransactWriteItemsOutput, error) {
 	names := make([]string, len(actions))
 	for i, a := range actions {
-		names[i] = a.table
+		names[i] = a.Table
 	}
 	m := s.meter(c)
 	defer m.settle()
@@ -91,12 +92,12 @@ func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 		sealed = sealed || f.t.sealing != nil
 	}
 	for _, a := range actions {
-		k, err := a.write.RowKey(&far[a.table].t.schema)
+		k, err := a.Write.RowKey(&far[a.Table].t.schema)
 		if err != nil {
 			continue // the evaluation says it as a reason
 		}
-		if a.write.Kind != item.CheckRow {
-			err = far[a.table].mayWrite(k, a.write)
+		if a.Write.Kind != item.CheckRow {
+			err = far[a.Table].mayWrite(k, a.Write)
 		}
 		if err != nil {
 			return nil, err
@@ -128,7 +129,7 @@ func (s *Service) transactFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 // maxTokenThere is the longest ClientRequestToken.
 const maxTokenThere = 36
 
-func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []action, names []string, token string) (*api.TransactWriteItemsOutput, error) {
+func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, actions []plan.Action, names []string, token string) (*api.TransactWriteItemsOutput, error) {
 	// It is always asked for: shares count it, and the answer to a request that comes again under its token holds it.
 	request := map[string]any{"ReturnConsumedCapacity": api.ReturnConsumedCapacityTotal}
 	if orNone(in.ReturnConsumedCapacity) != api.ReturnConsumedCapacityNone {
@@ -164,7 +165,7 @@ func (s *Service) writeAllFar(ctx context.Context, c *pipeline.Call, in *api.Tra
 		return nil, err
 	}
 	for i, a := range actions {
-		if m := collection(in.ReturnItemCollectionMetrics, far[a.table].t, a.write); m != nil {
+		if m := collection(in.ReturnItemCollectionMetrics, far[a.Table].t, a.Write); m != nil {
 			if out.ItemCollectionMetrics == nil {
 				out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
 			}
@@ -191,18 +192,18 @@ func (f *farRows) evaluates(w *item.Write) (here, hidden bool, err error) {
 }
 
 // actionsThere are the actions in the engine's form, and which of the request each is. Those that are evaluated here have been.
-func actionsThere(in *api.TransactWriteItemsInput, actions []action, far map[string]*farRows) (all []any, places []int, err error) {
+func actionsThere(in *api.TransactWriteItemsInput, actions []plan.Action, far map[string]*farRows) (all []any, places []int, err error) {
 	hidden := make([]bool, len(actions))
 	var evaluated []item.TransactWrite
 	var at []int
 	for i, a := range actions {
-		f := far[a.table]
-		here, unseen, err := f.evaluates(a.write)
+		f := far[a.Table]
+		here, unseen, err := f.evaluates(a.Write)
 		if err != nil {
 			return nil, nil, err
 		}
 		if hidden[i] = unseen; here {
-			evaluated = append(evaluated, item.TransactWrite{Table: &f.t.schema, Rows: f, Write: a.write})
+			evaluated = append(evaluated, item.TransactWrite{Table: &f.t.schema, Rows: f, Write: a.Write})
 			at = append(at, i)
 		}
 	}
@@ -213,7 +214,7 @@ func actionsThere(in *api.TransactWriteItemsInput, actions []action, far map[str
 		if hidden[i] {
 			continue
 		}
-		there, err := far[a.table].transacted(&in.TransactItems[i], a.write)
+		there, err := far[a.Table].transacted(&in.TransactItems[i], a.Write)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -276,7 +277,7 @@ func itemThere(in *api.TransactWriteItem, name string) api.TransactWriteItem {
 }
 
 // ownReasons refuses reasons that are not those of the actions, or show other rows than they are about.
-func ownReasons(err error, actions []action, far map[string]*farRows) error {
+func ownReasons(err error, actions []plan.Action, far map[string]*farRows) error {
 	var c *item.CanceledError
 	if !errors.As(err, &c) {
 		return err
@@ -285,7 +286,7 @@ func ownReasons(err error, actions []action, far map[string]*farRows) error {
 		return wrapNotOurs(errNotOurs)
 	}
 	for i, r := range c.Reasons {
-		if a := actions[i]; !r.Item.IsZero() && !far[a.table].isOf(a.write, r.Item) {
+		if a := actions[i]; !r.Item.IsZero() && !far[a.Table].isOf(a.Write, r.Item) {
 			return wrapNotOurs(errNotOurs)
 		}
 	}
@@ -293,14 +294,14 @@ func ownReasons(err error, actions []action, far map[string]*farRows) error {
 }
 
 // staleReasons is errStale if the transaction failed by what was evaluated here having changed, which is not the caller's condition.
-func staleReasons(err error, actions []action, far map[string]*farRows) error {
+func staleReasons(err error, actions []plan.Action, far map[string]*farRows) error {
 	var c *item.CanceledError
 	if !errors.As(err, &c) || len(c.Reasons) != len(actions) {
 		return err
 	}
 	for i := range c.Reasons {
-		f := far[actions[i].table]
-		if (f.t.sealing != nil || f.watches(actions[i].write)) && c.Reasons[i].Code == "ConditionalCheckFailed" {
+		f := far[actions[i].Table]
+		if (f.t.sealing != nil || f.watches(actions[i].Write)) && c.Reasons[i].Code == "ConditionalCheckFailed" {
 			return errStale
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // page is one page of a Query or Scan. Rows that the guard hides are no part of it: they are not counted, and a page
@@ -77,7 +78,7 @@ func decided(c *pipeline.Call, t *table, q *item.Query) bool {
 
 // Query reads rows of one partition of a table or an index.
 func (s *Service) Query(ctx context.Context, c *pipeline.Call, in *api.QueryInput) (*api.QueryOutput, error) {
-	q, err := planQuery(in)
+	q, err := plan.Query(in)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (s *Service) Query(ctx context.Context, c *pipeline.Call, in *api.QueryInpu
 
 // Scan reads all rows of a table or an index.
 func (s *Service) Scan(ctx context.Context, c *pipeline.Call, in *api.ScanInput) (*api.ScanOutput, error) {
-	q, err := planScan(in)
+	q, err := plan.Scan(in)
 	if err != nil {
 		return nil, err
 	}

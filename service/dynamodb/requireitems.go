@@ -7,6 +7,7 @@ import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/item"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // rowCheck is one check of rows by partition key.
@@ -21,7 +22,7 @@ func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requi
 	if err != nil {
 		return authz.Failed(err)
 	}
-	pr, err := planGet(in)
+	pr, err := plan.Get(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -52,7 +53,7 @@ func (r *requirements) write(s *authz.Scope, action, name string, w *item.Write,
 }
 
 func (r *requirements) PutItem(s *authz.Scope, in *api.PutItemInput) authz.Requirement {
-	w, err := planPut(in)
+	w, err := plan.Put(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -60,7 +61,7 @@ func (r *requirements) PutItem(s *authz.Scope, in *api.PutItemInput) authz.Requi
 }
 
 func (r *requirements) UpdateItem(s *authz.Scope, in *api.UpdateItemInput) authz.Requirement {
-	w, err := planUpdate(in)
+	w, err := plan.Update(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -68,7 +69,7 @@ func (r *requirements) UpdateItem(s *authz.Scope, in *api.UpdateItemInput) authz
 }
 
 func (r *requirements) DeleteItem(s *authz.Scope, in *api.DeleteItemInput) authz.Requirement {
-	w, err := planDelete(in)
+	w, err := plan.Delete(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -76,7 +77,7 @@ func (r *requirements) DeleteItem(s *authz.Scope, in *api.DeleteItemInput) authz
 }
 
 func (r *requirements) Query(s *authz.Scope, in *api.QueryInput) authz.Requirement {
-	q, err := planQuery(in)
+	q, err := plan.Query(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -130,7 +131,7 @@ func (t *table) queried(q *item.Query) []string {
 }
 
 func (r *requirements) Scan(s *authz.Scope, in *api.ScanInput) authz.Requirement {
-	q, err := planScan(in)
+	q, err := plan.Scan(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -159,7 +160,7 @@ func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) a
 		if err != nil {
 			return authz.Failed(err)
 		}
-		pr, err := planProjection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
+		pr, err := plan.Projection(ks.ProjectionExpression, ks.ExpressionAttributeNames, ks.AttributesToGet)
 		if err != nil {
 			return authz.Failed(err)
 		}
@@ -210,7 +211,7 @@ func (r *requirements) TransactGetItems(s *authz.Scope, in *api.TransactGetItems
 		if err != nil {
 			return authz.Failed(err)
 		}
-		pr, err := planProjection(g.ProjectionExpression, g.ExpressionAttributeNames, nil)
+		pr, err := plan.Projection(g.ProjectionExpression, g.ExpressionAttributeNames, nil)
 		if err != nil {
 			return authz.Failed(err)
 		}
@@ -223,13 +224,13 @@ func (r *requirements) TransactGetItems(s *authz.Scope, in *api.TransactGetItems
 }
 
 func (r *requirements) TransactWriteItems(s *authz.Scope, in *api.TransactWriteItemsInput) authz.Requirement {
-	actions, err := planActions(in.TransactItems)
+	actions, err := plan.Actions(in.TransactItems)
 	if err != nil {
 		return authz.Failed(err)
 	}
 	all := make([]authz.Requirement, 0, len(actions))
 	for _, a := range actions {
-		all = append(all, r.write(s, a.name, a.table, a.write, conditionKeys{
+		all = append(all, r.write(s, a.Name, a.Table, a.Write, conditionKeys{
 			capacity: in.ReturnConsumedCapacity, enclosing: "TransactWriteItems",
 		}))
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/partiql"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // statementActions are the actions that statements need ("IAM security policies with PartiQL for DynamoDB").
@@ -14,13 +15,13 @@ var statementActions = map[partiql.Kind]string{
 }
 
 // statement is what one statement needs. alone is true if a SELECT may read more than the row of one key.
-func (r *requirements) statement(s *authz.Scope, p parsed, k conditionKeys, alone bool) (authz.Check, error) {
+func (r *requirements) statement(s *authz.Scope, p plan.Statement, k conditionKeys, alone bool) (authz.Check, error) {
 	res, t, err := r.target(s, p.Table)
 	if err != nil {
 		return authz.Check{}, err
 	}
 	k.attributes = p.Attributes()
-	k.returns, k.all = api.ReturnValue(p.Returning), p.returnOnFailure
+	k.returns, k.all = api.ReturnValue(p.Returning), p.ReturnOnFailure
 	switch p.Kind {
 	case partiql.Insert:
 		if t != nil {
@@ -31,7 +32,7 @@ func (r *requirements) statement(s *authz.Scope, p parsed, k conditionKeys, alon
 		k.leading = t.leadingBy(p.Statement)
 	case partiql.Exists:
 		k.choice, k.tells = api.SelectAllAttributes, true // a check that fails may return the whole row
-		if p.Columns != nil && !p.returnOnFailure {
+		if p.Columns != nil && !p.ReturnOnFailure {
 			k.choice = api.SelectSpecificAttributes
 		}
 		k.leading = t.leadingBy(p.Statement)
@@ -42,7 +43,7 @@ func (r *requirements) statement(s *authz.Scope, p parsed, k conditionKeys, alon
 }
 
 // selects is what a SELECT needs.
-func (r *requirements) selects(p parsed, res authz.Resource, t *table, k conditionKeys, alone bool) (authz.Check, error) {
+func (r *requirements) selects(p plan.Statement, res authz.Resource, t *table, k conditionKeys, alone bool) (authz.Check, error) {
 	k.choice, k.tells = choice("", p.Columns, p.Index), true
 	if !alone {
 		k.leading = t.leadingBy(p.Statement)
@@ -50,11 +51,11 @@ func (r *requirements) selects(p parsed, res authz.Resource, t *table, k conditi
 	}
 	k.scan = p.Where.IsZero()
 	if t != nil {
-		sel, err := t.selection(p.Statement, p.consistent)
+		sel, err := p.Selection(&t.schema)
 		if err != nil {
 			return authz.Check{}, err
 		}
-		k.leading, k.scan = sel.leading(), !sel.bounded
+		k.leading, k.scan = sel.Leading(), !sel.Bounded
 	}
 	c := rowCheck("dynamodb:PartiQLSelect", res, &k, false)
 	if p.Index != "" {
@@ -79,7 +80,7 @@ func (t *table) leadingBy(st *partiql.Statement) []string {
 }
 
 func (r *requirements) ExecuteStatement(s *authz.Scope, in *api.ExecuteStatementInput) authz.Requirement {
-	p, err := planStatement(in)
+	p, err := plan.Execute(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -92,13 +93,13 @@ func (r *requirements) ExecuteStatement(s *authz.Scope, in *api.ExecuteStatement
 
 // BatchExecuteStatement needs what each of its statements needs that can be read: who may not run one of them runs none.
 func (r *requirements) BatchExecuteStatement(s *authz.Scope, in *api.BatchExecuteStatementInput) authz.Requirement {
-	all, _, err := parseBatch(in)
+	all, _, err := plan.Batch(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
 	var checks []authz.Check
 	for _, p := range all {
-		if p.err != nil {
+		if p.Err != nil {
 			continue
 		}
 		c, err := r.statement(s, p, conditionKeys{capacity: in.ReturnConsumedCapacity}, false)
@@ -117,7 +118,7 @@ func (r *requirements) BatchExecuteStatement(s *authz.Scope, in *api.BatchExecut
 }
 
 func (r *requirements) ExecuteTransaction(s *authz.Scope, in *api.ExecuteTransactionInput) authz.Requirement {
-	all, _, err := parseTransaction(in)
+	all, _, err := plan.Transaction(in)
 	if err != nil {
 		return authz.Failed(err)
 	}
@@ -125,7 +126,7 @@ func (r *requirements) ExecuteTransaction(s *authz.Scope, in *api.ExecuteTransac
 	for i, p := range all {
 		c, err := r.statement(s, p, conditionKeys{capacity: in.ReturnConsumedCapacity, enclosing: "ExecuteTransaction"}, false)
 		if err != nil {
-			return authz.Failed(inStatement(i, err))
+			return authz.Failed(plan.InStatement(i, err))
 		}
 		checks = append(checks, c)
 	}

@@ -28,13 +28,13 @@
 //   - A table's KMS key (SSESpecification) is asked of who sets it, not of who reads and writes rows, and is one of the table's account.
 //   - Global tables are refused, never accepted in silence.
 //
-// The files, by topic:
+// The files and the packages below, by topic:
 //   - authorization, before anything is executed: require*.go; names and ARNs: locate.go
 //   - tables as they are stored and cached: table.go, schema.go, keys.go; their operations: create.go, describe.go, update.go, tables.go,
 //     tags.go, policies.go, throughput.go, counts.go
-//   - rows: plan.go and planquery.go compile requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens
+//   - rows: package plan compiles requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens
 //     tables, token.go knows what was performed, pause.go where a page stopped, capacity.go and throttle.go what it costs
-//   - PartiQL: statement.go plans statements, execute.go and executeall.go perform them
+//   - PartiQL: package plan puts statements into the terms of rows, execute.go and executeall.go perform them
 //   - changes: streams.go, streamread.go, iterator.go, trim.go, ttl.go
 //   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go
 //   - work in the background, in the store's transactions: jobs.go; backups and restores: backups.go, backupjobs.go, recovery.go,

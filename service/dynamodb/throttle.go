@@ -223,7 +223,7 @@ func (m *meter) admitAll(tables map[string]opened, names []string, write bool) e
 	for i, named := range names {
 		reasons[i].Code = "None"
 		if err := m.admit(tables[named].table, "", write); err != nil {
-			reasons[i] = item.Reason{Code: throttled(err), Message: messageOf(err)}
+			reasons[i] = item.Reason{Code: throttled(err), Message: fault.Text(err)}
 			refused = true
 		}
 	}

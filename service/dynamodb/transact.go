@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
 // openAll opens the tables of a transaction, each once however often it is named.
@@ -39,7 +40,7 @@ func (s *Service) TransactGetItems(ctx context.Context, c *pipeline.Call, in *ap
 		g := in.TransactItems[i].Get
 		names[i] = *g.TableName
 		var err error
-		if plans[i], err = planProjection(g.ProjectionExpression, g.ExpressionAttributeNames, nil); err != nil {
+		if plans[i], err = plan.Projection(g.ProjectionExpression, g.ExpressionAttributeNames, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -120,13 +121,13 @@ func canceled(err error) error {
 // TransactWriteItems writes rows of several tables, all or none. With a ClientRequestToken it does so once: the same
 // request again within ten minutes answers as the first and changes nothing.
 func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput) (*api.TransactWriteItemsOutput, error) {
-	actions, err := planActions(in.TransactItems)
+	actions, err := plan.Actions(in.TransactItems)
 	if err != nil {
 		return nil, err
 	}
 	names := make([]string, len(actions))
 	for i, a := range actions {
-		names[i] = a.table
+		names[i] = a.Table
 	}
 	if far, err := s.transactsFar(ctx, c, names); far != nil || err != nil {
 		if err != nil {
@@ -158,8 +159,8 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 		}
 		writes := make([]item.TransactWrite, len(actions))
 		for i, a := range actions {
-			t := tables[a.table]
-			writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: a.write}
+			t := tables[a.Table]
+			writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: a.Write}
 		}
 		done, err := m.transact(tables, names, writes)
 		if err != nil {
@@ -172,7 +173,7 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 			t := tables[names[i]]
 			total.add(t.table, names[i], d.Cost)
 			reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
-			if m := collection(in.ReturnItemCollectionMetrics, t.table, actions[i].write); m != nil {
+			if m := collection(in.ReturnItemCollectionMetrics, t.table, actions[i].Write); m != nil {
 				if out.ItemCollectionMetrics == nil {
 					out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
 				}

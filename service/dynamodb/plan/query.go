@@ -1,4 +1,4 @@
-package dynamodb
+package plan
 
 import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
@@ -18,7 +18,8 @@ type search struct {
 	operator           api.ConditionalOperator
 }
 
-func planQuery(in *api.QueryInput) (*item.Query, error) {
+// Query compiles a request of Query.
+func Query(in *api.QueryInput) (*item.Query, error) {
 	if in.Limit != nil && *in.Limit < 1 {
 		return nil, invalid("1 validation error detected: Value at 'Limit' failed to satisfy constraint: " +
 			"Member must have value greater than or equal to 1")
@@ -41,7 +42,8 @@ func planQuery(in *api.QueryInput) (*item.Query, error) {
 	})
 }
 
-func planScan(in *api.ScanInput) (*item.Query, error) {
+// Scan compiles a request of Scan.
+func Scan(in *api.ScanInput) (*item.Query, error) {
 	q := &item.Query{
 		Index: opt.Value(in.IndexName), Limit: int(opt.Value(in.Limit)), Start: opt.Value(in.ExclusiveStartKey),
 		Consistent: opt.Value(in.ConsistentRead),

@@ -1,13 +1,18 @@
-package dynamodb
+// Package plan compiles requests and PartiQL statements into the terms of package item: writes, queries, and what a read returns of an
+// item. It checks them in AWS's order, and looks at no table but at the keys that a statement is put under; so the requirements of a
+// request, which name the attributes that its expressions touch, and its execution have the same plan.
+//
+// It is pure: of the service it imports nothing, of the module the API's shapes, faults, and packages item and partiql.
+package plan
 
 import (
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/opt"
 )
 
-// This file compiles requests without looking at a table, for their requirements (which name the attributes that
-// expressions touch) and for their execution alike.
+func invalid(format string, args ...any) error { return fault.New(fault.Validation, format, args...) }
 
 // changes are the parameters of a write that hold expressions, or what expressions have replaced.
 type changes struct {
@@ -118,18 +123,20 @@ func checkOperator(op api.ConditionalOperator, conditions int) error {
 	case op == "":
 		return nil
 	case conditions == 0:
-		return invalid(wrong + "ConditionalOperator cannot be used without Filter or Expected")
+		return invalid("One or more parameter values were invalid: ConditionalOperator cannot be used without Filter or Expected")
 	case conditions == 1:
-		return invalid(wrong + "ConditionalOperator can only be used when Filter or Expected has two or more elements")
+		return invalid("One or more parameter values were invalid: ConditionalOperator can only be used when Filter or Expected has two or more elements")
 	}
 	return nil
 }
 
+// onFailure reports whether the row is to be shown to whose condition fails on it.
 func onFailure(r api.ReturnValuesOnConditionCheckFailure) bool {
 	return r == api.ReturnValuesOnConditionCheckFailureAllOld
 }
 
-func planPut(in *api.PutItemInput) (*item.Write, error) {
+// Put compiles a request of PutItem.
+func Put(in *api.PutItemInput) (*item.Write, error) {
 	w := &item.Write{Kind: item.PutRow, Item: *in.Item, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
 	c := changes{
 		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
@@ -138,7 +145,8 @@ func planPut(in *api.PutItemInput) (*item.Write, error) {
 	return c.plan(w, in.ReturnValues)
 }
 
-func planDelete(in *api.DeleteItemInput) (*item.Write, error) {
+// Delete compiles a request of DeleteItem.
+func Delete(in *api.DeleteItemInput) (*item.Write, error) {
 	w := &item.Write{Kind: item.DeleteRow, Key: *in.Key, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure)}
 	c := changes{
 		condition: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
@@ -147,7 +155,8 @@ func planDelete(in *api.DeleteItemInput) (*item.Write, error) {
 	return c.plan(w, in.ReturnValues)
 }
 
-func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
+// Update compiles a request of UpdateItem.
+func Update(in *api.UpdateItemInput) (*item.Write, error) {
 	w := &item.Write{
 		Kind: item.UpdateRow, Key: *in.Key, Alone: true, ReturnOnFailure: onFailure(in.ReturnValuesOnConditionCheckFailure),
 	}
@@ -159,18 +168,18 @@ func planUpdate(in *api.UpdateItemInput) (*item.Write, error) {
 	return c.plan(w, in.ReturnValues)
 }
 
-// action is one element of TransactWriteItems.
-type action struct {
-	name  string // as policies name it
-	table string
-	write *item.Write
+// Action is one element of a transaction that writes.
+type Action struct {
+	Name  string // as policies name it
+	Table string // as the request names it
+	Write *item.Write
 }
 
-// planActions compiles a transaction.
-func planActions(items []api.TransactWriteItem) ([]action, error) {
-	all := make([]action, len(items))
+// Actions compiles the elements of TransactWriteItems. The first that cannot be is the transaction's error.
+func Actions(items []api.TransactWriteItem) ([]Action, error) {
+	all := make([]Action, len(items))
 	for i := range items {
-		a, err := planAction(&items[i])
+		a, err := newAction(&items[i])
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +188,7 @@ func planActions(items []api.TransactWriteItem) ([]action, error) {
 	return all, nil
 }
 
-func planAction(in *api.TransactWriteItem) (action, error) {
+func newAction(in *api.TransactWriteItem) (Action, error) {
 	n := 0
 	for _, given := range []bool{in.Put != nil, in.Update != nil, in.Delete != nil, in.ConditionCheck != nil} {
 		if given {
@@ -187,19 +196,19 @@ func planAction(in *api.TransactWriteItem) (action, error) {
 		}
 	}
 	if n != 1 {
-		return action{}, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+		return Action{}, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
 	}
-	a := action{write: &item.Write{}}
+	a := Action{Write: &item.Write{}}
 	var c changes
-	switch w := a.write; {
+	switch w := a.Write; {
 	case in.Put != nil:
 		p := in.Put
-		a.name, a.table = "dynamodb:PutItem", *p.TableName
+		a.Name, a.Table = "dynamodb:PutItem", *p.TableName
 		w.Kind, w.Item, w.ReturnOnFailure = item.PutRow, *p.Item, onFailure(p.ReturnValuesOnConditionCheckFailure)
 		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
 	case in.Update != nil:
 		p := in.Update
-		a.name, a.table = "dynamodb:UpdateItem", *p.TableName
+		a.Name, a.Table = "dynamodb:UpdateItem", *p.TableName
 		w.Kind, w.Key, w.ReturnOnFailure = item.UpdateRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
 		c = changes{
 			updatable: true, update: p.UpdateExpression, condition: p.ConditionExpression, names: p.ExpressionAttributeNames,
@@ -207,24 +216,24 @@ func planAction(in *api.TransactWriteItem) (action, error) {
 		}
 	case in.Delete != nil:
 		p := in.Delete
-		a.name, a.table = "dynamodb:DeleteItem", *p.TableName
+		a.Name, a.Table = "dynamodb:DeleteItem", *p.TableName
 		w.Kind, w.Key, w.ReturnOnFailure = item.DeleteRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
 		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
 	default:
 		p := in.ConditionCheck
-		a.name, a.table = "dynamodb:ConditionCheckItem", *p.TableName
+		a.Name, a.Table = "dynamodb:ConditionCheckItem", *p.TableName
 		w.Kind, w.Key, w.ReturnOnFailure = item.CheckRow, *p.Key, onFailure(p.ReturnValuesOnConditionCheckFailure)
 		c = changes{condition: p.ConditionExpression, names: p.ExpressionAttributeNames, values: p.ExpressionAttributeValues}
 	}
-	if err := c.compile(a.write); err != nil {
+	if err := c.compile(a.Write); err != nil {
 		return a, err
 	}
-	return a, a.write.Check()
+	return a, a.Write.Check()
 }
 
-// planGet compiles what a read returns of the item. The values of the key are checked between the parameters and the
+// Get compiles what a request of GetItem returns of the item; nil is all of it. The values of the key are checked between the parameters and the
 // expression, as on AWS.
-func planGet(in *api.GetItemInput) (*item.Projection, error) {
+func Get(in *api.GetItemInput) (*item.Projection, error) {
 	p := projected{in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -235,8 +244,8 @@ func planGet(in *api.GetItemInput) (*item.Projection, error) {
 	return p.build()
 }
 
-// planProjection compiles what a read returns of an item; nil is all of it.
-func planProjection(expr *string, names map[string]string, legacy []string) (*item.Projection, error) {
+// Projection compiles what a read returns of an item, by an expression with names or by the legacy AttributesToGet; nil is all of it.
+func Projection(expr *string, names map[string]string, legacy []string) (*item.Projection, error) {
 	p := projected{expr, names, legacy}
 	if err := p.check(); err != nil {
 		return nil, err
