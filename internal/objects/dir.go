@@ -233,8 +233,8 @@ func sweep(root *os.Root) error {
 	return nil
 }
 
-// Get implements Store.
-func (d *Dir) Get(_ context.Context, b Bucket, key string) (io.ReadCloser, error) {
+// Get implements Store. Who writes into a file instead of renaming another to its place may change it while it is read.
+func (d *Dir) Get(_ context.Context, b Bucket, key, etag string) (io.ReadCloser, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, refused("%v", err)
 	}
@@ -253,7 +253,47 @@ func (d *Dir) Get(_ context.Context, b Bucket, key string) (io.ReadCloser, error
 	if err != nil {
 		return nil, failed(err)
 	}
-	return f, nil
+	p := &pinned{f, key, etag}
+	if err := p.check(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return p, nil
+}
+
+// pinned is a file that is to be the same from the list to its end.
+type pinned struct {
+	file      *os.File
+	key, etag string
+}
+
+func (p *pinned) check() error {
+	info, err := p.file.Stat()
+	switch {
+	case err != nil:
+		return failed(err)
+	case p.etag != "" && p.etag != etagOf(info):
+		return changed(p.key, nil)
+	}
+	return nil
+}
+
+// Read implements io.Reader.
+func (p *pinned) Read(b []byte) (int, error) {
+	n, err := p.file.Read(b)
+	if errors.Is(err, io.EOF) {
+		if is := p.check(); is != nil {
+			err = is
+		}
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (p *pinned) Close() error { return p.file.Close() }
+
+// etagOf tells one content of a file from another: by when it was written and how long it is.
+func etagOf(info fs.FileInfo) string {
+	return fmt.Sprintf("%x-%x", info.ModTime().UnixNano(), info.Size())
 }
 
 // List implements Store.
@@ -316,6 +356,6 @@ func (w *walk) visit(name string, e fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	w.found = append(w.found, Object{name, info.Size(), fmt.Sprintf("%x-%x", info.ModTime().UnixNano(), info.Size())})
+	w.found = append(w.found, Object{name, info.Size(), etagOf(info)})
 	return nil
 }

@@ -54,8 +54,9 @@ type Store interface {
 	// that was there before.
 	Put(ctx context.Context, b Bucket, key string, body io.Reader, e Encryption) (etag string, err error)
 
-	// Get reads an object. The caller closes it.
-	Get(ctx context.Context, b Bucket, key string) (io.ReadCloser, error)
+	// Get reads an object, if it is still the one with the ETag that List told of it; "" is whichever is there. The caller closes it. One
+	// that has changed since, or changes while it is read where that can be, is an *Error with the code Changed.
+	Get(ctx context.Context, b Bucket, key, etag string) (io.ReadCloser, error)
 
 	// List returns the objects whose keys begin with prefix, in the order of their keys. More than limit are an *Error.
 	List(ctx context.Context, b Bucket, prefix string, limit int) ([]Object, error)
@@ -67,6 +68,7 @@ const (
 	NoSuchKey    = "S3NoSuchKey"
 	AccessDenied = "S3AccessDenied"
 	NoSpace      = "S3InsufficientStorage"
+	Changed      = "S3ObjectChanged"
 	Invalid      = "S3InvalidRequest"
 )
 
@@ -95,6 +97,11 @@ func noBucket(cause error) error {
 }
 
 func denied(cause error) error { return &Error{AccessDenied, "Access Denied", cause} }
+
+// changed is an object that is not the one that was listed.
+func changed(key string, cause error) error {
+	return &Error{Changed, fmt.Sprintf("The object %s changed after it was listed", key), cause}
+}
 
 func refused(format string, args ...any) error {
 	return &Error{Invalid, fmt.Sprintf(format, args...), nil}

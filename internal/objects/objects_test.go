@@ -73,7 +73,7 @@ func put(t *testing.T, s objects.Store, key, content string) string {
 
 func get(t *testing.T, s objects.Store, key string) string {
 	t.Helper()
-	r, err := s.Get(t.Context(), bucket, key)
+	r, err := s.Get(t.Context(), bucket, key, "")
 	if err != nil {
 		return code(err)
 	}
@@ -131,7 +131,7 @@ func TestStores(t *testing.T) {
 			}
 			for _, b := range []objects.Bucket{{Account: account, Name: "other"}, {Account: account, Name: ".."}, {Account: account, Name: ""}} {
 				_, err := s.Put(t.Context(), b, "k", strings.NewReader(""), objects.Encryption{})
-				_, getErr := s.Get(t.Context(), b, "k")
+				_, getErr := s.Get(t.Context(), b, "k", "")
 				_, listErr := s.List(t.Context(), b, "", 1)
 				for _, err := range []error{err, getErr, listErr} {
 					if code(err) != objects.NoSuchBucket {
@@ -143,11 +143,77 @@ func TestStores(t *testing.T) {
 				if _, err := s.Put(t.Context(), bucket, key, strings.NewReader(""), objects.Encryption{}); code(err) != objects.Invalid {
 					t.Errorf("put %q: %v", key, err)
 				}
-				if _, err := s.Get(t.Context(), bucket, key); code(err) != objects.Invalid {
+				if _, err := s.Get(t.Context(), bucket, key, ""); code(err) != objects.Invalid {
 					t.Errorf("get %q: %v", key, err)
 				}
 			}
 		})
+	}
+}
+
+// An object is read as the one that was listed, or not at all: another in its place is none, however it came there.
+func TestGetOfWhatWasListed(t *testing.T) {
+	t.Parallel()
+	all := stores(t)
+	old, bare := objectstest.New(t, bucket.Name), objectstest.New(t, bucket.Name)
+	old.Old, bare.Bare = true, true
+	all["old s3"], all["bare s3"] = outside(t, old), outside(t, bare)
+	for name, s := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			put(t, s, "k", "listed")
+			found, err := s.List(t.Context(), bucket, "", 10)
+			if err != nil || len(found) != 1 {
+				t.Fatalf("%v %v", found, err)
+			}
+			read := func() string {
+				r, err := s.Get(t.Context(), bucket, "k", found[0].ETag)
+				if err != nil {
+					return code(err)
+				}
+				b, err := io.ReadAll(r)
+				if err := errors.Join(err, r.Close()); err != nil {
+					return code(err)
+				}
+				return string(b)
+			}
+			if got := read(); got != "listed" {
+				t.Errorf("the object that was listed: %s", got)
+			}
+			put(t, s, "k", "another")
+			if got := read(); got != objects.Changed {
+				t.Errorf("another in its place: %s", got)
+			}
+			if got := get(t, s, "k"); got != "another" {
+				t.Errorf("whichever is there: %s", got)
+			}
+		})
+	}
+}
+
+// A file that is written into while it is read is one object at its beginning and another at its end.
+func TestFilesThatChangeWhileTheyAreRead(t *testing.T) {
+	t.Parallel()
+	at, s := openDir(t)
+	put(t, s, "k", "listed")
+	found, err := s.List(t.Context(), bucket, "", 10)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v %v", found, err)
+	}
+	r, err := s.Get(t.Context(), bucket, "k", found[0].ETag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // it is only read
+	b := make([]byte, 3)
+	if _, err := io.ReadFull(r, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(at, "k"), []byte("listening"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(r); code(err) != objects.Changed {
+		t.Errorf("read to its end: %q %v", rest, err)
 	}
 }
 
@@ -225,11 +291,11 @@ func TestDirRefusesLinksAndPipes(t *testing.T) {
 	if got := keys(t, s, ""); got != objects.Invalid {
 		t.Errorf("list: %s", got)
 	}
-	if _, err := s.Get(t.Context(), objects.Bucket{Account: account, Name: "linked"}, "here"); err == nil {
+	if _, err := s.Get(t.Context(), objects.Bucket{Account: account, Name: "linked"}, "here", ""); err == nil {
 		t.Error("a bucket that is a link")
 	}
 	for _, a := range []string{"", "..", "222222222222", "11111111111"} {
-		if _, err := s.Get(t.Context(), objects.Bucket{Account: a, Name: bucket.Name}, "here"); code(err) != objects.NoSuchBucket {
+		if _, err := s.Get(t.Context(), objects.Bucket{Account: a, Name: bucket.Name}, "here", ""); code(err) != objects.NoSuchBucket {
 			t.Errorf("account %q: %v", a, err)
 		}
 	}
@@ -304,11 +370,11 @@ func TestS3Requests(t *testing.T) {
 		t.Errorf("%d uploads are left", n)
 	}
 	b.Owner = "444444444444"
-	if _, err := s.Get(t.Context(), b, "large"); code(err) != objects.AccessDenied {
+	if _, err := s.Get(t.Context(), b, "large", ""); code(err) != objects.AccessDenied {
 		t.Errorf("another owner: %v", err)
 	}
 	theirs := objects.Bucket{Account: account, Name: "theirs"}
-	if _, err := s.Get(t.Context(), theirs, "x"); code(err) != objects.AccessDenied {
+	if _, err := s.Get(t.Context(), theirs, "x", ""); code(err) != objects.AccessDenied {
 		t.Errorf("another account's bucket: %v", err)
 	}
 	if got := s.Holder("theirs", account, account) + s.Holder("files", "999999999999", ""); got != "222222222222"+account {

@@ -114,7 +114,7 @@ func (s *S3) Put(ctx context.Context, b Bucket, key string, body io.Reader, e En
 	if err != nil {
 		return "", answered(err)
 	}
-	return strings.Trim(aws.ToString(out.ETag), `"`), nil
+	return unquoted(out.ETag), nil
 }
 
 // check refuses a bucket whose holder is another account than that which access was decided for.
@@ -143,16 +143,28 @@ func owner(b Bucket) *string {
 	return &b.Owner
 }
 
-// Get implements Store.
-func (s *S3) Get(ctx context.Context, b Bucket, key string) (io.ReadCloser, error) {
+// Get implements Store. The storage may know If-Match or not: what it answers with is compared too.
+func (s *S3) Get(ctx context.Context, b Bucket, key, etag string) (io.ReadCloser, error) {
 	if err := s.checkKey(b, key); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key, ExpectedBucketOwner: owner(b)})
+	in := &s3.GetObjectInput{Bucket: &b.Name, Key: &key, ExpectedBucketOwner: owner(b)}
+	if etag != "" {
+		in.IfMatch = aws.String(`"` + etag + `"`)
+	}
+	out, err := s.client.GetObject(ctx, in)
 	if err != nil {
 		cancel()
+		if named(err) == "PreconditionFailed" {
+			return nil, changed(key, err)
+		}
 		return nil, answered(err)
+	}
+	if etag != "" && out.ETag != nil && unquoted(out.ETag) != etag {
+		err := changed(key, out.Body.Close())
+		cancel()
+		return nil, err
 	}
 	return &steady{r: out.Body, cancel: cancel, idle: time.AfterFunc(answerTimeout, cancel)}, nil
 }
@@ -201,10 +213,22 @@ func (s *S3) List(ctx context.Context, b Bucket, prefix string, limit int) ([]Ob
 			case len(found) == limit:
 				return nil, errTooMany(limit)
 			}
-			found = append(found, Object{key, aws.ToInt64(o.Size), strings.Trim(aws.ToString(o.ETag), `"`)})
+			found = append(found, Object{key, aws.ToInt64(o.Size), unquoted(o.ETag)})
 		}
 	}
 	return found, nil
+}
+
+// unquoted is an ETag without the quotes of HTTP.
+func unquoted(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
+
+// named is the code of an error of the storage, "" of others.
+func named(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
 }
 
 // answered says what an error of the storage means ("Error responses", Amazon S3 API Reference).

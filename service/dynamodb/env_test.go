@@ -101,8 +101,8 @@ func (l *lateDir) Put(ctx context.Context, b objects.Bucket, key string, body io
 	return l.open().Dir.Put(ctx, b, key, body, e)
 }
 
-func (l *lateDir) Get(ctx context.Context, b objects.Bucket, key string) (io.ReadCloser, error) {
-	return l.open().Dir.Get(ctx, b, key)
+func (l *lateDir) Get(ctx context.Context, b objects.Bucket, key, etag string) (io.ReadCloser, error) {
+	return l.open().Dir.Get(ctx, b, key, etag)
 }
 
 func (l *lateDir) List(ctx context.Context, b objects.Bucket, prefix string, limit int) ([]objects.Object, error) {

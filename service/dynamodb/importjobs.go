@@ -70,7 +70,7 @@ func (h *held) load(ctx context.Context) error {
 		case o.Key < at.Key || o.Key == at.Key && at.Done:
 			continue
 		case o.Key == at.Key && o.ETag != at.ETag:
-			return &failure{sourceChanged, fmt.Sprintf("The object %s changed while it was imported", o.Key)}
+			return &failure{objects.Changed, fmt.Sprintf("The object %s changed while it was imported", o.Key)}
 		}
 		if err := w.object(ctx, o); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (b *haul) full() bool {
 // object imports one object, from where it is.
 func (w *importWork) object(ctx context.Context, o objects.Object) error {
 	skip := w.recordsOf(o)
-	body, err := w.s.objects.Get(ctx, w.Bucket, o.Key)
+	body, err := w.s.objects.Get(ctx, w.Bucket, o.Key, o.ETag)
 	if err != nil {
 		return err
 	}

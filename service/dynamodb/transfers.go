@@ -304,7 +304,6 @@ func (h *held) failed(ctx context.Context, err error) error {
 const (
 	unknownFailure = "UNKNOWN"
 	keyUnusable    = "TenantKeyUnusable"
-	sourceChanged  = "S3ObjectChanged"
 	itemsInvalid   = "ItemValidationError"
 )
 

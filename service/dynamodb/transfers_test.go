@@ -677,12 +677,12 @@ type stuckStore struct {
 	reading, release chan struct{}
 }
 
-func (s *stuckStore) Get(ctx context.Context, b objects.Bucket, key string) (io.ReadCloser, error) {
+func (s *stuckStore) Get(ctx context.Context, b objects.Bucket, key, etag string) (io.ReadCloser, error) {
 	if b.Account == s.account {
 		close(s.reading)
 		<-s.release
 	}
-	return s.Store.Get(ctx, b, key)
+	return s.Store.Get(ctx, b, key, etag)
 }
 
 // An account's import that takes long holds up neither its exports nor what other accounts have asked for, and is not begun twice.
@@ -922,14 +922,47 @@ func TestImportGoesOn(t *testing.T) {
 	}
 }
 
+// An object that another is put in the place of, after it was listed and before it is read, is not imported: nobody has said that it
+// should be.
+func TestImportOfAnObjectThatIsSwapped(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.object("x/a.json", []byte(`{"Item":{"pk":{"S":"listed"},"sk":{"S":"s"}}}`))
+	e.object("x/b.json", []byte(`{"Item":{"pk":{"S":"b"},"sk":{"S":"s"}}}`))
+	e.s.objects = &swapStore{e.s.objects, "x/b.json", func() {
+		e.object("x/b.json", []byte(`{"Item":{"pk":{"S":"swapped"},"sk":{"S":"s"}}}`))
+	}}
+	m := e.imports("new", "x/", "DYNAMODB_JSON", "")
+	if m["ImportStatus"] != "FAILED" || m["FailureCode"] != "S3ObjectChanged" || m["FailureMessage"] != "The object x/b.json changed after it was listed" {
+		t.Errorf("%v", m)
+	}
+	if rows := e.whole("new"); len(rows) != 1 || !strings.Contains(rows[0], "listed") {
+		t.Errorf("rows: %v", rows)
+	}
+}
+
+// swapStore does something between the list of objects and the read of one.
+type swapStore struct {
+	objects.Store
+	key  string
+	swap func()
+}
+
+func (s *swapStore) Get(ctx context.Context, b objects.Bucket, key, etag string) (io.ReadCloser, error) {
+	if key == s.key {
+		s.swap()
+	}
+	return s.Store.Get(ctx, b, key, etag)
+}
+
 // cutStore breaks off what is read of each object.
 type cutStore struct {
 	objects.Store
 	at int64
 }
 
-func (s *cutStore) Get(ctx context.Context, b objects.Bucket, key string) (io.ReadCloser, error) {
-	r, err := s.Store.Get(ctx, b, key)
+func (s *cutStore) Get(ctx context.Context, b objects.Bucket, key, etag string) (io.ReadCloser, error) {
+	r, err := s.Store.Get(ctx, b, key, etag)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type S3 struct {
 	URL string
 	// Owner is the account that owns all buckets, as x-amz-expected-bucket-owner has to say.
 	Owner string
+	// Old is true of a storage that does not know If-Match, Bare of one that does not say which object it answers with.
+	Old, Bare bool
 	// Fail answers a request instead of the storage, if it returns true.
 	Fail func(http.ResponseWriter, *http.Request) bool
 
@@ -91,7 +93,7 @@ func (s *S3) serve(w http.ResponseWriter, r *http.Request) {
 	case key == "":
 		list(w, bucket, r.URL.Query().Get("prefix"), r.URL.Query().Get("continuation-token"))
 	case r.Method == http.MethodGet:
-		get(w, bucket, key)
+		s.get(w, r, bucket, key)
 	default:
 		s.write(w, r, bucket, key, body)
 	}
@@ -109,13 +111,19 @@ func etag(b []byte) string {
 	return `"` + hex.EncodeToString(sum[:]) + `"`
 }
 
-func get(w http.ResponseWriter, bucket map[string][]byte, key string) {
+func (s *S3) get(w http.ResponseWriter, r *http.Request, bucket map[string][]byte, key string) {
 	b, ok := bucket[key]
 	if !ok {
 		Answer(w, http.StatusNotFound, "NoSuchKey")
 		return
 	}
-	w.Header().Set("ETag", etag(b))
+	if match := r.Header.Get("If-Match"); match != "" && match != etag(b) && !s.Old {
+		Answer(w, http.StatusPreconditionFailed, "PreconditionFailed")
+		return
+	}
+	if !s.Bare {
+		w.Header().Set("ETag", etag(b))
+	}
 	w.Write(b) //nolint:errcheck // the client sees it
 }
 
