@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
+	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -163,8 +165,7 @@ func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Cal
 	}
 	o := overrides{in.BillingModeOverride, in.ProvisionedThroughputOverride, in.OnDemandThroughputOverride, uuid.NewString(), nil,
 		in.GlobalSecondaryIndexOverride, in.LocalSecondaryIndexOverride}
-	latest := opt.Value(in.UseLatestRestorableTime)
-	if latest == (in.RestoreDateTime != nil) {
+	if opt.Value(in.UseLatestRestorableTime) == (in.RestoreDateTime != nil) {
 		return nil, invalid("Either RestoreDateTime or UseLatestRestorableTime must be specified, and not both")
 	}
 	to := place{at.account, at.region, *in.TargetTableName}
@@ -172,44 +173,67 @@ func (s *Service) RestoreTableToPointInTime(ctx context.Context, c *pipeline.Cal
 	if err != nil || source == nil {
 		return nil, tableNotFound(orElse(err, errNoTable), at)
 	}
-	if o.key, err = s.keyOfRestored(ctx, c, to, &source.record, &record{ID: o.id, Name: to.name}, in.SSESpecificationOverride); err != nil {
-		return nil, err
-	}
 	out := &api.RestoreTableToPointInTimeOutput{}
-	err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) error {
-		when := c.Now
-		if !latest {
-			when = *in.RestoreDateTime
+	from := &source.record
+	for range restoreTries {
+		if o.key, err = s.keyOfRestored(ctx, c, to, from, &record{ID: o.id, Name: to.name}, in.SSESpecificationOverride); err != nil {
+			return nil, err
 		}
-		if err := t.restorable(when, c.Now); err != nil {
+		var now *record
+		err = s.changeTable(ctx, c, at, func(tx *store.Tx, t *table) (err error) {
+			if now = &t.record; !now.sealedAs(from) {
+				return errSourceKey
+			}
+			out.TableDescription, err = s.beginRestore(tx, c, at, to, now, in.RestoreDateTime, &o)
 			return err
+		})
+		if !errors.Is(err, errSourceKey) {
+			break
 		}
-		tags, err := stricterTags(t.tagsAt(when), t.Tags)
-		if err != nil {
-			return errOwnersChanged(err)
-		}
-		rec, err := s.restoredTable(tx, to, &t.record, tags, &o, c.Now)
-		if err != nil {
-			return err
-		}
-		rec.Restored = &restored{SourceARN: at.arn(), At: when.UTC(), InProgress: true}
-		b := newBackup(&t.record, t.Name, string(api.BackupTypeSystem), c.Now)
-		b.Hidden = true
-		how := &backing{ID: b.ID, Rows: b.Rows, Target: &target{rec.Name, rec.ID}}
-		if !latest {
-			how.At = when
-		}
-		if err := s.beginBackup(tx, at, &t.record, b, how); err != nil {
-			return err
-		}
-		out.TableDescription = rec.describe(to)
-		return save(tx, to, rec)
-	})
+		from = now
+	}
 	if err != nil {
 		return nil, tableNotFound(err, at)
 	}
 	s.kick()
 	return out, nil
+}
+
+// restoreTries is how often a restore begins anew because its source was given another key.
+const restoreTries = 4
+
+// errSourceKey is a source that has another key than the one that a restore was prepared for.
+var errSourceKey = fault.New(fault.Unavailable, "The key of the source table is being changed. Try again.")
+
+// sealedAs reports whether a record is of the same table as another and under the same key.
+func (r *record) sealedAs(other *record) bool {
+	return r.ID == other.ID && opt.Value(r.Sealed).Key == opt.Value(other.Sealed).Key
+}
+
+// beginRestore puts on record that a table is made of another as it was at a time, nil for the latest.
+func (s *Service) beginRestore(tx *store.Tx, c *pipeline.Call, at, to place, source *record, when *time.Time, o *overrides) (*api.TableDescription, error) {
+	of := c.Now
+	if when != nil {
+		of = *when
+	}
+	if err := source.restorable(of, c.Now); err != nil {
+		return nil, err
+	}
+	tags, err := stricterTags(source.tagsAt(of), source.Tags)
+	if err != nil {
+		return nil, errOwnersChanged(err)
+	}
+	rec, err := s.restoredTable(tx, to, source, tags, o, c.Now)
+	if err != nil {
+		return nil, err
+	}
+	rec.Restored = &restored{SourceARN: at.arn(), At: of.UTC(), InProgress: true}
+	b := newBackup(source, source.Name, string(api.BackupTypeSystem), c.Now)
+	b.Hidden = true
+	if err := s.beginBackup(tx, at, source, b, &backing{ID: b.ID, Rows: b.Rows, Target: &target{rec.Name, rec.ID}, At: opt.Value(when)}); err != nil {
+		return nil, err
+	}
+	return rec.describe(to), save(tx, to, rec)
 }
 
 // restoreSource is the table that a request names in one of two ways.
