@@ -75,6 +75,7 @@ var foundations = []struct {
 		"what anybody wrote is read where nothing can be reached"},
 	{"service/dynamodb/plan", []string{"api/dynamodb", "internal/fault", "internal/item", "internal/opt", "internal/partiql"}, []string{"net/http", "os"},
 		"what a request is decided by and what it does are the same plan, made of the request alone"},
+	{"service/dynamodb/digest", []string{"api/dynamodb", "internal/item", "internal/opt"}, []string{"net/http", "os"}, "a request is told by what it asks for, and nothing else"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
 	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
@@ -89,7 +90,7 @@ var layers = [][]string{
 		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
 		"service/cognitoidp/messages", "service/cognitoidp/poolsettings", "service/cognitoidp", "service/cognitoidp/login",
 	},
-	{"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb"},
+	{"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb/digest", "service/dynamodb"},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.

@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/partiql"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
@@ -228,13 +228,11 @@ func tokenScope(c *pipeline.Call) keyring.Scope {
 }
 
 func boundTo(c *pipeline.Call, in *api.ExecuteStatementInput) []byte {
-	h := sha256.New()
-	part(h, c.Region)
-	part(h, *in.Statement)
+	about := []string{c.Region, *in.Statement}
 	for _, v := range in.Parameters {
-		part(h, string(v.AppendJSON(nil)))
+		about = append(about, string(v.AppendJSON(nil)))
 	}
-	return h.Sum(nil)
+	return digest.Of(about...)
 }
 
 func (s *Service) sealCursor(c *pipeline.Call, in *api.ExecuteStatementInput, at *cursor) (*string, error) {

@@ -2,10 +2,7 @@ package dynamodb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"strconv"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -13,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/partiql"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
@@ -212,7 +210,7 @@ func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all [
 	if err != nil {
 		return err
 	}
-	tok, err := s.token(tx, c, in.ClientRequestToken, digestStatements(c, in))
+	tok, err := s.token(tx, c, in.ClientRequestToken, digest.Statements(c.Account, c.Region, in))
 	if err != nil {
 		return err
 	}
@@ -241,22 +239,4 @@ func (s *Service) transactWrites(tx *store.Tx, c *pipeline.Call, m *meter, all [
 		reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
 	}
 	return tok.keep(tx, c.Now, reread)
-}
-
-// digestStatements identifies what a transaction of statements does.
-func digestStatements(c *pipeline.Call, in *api.ExecuteTransactionInput) string {
-	h := sha256.New()
-	part(h, "statements")
-	for i := range in.TransactStatements {
-		p := &in.TransactStatements[i]
-		part(h, *p.Statement)
-		part(h, strconv.Itoa(len(p.Parameters)))
-		for _, v := range p.Parameters {
-			part(h, string(v.AppendJSON(nil)))
-		}
-		part(h, string(p.ReturnValuesOnConditionCheckFailure))
-	}
-	part(h, c.Account)
-	part(h, c.Region)
-	return hex.EncodeToString(h.Sum(nil))
 }

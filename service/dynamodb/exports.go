@@ -2,9 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -21,6 +18,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/paging"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 )
 
 // Limits of exports (DynamoDB Developer Guide, "Service, account, and table quotas" and "DynamoDB data export to Amazon S3: how it
@@ -256,16 +254,7 @@ func (s *Service) beginExport(tx *store.Tx, at place, t *table, e *export, lates
 func exportDigest(in *api.ExportTableToPointInTimeInput) string {
 	without := *in
 	without.ClientToken = nil
-	return digestOf(&without)
-}
-
-// digestOf identifies a request by all its members.
-func digestOf(in any) string {
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(in); err != nil {
-		panic("dynamodb: a request that is no JSON: " + err.Error()) // its shapes are strings, numbers and times
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return digest.Request(&without)
 }
 
 func exportNotFound(arn string) error {

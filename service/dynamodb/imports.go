@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/jsoncodec"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
 
@@ -78,7 +79,7 @@ func (s *Service) ImportTable(ctx context.Context, c *pipeline.Call, in *api.Imp
 	without.ClientToken = nil
 	out := &api.ImportTableOutput{}
 	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
-		tk, err := lookUp(tx, c, importing+"/"+*in.ClientToken, digestOf(&without), tokenLifeOfTransfers)
+		tk, err := lookUp(tx, c, importing+"/"+*in.ClientToken, digest.Request(&without), tokenLifeOfTransfers)
 		if err != nil {
 			return err
 		}

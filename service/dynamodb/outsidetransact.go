@@ -10,6 +10,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
@@ -313,7 +314,7 @@ func staleReasons(err error, actions []plan.Action, far map[string]*farRows) err
 // expires, and is never performed twice.
 func (s *Service) onceFar(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput, perform func() (*api.TransactWriteItemsOutput, error)) (*api.TransactWriteItemsOutput, error) {
 	var before *performed
-	request := digest(c, in)
+	request := digest.Transaction(c.Account, c.Region, in)
 	mark := func(p *performed) error {
 		return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
 			tok, err := s.token(tx, c, in.ClientRequestToken, request)

@@ -29,11 +29,12 @@
 //   - Global tables are refused, never accepted in silence.
 //
 // The files and the packages below, by topic:
-//   - authorization, before anything is executed: require*.go; names and ARNs: locate.go
-//   - tables as they are stored and cached: table.go, schema.go, keys.go; their operations: create.go, describe.go, update.go, tables.go,
-//     tags.go, policies.go, throughput.go, counts.go
-//   - rows: package plan compiles requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens
-//     tables, token.go knows what was performed, pause.go where a page stopped, capacity.go and throttle.go what it costs
+//   - authorization, before anything is executed: require*.go, the condition keys in requirekeys.go; names and ARNs: locate.go
+//   - tables as they are stored and cached: table.go, schema.go; their operations: create.go, describe.go, update.go, tables.go, tags.go,
+//     policies.go, throughput.go, counts.go
+//   - rows: package plan compiles requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens tables,
+//     token.go knows what was performed (package digest tells requests apart), pause.go where a page stopped, capacity.go and
+//     throttle.go what it costs
 //   - PartiQL: package plan puts statements into the terms of rows, execute.go and executeall.go perform them
 //   - changes: streams.go, streamread.go, iterator.go, trim.go, ttl.go
 //   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go

@@ -1,13 +1,10 @@
 package dynamodb
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
@@ -16,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 )
 
 // tokenLife is how long a ClientRequestToken is remembered (API reference, "TransactWriteItems").
@@ -125,64 +123,5 @@ func tokenID(p *authn.Principal, text string) string {
 	if who == "" {
 		who = p.ARN
 	}
-	h := sha256.New()
-	for _, s := range []string{who, p.Tenant.String(), text} {
-		part(h, s)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// part adds a string to a hash so that no two sequences of strings hash the same input.
-func part(h hash.Hash, s string) {
-	h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
-}
-
-// digest identifies what a transaction does, whatever the order of attributes in it.
-func digest(c *pipeline.Call, in *api.TransactWriteItemsInput) string {
-	h := sha256.New()
-	for i := range in.TransactItems {
-		switch t := &in.TransactItems[i]; {
-		case t.Put != nil:
-			p := t.Put
-			element(h, "put", *p.TableName, *p.Item, nil, p.ConditionExpression, p.ExpressionAttributeNames,
-				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
-		case t.Update != nil:
-			p := t.Update
-			element(h, "update", *p.TableName, *p.Key, p.UpdateExpression, p.ConditionExpression, p.ExpressionAttributeNames,
-				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
-		case t.Delete != nil:
-			p := t.Delete
-			element(h, "delete", *p.TableName, *p.Key, nil, p.ConditionExpression, p.ExpressionAttributeNames,
-				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
-		case t.ConditionCheck != nil:
-			p := t.ConditionCheck
-			element(h, "check", *p.TableName, *p.Key, nil, p.ConditionExpression, p.ExpressionAttributeNames,
-				p.ExpressionAttributeValues, p.ReturnValuesOnConditionCheckFailure)
-		}
-	}
-	part(h, c.Account)
-	part(h, c.Region)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-func element(h hash.Hash, kind, table string, m item.Map, update, condition *string, names map[string]string, values *item.Map,
-	onFailure api.ReturnValuesOnConditionCheckFailure,
-) {
-	part(h, kind)
-	part(h, table)
-	part(h, canonical(m))
-	part(h, opt.Value(update))
-	part(h, opt.Value(condition))
-	part(h, strconv.Itoa(len(names)))
-	for _, k := range slices.Sorted(maps.Keys(names)) {
-		part(h, k)
-		part(h, names[k])
-	}
-	part(h, canonical(opt.Value(values)))
-	part(h, string(onFailure))
-}
-
-// canonical is a map in the order of its names; values nested in it are kept in order.
-func canonical(m item.Map) string {
-	return string(item.MapOf(maps.Collect(m.All())).Stored())
+	return hex.EncodeToString(digest.Of(who, p.Tenant.String(), text))
 }

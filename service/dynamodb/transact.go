@@ -9,6 +9,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/plan"
 )
 
@@ -138,7 +139,7 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 	}
 	request := ""
 	if opt.Value(in.ClientRequestToken) != "" {
-		request = digest(c, in)
+		request = digest.Transaction(c.Account, c.Region, in)
 	}
 	var out *api.TransactWriteItemsOutput
 	m := s.meter(c)
