@@ -76,6 +76,7 @@ var foundations = []struct {
 	{"service/dynamodb/plan", []string{"api/dynamodb", "internal/fault", "internal/item", "internal/opt", "internal/partiql"}, []string{"net/http", "os"},
 		"what a request is decided by and what it does are the same plan, made of the request alone"},
 	{"service/dynamodb/digest", []string{"api/dynamodb", "internal/item", "internal/opt"}, []string{"net/http", "os"}, "a request is told by what it asks for, and nothing else"},
+	{"service/dynamodb/streamid", []string{"internal/fault"}, []string{"net/http", "os"}, "names that clients made up are read where they lead nowhere"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
 	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
@@ -90,7 +91,10 @@ var layers = [][]string{
 		"service/cognitoidp/refusal", "service/cognitoidp/userpool", "service/cognitoidp/trigger", "service/cognitoidp/tokens",
 		"service/cognitoidp/messages", "service/cognitoidp/poolsettings", "service/cognitoidp", "service/cognitoidp/login",
 	},
-	{"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb/digest", "service/dynamodb"},
+	{
+		"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb/digest", "service/dynamodb/streamid",
+		"service/dynamodb",
+	},
 }
 
 // callers says which folders may name something, with the reason. What is called is an extended regular expression that matches whole words.

@@ -36,7 +36,7 @@
 //     token.go knows what was performed (package digest tells requests apart), pause.go where a page stopped, capacity.go and
 //     throttle.go what it costs
 //   - PartiQL: package plan puts statements into the terms of rows, execute.go and executeall.go perform them
-//   - changes: streams.go, streamread.go, iterator.go, trim.go, ttl.go
+//   - changes: streams.go, streamfacts.go, streamread.go, package streamid for what clients name; trim.go, ttl.go
 //   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go
 //   - work in the background, in the store's transactions: jobs.go; backups and restores: backups.go, backupjobs.go, recovery.go,
 //     restore.go, guardhistory.go

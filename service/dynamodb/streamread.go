@@ -13,6 +13,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/streamid"
 )
 
 // Streams serves the API of DynamoDB Streams ("Amazon DynamoDB Streams API Reference") for the tables of a Service. A tenant
@@ -29,6 +30,9 @@ var (
 func (s *Streams) Operations() pipeline.Service {
 	return pipeline.Service{API: api.API, Ops: api.Operations(s, &streamRequirements{requirements{s.Service}})}
 }
+
+// iteratorLife is how long a shard iterator can be used (API reference, "GetShardIterator").
+const iteratorLife = 15 * time.Minute
 
 // Limits of one page (API reference, "ListStreams", "DescribeStream", "GetRecords").
 const (
@@ -157,9 +161,9 @@ func (st *stream) describeShards(d *api.StreamDescription, in *api.DescribeStrea
 			break
 		}
 		p := &st.Spans[sh.span]
-		rng := &api.SequenceNumberRange{StartingSequenceNumber: new(sequence(p.After[sh.part] + 1))}
+		rng := &api.SequenceNumberRange{StartingSequenceNumber: new(streamid.Sequence(p.After[sh.part] + 1))}
 		if !p.open() {
-			rng.EndingSequenceNumber = new(sequence(p.Until[sh.part]))
+			rng.EndingSequenceNumber = new(streamid.Sequence(p.Until[sh.part]))
 		}
 		d.Shards = append(d.Shards, api.Shard{ShardId: &id, ParentShardId: opt.Present(parent), SequenceNumberRange: rng})
 	}
@@ -178,8 +182,8 @@ func (s *Streams) GetShardIterator(ctx context.Context, c *pipeline.Call, in *ap
 		if err != nil {
 			return err
 		}
-		it := iterator{arn: *in.StreamArn, began: st.Spans[sh.span].Began, part: sh.part, made: c.Now}
-		if it.next, err = st.position(changes, sh, in, c.Now); err != nil {
+		it := streamid.Iterator{ARN: *in.StreamArn, Began: st.Spans[sh.span].Began, Part: sh.part, Made: c.Now}
+		if it.Next, err = st.position(changes, sh, in, c.Now); err != nil {
 			return err
 		}
 		out = &api.GetShardIteratorOutput{ShardIterator: new(it.String())}
@@ -236,7 +240,7 @@ func (st *stream) position(changes *store.Changes, sh shard, in *api.GetShardIte
 	if in.SequenceNumber == nil {
 		return 0, invalid("SequenceNumber must be specified when ShardIteratorType is %s.", in.ShardIteratorType)
 	}
-	n, ok := parseSequence(*in.SequenceNumber)
+	n, ok := streamid.ParseSequence(*in.SequenceNumber)
 	if ok && n == first && last < first {
 		return first, nil // where DescribeStream says that the shard starts, though nothing is there yet
 	}
@@ -271,11 +275,11 @@ func trimmed() error {
 
 // GetRecords reads records from where the iterator is. Its NextShardIterator is absent at the end of a shard that is closed.
 func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetRecordsInput) (*api.GetRecordsOutput, error) {
-	it, err := parseIterator(*in.ShardIterator)
+	it, err := streamid.ParseIterator(*in.ShardIterator, store.ChangeParts)
 	if err != nil {
 		return nil, err
 	}
-	if c.Now.Sub(it.made) >= iteratorLife {
+	if c.Now.Sub(it.Made) >= iteratorLife {
 		return nil, api.NewExpiredIteratorException("Shard iterator has expired")
 	}
 	limit := maxRecords
@@ -286,7 +290,7 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 		limit = int(*in.Limit)
 	}
 	var out *api.GetRecordsOutput
-	err = s.inStream(ctx, c, it.arn, func(tx *store.Tx, at place, st *stream) error {
+	err = s.inStream(ctx, c, it.ARN, func(tx *store.Tx, at place, st *stream) error {
 		sh, ok := st.shardAt(it, c.Now)
 		if !ok {
 			return api.NewResourceNotFoundException("Invalid ShardId in ShardIterator")
@@ -295,15 +299,15 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 		if err != nil {
 			return err
 		}
-		r := reading{stream: st, at: at, limit: limit, now: c.Now, arn: it.arn}
-		next, err := r.read(changes, sh, it.next)
+		r := reading{stream: st, at: at, limit: limit, now: c.Now, arn: it.ARN}
+		next, err := r.read(changes, sh, it.Next)
 		if err != nil {
 			return err
 		}
 		out = &api.GetRecordsOutput{Records: r.records}
 		if p := &st.Spans[sh.span]; p.open() || next <= p.Until[sh.part] {
 			it := *it
-			it.next, it.made = next, c.Now
+			it.Next, it.Made = next, c.Now
 			out.NextShardIterator = new(it.String())
 		}
 		return nil
@@ -312,10 +316,10 @@ func (s *Streams) GetRecords(ctx context.Context, c *pipeline.Call, in *api.GetR
 }
 
 // shardAt is the shard of an iterator.
-func (st *stream) shardAt(it *iterator, now time.Time) (shard, bool) {
+func (st *stream) shardAt(it *streamid.Iterator, now time.Time) (shard, bool) {
 	for i := range st.Spans {
-		if p := &st.Spans[i]; p.Began.UnixMilli() == it.began.UnixMilli() && !p.trimmed(now) && it.next > p.After[it.part] {
-			return shard{i, it.part}, true
+		if p := &st.Spans[i]; p.Began.UnixMilli() == it.Began.UnixMilli() && !p.trimmed(now) && it.Next > p.After[it.Part] {
+			return shard{i, it.Part}, true
 		}
 	}
 	return shard{}, false
@@ -370,7 +374,7 @@ func (r *reading) record(n uint64, ch *item.Change) (rec api.Record, size int) {
 		present = ch.Old
 	}
 	keys := keysOf(present, r.Keys)
-	number, at := sequence(n), ch.At.Truncate(time.Second)
+	number, at := streamid.Sequence(n), ch.At.Truncate(time.Second)
 	d := &api.StreamRecord{
 		ApproximateCreationDateTime: &at, Keys: &keys, SequenceNumber: &number, StreamViewType: api.StreamViewType(r.View),
 	}
@@ -442,11 +446,11 @@ func (r *streamRequirements) GetShardIterator(s *authz.Scope, in *api.GetShardIt
 
 // GetRecords needs the permission on the stream that the iterator names.
 func (r *streamRequirements) GetRecords(s *authz.Scope, in *api.GetRecordsInput) authz.Requirement {
-	it, err := parseIterator(*in.ShardIterator)
+	it, err := streamid.ParseIterator(*in.ShardIterator, store.ChangeParts)
 	if err != nil {
 		return authz.Failed(err)
 	}
-	return r.onStream(s, "dynamodb:GetRecords", it.arn, true)
+	return r.onStream(s, "dynamodb:GetRecords", it.ARN, true)
 }
 
 func (r *streamRequirements) onStream(s *authz.Scope, action, arn string, rows bool) authz.Requirement {

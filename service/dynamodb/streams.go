@@ -2,14 +2,13 @@ package dynamodb
 
 import (
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/streamid"
 )
 
 // A stream shows the changes of a table ("Change data capture for DynamoDB Streams"). The table keeps its changes in parts
@@ -68,33 +67,6 @@ func (st *stream) roll(now time.Time, marks [store.ChangeParts]uint64, on bool) 
 	}
 }
 
-// Ids of shards are the time of their span and the part, sequence numbers have at least 21 digits (API reference,
-// "DynamoDB Streams: Shard", "StreamRecord").
-const (
-	shardPrefix   = "shardId-"
-	sequenceBase  = "1"
-	sequenceWidth = 20
-)
-
-func (p *span) shardID(part int) string {
-	ms := strconv.FormatInt(p.Began.UnixMilli(), 10)
-	return shardPrefix + strings.Repeat("0", sequenceWidth-len(ms)) + ms + "-0000000" + strconv.Itoa(part)
-}
-
-func sequence(n uint64) string {
-	text := strconv.FormatUint(n, 10)
-	return sequenceBase + strings.Repeat("0", sequenceWidth-len(text)) + text
-}
-
-func parseSequence(text string) (uint64, bool) {
-	rest, ok := strings.CutPrefix(text, sequenceBase)
-	if !ok || len(rest) != sequenceWidth {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(rest, 10, 64)
-	return n, err == nil
-}
-
 // shard is one shard of a stream.
 type shard struct {
 	span, part int
@@ -117,7 +89,7 @@ func (st *stream) shards(now time.Time) []shard {
 // trimmed reports whether all that the span could hold is too old to be kept.
 func (p *span) trimmed(now time.Time) bool { return !p.open() && now.Sub(p.Ended) >= streamLife }
 
-func (st *stream) shardID(sh shard) string { return st.Spans[sh.span].shardID(sh.part) }
+func (st *stream) shardID(sh shard) string { return streamid.Shard(st.Spans[sh.span].Began, sh.part) }
 
 // shardNamed returns the shard with the id.
 func (st *stream) shardNamed(id string, now time.Time) (shard, bool) {

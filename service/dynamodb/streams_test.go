@@ -358,18 +358,6 @@ func TestStreamPermissionsAreTheStreams(t *testing.T) {
 	}
 }
 
-// Nothing that a client makes of an iterator is more than a refusal.
-func FuzzIterator(f *testing.F) {
-	f.Add((&iterator{arn: poolARN + "/stream/2023-11-14T22:13:20.000", began: time.Unix(1, 0), part: 1, next: 2, made: time.Unix(3, 0)}).String())
-	f.Add("arn|1|AAAA")
-	f.Fuzz(func(t *testing.T, text string) {
-		it, err := parseIterator(text)
-		if err == nil && it.String() != text {
-			t.Errorf("%q is read as %q", text, it)
-		}
-	})
-}
-
 func TestTimeToLive(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/streamid"
 )
 
 // A GetRecords passes over a bounded number of bytes of changes that the guard hides, whatever number of changes that is, and those
@@ -34,17 +37,17 @@ func TestRecordsPause(t *testing.T) {
 			for i := range page.Records {
 				seen = append(seen, page.Records[i].line())
 			}
-			at, err := parseIterator(page.NextShardIterator)
+			at, err := streamid.ParseIterator(page.NextShardIterator, store.ChangeParts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if passed := at.next - n; n > 0 && passed > 2*20_000/1000 {
+			if passed := at.Next - n; n > 0 && passed > 2*20_000/1000 {
 				t.Errorf("a page passes over %d changes of more than 1,000 bytes", passed)
 			}
-			if at.next == n {
+			if at.Next == n {
 				break
 			}
-			n, it = at.next, page.NextShardIterator
+			n, it = at.Next, page.NextShardIterator
 		}
 	}
 	if len(seen) != 1 || seen[0] != "INSERT acme#1 >own" {

@@ -2,8 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
@@ -12,44 +10,6 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
-
-// iteratorLife is how long a shard iterator can be used (API reference, "GetShardIterator").
-const iteratorLife = 15 * time.Minute
-
-// iterator is a place in a shard. It is no secret and no capability: what it names is authorized anew at each use, and
-// one that somebody made up leads nowhere else than GetShardIterator does.
-type iterator struct {
-	arn   string
-	began time.Time // of the shard's span
-	part  int
-	next  uint64
-	made  time.Time
-}
-
-// iteratorSize is the length of what follows the ARN: began, part, next, made.
-const iteratorSize = 8 + 1 + 8 + 8
-
-// String is the iterator as clients hold it: the ARN, a version and the place.
-func (it *iterator) String() string {
-	b := make([]byte, 0, iteratorSize)
-	b = binary.BigEndian.AppendUint64(b, uint64(it.began.UnixMilli()))
-	b = append(b, byte(it.part))
-	b = binary.BigEndian.AppendUint64(b, it.next)
-	b = binary.BigEndian.AppendUint64(b, uint64(it.made.UnixMilli()))
-	return it.arn + "|1|" + base64.StdEncoding.EncodeToString(b)
-}
-
-func badIterator() error { return invalid("Invalid ShardIterator") }
-
-func parseIterator(text string) (*iterator, error) {
-	arn, rest, ok := strings.Cut(text, "|1|")
-	b, err := base64.StdEncoding.Strict().DecodeString(rest)
-	if !ok || err != nil || len(b) != iteratorSize || int(b[8]) >= store.ChangeParts {
-		return nil, badIterator()
-	}
-	at := func(b []byte) time.Time { return time.UnixMilli(int64(binary.BigEndian.Uint64(b))) }
-	return &iterator{arn: arn, began: at(b), part: int(b[8]), next: binary.BigEndian.Uint64(b[9:]), made: at(b[17:])}, nil
-}
 
 // locateStream reads the ARN of a stream.
 func locateStream(arn string) (place, string, error) {
