@@ -23,6 +23,20 @@ type Scope struct {
 	Now    time.Time
 	// Via are the services that call on the caller's behalf, first to last ("dynamodb.amazonaws.com").
 	Via []string
+
+	input, made any // what Keep was told
+}
+
+// Keep hands on what was made of an operation's input to say what it needs, for the operation itself, which runs with the same input
+// (pipeline.Kept).
+func Keep[I any](s *Scope, input *I, made any) { s.input, s.made = input, made }
+
+// Kept returns what was last kept if it was made of the very input; nil otherwise.
+func Kept[I any](s *Scope, input *I) any {
+	if in, ok := s.input.(*I); !ok || in != input {
+		return nil
+	}
+	return s.made
 }
 
 // Requirement is what a request needs before it may run. The zero Requirement is refused.

@@ -25,7 +25,7 @@ func appendMapJSON(b, enc []byte) []byte {
 			b = append(b, ',')
 		}
 		name, n := bytesAt(enc)
-		b = appendStringJSON(b, name)
+		b = jsoncodec.AppendText(b, name)
 		b = append(b, ':')
 		enc = enc[n:]
 		b, n = appendValueJSON(b, enc)
@@ -45,7 +45,7 @@ func appendValueJSON(b, enc []byte) ([]byte, int) {
 		p, n := bytesAt(enc[1:])
 		switch k {
 		case S:
-			b = appendStringJSON(b, p)
+			b = jsoncodec.AppendText(b, p)
 		case N:
 			b = append(appendNumber(b, p), '"')
 		default:
@@ -90,7 +90,7 @@ func appendMembersJSON(b, body []byte, k Kind) []byte {
 		m, n := bytesAt(body)
 		body = body[n:]
 		if k == SS {
-			b = appendStringJSON(b, m)
+			b = jsoncodec.AppendText(b, m)
 			continue
 		}
 		b = append(b, '"')
@@ -108,14 +108,4 @@ func appendMembersJSON(b, body []byte, k Kind) []byte {
 func appendNumber(b, ordered []byte) []byte {
 	z := numOf(ordered)
 	return z.Append(b)
-}
-
-// appendStringJSON appends text that is known to be UTF-8.
-func appendStringJSON(b, p []byte) []byte {
-	for _, c := range p {
-		if c < ' ' || c == '"' || c == '\\' {
-			return jsoncodec.AppendString(b, string(p))
-		}
-	}
-	return append(append(append(b, '"'), p...), '"')
 }

@@ -96,6 +96,8 @@ type bound struct {
 	pause []byte
 	count bool  // only the count is asked for
 	sizes []int // of what was read
+	// chunk is where the next items that are read are copied to, so that they do not take an allocation each.
+	chunk []byte
 }
 
 // Query reads one page. Errors of the request are ValidationExceptions.
@@ -331,8 +333,13 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 		return nil, err
 	}
 	p := &Page{}
+	if !b.count {
+		p.Items = read[:0] // what is returned of an item takes its place, or that of one before
+	}
+	var last Map
 	size, completed := 0, 0
 	for i, m := range read {
+		last = m
 		p.Scanned++
 		size += b.sizes[i]
 		full, err := b.complete(rows, m, p)
@@ -354,7 +361,7 @@ func (b *bound) run(rows RowReader) (*Page, error) {
 		}
 	}
 	if more || p.Scanned < len(read) {
-		p.Last = b.lastKey(read[p.Scanned-1])
+		p.Last = b.lastKey(last)
 	}
 	p.Bytes = max(size, completed)
 	if b.pause != nil && p.Scanned == len(read) {
@@ -390,7 +397,10 @@ func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 	b.sizes = b.sizes[:0]
 	var failed error
 	yield := func(value []byte) bool {
-		m, err := Load(bytes.Clone(value))
+		if items == nil {
+			items, b.sizes = make([]Map, 0, b.few()), make([]int, 0, b.few())
+		}
+		m, err := Load(b.keep(value, len(items)))
 		if err != nil {
 			failed = err
 			return false
@@ -422,6 +432,34 @@ func (b *bound) read(rows RowReader) (items []Map, more bool, err error) {
 		err = failed
 	}
 	return items, more, err
+}
+
+// few is how many items a page is first made room for.
+func (b *bound) few() int {
+	if b.Limit > 0 {
+		return min(b.Limit, maxFew)
+	}
+	return 4
+}
+
+const (
+	maxFew = 32
+	// maxChunk is how many bytes are made room for at once beyond one item.
+	maxChunk = 16 << 10
+)
+
+// keep returns a copy of what was read after so many items. The next ones are taken to be as large.
+func (b *bound) keep(value []byte, after int) []byte {
+	if cap(b.chunk)-len(b.chunk) < len(value) {
+		more := max(after, b.few())
+		if b.Limit > 0 {
+			more = min(more, b.Limit-after)
+		}
+		b.chunk = make([]byte, 0, max(len(value), min(more*len(value), maxChunk)))
+	}
+	n := len(b.chunk)
+	b.chunk = append(b.chunk, value...)
+	return b.chunk[n:len(b.chunk):len(b.chunk)]
 }
 
 // lastKey returns the key attributes of the last item evaluated, of the index and of the table.

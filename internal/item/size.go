@@ -6,11 +6,25 @@ const MaxItem = 400 * 1024
 // Size returns the size of an item as DynamoDB counts it (DynamoDB Developer Guide, "DynamoDB item sizes and formats"):
 // names and text in UTF-8 bytes; numbers as numberSize says; BOOL and NULL one byte; maps and lists three bytes, and one for each element.
 func (m Map) Size() int {
-	n := 0
-	for name, v := range m.entries() {
-		n += len(name) + valueSize(v)
+	total := 0
+	for b := m.b; len(b) > 0; {
+		name, n := bytesAt(b)
+		b = b[n:]
+		size, n := sizeAt(b)
+		b = b[n:]
+		total += len(name) + size
 	}
-	return n
+	return total
+}
+
+// sizeAt returns the size of the value at the start of b, and how many bytes it takes.
+func sizeAt(b []byte) (size, n int) {
+	if k := Kind(b[0]); k == S || k == B {
+		p, n := bytesAt(b[1:])
+		return len(p), 1 + n
+	}
+	n = valueLen(b)
+	return valueSize(b[:n:n]), n
 }
 
 // Size returns the size of a value as DynamoDB counts it.

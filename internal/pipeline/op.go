@@ -53,6 +53,15 @@ type Call struct {
 	resources [1]audit.Resource
 }
 
+// Kept returns what the operation's requirements have made of the input (authz.Keep): what was decided on is what runs. If they have
+// kept no P of this very input, it is made now.
+func Kept[P, I any](c *Call, in *I, from func(*I) (P, error)) (P, error) {
+	if p, ok := authz.Kept(&c.scope, in).(P); ok {
+		return p, nil
+	}
+	return from(in)
+}
+
 // Kind says what sort of audit event an operation makes (CloudTrail User Guide, "Understanding CloudTrail events").
 type Kind uint8
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -124,15 +125,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		defer r.span.End()
 	}
 	s.begin(&r.call, req, began)
-	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header()}
+	room := rooms.Get().(*room) // the pool holds nothing else
+	r.resp = protocol.Response{RequestID: r.call.RequestID, Status: http.StatusOK, Header: w.Header(), Body: room[:0]}
 	err := r.serveSafely()
 	code := ""
 	if err != nil {
 		code = r.fail(&r.resp, fault.From(err))
 	}
-	r.write(w)
+	if r.write(w) == nil && err == nil {
+		clear(room[:min(len(room), len(r.resp.Body))]) // of tokens and keys
+		rooms.Put(room)
+	}
 	r.observe(r.resp.Status, code)
 }
+
+// room is memory for the body of an answer. One that is larger gets other memory. It is used again once an answer is written, by which time
+// nobody has it: a ResponseWriter keeps nothing of what it was given, unless, perhaps, it fails.
+type room [16 << 10]byte
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // begin fills in what is known of any request.
 func (s *Server) begin(c *Call, req *http.Request, now time.Time) {
@@ -145,16 +156,18 @@ func (s *Server) begin(c *Call, req *http.Request, now time.Time) {
 }
 
 // write sends the answer, in one piece and with its length, so that no answer is chunked.
-func (r *run) write(w http.ResponseWriter) {
+func (r *run) write(w http.ResponseWriter) error {
 	values := [...]string{r.call.EventID.String(), strconv.Itoa(len(r.resp.Body))}
 	if !r.call.EventID.IsZero() {
 		r.resp.Header[EventIDHeader] = values[:1:1]
 	}
 	r.resp.Header["Content-Length"] = values[1:]
 	w.WriteHeader(r.resp.Status)
-	if _, err := w.Write(r.resp.Body); err != nil {
+	_, err := w.Write(r.resp.Body)
+	if err != nil {
 		r.Log.DebugContext(r.ctx, "answer not delivered", "requestId", r.call.RequestID, "error", err)
 	}
+	return err
 }
 
 // serveSafely is serve; a panic in any stage refuses the one request, which is audited.

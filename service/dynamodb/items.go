@@ -33,7 +33,7 @@ func (s *Service) GetItem(ctx context.Context, c *pipeline.Call, in *api.GetItem
 	if err != nil {
 		return nil, err
 	}
-	pr, err := plan.Get(in)
+	pr, err := pipeline.Kept(c, in, plan.Get)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func failed(err error) error {
 
 // PutItem writes a row.
 func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItemInput) (*api.PutItemOutput, error) {
-	w, err := plan.Put(in)
+	w, err := pipeline.Kept(c, in, plan.Put)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *Service) PutItem(ctx context.Context, c *pipeline.Call, in *api.PutItem
 
 // UpdateItem changes a row, or makes it.
 func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.UpdateItemInput) (*api.UpdateItemOutput, error) {
-	w, err := plan.Update(in)
+	w, err := pipeline.Kept(c, in, plan.Update)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (s *Service) UpdateItem(ctx context.Context, c *pipeline.Call, in *api.Upda
 
 // DeleteItem removes a row.
 func (s *Service) DeleteItem(ctx context.Context, c *pipeline.Call, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
-	w, err := plan.Delete(in)
+	w, err := pipeline.Kept(c, in, plan.Delete)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func decided(c *pipeline.Call, t *table, q *item.Query) bool {
 
 // Query reads rows of one partition of a table or an index.
 func (s *Service) Query(ctx context.Context, c *pipeline.Call, in *api.QueryInput) (*api.QueryOutput, error) {
-	q, err := plan.Query(in)
+	q, err := pipeline.Kept(c, in, plan.Query)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) Query(ctx context.Context, c *pipeline.Call, in *api.QueryInpu
 
 // Scan reads all rows of a table or an index.
 func (s *Service) Scan(ctx context.Context, c *pipeline.Call, in *api.ScanInput) (*api.ScanOutput, error) {
-	q, err := plan.Scan(in)
+	q, err := pipeline.Kept(c, in, plan.Scan)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requi
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, pr)
 	return authz.RequireChecks(rowCheck("dynamodb:GetItem", res, &conditionKeys{
 		leading: t.leadingOf(*in.Key), attributes: selected(t, pr), choice: choice("", pr, ""), capacity: in.ReturnConsumedCapacity,
 	}, false))
@@ -57,6 +58,7 @@ func (r *requirements) PutItem(s *authz.Scope, in *api.PutItemInput) authz.Requi
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, w)
 	return r.write(s, "dynamodb:PutItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
 }
 
@@ -65,6 +67,7 @@ func (r *requirements) UpdateItem(s *authz.Scope, in *api.UpdateItemInput) authz
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, w)
 	return r.write(s, "dynamodb:UpdateItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
 }
 
@@ -73,6 +76,7 @@ func (r *requirements) DeleteItem(s *authz.Scope, in *api.DeleteItemInput) authz
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, w)
 	return r.write(s, "dynamodb:DeleteItem", *in.TableName, w, conditionKeys{returns: in.ReturnValues, capacity: in.ReturnConsumedCapacity})
 }
 
@@ -81,6 +85,7 @@ func (r *requirements) Query(s *authz.Scope, in *api.QueryInput) authz.Requireme
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, q)
 	res, t, err := r.target(s, *in.TableName)
 	if err != nil {
 		return authz.Failed(err)
@@ -135,6 +140,7 @@ func (r *requirements) Scan(s *authz.Scope, in *api.ScanInput) authz.Requirement
 	if err != nil {
 		return authz.Failed(err)
 	}
+	authz.Keep(s, in, q)
 	res, _, err := r.target(s, *in.TableName)
 	if err != nil {
 		return authz.Failed(err)

@@ -36,9 +36,9 @@ func TestAllocations(t *testing.T) {
 		call  call
 		limit float64
 	}{
-		{"GetItem", get(sealed)[0], 58},
-		{"PutItem", put(sealed)[0], 70},
-		{"Query20", queries(sealed)[0], 205},
+		{"GetItem", get(sealed)[0], 49},
+		{"PutItem", put(sealed)[0], 65},
+		{"Query20", queries(sealed)[0], 119},
 		{"BatchWrite25", batches(sealed)[0], 670},
 		{"TransactWrite4", transactions(sealed)[0], 255},
 	} {

@@ -2,6 +2,7 @@ package jsoncodec
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"math"
 	"strconv"
 	"time"
@@ -39,6 +40,39 @@ func AppendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
+}
+
+// AppendText appends text that is known to be UTF-8 as a JSON string.
+func AppendText(b, text []byte) []byte {
+	if escaped(text) {
+		return AppendString(b, string(text))
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
+}
+
+const (
+	each = 0x0101010101010101
+	high = 0x8080808080808080
+)
+
+// escaped reports whether JSON needs an escape for a byte of the text: '"', '\\' or one less than a space. It looks at eight bytes at
+// once: (x - each) &^ x & high is 0 unless a byte of x is 0, and so is (x - n*each) &^ x & high unless one is less than n.
+func escaped(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		x := binary.LittleEndian.Uint64(text)
+		quote, back := x^'"'*each, x^'\\'*each
+		if ((x-' '*each)&^x|(quote-each)&^quote|(back-each)&^back)&high != 0 {
+			return true
+		}
+	}
+	for _, c := range text {
+		if c < ' ' || c == '"' || c == '\\' {
+			return true
+		}
+	}
+	return false
 }
 
 func appendEscape(b []byte, c byte) []byte {

@@ -212,3 +212,21 @@ func TestMapWithoutNulls(t *testing.T) {
 		t.Error("Map takes a null")
 	}
 }
+
+// Text is looked at in pieces of eight bytes: whatever each byte is, and wherever it stands, AppendText writes what AppendString does.
+func TestAppendText(t *testing.T) {
+	t.Parallel()
+	for n := range 20 {
+		for at := range n {
+			for c := range 0x80 {
+				text := []byte(strings.Repeat("é€", 20)[:n-n%5] + "abcd"[:n%5])
+				text[at] = byte(c)
+				text = []byte(strings.ToValidUTF8(string(text), "ÿ"))
+				got, want := jsoncodec.AppendText(nil, text), jsoncodec.AppendString(nil, string(text))
+				if string(got) != string(want) {
+					t.Fatalf("%q: %s, not %s", text, got, want)
+				}
+			}
+		}
+	}
+}
