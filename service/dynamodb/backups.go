@@ -321,7 +321,7 @@ func (b *backup) summary(at place) api.BackupSummary {
 }
 
 func (b *backup) describe(at place) *api.BackupDescription {
-	t := b.Source.describe(at)
+	t := b.Source.describe(at, b.Created)
 	mode := api.BillingModeProvisioned
 	if b.Source.OnDemand {
 		mode = api.BillingModePayPerRequest

@@ -53,7 +53,7 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 				return err
 			}
 		}
-		desc = made.describe(at)
+		desc = made.describe(at, c.Now)
 		return save(tx, at, &made)
 	})
 	if err != nil {

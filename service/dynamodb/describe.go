@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -19,7 +20,7 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 	out := &api.DescribeTableOutput{}
 	var far *table
 	err = s.inAnyTable(ctx, c, at, func(tx *store.Tx, t *table) error {
-		out.Table = t.describe(at)
+		out.Table = t.describe(at, c.Now)
 		if far = t; t.Outside != nil {
 			return nil
 		}
@@ -45,12 +46,12 @@ func (s *Service) DescribeTable(ctx context.Context, c *pipeline.Call, in *api.D
 	return out, nil
 }
 
-func (r *record) describe(at place) *api.TableDescription {
+func (r *record) describe(at place, now time.Time) *api.TableDescription {
 	tableARN, zero := at.arn(), int64(0)
 	d := &api.TableDescription{
 		TableName: &r.Name, TableId: &r.ID, TableArn: &tableARN, TableStatus: api.TableStatusActive, CreationDateTime: &r.Created,
 		KeySchema: elements(r.Keys, 1), ItemCount: &zero, TableSizeBytes: &zero, DeletionProtectionEnabled: &r.Protected,
-		ProvisionedThroughput: r.Throughput.describe(),
+		ProvisionedThroughput: r.Throughput.describe(&r.Adjusted, now),
 	}
 	for _, a := range r.Attributes {
 		d.AttributeDefinitions = append(d.AttributeDefinitions,
@@ -71,7 +72,7 @@ func (r *record) describe(at place) *api.TableDescription {
 		d.TableClassSummary = &api.TableClassSummary{TableClass: api.TableClass(r.Class), LastUpdateDateTime: opt.Present(r.ClassSince)}
 	}
 	for i := range r.Indexes {
-		r.Indexes[i].describe(d)
+		r.Indexes[i].describe(d, now)
 	}
 	r.describeStream(at, d)
 	r.describeKey(d)
@@ -85,15 +86,15 @@ func (r *record) describe(at place) *api.TableDescription {
 }
 
 // describeDeleted is how a table is described as it goes: without what it was made of.
-func (r *record) describeDeleted(at place) *api.TableDescription {
-	d := r.describe(at)
+func (r *record) describeDeleted(at place, now time.Time) *api.TableDescription {
+	d := r.describe(at, now)
 	d.TableStatus = api.TableStatusDeleting
 	d.CreationDateTime, d.KeySchema, d.AttributeDefinitions = nil, nil, nil
 	d.GlobalSecondaryIndexes, d.LocalSecondaryIndexes = nil, nil
 	return d
 }
 
-func (x *index) describe(d *api.TableDescription) {
+func (x *index) describe(d *api.TableDescription, now time.Time) {
 	indexARN, zero := *d.TableArn+"/index/"+x.Name, int64(0)
 	p := &api.Projection{ProjectionType: api.ProjectionType(x.Projection), NonKeyAttributes: x.NonKey}
 	if x.Local {
@@ -104,7 +105,7 @@ func (x *index) describe(d *api.TableDescription) {
 	}
 	g := api.GlobalSecondaryIndexDescription{
 		IndexName: &x.Name, IndexArn: &indexARN, KeySchema: elements(x.Keys, x.hashes()), Projection: p, ItemCount: &zero, IndexSizeBytes: &zero,
-		IndexStatus: api.IndexStatusActive, ProvisionedThroughput: x.Throughput.describe(),
+		IndexStatus: api.IndexStatusActive, ProvisionedThroughput: x.Throughput.describe(&x.Adjusted, now),
 	}
 	g.OnDemandThroughput = x.MaxOnDemand.describeMaximum()
 	if x.Warm != (throughput{}) {
@@ -116,11 +117,6 @@ func (x *index) describe(d *api.TableDescription) {
 		g.IndexStatus, g.Backfilling = api.IndexStatusCreating, &x.Filling
 	}
 	d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, g)
-}
-
-func (t throughput) describe() *api.ProvisionedThroughputDescription {
-	zero := int64(0)
-	return &api.ProvisionedThroughputDescription{NumberOfDecreasesToday: &zero, ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write}
 }
 
 // elements is the key of which the first names, so many, are the partition key, as it is described.

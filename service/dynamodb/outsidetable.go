@@ -104,7 +104,7 @@ func (s *Service) createFar(ctx context.Context, c *pipeline.Call, at place, rec
 		if err := claim(tx, rec); err != nil {
 			return err
 		}
-		desc = rec.describe(at)
+		desc = rec.describe(at, c.Now)
 		desc.TableStatus = there.TableStatus
 		return save(tx, at, rec)
 	})
@@ -338,7 +338,7 @@ func (s *Service) deleteFar(ctx context.Context, c *pipeline.Call, at place, t *
 	}
 	out := &api.DeleteTableOutput{}
 	err := s.changeFar(ctx, c, at, t.ID, func(tx *store.Tx, t *table) error {
-		out.TableDescription = t.describeDeleted(at)
+		out.TableDescription = t.describeDeleted(at, c.Now)
 		dir, err := tx.Directory()
 		if err == nil {
 			err = dir.Delete(claimKey(t.Outside.Name))
@@ -379,7 +379,7 @@ func (s *Service) updateFar(ctx context.Context, c *pipeline.Call, at place, t *
 		if err := rec.update(c.Now.UTC(), in); err != nil {
 			return nil, err
 		}
-		_, err := rec.updateIndexes(at, in)
+		_, err := rec.updateIndexes(at, c.Now, in)
 		for i := range rec.Indexes {
 			rec.Indexes[i].Filling = false // the engine fills it, and says so
 		}
@@ -402,7 +402,7 @@ func (s *Service) updateFar(ctx context.Context, c *pipeline.Call, at place, t *
 		if err != nil {
 			return err
 		}
-		out.TableDescription, now = rec.describe(at), &table{record: *rec}
+		out.TableDescription, now = rec.describe(at, c.Now), &table{record: *rec}
 		return save(tx, at, rec)
 	})
 	if err != nil {

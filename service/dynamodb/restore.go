@@ -75,7 +75,7 @@ func (s *Service) RestoreTableFromBackup(ctx context.Context, c *pipeline.Call, 
 		if err := addJob(tx, restoreJob(at, b, &target{rec.Name, rec.ID})); err != nil {
 			return err
 		}
-		out.TableDescription = rec.describe(to)
+		out.TableDescription = rec.describe(to, c.Now)
 		return save(tx, to, rec)
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func (r *record) keepIndexes(source *record, o *overrides) error {
 		}
 		delete(named, x.Name)
 		x.ID, x.Filling = uuid.NewString(), false
-		x.Warm = throughput{}
+		x.Warm, x.Adjusted = throughput{}, adjusted{}
 		if !r.OnDemand || o.billing != "" || o.throughput != nil {
 			x.MaxOnDemand = throughput{}
 		}
@@ -233,7 +233,7 @@ func (s *Service) beginRestore(tx *store.Tx, c *pipeline.Call, at, to place, sou
 	if err := s.beginBackup(tx, at, source, b, &backing{ID: b.ID, Rows: b.Rows, Target: &target{rec.Name, rec.ID}, At: opt.Value(when)}); err != nil {
 		return nil, err
 	}
-	return rec.describe(to), save(tx, to, rec)
+	return rec.describe(to, c.Now), save(tx, to, rec)
 }
 
 // restoreSource is the table that a request names in one of two ways.

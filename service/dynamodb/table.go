@@ -27,6 +27,7 @@ type record struct {
 	OnDemand      bool
 	OnDemandSince time.Time // zero unless OnDemand
 	Throughput    throughput
+	Adjusted      adjusted   `json:",omitzero"`
 	MaxOnDemand   throughput // -1 or 0: no maximum
 	Warm          throughput // 0: none was asked for
 	Class         string
@@ -70,6 +71,7 @@ type index struct {
 	Projection string
 	NonKey     []string `json:",omitempty"`
 	Throughput throughput
+	Adjusted   adjusted `json:",omitzero"`
 	// MaxOnDemand and Warm are as the table's.
 	MaxOnDemand throughput `json:",omitzero"`
 	Warm        throughput `json:",omitzero"`

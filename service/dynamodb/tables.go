@@ -68,7 +68,7 @@ func (s *Service) DeleteTable(ctx context.Context, c *pipeline.Call, in *api.Del
 		if t.Backing > 0 {
 			return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being backed up: %s", t.Name)
 		}
-		out.TableDescription = t.describeDeleted(at)
+		out.TableDescription = t.describeDeleted(at, c.Now)
 		rec := t.record
 		if err := rec.leaveStreams(tx, at, c.Now); err != nil {
 			return err

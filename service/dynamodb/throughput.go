@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"fmt"
+	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/opt"
@@ -132,7 +133,7 @@ func (r *record) indexCapacity(x *index, p *api.ProvisionedThroughput, most *api
 }
 
 // updateIndex changes the throughput of a global index.
-func (r *record) updateIndex(in *api.UpdateGlobalSecondaryIndexAction) error {
+func (r *record) updateIndex(in *api.UpdateGlobalSecondaryIndexAction, now time.Time) error {
 	x := r.index(*in.IndexName)
 	if x == nil || x.Local {
 		return api.NewResourceNotFoundException("Requested resource not found")
@@ -147,6 +148,9 @@ func (r *record) updateIndex(in *api.UpdateGlobalSecondaryIndexAction) error {
 		}
 		if t == x.Throughput {
 			return willNotChange(fmt.Sprintf("index %s", x.Name), "index", t)
+		}
+		if err := x.Adjusted.note(x.Throughput, t, now, r.Outside == nil); err != nil {
+			return err
 		}
 		x.Throughput = t
 	}

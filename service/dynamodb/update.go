@@ -45,7 +45,7 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 		if err := rec.update(c.Now.UTC(), in); err != nil {
 			return err
 		}
-		work, err := rec.updateIndexes(at, in)
+		work, err := rec.updateIndexes(at, c.Now, in)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Service) UpdateTable(ctx context.Context, c *pipeline.Call, in *api.Upd
 		if err := rec.rekey(tx, at, key); err != nil {
 			return err
 		}
-		out.TableDescription = rec.describe(at)
+		out.TableDescription = rec.describe(at, c.Now)
 		return save(tx, at, &rec)
 	})
 	if err != nil {
@@ -101,14 +101,20 @@ func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
 	case in.ProvisionedThroughput != nil && r.OnDemand:
 		return invalid(wrong + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case in.ProvisionedThroughput != nil:
-		if err := r.reprovision(in); err != nil {
+		if err := r.reprovision(in, now); err != nil {
 			return err
 		}
+	}
+	if r.OnDemand != was {
+		r.Adjusted.billed(r.OnDemand, now)
 	}
 	if r.OnDemand && !was {
 		r.OnDemandSince = now
 		for i := range r.Indexes {
-			r.Indexes[i].Throughput = throughput{}
+			x := &r.Indexes[i]
+			if x.Throughput = (throughput{}); !x.Local {
+				x.Adjusted.billed(true, now)
+			}
 		}
 	}
 	if !r.OnDemand {
@@ -132,7 +138,7 @@ func (r *record) update(now time.Time, in *api.UpdateTableInput) error {
 	return nil
 }
 
-func (r *record) reprovision(in *api.UpdateTableInput) error {
+func (r *record) reprovision(in *api.UpdateTableInput, now time.Time) error {
 	t, err := provisioned(in.ProvisionedThroughput)
 	if err != nil {
 		return err
@@ -140,12 +146,15 @@ func (r *record) reprovision(in *api.UpdateTableInput) error {
 	if t == r.Throughput && len(in.GlobalSecondaryIndexUpdates) == 0 {
 		return willNotChange("table", "table", t)
 	}
+	if err := r.Adjusted.note(r.Throughput, t, now, r.Outside == nil); err != nil {
+		return err
+	}
 	r.Throughput = t
 	return nil
 }
 
 // updateIndexes changes the global indexes and returns the work that is left to do in the background.
-func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, error) {
+func (r *record) updateIndexes(at place, now time.Time, in *api.UpdateTableInput) ([]*job, error) {
 	var work []*job
 	online := 0
 	for i := range in.GlobalSecondaryIndexUpdates {
@@ -172,7 +181,7 @@ func (r *record) updateIndexes(at place, in *api.UpdateTableInput) ([]*job, erro
 		case u.Delete != nil && u.Create == nil && u.Update == nil:
 			j, err = r.deleteIndex(*u.Delete.IndexName)
 		case u.Update != nil && u.Create == nil && u.Delete == nil:
-			err = r.updateIndex(u.Update)
+			err = r.updateIndex(u.Update, now)
 		case u.Create != nil || u.Delete != nil || u.Update != nil:
 			err = invalid(wrong + "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object")
 		default:
