@@ -34,7 +34,7 @@
 //     policies.go, throughput.go, counts.go
 //   - rows: package plan compiles requests; items.go, query.go, batch.go, transact.go execute them; readtables.go opens tables,
 //     token.go knows what was performed (package digest tells requests apart), pause.go where a page stopped, capacity.go and
-//     throttle.go what it costs
+//     throttle.go what it costs (package ratelimit: how much is left)
 //   - PartiQL: package plan puts statements into the terms of rows, execute.go and executeall.go perform them
 //   - changes: streams.go, streamfacts.go, streamread.go, package streamid for what clients name; trim.go, ttl.go
 //   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go
@@ -60,6 +60,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/dynamodb/ratelimit"
 )
 
 // name is the service's signing name: the space of its records.
@@ -113,7 +114,7 @@ type Service struct {
 	engine    Engine
 	adopter   string
 	enforce   bool
-	buckets   buckets
+	buckets   ratelimit.Buckets
 }
 
 var (

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
@@ -14,14 +12,12 @@ import (
 	"github.com/bulkhead/bulkhead/internal/fault"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
+	"github.com/bulkhead/bulkhead/service/dynamodb/ratelimit"
 )
 
 // capacityTag gives each tenant a share of a table: "<read>/<write>", capacity units a second, 0 for no limit. It holds whether or
 // not throughput is enforced otherwise.
 const capacityTag = "bulkhead:tenant-capacity"
-
-// burst is how long unused capacity is kept (DynamoDB Developer Guide, "Burst and adaptive capacity").
-const burst = 300 * time.Second
 
 // share is what the tag says; zero is no limit.
 type share struct{ read, write float64 }
@@ -47,67 +43,9 @@ func (s share) of(write bool) float64 {
 	return s.read
 }
 
-// bucketKey names a bucket: of a table, of an index, or of a tenant in a table.
-type bucketKey struct {
-	id, tenant string
-	tenants    bool
-	write      bool
-}
-
-// bucket is what is left of a rate at a time. It may be below zero: what a request takes is known when it was done, so that one
-// is let in while there is anything left, and the next ones wait until its debt is paid.
-type bucket struct {
-	level float64
-	at    time.Time
-}
-
-// buckets are those of this node. They remember at least maxBuckets of those used last; one that is forgotten is full again.
-type buckets struct {
-	mu         sync.Mutex
-	young, old map[bucketKey]bucket
-}
-
-// maxBuckets bounds a generation of buckets, some 150 bytes each.
-const maxBuckets = 1 << 16
-
-// level returns what the bucket holds now, under its rate in units a second.
-func (b *buckets) level(k bucketKey, rate float64, now time.Time) float64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.filled(k, rate, now).level
-}
-
-func (b *buckets) filled(k bucketKey, rate float64, now time.Time) bucket {
-	most := rate * burst.Seconds()
-	x, ok := b.young[k]
-	if !ok {
-		x, ok = b.old[k]
-	}
-	if !ok {
-		return bucket{most, now}
-	}
-	if past := now.Sub(x.at); past > 0 { // requests come in any order
-		x.level, x.at = x.level+rate*past.Seconds(), now
-	}
-	x.level = min(x.level, most)
-	return x
-}
-
-// take takes units out of the bucket.
-func (b *buckets) take(k bucketKey, rate, units float64, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	x := b.filled(k, rate, now)
-	x.level -= units
-	if b.young == nil || len(b.young) >= maxBuckets {
-		b.young, b.old = map[bucketKey]bucket{}, b.young
-	}
-	b.young[k] = x
-}
-
 // limit is one limit that a request is under.
 type limit struct {
-	key  bucketKey
+	key  ratelimit.Key
 	rate float64
 	// index is the name of the index that it is of; "" for the table.
 	index    string
@@ -126,7 +64,7 @@ func (s *Service) limitsOf(t *table, caller *authn.Principal, index string, writ
 		if caller.Account == t.at.account {
 			who = caller.Tenant.String()
 		}
-		all = append(all, limit{key: bucketKey{id: t.ID, tenants: true, tenant: who, write: write}, rate: rate})
+		all = append(all, limit{key: ratelimit.Key{ID: t.ID, Tenants: true, Tenant: who, Write: write}, rate: rate})
 	}
 	return all
 }
@@ -140,7 +78,7 @@ func (r *record) limits(index string, write bool) []limit {
 			rate = th.Write
 		}
 		if rate > 0 {
-			all = append(all, limit{key: bucketKey{id: id, write: write}, rate: float64(rate), index: index, onDemand: r.OnDemand})
+			all = append(all, limit{key: ratelimit.Key{ID: id, Write: write}, rate: float64(rate), index: index, onDemand: r.OnDemand})
 		}
 	}
 	of := func(provisioned, maximum throughput) throughput {
@@ -176,7 +114,7 @@ func (m *meter) reset() { clear(m.spent) }
 // admit refuses the next access to a table, or to an index of it that is read, while its capacity is used up.
 func (m *meter) admit(t *table, index string, write bool) error {
 	for _, l := range m.s.limitsOf(t, m.c.Caller, index, write) {
-		if m.s.buckets.level(l.key, l.rate, m.c.Now)-m.spent[l] <= 0 {
+		if m.s.buckets.Level(l.key, l.rate, m.c.Now)-m.spent[l] <= 0 {
 			return l.exceeded(t)
 		}
 	}
@@ -187,7 +125,7 @@ func (m *meter) admit(t *table, index string, write bool) error {
 func (m *meter) spend(t *table, index string, cost item.Cost, write bool) {
 	for _, l := range m.s.limitsOf(t, m.c.Caller, index, write) {
 		units := cost.Total()
-		if !l.key.tenants {
+		if !l.key.Tenants {
 			units = cost.Indexes[l.index]
 			if l.index == "" {
 				units = cost.Table + t.localUnits(cost)
@@ -265,7 +203,7 @@ func (t *table) localUnits(c item.Cost) float64 {
 // settle takes what was spent.
 func (m *meter) settle() {
 	for l, units := range m.spent {
-		m.s.buckets.take(l.key, l.rate, units, m.c.Now)
+		m.s.buckets.Take(l.key, l.rate, units, m.c.Now)
 	}
 	clear(m.spent)
 }
@@ -276,7 +214,7 @@ func (l *limit) exceeded(t *table) error {
 	if l.index != "" {
 		resource, kind = resource+"/index/"+l.index, "Index"
 	}
-	if l.key.write {
+	if l.key.Write {
 		access = "Write"
 	}
 	because := func(limit string) []api.ThrottlingReason {
@@ -284,7 +222,7 @@ func (l *limit) exceeded(t *table) error {
 		return []api.ThrottlingReason{{Reason: &reason, Resource: &resource}}
 	}
 	switch {
-	case l.key.tenants:
+	case l.key.Tenants:
 		e := &api.ThrottlingException{ThrottlingReasons: because("TenantShareExceeded")}
 		return e.Fault("Throughput exceeds the share of the tenant in the table")
 	case l.onDemand:
