@@ -78,6 +78,25 @@ func (m Map) Names() []string {
 	return names
 }
 
+// AddNames adds the names of the attributes that are not among names yet.
+func (m Map) AddNames(names []string) []string {
+	if len(names) == 0 {
+		return m.Names()
+	}
+	at := 0 // maps that are alike have their names in one order
+	for name := range m.entries() {
+		if at == len(names) || names[at] != string(name) {
+			at = slices.IndexFunc(names, func(n string) bool { return n == string(name) })
+		}
+		if at < 0 {
+			names = append(names, string(name))
+			at = len(names) - 1
+		}
+		at++
+	}
+	return names
+}
+
 // Get returns the attribute with the name, or the zero Value.
 func (m Map) Get(name string) Value {
 	for b := m.b; len(b) > 0; {

@@ -1,6 +1,9 @@
 package item
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Got is the answer to a read of one row. Item is absent if there is no such row.
 type Got struct {
@@ -22,6 +25,11 @@ func (t *Table) GetWhere(rows RowReader, key Map, filter *Condition, pr *Project
 	if err != nil {
 		return Got{}, err
 	}
+	return t.getAt(rows, k, filter, pr, consistent)
+}
+
+// getAt is GetWhere of the row with a key.
+func (t *Table) getAt(rows RowReader, k RowKey, filter *Condition, pr *Projection, consistent bool) (Got, error) {
 	if pr != nil {
 		if err := t.checkPaths(pr.paths); err != nil {
 			return Got{}, err
@@ -49,9 +57,19 @@ func (m Map) Clone() Map {
 	return m
 }
 
+// fewKeys is up to how many keys comparing each with each beats a map.
+const fewKeys = 32
+
 // Distinct reports whether no row is named twice.
 func Distinct(keys []RowKey) bool {
-	if len(keys) < 2 {
+	if len(keys) <= fewKeys {
+		for i, k := range keys {
+			for _, o := range keys[:i] {
+				if bytes.Equal(k.SK, o.SK) && bytes.Equal(k.PK, o.PK) {
+					return false
+				}
+			}
+		}
 		return true
 	}
 	seen := make(map[string]struct{}, len(keys))
@@ -97,11 +115,11 @@ func (t *Table) GetBatch(rows RowReader, keys []Map, pr *Projection, consistent 
 	}
 	var items []Map
 	var cost Cost
-	for i, key := range keys {
+	for i, k := range ks {
 		if *budget <= 0 || admit != nil && !admit() {
 			return items, i, cost, nil
 		}
-		got, err := t.Get(rows, key, pr, consistent)
+		got, err := t.getAt(rows, k, nil, pr, consistent)
 		if err != nil {
 			return nil, 0, Cost{}, err
 		}

@@ -80,6 +80,12 @@ type IndexReader interface {
 	Scan(s Segment, after *IndexPos, limit int, yield func(value []byte) bool) error
 }
 
+// Overwriter is implemented by Rows that may take a Put of a row that was not read.
+type Overwriter interface {
+	// Overwrites reports whether Put is as good without a Get before it, which compares the keys.
+	Overwrites() bool
+}
+
 // Rows reads and writes one table within one transaction; its reads see its own writes. Values are less than
 // 900 KB. The store copies what it keeps.
 type Rows interface {

@@ -116,16 +116,27 @@ func KeyBytes(v Value) []byte {
 	}
 	p := v.Bytes()
 	b := make([]byte, 1, 1+len(p))
-	b[0] = v.Kind().String()[0]
+	b[0] = v.Kind().letter()
 	return append(b, p...)
 }
 
+// letter is the type letter of a partition key.
+func (k Kind) letter() byte { return k.String()[0] }
+
 // SortBytes returns the order-preserving bytes of a sort key value. Values of one type compare as their bytes do.
 func SortBytes(v Value) []byte {
+	if p := v.ordered(); p != nil {
+		return append([]byte{}, p...)
+	}
+	return nil
+}
+
+// ordered is SortBytes in the value's own memory.
+func (v Value) ordered() []byte {
 	if k := v.Kind(); k != S && k != N && k != B {
 		return nil
 	}
-	return append([]byte{}, v.scalar()...)
+	return v.scalar()
 }
 
 // LeadingKey returns the partition key value as the condition key dynamodb:LeadingKeys shows it: text of S, canonical
@@ -171,11 +182,21 @@ func (s *KeySchema) rowKey(m Map) RowKey {
 	if s.multi() {
 		return s.multiKey(m)
 	}
-	k := RowKey{PK: KeyBytes(m.Get(s.Hash.Name))}
-	if s.HasSort() {
-		k.SK = SortBytes(m.Get(s.Sort.Name))
+	pk := m.Get(s.Hash.Name)
+	if !s.HasSort() {
+		return RowKey{PK: KeyBytes(pk)}
 	}
-	return k
+	sk := m.Get(s.Sort.Name)
+	if pk.Kind() == N {
+		return RowKey{PK: KeyBytes(pk), SK: SortBytes(sk)}
+	}
+	// Both in one piece of memory.
+	p, q := pk.Bytes(), sk.ordered()
+	b := make([]byte, 1+len(p)+len(q))
+	b[0] = pk.Kind().letter()
+	copy(b[1:], p)
+	copy(b[1+len(p):], q)
+	return RowKey{PK: b[: 1+len(p) : 1+len(p)], SK: b[1+len(p):]}
 }
 
 // attrs returns only the key's attributes of an item, in the order of the schema.

@@ -55,14 +55,15 @@ func reason(err error) (r Reason, ok bool) {
 // Transact performs all writes or none: no row is written unless every condition holds. The rows must all be of one
 // transaction of the store. It fails with a ValidationException, or a *CanceledError.
 func Transact(ws []TransactWrite) ([]Written, error) {
-	if err := checkWrites(ws); err != nil {
+	keys, err := checkWrites(ws)
+	if err != nil {
 		return nil, err
 	}
 	plans := make([]planned, len(ws))
 	reasons := make([]Reason, len(ws))
 	canceled, shown := false, 0
 	for i, w := range ws {
-		p, err := w.Table.plan(w.Rows, w.Write)
+		p, err := w.Table.plan(w.Rows, keys[i], w.Write)
 		r, ok := reason(err)
 		if !ok {
 			return nil, err
@@ -79,7 +80,6 @@ func Transact(ws []TransactWrite) ([]Written, error) {
 	}
 	done := make([]Written, len(ws))
 	for i, w := range ws {
-		var err error
 		if done[i], err = w.Table.apply(w.Rows, plans[i]); err != nil {
 			return nil, err
 		}
@@ -93,50 +93,59 @@ func errTransactionSize() error {
 }
 
 // checkWrites checks the actions before any of them is looked at: the size of what they carry, keys that are empty, rows that
-// are named twice, and whether they fit their tables, of which only the first that does not is told.
-func checkWrites(ws []TransactWrite) error {
+// are named twice, and whether they fit their tables, of which only the first that does not is told. It returns their keys.
+func checkWrites(ws []TransactWrite) ([]RowKey, error) {
 	size := 0
 	for _, w := range ws {
 		if err := w.emptyKey(w.Table); err != nil {
-			return err
+			return nil, err
 		}
 		if size += w.payload(); size > maxTransaction {
-			return errTransactionSize()
+			return nil, errTransactionSize()
 		}
 	}
-	if err := distinctWrites(ws); err != nil {
-		return err
-	}
+	keys := make([]RowKey, len(ws))
+	var wrong error
+	at := 0
 	for i, w := range ws {
-		if _, err := w.RowKey(w.Table); err != nil {
-			r, ok := reason(err)
-			if !ok {
-				return err
-			}
-			reasons := make([]Reason, len(ws))
-			for j := range reasons {
-				reasons[j].Code = "None"
-			}
-			reasons[i] = r
-			return &CanceledError{Reasons: reasons}
+		k, err := w.RowKey(w.Table)
+		if err == nil {
+			keys[i] = k
+		} else if wrong == nil {
+			wrong, at = err, i
 		}
 	}
-	return nil
+	if err := distinct(keys, func(i int) *Table { return ws[i].Table }); err != nil {
+		return nil, err
+	}
+	if wrong == nil {
+		return keys, nil
+	}
+	r, ok := reason(wrong)
+	if !ok {
+		return nil, wrong
+	}
+	reasons := make([]Reason, len(ws))
+	for j := range reasons {
+		reasons[j].Code = "None"
+	}
+	reasons[at] = r
+	return nil, &CanceledError{Reasons: reasons}
 }
 
-// distinctWrites refuses a transaction that names a row twice. Actions whose keys do not fit their tables are left for
+// distinct refuses a transaction that names a row of one table twice. Keys that do not fit their tables are zero here, and left for
 // the cancellation reasons.
-func distinctWrites(ws []TransactWrite) error {
-	byTable := make(map[string][]RowKey)
-	for _, w := range ws {
-		if k, err := w.RowKey(w.Table); err == nil {
-			byTable[w.Table.Name] = append(byTable[w.Table.Name], k)
+func distinct(keys []RowKey, table func(int) *Table) error {
+	byTable := make(map[string][]RowKey, 1)
+	for i, k := range keys {
+		if k.PK != nil {
+			named := table(i).Name
+			if byTable[named] == nil {
+				byTable[named] = make([]RowKey, 0, len(keys))
+			}
+			byTable[named] = append(byTable[named], k)
 		}
 	}
-	return checkTables(byTable)
-}
-
-func checkTables(byTable map[string][]RowKey) error {
 	for _, keys := range byTable {
 		if !Distinct(keys) {
 			return invalid("Transaction request cannot include multiple operations on one item")
@@ -158,13 +167,13 @@ type TransactGet struct {
 // TransactRead reads all rows from one snapshot: the rows must all be of one transaction of the store. It fails with a
 // ValidationException, or a *CanceledError.
 func TransactRead(gs []TransactGet) ([]Got, error) {
-	byTable := make(map[string][]RowKey)
-	for _, g := range gs {
+	keys := make([]RowKey, len(gs))
+	for i, g := range gs {
 		if k, err := g.Table.Keys.Key(g.Key); err == nil {
-			byTable[g.Table.Name] = append(byTable[g.Table.Name], k)
+			keys[i] = k
 		}
 	}
-	if err := checkTables(byTable); err != nil {
+	if err := distinct(keys, func(i int) *Table { return gs[i].Table }); err != nil {
 		return nil, err
 	}
 	out := make([]Got, len(gs))

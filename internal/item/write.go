@@ -23,9 +23,12 @@ type Write struct {
 	Alone bool
 	// ReturnOnFailure puts the item into the ConditionFailedError (ReturnValuesOnConditionCheckFailure = ALL_OLD).
 	ReturnOnFailure bool
+	// Blind is true if nobody asks what the row was, nor what the write costs: a row may then be put that was not read.
+	Blind bool
 }
 
-// Written is what a write did. Old and New are absent if there was or is no row.
+// Written is what a write did. Old and New are absent if there was or is no row. Of a row that was put and not read, New is all
+// that is known.
 type Written struct {
 	Old, New Map
 	Cost     Cost
@@ -52,11 +55,17 @@ func (w *Write) Check() error {
 	if w.Item.Has("") {
 		return errNoName()
 	}
-	if len(w.Item.b) > MaxItem/8 && w.Item.Size() > MaxItem { // no item is eight times as large as its encoding
+	if w.Item.tooLarge() {
 		return errItemSize()
 	}
 	return nil
 }
+
+// sizeBound bounds an item's size: none is so many times as large as its encoding.
+const sizeBound = 8
+
+// tooLarge reports whether no table takes the item.
+func (m Map) tooLarge() bool { return len(m.b) > MaxItem/sizeBound && m.Size() > MaxItem }
 
 func errNoName() error { return invalid(wrong + "Empty attribute name") }
 
@@ -78,7 +87,7 @@ func (w *Write) RowKey(t *Table) (RowKey, error) {
 	if err := w.Item.Err(); err != nil {
 		return RowKey{}, err
 	}
-	if w.Item.Size() > MaxItem {
+	if w.Item.tooLarge() {
 		return RowKey{}, errItemSize()
 	}
 	k, err := t.CheckItem(w.Item)
@@ -149,13 +158,23 @@ type planned struct {
 	key      RowKey
 	old, new Map
 	kind     WriteKind
+	blind    bool // old is not known
 }
 
-// plan reads the row, checks the condition and computes the new row.
-func (t *Table) plan(rows RowReader, w *Write) (planned, error) {
-	k, err := w.RowKey(t)
-	if err != nil {
-		return planned{}, err
+// blind reports whether a write is done without reading the row: nobody asks for it, no index and no log of changes has to follow
+// from what it was, and the store needs no look at it either.
+func (t *Table) blind(rows RowReader, w *Write) bool {
+	if !w.Blind || w.Kind != PutRow || w.Condition != nil || len(t.Indexes) > 0 || t.Logged {
+		return false
+	}
+	o, ok := rows.(Overwriter)
+	return ok && o.Overwrites()
+}
+
+// plan reads the row at k, which is the write's RowKey, checks the condition and computes the new row.
+func (t *Table) plan(rows RowReader, k RowKey, w *Write) (planned, error) {
+	if t.blind(rows, w) {
+		return planned{key: k, new: w.Item, kind: PutRow, blind: true}, nil
 	}
 	old, err := load(rows, k)
 	if err != nil {
@@ -219,8 +238,8 @@ func (t *Table) apply(rows Rows, p planned) (Written, error) {
 	case !p.old.IsZero():
 		err = rows.Delete(p.key)
 	}
-	if err != nil {
-		return Written{}, err
+	if err != nil || p.blind {
+		return out, err
 	}
 	if out.Cost, err = t.reindex(rows, p.old, p.new); err != nil {
 		return Written{}, err
@@ -235,7 +254,16 @@ func (t *Table) apply(rows Rows, p planned) (Written, error) {
 // Write performs one write. It fails with a ValidationException or a *ConditionFailedError before it has changed
 // anything.
 func (t *Table) Write(rows Rows, w *Write) (Written, error) {
-	p, err := t.plan(rows, w)
+	k, err := w.RowKey(t)
+	if err != nil {
+		return Written{}, err
+	}
+	return t.WriteAt(rows, k, w)
+}
+
+// WriteAt is Write where the write's RowKey, or BatchKey, is known.
+func (t *Table) WriteAt(rows Rows, k RowKey, w *Write) (Written, error) {
+	p, err := t.plan(rows, k, w)
 	if err != nil {
 		return Written{}, err
 	}

@@ -44,9 +44,12 @@ func NewSealing(table, account, region string, hashKey []byte, owner, alias func
 	return s
 }
 
+// keyed reports whether partition keys' hashes have a key.
+func (s *Sealing) keyed() bool { return s != nil && s.macs != nil }
+
 // hashPK is the hash that stands for a partition key.
 func (s *Sealing) hashPK(pk []byte) (h hash) {
-	if s == nil || s.macs == nil {
+	if !s.keyed() {
 		return hashOf(pk)
 	}
 	m := s.macs.Get().(*keyedHash)

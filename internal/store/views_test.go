@@ -147,3 +147,31 @@ func TestDependingOnRecords(t *testing.T) {
 		t.Errorf("%d runs: %v", runs, err)
 	}
 }
+
+// Rows may be put without being read only where nobody can find two partition keys with one hash.
+func TestOverwrites(t *testing.T) {
+	t.Parallel()
+	none := func(string) string { return "" }
+	for name, c := range map[string]struct {
+		seal *store.Sealing
+		want bool
+	}{
+		"not sealed":               {nil, false},
+		"hashed without a key":     {store.NewSealing(table, accountA, region, nil, none, none), false},
+		"hashed with a secret key": {store.NewSealing(table, accountA, region, []byte("secret"), none, none), true},
+	} {
+		err := open(t).Update(t.Context(), rowsGrant(t, nil, "", &authz.Rows{All: true, Write: true}), func(tx *store.Tx) error {
+			rs, err := tx.Rows(table, c.seal, time.Time{})
+			if err != nil {
+				return err
+			}
+			if o, ok := rs.(item.Overwriter); !ok || o.Overwrites() != c.want {
+				t.Errorf("%s: not %v", name, c.want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -175,22 +175,22 @@ func (t opened) getBatch(out *api.BatchGetItemOutput, named string, ks api.KeysA
 }
 
 // planRequest compiles one write of a batch.
-func planRequest(in *api.WriteRequest) (*item.Write, error) {
-	var w *item.Write
+func planRequest(in *api.WriteRequest) (w item.Write, err error) {
 	switch {
 	case in.PutRequest != nil && in.DeleteRequest == nil:
-		w = &item.Write{Kind: item.PutRow, Item: *in.PutRequest.Item}
+		w = item.Write{Kind: item.PutRow, Item: *in.PutRequest.Item}
 		return w, w.Check()
 	case in.DeleteRequest != nil && in.PutRequest == nil:
-		w = &item.Write{Kind: item.DeleteRow, Key: *in.DeleteRequest.Key}
+		w = item.Write{Kind: item.DeleteRow, Key: *in.DeleteRequest.Key}
 		return w, w.Check()
 	}
-	return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	return w, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 }
 
 // BatchWriteItem writes and deletes rows of several tables, all or none.
 func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput) (*api.BatchWriteItemOutput, error) {
-	if far, err := s.farOf(ctx, c, slices.Sorted(maps.Keys(in.RequestItems))); far != nil || err != nil {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	if far, err := s.farOf(ctx, c, names); far != nil || err != nil {
 		if err != nil {
 			return nil, noTable(err)
 		}
@@ -200,17 +200,17 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 	var out *api.BatchWriteItemOutput
 	m := s.meter(c)
 	defer m.settle()
-	err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+	err := s.writeTables(ctx, c, names, func(_ *store.Tx, open opener) error {
 		m.reset()
 		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}
 		var total sum
 		b := batch{meter: m}
-		for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
-			t, err := s.open(tx, c, named)
+		for _, named := range names {
+			t, err := open(named)
 			if err != nil {
 				return err
 			}
-			cost, err := t.writeBatch(out, named, in.RequestItems[named], in.ReturnItemCollectionMetrics, &b)
+			cost, err := t.writeBatch(out, named, in, &b)
 			if err != nil {
 				return err
 			}
@@ -226,13 +226,16 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 }
 
 // writeBatch performs what a batch writes to one table.
-func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api.WriteRequest, mode api.ReturnItemCollectionMetrics, b *batch) (item.Cost, error) {
-	writes, keys := make([]*item.Write, len(in)), make([]item.RowKey, len(in))
+func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, all *api.BatchWriteItemInput, b *batch) (item.Cost, error) {
+	in := all.RequestItems[named]
+	writes, keys := make([]item.Write, len(in)), make([]item.RowKey, len(in))
+	blind := !asked(all.ReturnConsumedCapacity) && b.meter.free(t.table)
 	var err error
 	for i := range in {
 		if writes[i], err = planRequest(&in[i]); err != nil {
 			return item.Cost{}, err
 		}
+		writes[i].Blind = blind
 		if keys[i], err = writes[i].BatchKey(&t.schema); err != nil {
 			return item.Cost{}, err
 		}
@@ -241,18 +244,19 @@ func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in []api
 		return item.Cost{}, err
 	}
 	var cost item.Cost
-	for i, w := range writes {
+	for i := range writes {
+		w := &writes[i]
 		if !b.admits(t.table, true) {
 			out.UnprocessedItems[named] = in[i:]
 			break
 		}
-		done, err := t.schema.Write(t.rows, w)
+		done, err := t.schema.WriteAt(t.rows, keys[i], w)
 		if err != nil {
 			return item.Cost{}, err
 		}
 		b.meter.spend(t.table, "", done.Cost, true)
 		cost.Add(done.Cost)
-		if m := collection(mode, t.table, w); m != nil {
+		if m := collection(all.ReturnItemCollectionMetrics, t.table, w); m != nil {
 			if out.ItemCollectionMetrics == nil {
 				out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
 			}

@@ -8,7 +8,7 @@ import (
 // consumed is what a request has consumed of a table, as much of it as ReturnConsumedCapacity asks for. named is the
 // table as the request names it.
 func consumed(mode api.ReturnConsumedCapacity, t *table, named string, c item.Cost) *api.ConsumedCapacity {
-	if mode == "" || mode == api.ReturnConsumedCapacityNone {
+	if !asked(mode) {
 		return nil
 	}
 	total, as := c.Total(), named // copies, so that nothing is allocated where nothing is asked for
@@ -32,6 +32,11 @@ func consumed(mode api.ReturnConsumedCapacity, t *table, named string, c item.Co
 		(*to)[name] = *units(u)
 	}
 	return out
+}
+
+// asked reports whether a request asks what it consumes.
+func asked(mode api.ReturnConsumedCapacity) bool {
+	return mode != "" && mode != api.ReturnConsumedCapacityNone
 }
 
 func units(u float64) *api.Capacity { return &api.Capacity{CapacityUnits: &u} }

@@ -102,6 +102,11 @@ type answer struct {
 	metrics  api.ReturnItemCollectionMetrics
 }
 
+// blind reports whether nothing is asked of the row that the write replaces.
+func (a *answer) blind() bool {
+	return !asked(a.capacity) && (a.returns == "" || a.returns == api.ReturnValueNone)
+}
+
 // writeRow performs one write in a transaction of its own. there is the request as it is sent to an outside engine that keeps the
 // table's rows.
 func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w *item.Write, want answer, there func(*table) any) (*outcome, error) {
@@ -125,6 +130,7 @@ func (s *Service) writeRow(ctx context.Context, c *pipeline.Call, name string, w
 		if err != nil {
 			return err
 		}
+		w.Blind = want.blind() && m.free(t)
 		done, err := m.write(t, rs, w)
 		if err != nil {
 			return err

@@ -247,14 +247,14 @@ func (b *batchThere) add(ctx context.Context, f *farRows, named string, in []api
 		if keys[i], err = w.RowKey(&f.t.schema); err != nil {
 			return err
 		}
-		if err := f.mayWrite(keys[i], w); err != nil {
+		if err := f.mayWrite(keys[i], &w); err != nil {
 			return err
 		}
 		if len(b.left[named]) > 0 || !b.admission.admits(f.t, true) {
 			b.left[named] = append(b.left[named], in[i])
 			continue
 		}
-		b.admission.meter.spend(f.t, "", item.Cost{Table: unitsOfWrite(w)}, true)
+		b.admission.meter.spend(f.t, "", item.Cost{Table: unitsOfWrite(&w)}, true)
 		request := map[string]any{"DeleteRequest": map[string]any{"Key": f.keyThere(keys[i])}}
 		if w.Kind == item.PutRow {
 			m, err := f.rowThere(ctx, w.Item)
@@ -263,7 +263,7 @@ func (b *batchThere) add(ctx context.Context, f *farRows, named string, in []api
 			}
 			request = map[string]any{"PutRequest": map[string]any{"Item": m}}
 		}
-		if m := collection(mode, f.t, w); m != nil {
+		if m := collection(mode, f.t, &w); m != nil {
 			b.metrics[named] = append(b.metrics[named], *m)
 		}
 		b.requests[there] = append(b.requests[there], request)

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
@@ -20,9 +21,7 @@ func (s *Service) readTables(ctx context.Context, c *pipeline.Call, names []stri
 				if f := far[named]; f != nil {
 					return opened{f.t, f}, nil
 				}
-				t := held[named].Value
-				rs, err := rows(tx, c, t)
-				return opened{t, rs}, err
+				return openHeld(tx, c, held[named].Value)
 			})
 			if current(held, tx) {
 				return err
@@ -30,6 +29,37 @@ func (s *Service) readTables(ctx context.Context, c *pipeline.Call, names []stri
 		}
 		return fn(func(named string) (opened, error) { return s.openAny(tx, c, named, far) })
 	})
+}
+
+// writeTables runs fn, perhaps several times, in a writing transaction. As in writeRows, cached facts of all the named tables serve if
+// they turn out to be those of the transaction, and stay so until it commits.
+func (s *Service) writeTables(ctx context.Context, c *pipeline.Call, names []string, fn func(*store.Tx, opener) error) error {
+	if held, ok := s.hold(c, names, nil); ok {
+		err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+			for _, h := range held {
+				if err := depend(tx, h.Value.at); err != nil {
+					return err
+				}
+			}
+			err := fn(tx, func(named string) (opened, error) { return openHeld(tx, c, held[named].Value) })
+			if !current(held, tx) {
+				return errOutdated // whatever fn has made of them
+			}
+			return err
+		})
+		if !errors.Is(err, errOutdated) {
+			return err
+		}
+	}
+	return s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+		return fn(tx, func(named string) (opened, error) { return s.open(tx, c, named) })
+	})
+}
+
+// openHeld opens a table by its cached facts.
+func openHeld(tx *store.Tx, c *pipeline.Call, t *table) (opened, error) {
+	rs, err := rows(tx, c, t)
+	return opened{t, rs}, err
 }
 
 // hold returns the cached facts of tables; false if some are not cached.

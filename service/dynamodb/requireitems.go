@@ -175,7 +175,9 @@ func (r *requirements) BatchGetItem(s *authz.Scope, in *api.BatchGetItemInput) a
 			if err := key.Err(); err != nil {
 				return authz.Failed(err)
 			}
-			k.leading = union(k.leading, t.leadingOf(key))
+			if t != nil {
+				k.leading = withLeading(k.leading, t.schema.Keys.Leading(key))
+			}
 		}
 		all = append(all, rowCheck("dynamodb:BatchGetItem", res, k, false))
 	}
@@ -199,9 +201,13 @@ func (r *requirements) BatchWriteItem(s *authz.Scope, in *api.BatchWriteItemInpu
 			if err != nil {
 				return authz.Failed(err)
 			}
-			k.attributes = union(k.attributes, written(t, w))
+			if w.Kind == item.PutRow {
+				k.attributes = w.Item.AddNames(k.attributes)
+			} else {
+				k.attributes = union(k.attributes, written(t, &w))
+			}
 			if t != nil {
-				k.leading = union(k.leading, leading(w.Leading(&t.schema.Keys)))
+				k.leading = withLeading(k.leading, w.Leading(&t.schema.Keys))
 			}
 		}
 		all = append(all, rowCheck("dynamodb:BatchWriteItem", res, k, true))

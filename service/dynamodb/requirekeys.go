@@ -69,6 +69,15 @@ func leading(v item.Value) []string {
 	return []string{item.LeadingKey(v)}
 }
 
+// withLeading adds the value of a partition key if it is not there yet.
+func withLeading(names []string, v item.Value) []string {
+	// Rows of one partition follow each other, mostly.
+	if n := len(names); n > 0 && v.Kind() == item.S && string(v.Bytes()) == names[n-1] {
+		return names
+	}
+	return union(names, leading(v))
+}
+
 // keyNames are the key attributes of a table.
 func keyNames(t *table) []string {
 	if t == nil {

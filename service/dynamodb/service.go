@@ -165,12 +165,8 @@ var errOutdated = errors.New("dynamodb: the cached facts of a table are out of d
 func (s *Service) writeRows(ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
 	if held := s.tables.Held(at.account, at); held.OK() && s.db.Alone() {
 		err := s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
-			recs, err := tx.Records(at.account, at.region)
-			if err != nil {
+			if err := depend(tx, at); err != nil {
 				return err
-			}
-			if !recs.Depend(at.key()) {
-				return errOutdated
 			}
 			if err := fn(tx, held.Value); held.In(tx) {
 				return err
@@ -182,6 +178,15 @@ func (s *Service) writeRows(ctx context.Context, c *pipeline.Call, at place, fn 
 		}
 	}
 	return s.changeTable(ctx, c, at, fn)
+}
+
+// depend has a writing transaction run again if the table's record changes before it commits.
+func depend(tx *store.Tx, at place) error {
+	recs, err := tx.Records(at.account, at.region)
+	if err == nil && !recs.Depend(at.key()) {
+		err = errOutdated
+	}
+	return err
 }
 
 // changeTable runs fn, perhaps several times, in a writing transaction with the table as it is in it.

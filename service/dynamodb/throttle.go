@@ -111,6 +111,9 @@ func (s *Service) meter(c *pipeline.Call) *meter { return &meter{s: s, c: c} }
 
 func (m *meter) reset() { clear(m.spent) }
 
+// free reports whether writes of a table are under no limit, so that nobody asks what they cost.
+func (m *meter) free(t *table) bool { return len(m.s.limitsOf(t, m.c.Caller, "", true)) == 0 }
+
 // admit refuses the next access to a table, or to an index of it that is read, while its capacity is used up.
 func (m *meter) admit(t *table, index string, write bool) error {
 	for _, l := range m.s.limitsOf(t, m.c.Caller, index, write) {

@@ -32,7 +32,7 @@ type performed struct {
 }
 
 func (p *performed) consumed(mode api.ReturnConsumedCapacity) []api.ConsumedCapacity {
-	if mode == "" || mode == api.ReturnConsumedCapacityNone {
+	if !asked(mode) {
 		return nil
 	}
 	var all []api.ConsumedCapacity

@@ -144,9 +144,9 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 	var out *api.TransactWriteItemsOutput
 	m := s.meter(c)
 	defer m.settle()
-	err = s.db.Update(ctx, c.Grant, func(tx *store.Tx) error {
+	err = s.writeTables(ctx, c, names, func(tx *store.Tx, open opener) error {
 		m.reset()
-		tables, err := s.openAll(tx, c, names)
+		tables, err := openEach(names, open)
 		if err != nil {
 			return err
 		}
@@ -161,6 +161,7 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 		writes := make([]item.TransactWrite, len(actions))
 		for i, a := range actions {
 			t := tables[a.Table]
+			a.Write.Blind = !asked(in.ReturnConsumedCapacity) && m.free(t.table)
 			writes[i] = item.TransactWrite{Table: &t.schema, Rows: t.rows, Write: a.Write}
 		}
 		done, err := m.transact(tables, names, writes)
@@ -169,11 +170,16 @@ func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *
 		}
 		out = &api.TransactWriteItemsOutput{}
 		var total sum
-		reread := map[string]float64{}
+		var reread map[string]float64
+		if tok.id != "" {
+			reread = map[string]float64{}
+		}
 		for i, d := range done {
 			t := tables[names[i]]
 			total.add(t.table, names[i], d.Cost)
-			reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
+			if reread != nil {
+				reread[names[i]] += 2 * item.ReadUnits(max(d.Old.Size(), d.New.Size()), true)
+			}
 			if m := collection(in.ReturnItemCollectionMetrics, t.table, actions[i].Write); m != nil {
 				if out.ItemCollectionMetrics == nil {
 					out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}

@@ -39,8 +39,8 @@ func TestAllocations(t *testing.T) {
 		{"GetItem", get(sealed)[0], 49},
 		{"PutItem", put(sealed)[0], 65},
 		{"Query20", queries(sealed)[0], 119},
-		{"BatchWrite25", batches(sealed)[0], 670},
-		{"TransactWrite4", transactions(sealed)[0], 255},
+		{"BatchWrite25", batches(sealed)[0], 345},
+		{"TransactWrite4", transactions(sealed)[0], 190},
 	} {
 		request := w.request(t, tc.call)
 		out := &sink{header: http.Header{}}
