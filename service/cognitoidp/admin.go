@@ -19,10 +19,8 @@ func (s *Service) AdminGetUser(ctx context.Context, call *pipeline.Call, in *api
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = c.View(func(rec *store.Records) (err error) {
-		u, err = c.Pool.MustFind(rec, in.Username)
-		return err
+	u, err := userpool.Read(c, func(rec *store.Records) (*userpool.User, error) {
+		return c.Pool.MustFind(rec, in.Username)
 	})
 	if err != nil {
 		return nil, err
@@ -163,10 +161,8 @@ func (s *Service) AdminSetUserPassword(ctx context.Context, call *pipeline.Call,
 	if err != nil {
 		return nil, err
 	}
-	var known *userpool.User
-	err = c.View(func(rec *store.Records) (err error) {
-		known, err = c.Pool.MustFind(rec, in.Username)
-		return err
+	known, err := userpool.Read(c, func(rec *store.Records) (*userpool.User, error) {
+		return c.Pool.MustFind(rec, in.Username)
 	})
 	if err != nil {
 		return nil, err

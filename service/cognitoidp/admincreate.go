@@ -68,10 +68,8 @@ func (c *scoped) invite(in *api.AdminCreateUserInput, password string) (*userpoo
 
 // inviteAgain gives a user who never signed in another temporary password.
 func (c *scoped) inviteAgain(in *api.AdminCreateUserInput, password string) (*userpool.User, error) {
-	var known *userpool.User
-	err := c.View(func(rec *store.Records) (err error) {
-		known, err = c.Pool.MustFind(rec, in.Username)
-		return err
+	known, err := userpool.Read(c, func(rec *store.Records) (*userpool.User, error) {
+		return c.Pool.MustFind(rec, in.Username)
 	})
 	if err != nil {
 		return nil, err

@@ -133,10 +133,8 @@ func (s *Service) AdminListUserAuthEvents(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = c.View(func(rec *store.Records) (err error) {
-		u, err = c.Pool.MustFind(rec, in.Username)
-		return err
+	u, err := userpool.Read(c, func(rec *store.Records) (*userpool.User, error) {
+		return c.Pool.MustFind(rec, in.Username)
 	})
 	if err != nil {
 		return nil, err

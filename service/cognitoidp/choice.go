@@ -257,11 +257,7 @@ func (s *Service) GetUserAuthFactors(ctx context.Context, call *pipeline.Call, i
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.User(rec)
-		return err
-	})
+	u, err := userpool.Read(b, b.User)
 	if err != nil {
 		return nil, err
 	}

@@ -55,10 +55,8 @@ func (o *onward) consentNeeded() (bool, error) {
 	if o.prompts("consent") {
 		return true, nil
 	}
-	var known *consent
-	err := o.View(func(rec *store.Records) (err error) {
-		known, err = store.Load[consent](rec, consentKey(o.Pool.ID, o.visitor.user.Sub, o.app.ID))
-		return err
+	known, err := userpool.Read(o, func(rec *store.Records) (*consent, error) {
+		return store.Load[consent](rec, consentKey(o.Pool.ID, o.visitor.user.Sub, o.app.ID))
 	})
 	if err != nil || known == nil {
 		return true, err
@@ -72,11 +70,7 @@ func (o *onward) consentGate() (map[string]string, error) {
 	if err != nil || !needed {
 		return nil, err
 	}
-	var wanted []ConsentScope
-	err = o.View(func(rec *store.Records) (err error) {
-		wanted, err = o.describeScopes(rec)
-		return err
-	})
+	wanted, err := userpool.Read(o, o.describeScopes)
 	if err != nil {
 		return nil, err
 	}

@@ -327,10 +327,8 @@ func (a *attempt) keepCustom(st *customState) (string, error) {
 
 // customState reads a state back. The session that named it has its own expiry.
 func (a *attempt) customState(id string) (*customState, error) {
-	var r *customRecord
-	err := a.View(func(rec *store.Records) (err error) {
-		r, err = store.Load[customRecord](rec, a.Pool.SpentKey(userpool.SpentCustom, id))
-		return err
+	r, err := userpool.Read(a, func(rec *store.Records) (*customRecord, error) {
+		return store.Load[customRecord](rec, a.Pool.SpentKey(userpool.SpentCustom, id))
 	})
 	if err != nil {
 		return nil, err

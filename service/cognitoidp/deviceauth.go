@@ -32,11 +32,7 @@ func (a *attempt) knownDevice(rec *store.Records, v *arrival) (*device, error) {
 	if v.Device == "" || !a.Pool.TracksDevices() || a.channel == channelLogin {
 		return nil, nil
 	}
-	d, err := store.Load[device](rec, deviceKey(a.Pool.ID, v.user.Sub, v.Device))
-	if err == nil && d == nil {
-		err = deviceNotFound()
-	}
-	return d, err
+	return userpool.Must[device](rec, deviceKey(a.Pool.ID, v.user.Sub, v.Device), deviceNotFound())
 }
 
 // trustedDeviceGate asks a device that stands in for MFA for its secret, before MFA is thought of.
@@ -53,10 +49,8 @@ func (a *attempt) askDevice(v *arrival, asked func(*device) bool) (*outcome, err
 	if v.passed(stepDevice) {
 		return nil, nil
 	}
-	var d *device
-	err := a.View(func(rec *store.Records) (err error) {
-		d, err = a.knownDevice(rec, v)
-		return err
+	d, err := userpool.Read(a, func(rec *store.Records) (*device, error) {
+		return a.knownDevice(rec, v)
 	})
 	if err != nil || d == nil || !asked(d) {
 		return nil, err
@@ -91,10 +85,8 @@ func (a *attempt) beginDevice(sessionText *string) (*outcome, error) {
 	if t.user == nil {
 		return nil, refusal.BadSession()
 	}
-	var d *device
-	err = a.View(func(rec *store.Records) (err error) {
-		d, err = a.deviceOf(rec, s)
-		return err
+	d, err := userpool.Read(a, func(rec *store.Records) (*device, error) {
+		return a.deviceOf(rec, s)
 	})
 	if err != nil {
 		return nil, err
@@ -143,10 +135,8 @@ func (a *attempt) verifyDevice(*string) (*outcome, error) {
 	if t.user == nil {
 		return nil, refusal.BadSession()
 	}
-	var d *device
-	err = a.View(func(rec *store.Records) (err error) {
-		d, err = a.deviceOf(rec, s)
-		return err
+	d, err := userpool.Read(a, func(rec *store.Records) (*device, error) {
+		return a.deviceOf(rec, s)
 	})
 	if err != nil {
 		return nil, err

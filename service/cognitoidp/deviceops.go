@@ -116,11 +116,7 @@ func (o *owner) get(key *string) (out *api.DeviceType, err error) {
 
 // list describes a page of devices.
 func (o *owner) list(token *string, limit *int32) (out []api.DeviceType, next *string, err error) {
-	var u *userpool.User
-	err = o.View(func(rec *store.Records) (err error) {
-		u, err = o.load(rec)
-		return err
-	})
+	u, err := userpool.Read(o, o.load)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,11 +21,8 @@ func describeGroup(g *userpool.Group, pool string) *api.GroupType {
 }
 
 func (c *scoped) mustGroup(rec *store.Records, name *string) (*userpool.Group, error) {
-	g, err := store.Load[userpool.Group](rec, userpool.GroupKey(c.Pool.ID, opt.Value(name)))
-	if err == nil && g == nil {
-		err = api.NewResourceNotFoundException("Group not found.")
-	}
-	return g, err
+	missing := api.NewResourceNotFoundException("Group not found.")
+	return userpool.Must[userpool.Group](rec, userpool.GroupKey(c.Pool.ID, opt.Value(name)), missing)
 }
 
 // CreateGroup implements api.Service.
@@ -62,10 +59,8 @@ func (s *Service) GetGroup(ctx context.Context, call *pipeline.Call, in *api.Get
 	if err != nil {
 		return nil, err
 	}
-	var g *userpool.Group
-	err = c.View(func(rec *store.Records) (err error) {
-		g, err = c.mustGroup(rec, in.GroupName)
-		return err
+	g, err := userpool.Read(c, func(rec *store.Records) (*userpool.Group, error) {
+		return c.mustGroup(rec, in.GroupName)
 	})
 	if err != nil {
 		return nil, err

@@ -73,11 +73,8 @@ func (j *importJob) describe(pool string, now time.Time) *api.UserImportJobType 
 }
 
 func (c *scoped) mustImport(rec *store.Records, id *string) (*importJob, error) {
-	j, err := store.Load[importJob](rec, importKey(c.Pool.ID, opt.Value(id)))
-	if err == nil && j == nil {
-		err = api.NewResourceNotFoundException("Import job %s does not exist.", opt.Value(id))
-	}
-	return j, err
+	missing := api.NewResourceNotFoundException("Import job %s does not exist.", opt.Value(id))
+	return userpool.Must[importJob](rec, importKey(c.Pool.ID, opt.Value(id)), missing)
 }
 
 // GetCSVHeader implements api.Service.
@@ -124,10 +121,8 @@ func (s *Service) DescribeUserImportJob(ctx context.Context, call *pipeline.Call
 	if err != nil {
 		return nil, err
 	}
-	var j *importJob
-	err = c.View(func(rec *store.Records) (err error) {
-		j, err = c.mustImport(rec, in.JobId)
-		return err
+	j, err := userpool.Read(c, func(rec *store.Records) (*importJob, error) {
+		return c.mustImport(rec, in.JobId)
 	})
 	if err != nil {
 		return nil, err

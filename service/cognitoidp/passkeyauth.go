@@ -50,10 +50,8 @@ func (a *attempt) choosePasskey(t *candidate, used *session) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys []passkey.Key
-	err = a.View(func(rec *store.Records) (err error) {
-		keys, err = passkeysOf(a.Pool, rec, t.user.Sub, party.ID)
-		return err
+	keys, err := userpool.Read(a, func(rec *store.Records) ([]passkey.Key, error) {
+		return passkeysOf(a.Pool, rec, t.user.Sub, party.ID)
 	})
 	if err == nil {
 		err = a.spendNow(used)
@@ -120,10 +118,8 @@ func (a *attempt) checkPasskey(u *userpool.User, s *session, answer *passkey.Ass
 	if err != nil {
 		return nil, false, nil, err
 	}
-	var keys []passkey.Key
-	err = a.View(func(rec *store.Records) (err error) {
-		keys, err = passkeysOf(a.Pool, rec, u.Sub, party.ID)
-		return err
+	keys, err := userpool.Read(a, func(rec *store.Records) ([]passkey.Key, error) {
+		return passkeysOf(a.Pool, rec, u.Sub, party.ID)
 	})
 	if err != nil {
 		return nil, false, nil, err

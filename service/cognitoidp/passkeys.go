@@ -192,11 +192,7 @@ func (b *bearer) completeRegistration(credential json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	var u *userpool.User
-	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.User(rec)
-		return err
-	})
+	u, err := userpool.Read(b, b.User)
 	if err != nil {
 		return err
 	}
@@ -288,11 +284,7 @@ func (s *Service) ListWebAuthnCredentials(ctx context.Context, call *pipeline.Ca
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = o.View(func(rec *store.Records) (err error) {
-		u, err = o.load(rec)
-		return err
-	})
+	u, err := userpool.Read(o, o.load)
 	if err != nil {
 		return nil, err
 	}

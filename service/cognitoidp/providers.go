@@ -150,11 +150,7 @@ func (c *scoped) loadProvider(name string) (p *provider, err error) {
 }
 
 func (c *scoped) mustProvider(rec *store.Records, name string) (*provider, error) {
-	p, err := store.Load[provider](rec, userpool.ProviderKey(c.Pool.ID, name))
-	if err == nil && p == nil {
-		err = providerNotFound(name)
-	}
-	return p, err
+	return userpool.Must[provider](rec, userpool.ProviderKey(c.Pool.ID, name), providerNotFound(name))
 }
 
 // describeProvider shows the client secret to who may describe the provider, as AWS does; Apple's private key stays.

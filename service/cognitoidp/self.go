@@ -18,11 +18,7 @@ func (s *Service) GetUser(ctx context.Context, call *pipeline.Call, in *api.GetU
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.User(rec)
-		return err
-	})
+	u, err := userpool.Read(b, b.User)
 	if err != nil {
 		return nil, err
 	}

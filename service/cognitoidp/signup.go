@@ -272,10 +272,8 @@ func (s *Service) ConfirmForgotPassword(ctx context.Context, call *pipeline.Call
 	if err := c.Pool.Settings.Password.Check(opt.Value(in.Password)); err != nil {
 		return nil, err
 	}
-	var known *userpool.User
-	err = c.View(func(rec *store.Records) (err error) {
-		known, err = c.Pool.Find(rec, opt.Value(in.Username))
-		return err
+	known, err := userpool.Read(c, func(rec *store.Records) (*userpool.User, error) {
+		return c.Pool.Find(rec, opt.Value(in.Username))
 	})
 	switch {
 	case err != nil:

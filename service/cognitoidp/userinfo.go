@@ -41,11 +41,7 @@ func (o *oauth) UserInfo(ctx context.Context, call *pipeline.Call, in *login.Use
 	if err != nil {
 		return nil, err
 	}
-	var u *userpool.User
-	err = b.View(func(rec *store.Records) (err error) {
-		u, err = b.User(rec)
-		return err
-	})
+	u, err := userpool.Read(b, b.User)
 	if refusedSignIn(err) {
 		return nil, invalidToken()
 	}

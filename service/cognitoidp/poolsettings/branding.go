@@ -101,11 +101,7 @@ func brandingNotFound() error {
 }
 
 func (c *Request) mustBranding(rec *store.Records, id *string) (*Branding, error) {
-	b, err := store.Load[Branding](rec, brandingKey(c.Pool.ID, opt.Value(id)))
-	if err == nil && b == nil {
-		err = brandingNotFound()
-	}
-	return b, err
+	return userpool.Must[Branding](rec, brandingKey(c.Pool.ID, opt.Value(id)), brandingNotFound())
 }
 
 // BrandingOf returns the branding of an app client, nil if it has none.
@@ -190,10 +186,8 @@ func (s *Administrator) DescribeManagedLoginBranding(ctx context.Context, call *
 	if err != nil {
 		return nil, err
 	}
-	var b *Branding
-	err = c.View(func(rec *store.Records) (err error) {
-		b, err = c.mustBranding(rec, in.ManagedLoginBrandingId)
-		return err
+	b, err := userpool.Read(c, func(rec *store.Records) (*Branding, error) {
+		return c.mustBranding(rec, in.ManagedLoginBrandingId)
 	})
 	if err != nil {
 		return nil, err
@@ -210,13 +204,12 @@ func (s *Administrator) DescribeManagedLoginBrandingByClient(ctx context.Context
 	if _, err := c.Client(opt.Value(in.ClientId)); err != nil {
 		return nil, err
 	}
-	var b *Branding
-	err = c.View(func(rec *store.Records) (err error) {
-		if b, err = c.BrandingOf(rec, opt.Value(in.ClientId)); err == nil && b == nil {
-			err = brandingNotFound()
-		}
-		return err
+	b, err := userpool.Read(c, func(rec *store.Records) (*Branding, error) {
+		return c.BrandingOf(rec, opt.Value(in.ClientId))
 	})
+	if err == nil && b == nil {
+		err = brandingNotFound()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -61,11 +61,8 @@ func newScopes(in []api.ResourceServerScopeType) ([]scope, error) {
 }
 
 func (c *Request) mustResourceServer(rec *store.Records, identifier *string) (*ResourceServer, error) {
-	r, err := store.Load[ResourceServer](rec, ResourceServerKey(c.Pool.ID, opt.Value(identifier)))
-	if err == nil && r == nil {
-		err = api.NewResourceNotFoundException("Resource server does not exist.")
-	}
-	return r, err
+	missing := api.NewResourceNotFoundException("Resource server does not exist.")
+	return userpool.Must[ResourceServer](rec, ResourceServerKey(c.Pool.ID, opt.Value(identifier)), missing)
 }
 
 // scopeExists reports whether a scope is one of a resource server of the pool. An identifier may hold slashes (it is often
@@ -113,10 +110,8 @@ func (s *Administrator) DescribeResourceServer(ctx context.Context, call *pipeli
 	if err != nil {
 		return nil, err
 	}
-	var r *ResourceServer
-	err = c.View(func(rec *store.Records) (err error) {
-		r, err = c.mustResourceServer(rec, in.Identifier)
-		return err
+	r, err := userpool.Read(c, func(rec *store.Records) (*ResourceServer, error) {
+		return c.mustResourceServer(rec, in.Identifier)
 	})
 	if err != nil {
 		return nil, err

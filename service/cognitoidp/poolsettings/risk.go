@@ -135,10 +135,8 @@ func (s *Administrator) DescribeRiskConfiguration(ctx context.Context, call *pip
 	if err := c.riskClient(in.ClientId); err != nil {
 		return nil, err
 	}
-	var r *RiskSettings
-	err = c.View(func(rec *store.Records) (err error) {
-		r, err = store.Load[RiskSettings](rec, RiskKey(c.Pool.ID, opt.Value(in.ClientId)))
-		return err
+	r, err := userpool.Read(c, func(rec *store.Records) (*RiskSettings, error) {
+		return store.Load[RiskSettings](rec, RiskKey(c.Pool.ID, opt.Value(in.ClientId)))
 	})
 	if err != nil {
 		return nil, err

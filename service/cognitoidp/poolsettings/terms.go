@@ -97,11 +97,7 @@ func (s *Administrator) CreateTerms(ctx context.Context, call *pipeline.Call, in
 }
 
 func (c *Request) mustTerms(rec *store.Records, id *string) (*terms, error) {
-	t, err := store.Load[terms](rec, termsKey(c.Pool.ID, opt.Value(id)))
-	if err == nil && t == nil {
-		err = termsNotFound()
-	}
-	return t, err
+	return userpool.Must[terms](rec, termsKey(c.Pool.ID, opt.Value(id)), termsNotFound())
 }
 
 // DescribeTerms implements api.Service.
@@ -110,10 +106,8 @@ func (s *Administrator) DescribeTerms(ctx context.Context, call *pipeline.Call, 
 	if err != nil {
 		return nil, err
 	}
-	var t *terms
-	err = c.View(func(rec *store.Records) (err error) {
-		t, err = c.mustTerms(rec, in.TermsId)
-		return err
+	t, err := userpool.Read(c, func(rec *store.Records) (*terms, error) {
+		return c.mustTerms(rec, in.TermsId)
 	})
 	if err != nil {
 		return nil, err

@@ -114,11 +114,7 @@ func (p *Pool) Named(rec *store.Records, name string) (*User, error) {
 	if r != nil {
 		sub = r.Sub
 	}
-	u, err := store.Load[User](rec, UserKey(p.ID, sub))
-	if err == nil && u == nil {
-		err = refusal.UserNotFound()
-	}
-	return u, err
+	return Must[User](rec, UserKey(p.ID, sub), refusal.UserNotFound())
 }
 
 // ProviderNameKey holds a name whatever its case: names that differ in it alone would make usernames that do.

@@ -151,6 +151,27 @@ func (c *Request) View(fn func(*store.Records) error) error {
 	})
 }
 
+// Read returns what read finds in the records of the pool's account and region, to which view gives access: a Request, or what has one.
+func Read[T any](view interface {
+	View(fn func(*store.Records) error) error
+}, read func(*store.Records) (T, error),
+) (found T, err error) {
+	err = view.View(func(rec *store.Records) (err error) {
+		found, err = read(rec)
+		return err
+	})
+	return found, err
+}
+
+// Must returns the record of the key. missing is the error if there is none.
+func Must[T any](rec *store.Records, k store.Key, missing error) (*T, error) {
+	v, err := store.Load[T](rec, k)
+	if err == nil && v == nil {
+		err = missing
+	}
+	return v, err
+}
+
 // Update runs fn on the records of the pool's account and region in a transaction. fn may run several times.
 func (c *Request) Update(fn func(*store.Records) error) error {
 	return c.store.DB.Update(c.Ctx, c.Call.Grant, func(tx *store.Tx) error {
