@@ -16,6 +16,13 @@ import (
 // pauseMark begins the attribute of a LastEvaluatedKey that holds where a page has paused (docs/adr/0014).
 const pauseMark = "bulkhead-page:"
 
+// pauseAttribute holds the place beside key attributes that cannot: numbers have no room for it. leastNumber is what they are then, so
+// that a client which leaves the attribute out is told, and does not go on from somewhere else.
+const (
+	pauseAttribute = "bulkhead:page"
+	leastNumber    = "-9.9999999999999999999999999999999999999E+125"
+)
+
 // query reads one page. Where it has passed over too much that the guard hides, or the next one begins where that was, its
 // LastEvaluatedKey and the ExclusiveStartKey are keys of no row: one of their attributes holds the place, sealed.
 func (s *Service) query(c *pipeline.Call, t *table, rs item.RowReader, q *item.Query) (*item.Page, error) {
@@ -36,14 +43,23 @@ func (s *Service) query(c *pipeline.Call, t *table, rs item.RowReader, q *item.Q
 	return p, err
 }
 
-// carrier is the key attribute that may hold a place: one that is a string or binary, and that is not given by the request.
+// carrier is the attribute that may hold a place: a key attribute that is a string or binary and not given by the request, or one
+// beside them. It is false for a table that has a key attribute of that name, which has no reason to.
 func (t *table) carrier(q *item.Query) (item.KeyPart, bool) {
+	beside := item.KeyPart{Name: pauseAttribute, Kind: item.S}
+	ok := true
 	for _, p := range t.keyParts(q) {
-		if (p.Kind == item.S || p.Kind == item.B) && (q.Keys == nil || !slices.Contains(t.keysRead(q).HashParts(), p)) {
+		if p.Kind != item.N && !t.given(q, p) {
 			return p, true
 		}
+		ok = ok && p.Name != beside.Name
 	}
-	return item.KeyPart{}, false
+	return beside, ok
+}
+
+// given reports whether a query says what a key attribute is.
+func (t *table) given(q *item.Query, p item.KeyPart) bool {
+	return q.Keys != nil && slices.Contains(t.keysRead(q).HashParts(), p)
 }
 
 // keysRead are the keys by which a query reads.
@@ -89,6 +105,9 @@ func (t *table) pausedIn(c *pipeline.Call, q *item.Query) []byte {
 // pausedAt returns the place that an ExclusiveStartKey holds; nil if it is the key of a row.
 func (s *Service) pausedAt(c *pipeline.Call, t *table, q *item.Query, carrier item.KeyPart) ([]byte, error) {
 	v := q.Start.Get(carrier.Name)
+	if v.IsZero() && carrier.Name == pauseAttribute && t.cutOff(c, q) {
+		return nil, invalid("The provided starting key is invalid: it lacks the attribute %s of the LastEvaluatedKey", pauseAttribute)
+	}
 	if v.Kind() != carrier.Kind {
 		return nil, nil
 	}
@@ -111,6 +130,16 @@ func (s *Service) pausedAt(c *pipeline.Call, t *table, q *item.Query, carrier it
 	return at, err
 }
 
+// cutOff reports whether a key is what pausedKey makes, without its place. Sessions that see all rows, and queries of one partition of
+// the table, are given no such key, and may come to a row with it.
+func (t *table) cutOff(c *pipeline.Call, q *item.Query) bool {
+	if q.Start.IsZero() || t.given(q, t.schema.Keys.Hash) || !t.res.Confines(c.Grant.Caller()) {
+		return false
+	}
+	least := item.Number(leastNumber)
+	return !slices.ContainsFunc(t.keyParts(q), func(p item.KeyPart) bool { return !t.given(q, p) && !q.Start.Get(p.Name).Equal(least) })
+}
+
 // pausedKey is the LastEvaluatedKey of a page that has paused. All of its attributes are there, with values of their types.
 func (s *Service) pausedKey(c *pipeline.Call, t *table, q *item.Query, carrier item.KeyPart, at []byte) (item.Map, error) {
 	sealed, err := s.ring.Seal(keyring.PagingToken, t.pauseScope(), at, t.pausedIn(c, q))
@@ -119,14 +148,19 @@ func (s *Service) pausedKey(c *pipeline.Call, t *table, q *item.Query, carrier i
 	}
 	text := pauseMark + base64.RawURLEncoding.EncodeToString(sealed)
 	var b item.Builder
+	filler := "0"
+	if carrier.Name == pauseAttribute {
+		filler = leastNumber
+		b.Set(carrier.Name, item.String(text))
+	}
 	for _, p := range t.keyParts(q) {
 		switch {
 		case p == carrier:
 			b.Set(p.Name, keyValue(p.Kind, text))
-		case q.Keys != nil && slices.Contains(t.keysRead(q).HashParts(), p):
+		case t.given(q, p):
 			b.Set(p.Name, q.Keys.Equal(p.Name))
 		default:
-			b.Set(p.Name, keyValue(p.Kind, "0"))
+			b.Set(p.Name, keyValue(p.Kind, filler))
 		}
 	}
 	return b.Map(), nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -24,9 +25,27 @@ const pagesTable = `{'TableName':'pages','BillingMode':'PAY_PER_REQUEST',
 // pagesEnv is a table of rows of two tenants that are mixed as the choices say, with a limit of so many bytes on what a page passes
 // over. It returns the names of the rows of acme.
 func pagesEnv(t testing.TB, guard string, walk int, choices []byte) (*env, []string) {
+	return mixedPages(t, pagesTable+fmt.Sprintf(guardTags, guard)+"}", walk, choices, func(tenant string, c byte) string {
+		return fmt.Sprintf(`{'S':'%s#%d'}`, tenant, c/16)
+	})
+}
+
+// numberPages is pagesEnv, with the mode filter, of a table whose keys are all numbers: acme is 42.
+func numberPages(t testing.TB, walk int, choices []byte) (*env, []string) {
+	in := strings.Replace(pagesTable, `'pk','AttributeType':'S'`, `'pk','AttributeType':'N'`, 1) +
+		`,'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}'},{'Key':'bulkhead:guard','Value':'filter'}]}`
+	return mixedPages(t, in, walk, choices, func(tenant string, c byte) string {
+		if tenant == "acme" {
+			return `{'N':'42'}`
+		}
+		return fmt.Sprintf(`{'N':'%d'}`, 100+int(c))
+	})
+}
+
+func mixedPages(t testing.TB, table string, walk int, choices []byte, pk func(tenant string, c byte) string) (*env, []string) {
 	e := newEnv(t)
 	e.s.db.LimitWalk(walk)
-	e.must(root(), "CreateTable", pagesTable+fmt.Sprintf(guardTags, guard)+"}")
+	e.must(root(), "CreateTable", table)
 	var own []string
 	for i, c := range choices {
 		tenant, name := "globex", fmt.Sprintf("row%d.", i)
@@ -34,8 +53,8 @@ func pagesEnv(t testing.TB, guard string, walk int, choices []byte) (*env, []str
 			tenant = "acme"
 			own = append(own, name)
 		}
-		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pages','Item':{'pk':{'S':'%s#%d'},'sk':{'N':'%d'},'kind':{'S':'all'},'at':{'N':'%d'},'name':{'S':'%s'},'v':{'S':'secret-%s'}}}`,
-			tenant, c/16, i, i%50, name, tenant))
+		e.must(root(), "PutItem", fmt.Sprintf(`{'TableName':'pages','Item':{'pk':%s,'sk':{'N':'%d'},'kind':{'S':'all'},'at':{'N':'%d'},'name':{'S':'%s'},'v':{'S':'secret-%s'}}}`,
+			pk(tenant, c), i, i%50, name, tenant))
 	}
 	slices.Sort(own)
 	return e, own
@@ -105,9 +124,9 @@ var pagedRequests = []struct{ op, input string }{
 }
 
 // checkPages pages through every request with the limit: each own row is shown once, whatever others have.
-func checkPages(t testing.TB, e *env, own []string, limit int) (paused int) {
+func checkPages(t testing.TB, e *env, tenant string, own []string, limit int) (paused int) {
 	t.Helper()
-	who := e.user(account, "acme", nil, strings.ReplaceAll(wide, "'", `"`))
+	who := e.user(account, tenant, nil, strings.ReplaceAll(wide, "'", `"`))
 	for _, r := range pagedRequests {
 		want := own
 		if strings.Contains(r.input, "COUNT") {
@@ -132,7 +151,7 @@ func TestPagesPause(t *testing.T) {
 	}
 	e, own := pagesEnv(t, "filter", 4000, choices)
 	for _, limit := range []int{0, 1, 3, 1000} {
-		if checkPages(t, e, own, limit) == 0 {
+		if checkPages(t, e, "acme", own, limit) == 0 {
 			t.Errorf("no page with limit %d has paused", limit)
 		}
 	}
@@ -254,19 +273,91 @@ func TestPausesAreBound(t *testing.T) {
 	}
 }
 
-// A table whose keys are all numbers has no attribute for the place, so that its pages do not pause; binary keys have one.
+// Keys that are all numbers have an attribute beside them for the place. Without it, and with another's, they lead nowhere.
+func TestPausesOfNumbers(t *testing.T) {
+	t.Parallel()
+	choices := make([]byte, 400)
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for i := range choices {
+		choices[i] = byte(rnd.IntN(256))
+	}
+	e, own := numberPages(t, 4000, choices)
+	for _, limit := range []int{0, 1, 3, 1000} {
+		if checkPages(t, e, "42", own, limit) == 0 {
+			t.Errorf("no page with limit %d has paused", limit)
+		}
+	}
+	policy := strings.ReplaceAll(wide, "'", `"`)
+	for _, i := range []int{0, 1, 3, 4, 5} { // in 2 the key of the index holds the place
+		r, who := pagedRequests[i], e.user(account, "101", nil, policy) // few rows are its own
+		var page struct{ LastEvaluatedKey map[string]map[string]string }
+		if err := json.Unmarshal([]byte(e.must(who, r.op, strings.Replace(r.input, "START", "", 1))), &page); err != nil {
+			t.Fatal(err)
+		}
+		token := page.LastEvaluatedKey[pauseAttribute]["S"]
+		if !strings.HasPrefix(token, pauseMark) {
+			t.Fatalf("%s: the key is %v", r.input, page.LastEvaluatedKey)
+		}
+		from := func(who caller, token string) string {
+			key := maps.Clone(page.LastEvaluatedKey)
+			if key[pauseAttribute] = map[string]string{"S": token}; token == "" {
+				delete(key, pauseAttribute)
+			}
+			b, err := json.Marshal(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e.result(who, r.op, strings.Replace(r.input, "START", `,'ExclusiveStartKey':`+string(b), 1))
+		}
+		if got := from(who, token); !strings.HasPrefix(got, "{") {
+			t.Errorf("%s: its own place: %s", r.input, got)
+		}
+		if got := from(who, ""); got != "Validation: The provided starting key is invalid: it lacks the attribute bulkhead:page of the LastEvaluatedKey" {
+			t.Errorf("%s: without the place: %s", r.input, got)
+		}
+		for whose, got := range map[string]string{
+			"altered": from(who, token[:len(token)-2]+"AA"), "not sealed": from(who, pauseMark+"AAAA"), "no place": from(who, "x"),
+			"another's": from(e.user(account, "42", nil, policy), token), "an operator's": from(root(), token),
+		} {
+			if !strings.HasPrefix(got, "Validation: The provided starting key is invalid") {
+				t.Errorf("%s: %s: %s", r.input, whose, got)
+			}
+		}
+	}
+}
+
+// A row whose numbers are those of a pause is a row: its owner, and who sees all, go on behind it.
+func TestRowsWithTheNumbersOfAPause(t *testing.T) {
+	t.Parallel()
+	e, _ := numberPages(t, 4000, nil)
+	row := `{'pk':{'N':'PK'},'sk':{'N':'` + leastNumber + `'},'kind':{'S':'all'},'at':{'N':'` + leastNumber + `'}}`
+	for _, pk := range []string{"42", leastNumber} {
+		e.must(root(), "PutItem", `{'TableName':'pages','Item':`+strings.Replace(row, "PK", pk, 1)+`}`)
+	}
+	key := `,'ExclusiveStartKey':{'pk':{'N':'PK'},'sk':{'N':'` + leastNumber + `'}}}`
+	who := e.user(account, "42", nil, strings.ReplaceAll(wide, "'", `"`))
+	if got := e.result(who, "Query", `{'TableName':'pages','KeyConditionExpression':'pk = :p','ExpressionAttributeValues':{':p':{'N':'42'}}`+strings.Replace(key, "PK", "42", 1)); !strings.HasPrefix(got, "{") {
+		t.Errorf("the owner: %s", got)
+	}
+	if got := e.result(root(), "Scan", `{'TableName':'pages'`+strings.Replace(key, "PK", leastNumber, 1)); !strings.HasPrefix(got, "{") {
+		t.Errorf("an operator: %s", got)
+	}
+}
+
+// A table with a key attribute of the name that pauses have does not pause where it would have to be that; binary keys hold places.
 func TestPausesOfOtherKeys(t *testing.T) {
 	t.Parallel()
 	for kind, keys := range map[string]func(i int) string{
 		"N": func(i int) string { return fmt.Sprintf(`{'N':'%d'}`, i) },
 		"B": func(i int) string { return fmt.Sprintf(`{'B':'a%03d'}`, i) },
 	} {
+		pk := map[string]string{"N": pauseAttribute, "B": "pk"}[kind]
 		e := newEnv(t)
 		e.s.db.LimitWalk(1000)
-		e.must(root(), "CreateTable", `{'TableName':'ttt','BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':[{'AttributeName':'pk','AttributeType':'`+kind+`'}],
-		 'KeySchema':[{'AttributeName':'pk','KeyType':'HASH'}],'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}'},{'Key':'bulkhead:guard','Value':'filter'}]}`)
+		e.must(root(), "CreateTable", `{'TableName':'ttt','BillingMode':'PAY_PER_REQUEST','AttributeDefinitions':[{'AttributeName':'`+pk+`','AttributeType':'`+kind+`'}],
+		 'KeySchema':[{'AttributeName':'`+pk+`','KeyType':'HASH'}],'Tags':[{'Key':'bulkhead:owner-key','Value':'${tenant}'},{'Key':'bulkhead:guard','Value':'filter'}]}`)
 		for i := range 100 {
-			e.must(root(), "PutItem", `{'TableName':'ttt','Item':{'pk':`+keys(i)+`}}`)
+			e.must(root(), "PutItem", `{'TableName':'ttt','Item':{'`+pk+`':`+keys(i)+`}}`)
 		}
 		who := e.user(account, map[string]string{"N": "42", "B": "a042"}[kind], nil, strings.ReplaceAll(wide, "'", `"`))
 		pages, rows, start := 0, 0, ""
@@ -336,6 +427,8 @@ func FuzzPages(f *testing.F) {
 			t.Skip()
 		}
 		e, own := pagesEnv(t, "filter", int(walk)+1, choices)
-		checkPages(t, e, own, int(limit%16))
+		checkPages(t, e, "acme", own, int(limit%16))
+		e, own = numberPages(t, int(walk)+1, choices)
+		checkPages(t, e, "42", own, int(limit%16))
 	})
 }
