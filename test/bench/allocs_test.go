@@ -36,9 +36,9 @@ func TestAllocations(t *testing.T) {
 		call  call
 		limit float64
 	}{
-		{"GetItem", get(sealed)[0], 49},
+		{"GetItem", get(sealed)[0], 48},
 		{"PutItem", put(sealed)[0], 65},
-		{"Query20", queries(sealed)[0], 119},
+		{"Query20", queries(sealed)[0], 103},
 		{"BatchWrite25", batches(sealed)[0], 345},
 		{"TransactWrite4", transactions(sealed)[0], 190},
 	} {

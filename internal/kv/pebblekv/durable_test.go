@@ -29,11 +29,17 @@ func TestReadersWaitForDurability(t *testing.T) {
 			return r.Scan(kv.Prefix([]byte(prefix)), func(_, _ []byte) bool { return true })
 		}
 	}
+	both := func(first, second func(kv.Reader) error) func(kv.Reader) error {
+		return func(r kv.Reader) error { return errors.Join(first(r), second(r)) }
+	}
 	inUpdate := func(fn func(kv.Reader) error) func(kv.DB) error {
 		return func(db kv.DB) error { return db.Update(t.Context(), func(tx kv.Tx) error { return fn(tx) }) }
 	}
 	inView := func(fn func(kv.Reader) error) func(kv.DB) error {
 		return func(db kv.DB) error { return db.View(t.Context(), fn) }
+	}
+	rerun := func(fn func(kv.Reader) error) func(kv.DB) error {
+		return func(db kv.DB) error { return kv.ViewRerun(t.Context(), db, fn) }
 	}
 	failing := func(fn func(kv.Reader) error) func(kv.Reader) error {
 		return func(r kv.Reader) error { return errors.Join(fn(r), mine) }
@@ -46,6 +52,12 @@ func TestReadersWaitForDurability(t *testing.T) {
 	}{
 		{"get in a view", inView(get("a/new")), true, nil},
 		{"scan in a view", inView(scan("a/")), true, nil},
+		{"get in a view that may run again", rerun(get("a/new")), true, nil},
+		{"scan in a view that may run again", rerun(scan("a/")), true, nil},
+		{"scan after a get in one", rerun(both(get("b/old"), scan("a/"))), true, nil},
+		{"get after a scan in one", rerun(both(scan("b/"), get("a/new"))), true, nil},
+		{"get after the scan that shows it, in one", rerun(both(scan("a/"), get("b/old"))), true, nil},
+		{"scan of another range in one", rerun(both(scan("b/"), scan("b/"))), false, nil},
 		{"get in an update", inUpdate(get("a/new")), true, nil},
 		{"scan in an update", inUpdate(scan("a/")), true, nil},
 		{"an error that tells what was read", inView(failing(get("a/new"))), true, mine},

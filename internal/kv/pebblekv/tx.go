@@ -16,7 +16,7 @@ import (
 // maxPinned is how many values a transaction leaves where Pebble has them; further ones are copied.
 const maxPinned = 32
 
-// reader is a kv.Reader on a snapshot that is taken at the first read.
+// reader is a kv.Reader on a snapshot that is taken at the first read, or at the second if it may run again.
 type reader struct {
 	ctx    context.Context
 	db     *DB
@@ -25,15 +25,21 @@ type reader struct {
 	pinned []io.Closer
 	keyBuf []byte
 	endBuf []byte
+	cutBuf []byte
+	opts   pebble.IterOptions
 
 	start uint64 // every commit up to this one is in the snapshot
 	upper uint64 // no commit after this one is
 	wait  uint64 // the commit that must be durable before the transaction returns, 0 if none
 
 	rerun  bool   // whoever reads may run again
-	direct bool   // the first read was a Get of the latest state, without a snapshot
-	slot   uint32 // of the key of that read
+	direct bool   // the first read was of the latest state, without a snapshot
+	slot   uint32 // of the key of that read, if it was a Get
+	ranged bool   // it was a Scan
+	spanOf span   // its range, in spanBuf
 	doomed bool   // no snapshot fits that read any more
+
+	spanBuf []byte
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -62,7 +68,7 @@ func (r *reader) end() {
 			r.db.log.Error("pebble: closing a snapshot", "error", err)
 		}
 	}
-	*r = reader{pinned: r.pinned[:0], keyBuf: r.keyBuf[:0], endBuf: r.endBuf[:0]}
+	*r = reader{pinned: r.pinned[:0], keyBuf: r.keyBuf[:0], endBuf: r.endBuf[:0], cutBuf: r.cutBuf[:0], spanBuf: r.spanBuf[:0]}
 }
 
 func (r *reader) begin() error {
@@ -126,11 +132,52 @@ func (r *reader) fit() error {
 		return err
 	}
 	r.direct, r.start = false, start
-	if r.db.recent.latest[r.slot].Load() > start {
+	if r.written(start) {
 		r.doomed = true
 		return errConflict
 	}
 	return nil
+}
+
+// written reports whether a commit after start that the snapshot may hold has written what was read directly.
+func (r *reader) written(start uint64) bool {
+	if r.ranged {
+		return r.db.recent.touched(r.spanOf, start, r.db.issued.Load())
+	}
+	return r.db.recent.latest[r.slot].Load() > start
+}
+
+// iterate returns an iterator: of the snapshot or, for the first read of a transaction that may run again, of the latest state. That is
+// to Scan what getDirect is to Get.
+func (r *reader) iterate(rng kv.Range) (*pebble.Iterator, error) {
+	if r.direct || r.snap != nil || !r.rerun {
+		if err := r.fit(); err != nil {
+			return nil, err
+		}
+		return r.snap.NewIterWithContext(r.ctx, r.bounds(rng))
+	}
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	// In this order, as in begin. The iterator shows what was visible when it was made.
+	r.direct, r.ranged, r.start = true, true, r.db.applied.Load()
+	r.setSpan(span{rng.Start, rng.End})
+	it, err := r.e.pdb.NewIterWithContext(r.ctx, r.bounds(rng))
+	r.setUpper()
+	return it, err
+}
+
+// setSpan notes what a direct Scan reads, in memory of the reader's own.
+func (r *reader) setSpan(s span) {
+	r.spanBuf = append(append(r.spanBuf[:0], s.start...), s.end...)
+	n := len(s.start)
+	r.spanOf = span{}
+	if s.start != nil {
+		r.spanOf.start = r.spanBuf[:n:n]
+	}
+	if s.end != nil {
+		r.spanOf.end = r.spanBuf[n:]
+	}
 }
 
 func (r *reader) getFrom(from pebble.Reader, key []byte) ([]byte, bool, error) {
@@ -170,10 +217,10 @@ func (r *reader) Scan(rng kv.Range, yield func(key, value []byte) bool) error {
 // scan returns the part of rng that it went through.
 func (r *reader) scan(rng kv.Range, yield func(key, value []byte) bool) (span, error) {
 	seen := span{rng.Start, rng.End}
-	if err := r.fit(); err != nil || overlay.Empty(rng) {
-		return seen, err
+	if overlay.Empty(rng) {
+		return seen, r.fit()
 	}
-	it, err := r.snap.NewIterWithContext(r.ctx, r.bounds(rng))
+	it, err := r.iterate(rng)
 	if err != nil {
 		return seen, err
 	}
@@ -187,12 +234,15 @@ func (r *reader) scan(rng kv.Range, yield func(key, value []byte) bool) (span, e
 		}
 		key := it.Key()[1:]
 		if !yield(key, value) {
-			seen = cut(seen, key, rng.Reverse)
+			seen = r.cut(seen, key, rng.Reverse)
 			break
 		}
 	}
 	if closing := it.Close(); err == nil {
 		err = closing
+	}
+	if r.direct { // else something else was read meanwhile, and all of the range was checked
+		r.setSpan(seen)
 	}
 	if err == nil && r.unsettled() {
 		if durable := r.db.durable.load(); r.db.recent.touched(seen, durable, max(durable, r.upper)) {
@@ -202,14 +252,14 @@ func (r *reader) scan(rng kv.Range, yield func(key, value []byte) bool) (span, e
 	return seen, err
 }
 
-// cut shortens s, the range of a scan that was stopped at key.
-func cut(s span, key []byte, reverse bool) span {
+// cut shortens s, the range of a scan that was stopped at key. What it returns is valid until the next scan.
+func (r *reader) cut(s span, key []byte, reverse bool) span {
+	r.cutBuf = append(r.cutBuf[:0], key...)
 	if reverse {
-		return span{bytes.Clone(key), s.end}
+		return span{r.cutBuf, s.end}
 	}
-	end := make([]byte, len(key)+1) // the first key after key
-	copy(end, key)
-	return span{s.start, end}
+	r.cutBuf = append(r.cutBuf, 0) // the first key after key
+	return span{s.start, r.cutBuf}
 }
 
 // bounds may be called again before the iterator of the last call is closed: Pebble copies the bounds.
@@ -220,7 +270,8 @@ func (r *reader) bounds(rng kv.Range) *pebble.IterOptions {
 	} else {
 		r.endBuf = append(append(r.endBuf[:0], spaceUser), rng.End...)
 	}
-	return &pebble.IterOptions{LowerBound: r.keyBuf, UpperBound: r.endBuf}
+	r.opts = pebble.IterOptions{LowerBound: r.keyBuf, UpperBound: r.endBuf}
+	return &r.opts
 }
 
 func first(it *pebble.Iterator, reverse bool) bool {
