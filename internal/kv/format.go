@@ -1,6 +1,10 @@
 package kv
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // Format is the version of what a store holds, from the layout of keys to the records of services. Backends mark a store with it.
 // It rises when a program of the version before would refuse what this one writes, or would pass over what protects it; this one
@@ -9,6 +13,15 @@ import "fmt"
 //	1  the first
 //	2  logs of changes keep the time of their newest; tables have KMS keys of their own, earlier guards and streams with policies
 const Format = 2
+
+// Marked is implemented by a DB whose mark other processes may raise while it is open.
+type Marked interface {
+	// CheckMark reads the mark again. Once it is none that this program knows, the error of that is the error of every later call.
+	CheckMark(ctx context.Context) error
+}
+
+// MarkNotice is how long who raises the mark of a store waits before anything is written: users of a Marked call CheckMark more often.
+const MarkNotice = 2 * time.Second
 
 // CheckFormat says whether a store that is marked with the version can be opened, and whether the mark is to be raised to Format
 // before anything is written.

@@ -215,11 +215,15 @@ func (e *epochs) follow(ctx context.Context) {
 	}
 }
 
-// poll bumps what other nodes marked since the last poll. A failure leaves fresh behind, and caches distrusted.
+// poll bumps what other nodes marked since the last poll. A failure leaves fresh behind, and caches distrusted; a store that a newer
+// program has opened fails from then on.
 func (e *epochs) poll(ctx context.Context) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, epochTrust)
 	defer cancel()
+	if m, ok := e.db.(kv.Marked); ok && m.CheckMark(ctx) != nil {
+		return
+	}
 	err := e.db.View(ctx, func(r kv.Reader) error {
 		return r.Scan(kv.Prefix([]byte{spaceEpochs}), func(k, v []byte) bool {
 			stamp := binary.BigEndian.Uint64(append(make([]byte, 0, 8), v...))

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/bulkhead/bulkhead/internal/kv"
 	"github.com/bulkhead/bulkhead/internal/kv/memkv"
 )
 
@@ -101,6 +104,31 @@ func TestEpochKeysOnSharedStores(t *testing.T) {
 	}
 	if _, ok := epochKeyOf(append([]byte{spaceEpochs}, K("iam")...)); ok {
 		t.Error("a key of one part is read")
+	}
+}
+
+// marked is a shared store whose mark can become one of a newer program.
+type marked struct {
+	kv.DB
+	err error
+}
+
+func (*marked) Shared() bool                        { return true }
+func (m *marked) CheckMark(_ context.Context) error { return m.err }
+
+// What is polled of a store that a newer program has opened is not trusted.
+func TestPollsLookAtTheMark(t *testing.T) {
+	t.Parallel()
+	backend := memkv.New()
+	t.Cleanup(func() { _ = backend.Close() })
+	m := &marked{backend, errors.New("a newer program")}
+	e := &epochs{db: m, seen: map[string]uint64{}}
+	if e.poll(t.Context()); e.fresh.Load() != nil {
+		t.Error("a poll of an outdated store counts")
+	}
+	m.err = nil
+	if e.poll(t.Context()); e.fresh.Load() == nil {
+		t.Error("a poll does not count")
 	}
 }
 

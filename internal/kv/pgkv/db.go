@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,9 +58,14 @@ type DB struct {
 	pool *pgxpool.Pool
 	gate *gate.Gate
 	sql  statements
+	// outdated is why nothing is read or written any more: a newer program has opened the table (CheckMark).
+	outdated atomic.Pointer[error]
 }
 
-var _ kv.DB = (*DB)(nil)
+var (
+	_ kv.DB     = (*DB)(nil)
+	_ kv.Marked = (*DB)(nil)
+)
 
 // Open connects to the server at url (postgres://user@host/database, with the parameters that libpq knows), and creates
 // the table if there is none. It refuses a table that a newer program wrote to (kv.Format).
@@ -94,7 +100,11 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("pgkv: %w", err)
 	}
 	db := &DB{pool: pool, gate: gate.New(), sql: makeStatements(o.Table)}
-	if err := db.createSchema(ctx); err != nil {
+	raised, err := db.createSchema(ctx)
+	if err == nil && raised {
+		err = noticed(ctx)
+	}
+	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("pgkv: table %s: %w", o.Table, err)
 	}
@@ -124,11 +134,14 @@ func (db *DB) begin(ctx context.Context) error {
 	if err := db.gate.Enter(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		db.gate.Exit()
-		return err
+	err := ctx.Err()
+	if outdated := db.outdated.Load(); outdated != nil {
+		err = *outdated
 	}
-	return nil
+	if err != nil {
+		db.gate.Exit()
+	}
+	return err
 }
 
 // View implements kv.DB.

@@ -115,6 +115,60 @@ func TestUnknownFormatIsRefused(t *testing.T) {
 	})
 }
 
+// A process that was left running when a newer one opened the table neither reads nor writes once it has looked.
+func TestNewerFormatWhileOpen(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	db := open(t, table)
+	set := func(tx kv.Tx) error { return tx.Set([]byte("k"), []byte("v")) }
+	if err := errors.Join(db.CheckMark(t.Context()), db.Update(t.Context(), set)); err != nil {
+		t.Fatal(err)
+	}
+	admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "update "+table+"_schema set version = $1", kv.Format+1)
+		return err
+	})
+	for name, do := range map[string]func() error{
+		"a look":  func() error { return db.CheckMark(t.Context()) },
+		"a read":  func() error { return db.View(t.Context(), func(kv.Reader) error { t.Error("it reads"); return nil }) },
+		"a write": func() error { return db.Update(t.Context(), func(kv.Tx) error { t.Error("it writes"); return nil }) },
+	} {
+		if err := db.CheckMark(t.Context()); err == nil {
+			t.Error("the mark is not noticed")
+		}
+		if err := do(); err == nil || !strings.Contains(err.Error(), "a newer Bulkhead wrote to it") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who raises the mark writes only when all that look have seen it, and gives up when it is told to.
+func TestRaisingTheFormatWaits(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	if err := open(t, table).Close(); err != nil {
+		t.Fatal(err)
+	}
+	mark := func() {
+		admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, "update "+table+"_schema set version = 1")
+			return err
+		})
+	}
+	mark()
+	began := time.Now()
+	open(t, table)
+	if waited := time.Since(began); waited < kv.MarkNotice {
+		t.Errorf("it waits %v", waited)
+	}
+	mark()
+	ctx, cancel := context.WithTimeout(t.Context(), kv.MarkNotice/2)
+	defer cancel()
+	if _, err := pgkv.Open(ctx, server(t), pgkv.Options{Table: table}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("told to give up: %v", err)
+	}
+}
+
 func TestTwoProcessesStartAtOnce(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,9 +45,9 @@ func makeStatements(name string) statements {
 const schemaLock = 0x62756c6b68656164 // "bulkhead"
 
 // createSchema makes the tables if there are none. Their version is kept in a row of the second: an unknown one is refused, one before
-// this program's is raised to it.
-func (db *DB) createSchema(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+// this program's is raised to it, which is true then.
+func (db *DB) createSchema(ctx context.Context) (raised bool, err error) {
+	return raised, pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			fmt.Sprintf("select pg_advisory_xact_lock(%d)", schemaLock),
 			db.sql.createMeta,
@@ -69,7 +70,38 @@ func (db *DB) createSchema(ctx context.Context) error {
 		if err != nil || !raise {
 			return err
 		}
+		raised = true
 		_, err = tx.Exec(ctx, db.sql.raiseVersion, kv.Format)
 		return err
 	})
+}
+
+// noticed waits until processes that have the table open have seen its new version, and write no more.
+func noticed(ctx context.Context) error {
+	timer := time.NewTimer(kv.MarkNotice)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// CheckMark implements kv.Marked. What is under way when the version is seen to be another ends as it would have.
+func (db *DB) CheckMark(ctx context.Context) error {
+	if err := db.begin(ctx); err != nil {
+		return err
+	}
+	defer db.gate.Exit()
+	var version int
+	if err := db.pool.QueryRow(ctx, db.sql.version).Scan(&version); err != nil {
+		return wrap(err)
+	}
+	if _, err := kv.CheckFormat(version); err != nil {
+		err = wrap(err)
+		db.outdated.Store(&err)
+		return err
+	}
+	return nil
 }
