@@ -80,6 +80,8 @@ var foundations = []struct {
 	{"service/dynamodb/digest", []string{"api/dynamodb", "internal/item", "internal/opt"}, []string{"net/http", "os"}, "a request is told by what it asks for, and nothing else"},
 	{"service/dynamodb/streamid", []string{"internal/fault"}, []string{"net/http", "os"}, "names that clients made up are read where they lead nowhere"},
 	{"service/dynamodb/ratelimit", nil, []string{"net/http", "os"}, "how much is left depends on what was taken and when"},
+	{"service/dynamodb/datakeys", []string{"internal/fault", "internal/keyring", "internal/store/..."}, []string{"net/http", "os"},
+		"what opens a row is asked of the store, the keyring and one interface, whose it is being decided before"},
 	{"internal/client", nil, nil, "a client of the server is outside of it"},
 	{"internal/awsclient", nil, nil, "how outside servers are reached knows nothing of what is sent"},
 	{"internal/tableengine", []string{"internal/awsclient"}, nil, "what goes to an outside engine is decided before, and not there"},
@@ -96,7 +98,7 @@ var layers = [][]string{
 	},
 	{
 		"service/dynamodb/tabledata", "service/dynamodb/plan", "service/dynamodb/digest", "service/dynamodb/streamid",
-		"service/dynamodb/ratelimit", "service/dynamodb",
+		"service/dynamodb/ratelimit", "service/dynamodb/datakeys", "service/dynamodb",
 	},
 }
 

@@ -49,7 +49,7 @@ func (s *Service) CreateTable(ctx context.Context, c *pipeline.Call, in *api.Cre
 			return err
 		}
 		if key != nil {
-			if err := key.install(tx, at, &made); err != nil {
+			if err := made.install(tx, at, key); err != nil {
 				return err
 			}
 		}

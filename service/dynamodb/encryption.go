@@ -1,21 +1,18 @@
 package dynamodb
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"errors"
 	"strings"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	kmsapi "github.com/bulkhead/bulkhead/api/kms"
 	"github.com/bulkhead/bulkhead/internal/arn"
 	"github.com/bulkhead/bulkhead/internal/fault"
-	"github.com/bulkhead/bulkhead/internal/keyring"
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/store/system"
+	"github.com/bulkhead/bulkhead/service/dynamodb/datakeys"
 )
 
 // A table may have a KMS key of its own (SSESpecification; "Encryption at rest: How it works", DynamoDB Developer Guide). Its rows are
@@ -55,16 +52,11 @@ func (invokedKeys) encrypt(ctx context.Context, c *pipeline.Call, key string, ab
 	return out.CiphertextBlob, nil
 }
 
-// keyDenied is what a caller is told of a table whose key cannot be used.
-func keyDenied(reason error) error {
-	return fault.New(fault.AccessDenied, "KMS key access denied error: %s", fault.Text(reason))
-}
-
 // keyRefused is the error for a key that KMS refuses to the caller.
 func keyRefused(err error) error {
 	switch {
 	case fault.IsClass(err, fault.AccessDenied):
-		return keyDenied(err)
+		return datakeys.Denied(err)
 	case fault.IsClass(err, fault.Modeled), fault.IsClass(err, fault.Validation):
 		return invalid(wrong+"KMSMasterKeyId: %s", fault.Text(err))
 	}
@@ -84,16 +76,6 @@ func checkSSE(in *api.SSESpecification) (on bool, err error) {
 		return false, invalid(wrong + "SSEType and KMSMasterKeyId can only be specified when Enabled is true")
 	}
 	return opt.Value(in.Enabled), nil
-}
-
-// newKey is the key that a table is to have, with the table's data key under it.
-type newKey struct {
-	// key is the ARN, "" for the server's.
-	key string
-	id  store.KeyID
-	rec dataKey
-	// was is the data key as it was until now, nil if there was none.
-	was []byte
 }
 
 // namedKey returns the ARN of the key that a specification names, with the caller's permission to see it. Without a name it is the
@@ -127,89 +109,37 @@ const (
 
 // tableKey encrypts the data key of a table under a key with the caller's permission, or under the server's if key is "". A table
 // that has no data key gets one.
-func (s *Service) tableKey(ctx context.Context, c *pipeline.Call, at place, r *record, key string) (*newKey, error) {
-	seal := &store.Sealing{Table: r.ID, Account: at.account, Region: at.region}
-	k := &newKey{key: key, rec: dataKey{Table: r.ID, Key: key, Name: r.Name, Account: at.account, Made: c.Now.UTC()}}
-	plain, err := s.keys.tables(ctx, seal, k)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(plain)
-	if key == "" {
-		if k.rec.Blob, err = s.ring.Seal(keyring.DataKey, s.keys.shared(at.account, r.ID), plain, nil); err != nil {
-			return nil, fault.Wrap(err, "seal a data key")
+func (s *Service) tableKey(ctx context.Context, c *pipeline.Call, at place, r *record, key string) (*datakeys.Change, error) {
+	t := &datakeys.Table{ID: r.ID, Name: r.Name, Account: at.account, Region: at.region}
+	return s.keys.Change(ctx, t, key, c.Now, func(about map[string]string, plain []byte) ([]byte, error) {
+		blob, err := s.calls.encrypt(ctx, c, key, about, plain)
+		if err != nil {
+			return nil, keyRefused(err)
 		}
-		return k, nil
-	}
-	if k.rec.Blob, err = s.calls.encrypt(ctx, c, key, k.rec.context(), plain); err != nil {
-		return nil, keyRefused(err)
-	}
-	return k, nil
-}
-
-// tables returns the data key of a table as it is, or a new one, and notes in k which it is.
-func (d *dataKeys) tables(ctx context.Context, s *store.Sealing, k *newKey) ([]byte, error) {
-	id, err := d.idOf(ctx, &store.KeyWant{Sealing: s})
-	if err != nil {
-		return nil, err
-	}
-	if id == (store.KeyID{}) {
-		plain := make([]byte, dataKeySize)
-		rand.Read(plain) // never fails (crypto/rand)
-		rand.Read(k.id[:])
-		return plain, nil
-	}
-	var rec *dataKey
-	err = d.view(ctx, s, func(recs *store.Records) (err error) {
-		rec, err = store.Load[dataKey](recs, dataKeyKey(id))
-		return err
+		return blob, nil
 	})
-	if err == nil && rec == nil {
-		err = errors.New("dynamodb: a data key is gone")
-	}
-	if err != nil {
-		return nil, err
-	}
-	k.id, k.was, k.rec.Made = id, rec.Blob, rec.Made
-	plain, err := d.open(ctx, s, id, rec)
-	if _, unusable, reason := d.kms.Unusable(err); unusable {
-		return nil, keyDenied(reason)
-	}
-	return plain, err
 }
 
 // install puts the data key of a table in place, unless it has changed since.
-func (k *newKey) install(tx *store.Tx, at place, r *record) error {
+func (r *record) install(tx *store.Tx, at place, k *datakeys.Change) error {
 	recs, err := tx.Records(at.account, at.region)
 	if err != nil {
 		return err
 	}
-	of := dataKeyOfKey(k.rec.Table, "")
-	ref, err := store.Load[dataKeyRef](recs, of)
-	if err != nil {
+	installed, err := k.Install(recs, r.ID)
+	switch {
+	case err != nil:
 		return err
-	}
-	var was []byte
-	if ref != nil {
-		there, err := store.Load[dataKey](recs, dataKeyKey(ref.ID))
-		if err != nil || there == nil {
-			return orElse(err, errors.New("dynamodb: a data key is gone"))
-		}
-		was = there.Blob
-	}
-	if r.ID != k.rec.Table || !bytes.Equal(was, k.was) {
+	case !installed:
 		return errUpdating(r)
-	}
-	if err := store.Save(recs, of, &dataKeyRef{k.id}); err != nil {
-		return err
 	}
 	next := sealed{}
 	if r.Sealed != nil {
 		next = *r.Sealed
 	}
-	next.Key, next.Generation = k.key, next.Generation+1
+	next.Key, next.Generation = k.Key(), next.Generation+1
 	r.Sealed = &next
-	return store.Save(recs, dataKeyKey(k.id), &k.rec)
+	return nil
 }
 
 func errUpdating(r *record) error {
@@ -217,7 +147,7 @@ func errUpdating(r *record) error {
 }
 
 // encryptNew prepares the key of a new table, nil if it is to have none.
-func (s *Service) encryptNew(ctx context.Context, c *pipeline.Call, at place, r *record, in *api.SSESpecification) (*newKey, error) {
+func (s *Service) encryptNew(ctx context.Context, c *pipeline.Call, at place, r *record, in *api.SSESpecification) (*datakeys.Change, error) {
 	on, err := checkSSE(in)
 	if err != nil || !on {
 		return nil, err
@@ -238,7 +168,7 @@ func (s *Service) encryptNew(ctx context.Context, c *pipeline.Call, at place, r 
 }
 
 // reencrypt prepares what an update asks for, nil if that is nothing.
-func (s *Service) reencrypt(ctx context.Context, c *pipeline.Call, at place, in *api.SSESpecification) (*newKey, error) {
+func (s *Service) reencrypt(ctx context.Context, c *pipeline.Call, at place, in *api.SSESpecification) (*datakeys.Change, error) {
 	on, err := checkSSE(in)
 	if err != nil || in == nil {
 		return nil, err
@@ -264,7 +194,7 @@ func (s *Service) reencrypt(ctx context.Context, c *pipeline.Call, at place, in 
 }
 
 // rekey gives the table another key, and has the rows sealed that are not yet.
-func (r *record) rekey(tx *store.Tx, at place, k *newKey) error {
+func (r *record) rekey(tx *store.Tx, at place, k *datakeys.Change) error {
 	if k == nil {
 		return nil
 	}
@@ -275,7 +205,7 @@ func (r *record) rekey(tx *store.Tx, at place, k *newKey) error {
 	if bare && r.Backing > 0 {
 		return api.NewResourceInUseException("Attempt to change a resource which is still in use: Table is being backed up: %s", r.Name)
 	}
-	if err := k.install(tx, at, r); err != nil || !bare {
+	if err := r.install(tx, at, k); err != nil || !bare {
 		return err
 	}
 	r.Sealed.Mixed = true
@@ -325,7 +255,7 @@ func (s *Service) describeInaccessible(ctx context.Context, at place, d *api.Tab
 
 // keyOfRestored prepares the key of a table that is to be made of another's rows: the one that the request names, else the source's.
 // The source's rows have to be readable now.
-func (s *Service) keyOfRestored(ctx context.Context, c *pipeline.Call, to place, source, r *record, in *api.SSESpecification) (*newKey, error) {
+func (s *Service) keyOfRestored(ctx context.Context, c *pipeline.Call, to place, source, r *record, in *api.SSESpecification) (*datakeys.Change, error) {
 	on, err := checkSSE(in)
 	if err != nil {
 		return nil, err
@@ -333,12 +263,9 @@ func (s *Service) keyOfRestored(ctx context.Context, c *pipeline.Call, to place,
 	key := ""
 	if source.Sealed != nil && source.Sealed.Key != "" {
 		key = source.Sealed.Key
-		seal := &store.Sealing{Table: source.ID, Account: to.account, Region: to.region}
-		plain, err := s.keys.tables(ctx, seal, &newKey{})
-		if err != nil {
+		if err := s.keys.Check(ctx, &datakeys.Table{ID: source.ID, Account: to.account, Region: to.region}); err != nil {
 			return nil, err
 		}
-		clear(plain)
 	}
 	switch {
 	case on:
@@ -355,7 +282,7 @@ func (s *Service) keyOfRestored(ctx context.Context, c *pipeline.Call, to place,
 }
 
 // keyFromBackup is keyOfRestored for a table that is to be made of a backup.
-func (s *Service) keyFromBackup(ctx context.Context, c *pipeline.Call, at place, id string, to place, o *overrides, in *api.SSESpecification) (*newKey, error) {
+func (s *Service) keyFromBackup(ctx context.Context, c *pipeline.Call, at place, id string, to place, o *overrides, in *api.SSESpecification) (*datakeys.Change, error) {
 	var source *record
 	err := s.db.View(ctx, c.Grant, func(tx *store.Tx) error {
 		b, err := shownBackup(tx, at, id)
@@ -371,7 +298,7 @@ func (s *Service) keyFromBackup(ctx context.Context, c *pipeline.Call, at place,
 }
 
 // encryptRestored puts a key that was prepared in place.
-func (s *Service) encryptRestored(tx *store.Tx, to place, r *record, k *newKey) error {
+func (s *Service) encryptRestored(tx *store.Tx, to place, r *record, k *datakeys.Change) error {
 	if k == nil {
 		return nil
 	}
@@ -380,5 +307,5 @@ func (s *Service) encryptRestored(tx *store.Tx, to place, r *record, k *newKey) 
 			return err
 		}
 	}
-	return k.install(tx, to, r)
+	return r.install(tx, to, k)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/protocol/jsoncodec"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/datakeys"
 	"github.com/bulkhead/bulkhead/service/dynamodb/digest"
 	"github.com/bulkhead/bulkhead/service/dynamodb/tabledata"
 )
@@ -165,7 +166,7 @@ func (s *Service) newImport(c *pipeline.Call, in *api.ImportTableInput, rec *rec
 }
 
 // beginImport makes the table, and puts the import on record.
-func (s *Service) beginImport(tx *store.Tx, at place, rec *record, key *newKey, m *importOf) error {
+func (s *Service) beginImport(tx *store.Tx, at place, rec *record, key *datakeys.Change, m *importOf) error {
 	there, err := s.current(tx, at)
 	if err != nil {
 		return err
@@ -183,7 +184,7 @@ func (s *Service) beginImport(tx *store.Tx, at place, rec *record, key *newKey, 
 	made := *rec
 	made.Importing = m.ID
 	if key != nil {
-		if err := key.install(tx, at, &made); err != nil {
+		if err := made.install(tx, at, key); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/opt"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/service/dynamodb/datakeys"
 )
 
 // overrides are what a restored table has other than the table that it is made of.
@@ -23,7 +24,7 @@ type overrides struct {
 	onDemand   *api.OnDemandThroughput
 	// id is the new table's; key is prepared for it, nil for none.
 	id  string
-	key *newKey
+	key *datakeys.Change
 	// global and local are the indexes to keep; nil keeps all.
 	global []api.GlobalSecondaryIndex
 	local  []api.LocalSecondaryIndex

@@ -36,14 +36,14 @@ func (k *testKeys) usable(alias string) error {
 	return nil
 }
 
-// Wrap implements KeyService.
+// Wrap implements datakeys.KMS.
 func (k *testKeys) Wrap(_ context.Context, _, _, alias string, _ map[string]string, plaintext []byte) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return fmt.Appendf(nil, "%s|%d|%s", alias, k.version[alias], plaintext), k.usable(alias)
 }
 
-// Unwrap implements KeyService.
+// Unwrap implements datakeys.KMS.
 func (k *testKeys) Unwrap(_ context.Context, _, _ string, blob []byte, _ map[string]string) ([]byte, bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -52,7 +52,7 @@ func (k *testKeys) Unwrap(_ context.Context, _, _ string, blob []byte, _ map[str
 	return bytes.Clone(parts[2]), string(parts[1]) == strconv.Itoa(k.version[alias]), k.usable(alias)
 }
 
-// Rewrap implements KeyService.
+// Rewrap implements datakeys.KMS.
 func (k *testKeys) Rewrap(ctx context.Context, account, region string, blob []byte, c map[string]string) ([]byte, error) {
 	plain, _, err := k.Unwrap(ctx, account, region, blob, c)
 	if err != nil {
@@ -65,7 +65,7 @@ func (k *testKeys) Rewrap(ctx context.Context, account, region string, blob []by
 	return k.Wrap(ctx, account, region, alias, c, plain)
 }
 
-// Unusable implements KeyService.
+// Unusable implements datakeys.KMS.
 func (*testKeys) Unusable(err error) (ending, ok bool, reason error) {
 	var u testUnusable
 	if !errors.As(err, &u) {

@@ -37,7 +37,7 @@
 //     throttle.go what it costs (package ratelimit: how much is left)
 //   - PartiQL: package plan puts statements into the terms of rows, execute.go and executeall.go perform them
 //   - changes: streams.go, streamfacts.go, streamread.go, package streamid for what clients name; trim.go, ttl.go
-//   - sealed rows and tables' keys: seal.go, datakeys.go, encryption.go
+//   - sealed rows and tables' keys: seal.go, encryption.go, package datakeys
 //   - work in the background, in the store's transactions: jobs.go; backups and restores: backups.go, backupjobs.go, recovery.go,
 //     restore.go, guardhistory.go
 //   - exports and imports, which reach outside of transactions: transfers.go; exports.go, exportjobs.go, incremental.go;
@@ -49,6 +49,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -60,6 +61,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
 	"github.com/bulkhead/bulkhead/internal/tenant"
+	"github.com/bulkhead/bulkhead/service/dynamodb/datakeys"
 	"github.com/bulkhead/bulkhead/service/dynamodb/ratelimit"
 )
 
@@ -68,6 +70,15 @@ const name = "dynamodb"
 
 // cachedTables is how many tables' facts are kept in memory.
 const cachedTables = 4096
+
+// KeyService is the server's KMS, package kms, as this service asks it by itself, and not for a caller.
+type KeyService interface {
+	datakeys.KMS
+	// Managed returns the ARN of the account's AWS managed key of a service, which it makes when it is first asked for.
+	Managed(ctx context.Context, account, region, owner string, now time.Time) (string, error)
+	// Inaccessible tells why a key cannot be used now, nil if it can, and since when, zero if that is not known.
+	Inaccessible(ctx context.Context, account, region, key string) (since time.Time, reason, err error)
+}
 
 // Config is what the service works with; all of it is required.
 type Config struct {
@@ -98,7 +109,7 @@ type Service struct {
 	log    *slog.Logger
 	ring   *keyring.Keyring
 	kms    KeyService
-	keys   *dataKeys
+	keys   *datakeys.Keys
 	calls  callerKeys
 	tables *store.Cache[place, *table]
 	wake   chan struct{}
@@ -124,7 +135,7 @@ var (
 
 // New returns the service. Run does its background work.
 func New(c Config) *Service {
-	keys := newDataKeys(c.DB, c.Keyring, c.Keys)
+	keys := datakeys.New(c.DB, c.Keyring, c.Keys)
 	c.DB.UseDataKeys(keys)
 	return &Service{
 		db: c.DB, ids: c.Tenants, log: c.Log, ring: c.Keyring, kms: c.Keys, keys: keys, calls: invokedKeys{}, tables: store.NewCache[place, *table](c.DB, name, cachedTables),

@@ -1,4 +1,10 @@
-package dynamodb
+// Package datakeys keeps the data keys of sealed tables: one for each tenant of a table, under the tenant's KMS key, and one of the
+// table's own, under its KMS key or the server's. It finds and makes them for the store, which seals rows with them, and puts the
+// table's under another key.
+//
+// Which table has which key, and what the caller may do with it, is the service's. Of the service it imports nothing, of the module
+// faults, the keyring and the store.
+package datakeys
 
 import (
 	"bytes"
@@ -16,25 +22,23 @@ import (
 	"github.com/bulkhead/bulkhead/internal/store/system"
 )
 
-// KeyService encrypts data keys under tenants' keys: package kms, in this server.
-type KeyService interface {
+// KMS encrypts data keys under tenants' and tables' keys: package kms, in this server.
+type KMS interface {
+	// Wrap encrypts a data key under the key that an alias stands for, Unwrap decrypts it, and tells whether the blob is under the key as
+	// it is now; Rewrap puts it under that.
 	Wrap(ctx context.Context, account, region, alias string, encryptionContext map[string]string, plaintext []byte) ([]byte, error)
 	Unwrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) (plaintext []byte, current bool, err error)
 	Rewrap(ctx context.Context, account, region string, blob []byte, encryptionContext map[string]string) ([]byte, error)
-	// Managed returns the ARN of the account's AWS managed key of a service, which it makes when it is first asked for.
-	Managed(ctx context.Context, account, region, owner string, now time.Time) (string, error)
-	// Inaccessible tells why a key cannot be used now, nil if it can, and since when, zero if that is not known.
-	Inaccessible(ctx context.Context, account, region, key string) (since time.Time, reason, err error)
 	// Unusable tells whether an error says that the key cannot be used now, and whether it is destroyed or is going to be.
 	Unusable(err error) (ending, ok bool, reason error)
 }
 
-// dataKeys finds the data keys of sealed tables, and makes them. What is at hand is dropped when a key of the account changes in
+// Keys finds the data keys of sealed tables, and makes them. What is at hand is dropped when a key of the account changes in
 // KMS, on any node within a second.
-type dataKeys struct {
+type Keys struct {
 	db   *store.DB
 	ring *keyring.Keyring
-	kms  KeyService
+	kms  KMS
 	byID *store.Cache[keyNamed, *store.DataKey]
 	of   *store.Cache[keyOf, *store.DataKey]
 }
@@ -53,33 +57,34 @@ type (
 )
 
 const (
-	// dataKeySize is the size of data keys in bytes, for AES-256.
-	dataKeySize = 32
-	// cachedDataKeys is how many are at hand, some 1 kB each.
-	cachedDataKeys = 65536
+	// size is the size of data keys in bytes, for AES-256.
+	size = 32
+	// cached is how many are at hand, some 1 kB each.
+	cached = 65536
 )
 
-func newDataKeys(db *store.DB, ring *keyring.Keyring, kms KeyService) *dataKeys {
-	return &dataKeys{
-		db: db, ring: ring, kms: kms, byID: store.NewCache[keyNamed, *store.DataKey](db, "kms", cachedDataKeys),
-		of: store.NewCache[keyOf, *store.DataKey](db, "kms", cachedDataKeys),
+// New returns the data keys of the tables in a store. What is no tenant's and no table's is under the keyring.
+func New(db *store.DB, ring *keyring.Keyring, kms KMS) *Keys {
+	return &Keys{
+		db: db, ring: ring, kms: kms, byID: store.NewCache[keyNamed, *store.DataKey](db, "kms", cached),
+		of: store.NewCache[keyOf, *store.DataKey](db, "kms", cached),
 	}
 }
 
 // ByID implements store.DataKeys.
-func (d *dataKeys) ByID(s *store.Sealing, id store.KeyID) *store.DataKey {
+func (d *Keys) ByID(s *store.Sealing, id store.KeyID) *store.DataKey {
 	k, _ := d.byID.Peek(s.Account, keyNamed{id, s.Generation})
 	return k
 }
 
 // ByTenant implements store.DataKeys.
-func (d *dataKeys) ByTenant(s *store.Sealing, tenant string) *store.DataKey {
+func (d *Keys) ByTenant(s *store.Sealing, tenant string) *store.DataKey {
 	k, _ := d.of.Peek(s.Account, keyOf{s.Table, tenant, s.Generation})
 	return k
 }
 
 // Fetch implements store.DataKeys.
-func (d *dataKeys) Fetch(ctx context.Context, wants []store.KeyWant) ([]*store.DataKey, error) {
+func (d *Keys) Fetch(ctx context.Context, wants []store.KeyWant) ([]*store.DataKey, error) {
 	keys := make([]*store.DataKey, len(wants))
 	for i := range wants {
 		w := &wants[i]
@@ -96,8 +101,11 @@ func (d *dataKeys) Fetch(ctx context.Context, wants []store.KeyWant) ([]*store.D
 	return keys, nil
 }
 
-// dataKey is a data key as it is stored, by its id.
-type dataKey struct {
+// space is where the records of the service are.
+const space = "dynamodb"
+
+// record is a data key as it is stored, by its id.
+type record struct {
 	Table, Tenant string
 	// Blob is the key encrypted under the tenant's; for rows that are no tenant's, under the table's or the server's.
 	Blob []byte
@@ -108,26 +116,26 @@ type dataKey struct {
 	Name, Account string `json:",omitempty"`
 }
 
-type dataKeyRef struct{ ID store.KeyID }
+type reference struct{ ID store.KeyID }
 
-func dataKeyKey(id store.KeyID) store.Key         { return store.K("datakey", hex.EncodeToString(id[:])) }
-func dataKeyOfKey(table, tenant string) store.Key { return store.K("datakeyof", table, tenant) }
+func recordKey(id store.KeyID) store.Key   { return store.K("datakey", hex.EncodeToString(id[:])) }
+func ofKey(table, tenant string) store.Key { return store.K("datakeyof", table, tenant) }
 
 // context is what the encryption of a data key is bound to, and what KMS's decisions and events show. A table's is AWS's ("How
 // DynamoDB uses AWS KMS: DynamoDB encryption context").
-func (k *dataKey) context() map[string]string {
+func (k *record) context() map[string]string {
 	if k.Tenant == "" {
 		return map[string]string{"aws:dynamodb:tableName": k.Name, "aws:dynamodb:subscriberId": k.Account}
 	}
 	return map[string]string{"tenant_id": k.Tenant, "aws:dynamodb:tableId": k.Table}
 }
 
-func (d *dataKeys) shared(account, table string) keyring.Scope {
+func (d *Keys) shared(account, table string) keyring.Scope {
 	return keyring.Scope{Account: account, Name: "rows/" + table}
 }
 
-func (d *dataKeys) view(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
-	return system.View(ctx, d.db, name, func(tx *store.Tx) error {
+func (d *Keys) view(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
+	return system.View(ctx, d.db, space, func(tx *store.Tx) error {
 		recs, err := tx.Records(s.Account, s.Region)
 		if err != nil {
 			return err
@@ -136,8 +144,8 @@ func (d *dataKeys) view(ctx context.Context, s *store.Sealing, fn func(*store.Re
 	})
 }
 
-func (d *dataKeys) update(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
-	return system.Update(ctx, d.db, name, func(tx *store.Tx) error {
+func (d *Keys) update(ctx context.Context, s *store.Sealing, fn func(*store.Records) error) error {
+	return system.Update(ctx, d.db, space, func(tx *store.Tx) error {
 		recs, err := tx.Records(s.Account, s.Region)
 		if err != nil {
 			return err
@@ -147,10 +155,10 @@ func (d *dataKeys) update(ctx context.Context, s *store.Sealing, fn func(*store.
 }
 
 // load opens a data key. One that its key service cannot open now is returned with the reason.
-func (d *dataKeys) load(ctx context.Context, s *store.Sealing, id store.KeyID) (*store.DataKey, error) {
-	var rec *dataKey
+func (d *Keys) load(ctx context.Context, s *store.Sealing, id store.KeyID) (*store.DataKey, error) {
+	var rec *record
 	err := d.view(ctx, s, func(recs *store.Records) (err error) {
-		rec, err = store.Load[dataKey](recs, dataKeyKey(id))
+		rec, err = store.Load[record](recs, recordKey(id))
 		return err
 	})
 	if err != nil {
@@ -166,7 +174,7 @@ func (d *dataKeys) load(ctx context.Context, s *store.Sealing, id store.KeyID) (
 	return newDataKey(id, plain)
 }
 
-func (d *dataKeys) open(ctx context.Context, s *store.Sealing, id store.KeyID, rec *dataKey) ([]byte, error) {
+func (d *Keys) open(ctx context.Context, s *store.Sealing, id store.KeyID, rec *record) ([]byte, error) {
 	if rec.Tenant == "" && rec.Key == "" {
 		return d.ring.Open(keyring.DataKey, d.shared(s.Account, rec.Table), rec.Blob, nil)
 	}
@@ -178,7 +186,7 @@ func (d *dataKeys) open(ctx context.Context, s *store.Sealing, id store.KeyID, r
 }
 
 // rewrap encrypts a data key again whose key was rotated. No row is touched.
-func (d *dataKeys) rewrap(ctx context.Context, s *store.Sealing, id store.KeyID, rec *dataKey) error {
+func (d *Keys) rewrap(ctx context.Context, s *store.Sealing, id store.KeyID, rec *record) error {
 	blob, err := d.kms.Rewrap(ctx, s.Account, s.Region, rec.Blob, rec.context())
 	if err != nil {
 		return err
@@ -186,11 +194,11 @@ func (d *dataKeys) rewrap(ctx context.Context, s *store.Sealing, id store.KeyID,
 	next := *rec
 	next.Blob = blob
 	return d.update(ctx, s, func(recs *store.Records) error {
-		now, err := store.Load[dataKey](recs, dataKeyKey(id))
+		now, err := store.Load[record](recs, recordKey(id))
 		if err != nil || now == nil || !bytes.Equal(now.Blob, rec.Blob) {
 			return err // somebody else has, perhaps under another key
 		}
-		return store.Save(recs, dataKeyKey(id), &next)
+		return store.Save(recs, recordKey(id), &next)
 	})
 }
 
@@ -208,15 +216,20 @@ func newDataKey(id store.KeyID, plain []byte) (*store.DataKey, error) {
 }
 
 // orUnusable turns a refusal of the key service into a data key that cannot be used; other errors stay.
-func (d *dataKeys) orUnusable(id store.KeyID, tenant string, err error) (*store.DataKey, error) {
+func (d *Keys) orUnusable(id store.KeyID, tenant string, err error) (*store.DataKey, error) {
 	ending, ok, reason := d.kms.Unusable(err)
 	if !ok {
 		return nil, err
 	}
 	if tenant == "" {
-		return &store.DataKey{ID: id, Unusable: keyDenied(reason), Ending: ending}, nil
+		return &store.DataKey{ID: id, Unusable: Denied(reason), Ending: ending}, nil
 	}
 	return &store.DataKey{ID: id, Unusable: sealedAway(reason), Ending: ending}, nil
+}
+
+// Denied is what a caller is told of a table whose key cannot be used.
+func Denied(reason error) error {
+	return fault.New(fault.AccessDenied, "KMS key access denied error: %s", fault.Text(reason))
 }
 
 // sealedAway is what a caller is told of a row whose key cannot be used.
@@ -225,7 +238,7 @@ func sealedAway(reason error) error {
 }
 
 // tenants returns the data key of a tenant, and makes one if there is none.
-func (d *dataKeys) tenants(ctx context.Context, w *store.KeyWant) (*store.DataKey, error) {
+func (d *Keys) tenants(ctx context.Context, w *store.KeyWant) (*store.DataKey, error) {
 	id, err := d.idOf(ctx, w)
 	if err != nil {
 		return nil, err
@@ -238,9 +251,9 @@ func (d *dataKeys) tenants(ctx context.Context, w *store.KeyWant) (*store.DataKe
 	return d.byID.Get(w.Sealing.Account, keyNamed{id, w.Sealing.Generation}, func() (*store.DataKey, error) { return d.load(ctx, w.Sealing, id) })
 }
 
-func (d *dataKeys) idOf(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
+func (d *Keys) idOf(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
 	err = d.view(ctx, w.Sealing, func(recs *store.Records) error {
-		ref, err := store.Load[dataKeyRef](recs, dataKeyOfKey(w.Sealing.Table, w.Tenant))
+		ref, err := store.Load[reference](recs, ofKey(w.Sealing.Table, w.Tenant))
 		if ref != nil {
 			id = ref.ID
 		}
@@ -250,12 +263,12 @@ func (d *dataKeys) idOf(ctx context.Context, w *store.KeyWant) (id store.KeyID, 
 }
 
 // make makes a data key, unless somebody else does at the same time.
-func (d *dataKeys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
-	var plain [dataKeySize]byte
+func (d *Keys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, err error) {
+	var plain [size]byte
 	rand.Read(plain[:]) // never fails (crypto/rand)
 	rand.Read(id[:])
 	defer clear(plain[:])
-	rec := &dataKey{Table: w.Sealing.Table, Tenant: w.Tenant, Made: time.Now().UTC()}
+	rec := &record{Table: w.Sealing.Table, Tenant: w.Tenant, Made: time.Now().UTC()}
 	switch {
 	case w.Tenant != "":
 		rec.Blob, err = d.kms.Wrap(ctx, w.Sealing.Account, w.Sealing.Region, w.Sealing.Alias(w.Tenant), rec.context(), plain[:])
@@ -269,8 +282,8 @@ func (d *dataKeys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, 
 	}
 	mine := id
 	err = d.update(ctx, w.Sealing, func(recs *store.Records) error {
-		of := dataKeyOfKey(rec.Table, rec.Tenant)
-		there, err := store.Load[dataKeyRef](recs, of)
+		of := ofKey(rec.Table, rec.Tenant)
+		there, err := store.Load[reference](recs, of)
 		if err != nil {
 			return err
 		}
@@ -279,10 +292,10 @@ func (d *dataKeys) make(ctx context.Context, w *store.KeyWant) (id store.KeyID, 
 			return nil
 		}
 		id = mine
-		if err := store.Save(recs, of, &dataKeyRef{id}); err != nil {
+		if err := store.Save(recs, of, &reference{id}); err != nil {
 			return err
 		}
-		return store.Save(recs, dataKeyKey(id), rec)
+		return store.Save(recs, recordKey(id), rec)
 	})
 	return id, err
 }
