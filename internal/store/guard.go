@@ -117,10 +117,19 @@ func (db *DB) OpenValue(ctx context.Context, s *Sealing, place, sealed []byte) (
 
 // seal returns the id of the key, a nonce and the sealed plaintext, after the version of the format.
 func (k *DataKey) seal(place, plain []byte) []byte {
+	return k.sealIn(append(k.room(len(plain)), plain...), place)
+}
+
+// room is what stands before so many bytes of plaintext, with memory for them and for what sealing adds.
+func (k *DataKey) room(size int) []byte {
 	nonce := k.next()
-	b := make([]byte, 0, sealedHead+len(plain)+k.aead.Overhead())
-	b = append(append(append(b, rowV2), k.ID[:]...), nonce[:]...)
-	return k.aead.Seal(b, nonce[:], plain, place)
+	b := make([]byte, 0, sealedHead+size+k.aead.Overhead())
+	return append(append(append(b, rowV2), k.ID[:]...), nonce[:]...)
+}
+
+// sealIn seals where it stands what was appended to a room, which serves once: its nonce is.
+func (k *DataKey) sealIn(b, place []byte) []byte {
+	return k.aead.Seal(b[:sealedHead], b[sealedHead-12:sealedHead], b[sealedHead:], place)
 }
 
 // open appends the plaintext of what seal returned to dst.

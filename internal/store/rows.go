@@ -328,10 +328,14 @@ func (r *rows) set(w kv.Tx, place, pk, value []byte) error {
 }
 
 func sealRow(pk, value []byte) []byte {
-	b := make([]byte, 0, 1+binary.MaxVarintLen16+len(pk)+len(value))
-	b = append(b, rowV1)
-	b = binary.AppendUvarint(b, uint64(len(pk)))
-	return append(append(b, pk...), value...)
+	return appendRow(append(make([]byte, 0, 1+rowSize(pk, value)), rowV1), pk, value)
+}
+
+// rowSize is how much appendRow appends, at most.
+func rowSize(pk, value []byte) int { return binary.MaxVarintLen16 + len(pk) + len(value) }
+
+func appendRow(b, pk, value []byte) []byte {
+	return append(append(binary.AppendUvarint(b, uint64(len(pk))), pk...), value...)
 }
 
 func openRow(b []byte) (pk, value []byte, err error) {

@@ -235,7 +235,7 @@ func (r *rows) encodeRow(place, pk, value []byte) ([]byte, error) {
 	case k.Unusable != nil:
 		return nil, k.Unusable
 	}
-	return k.seal(place, sealRow(pk, value)[1:]), nil
+	return k.sealIn(appendRow(k.room(rowSize(pk, value)), pk, value), place), nil
 }
 
 // decodeRow reads what is stored at a place. errSkipped is a row to be left out for now; unusable is the reason if its key

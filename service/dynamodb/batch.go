@@ -187,6 +187,33 @@ func planRequest(in *api.WriteRequest) (w item.Write, err error) {
 	return w, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 }
 
+// batchWrites are the writes of a batch by the tables that it names.
+type batchWrites map[string][]item.Write
+
+// planBatch compiles the writes of a batch.
+func planBatch(in *api.BatchWriteItemInput) (batchWrites, error) {
+	all := make(batchWrites, len(in.RequestItems))
+	for _, named := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		var err error
+		if all[named], err = planRequests(in.RequestItems[named]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// planRequests compiles the writes of a batch to one table.
+func planRequests(in []api.WriteRequest) ([]item.Write, error) {
+	writes := make([]item.Write, len(in))
+	for i := range in {
+		var err error
+		if writes[i], err = planRequest(&in[i]); err != nil {
+			return nil, err
+		}
+	}
+	return writes, nil
+}
+
 // BatchWriteItem writes and deletes rows of several tables, all or none.
 func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.BatchWriteItemInput) (*api.BatchWriteItemOutput, error) {
 	names := slices.Sorted(maps.Keys(in.RequestItems))
@@ -197,10 +224,14 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 		out, err := s.writeBatchFar(ctx, c, in, far)
 		return out, noTable(err)
 	}
+	writes, err := pipeline.Kept(c, in, planBatch)
+	if err != nil {
+		return nil, err
+	}
 	var out *api.BatchWriteItemOutput
 	m := s.meter(c)
 	defer m.settle()
-	err := s.writeTables(ctx, c, names, func(_ *store.Tx, open opener) error {
+	err = s.writeTables(ctx, c, names, func(_ *store.Tx, open opener) error {
 		m.reset()
 		out = &api.BatchWriteItemOutput{UnprocessedItems: map[string][]api.WriteRequest{}}
 		var total sum
@@ -210,7 +241,7 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 			if err != nil {
 				return err
 			}
-			cost, err := t.writeBatch(out, named, in, &b)
+			cost, err := t.writeBatch(out, named, in, writes[named], &b)
 			if err != nil {
 				return err
 			}
@@ -226,15 +257,11 @@ func (s *Service) BatchWriteItem(ctx context.Context, c *pipeline.Call, in *api.
 }
 
 // writeBatch performs what a batch writes to one table.
-func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, all *api.BatchWriteItemInput, b *batch) (item.Cost, error) {
-	in := all.RequestItems[named]
-	writes, keys := make([]item.Write, len(in)), make([]item.RowKey, len(in))
-	blind := !asked(all.ReturnConsumedCapacity) && b.meter.free(t.table)
+func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, in *api.BatchWriteItemInput, writes []item.Write, b *batch) (item.Cost, error) {
+	keys := make([]item.RowKey, len(writes))
+	blind := !asked(in.ReturnConsumedCapacity) && b.meter.free(t.table)
 	var err error
-	for i := range in {
-		if writes[i], err = planRequest(&in[i]); err != nil {
-			return item.Cost{}, err
-		}
+	for i := range writes {
 		writes[i].Blind = blind
 		if keys[i], err = writes[i].BatchKey(&t.schema); err != nil {
 			return item.Cost{}, err
@@ -247,7 +274,7 @@ func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, all *api
 	for i := range writes {
 		w := &writes[i]
 		if !b.admits(t.table, true) {
-			out.UnprocessedItems[named] = in[i:]
+			out.UnprocessedItems[named] = in.RequestItems[named][i:]
 			break
 		}
 		done, err := t.schema.WriteAt(t.rows, keys[i], w)
@@ -256,7 +283,7 @@ func (t opened) writeBatch(out *api.BatchWriteItemOutput, named string, all *api
 		}
 		b.meter.spend(t.table, "", done.Cost, true)
 		cost.Add(done.Cost)
-		if m := collection(all.ReturnItemCollectionMetrics, t.table, w); m != nil {
+		if m := collection(in.ReturnItemCollectionMetrics, t.table, w); m != nil {
 			if out.ItemCollectionMetrics == nil {
 				out.ItemCollectionMetrics = map[string][]api.ItemCollectionMetrics{}
 			}

@@ -46,11 +46,34 @@ func (r *requirements) write(s *authz.Scope, action, name string, w *item.Write,
 	if err != nil {
 		return authz.Failed(err)
 	}
+	k.of(t, w)
+	return authz.RequireChecks(rowCheck(action, res, &k, w.Kind != item.CheckRow))
+}
+
+// of fills in what a write of one row of a table says.
+func (k *conditionKeys) of(t *table, w *item.Write) {
 	k.write, k.all, k.attributes = true, w.ReturnOnFailure, written(t, w)
 	if t != nil {
 		k.leading = leading(w.Leading(&t.schema.Keys))
 	}
-	return authz.RequireChecks(rowCheck(action, res, &k, w.Kind != item.CheckRow))
+}
+
+// elementChecks are the checks of the elements of a transaction. What several ask alike is decided once.
+type elementChecks struct {
+	checks []authz.Check
+	keys   []*conditionKeys
+	tables []*table
+}
+
+func (e *elementChecks) add(action string, res authz.Resource, t *table, k *conditionKeys, write bool) {
+	for i := range e.checks {
+		c := &e.checks[i]
+		if c.Action == action && c.Resource.ARN == res.ARN && e.tables[i] == t && c.Rows.Write == write && e.keys[i].same(k) {
+			return
+		}
+	}
+	e.checks = append(e.checks, rowCheck(action, res, k, write))
+	e.keys, e.tables = append(e.keys, k), append(e.tables, t)
 }
 
 func (r *requirements) PutItem(s *authz.Scope, in *api.PutItemInput) authz.Requirement {
@@ -189,22 +212,24 @@ func (r *requirements) BatchWriteItem(s *authz.Scope, in *api.BatchWriteItemInpu
 		return authz.Failed(err)
 	}
 	var all []authz.Check
+	planned := make(batchWrites, len(in.RequestItems))
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		res, t, err := r.target(s, name)
 		if err != nil {
 			return authz.Failed(err)
 		}
 		k := &conditionKeys{write: true, capacity: in.ReturnConsumedCapacity}
-		writes := in.RequestItems[name]
+		writes, err := planRequests(in.RequestItems[name])
+		if err != nil {
+			return authz.Failed(err)
+		}
+		planned[name] = writes
 		for i := range writes {
-			w, err := planRequest(&writes[i])
-			if err != nil {
-				return authz.Failed(err)
-			}
+			w := &writes[i]
 			if w.Kind == item.PutRow {
 				k.attributes = w.Item.AddNames(k.attributes)
 			} else {
-				k.attributes = union(k.attributes, written(t, &w))
+				k.attributes = union(k.attributes, written(t, w))
 			}
 			if t != nil {
 				k.leading = withLeading(k.leading, w.Leading(&t.schema.Keys))
@@ -212,11 +237,12 @@ func (r *requirements) BatchWriteItem(s *authz.Scope, in *api.BatchWriteItemInpu
 		}
 		all = append(all, rowCheck("dynamodb:BatchWriteItem", res, k, true))
 	}
+	authz.Keep(s, in, planned)
 	return authz.RequireChecks(all...)
 }
 
 func (r *requirements) TransactGetItems(s *authz.Scope, in *api.TransactGetItemsInput) authz.Requirement {
-	all := make([]authz.Check, 0, len(in.TransactItems))
+	var all elementChecks
 	for i := range in.TransactItems {
 		g := in.TransactItems[i].Get
 		res, t, err := r.target(s, *g.TableName)
@@ -227,12 +253,12 @@ func (r *requirements) TransactGetItems(s *authz.Scope, in *api.TransactGetItems
 		if err != nil {
 			return authz.Failed(err)
 		}
-		all = append(all, rowCheck("dynamodb:GetItem", res, &conditionKeys{
+		all.add("dynamodb:GetItem", res, t, &conditionKeys{
 			leading: t.leadingOf(*g.Key), attributes: selected(t, pr), choice: choice("", pr, ""),
 			capacity: in.ReturnConsumedCapacity, enclosing: "TransactGetItems",
-		}, false))
+		}, false)
 	}
-	return authz.RequireChecks(all...)
+	return authz.RequireChecks(all.checks...)
 }
 
 func (r *requirements) TransactWriteItems(s *authz.Scope, in *api.TransactWriteItemsInput) authz.Requirement {
@@ -240,11 +266,16 @@ func (r *requirements) TransactWriteItems(s *authz.Scope, in *api.TransactWriteI
 	if err != nil {
 		return authz.Failed(err)
 	}
-	all := make([]authz.Requirement, 0, len(actions))
+	authz.Keep(s, in, actions)
+	var all elementChecks
 	for _, a := range actions {
-		all = append(all, r.write(s, a.Name, a.Table, a.Write, conditionKeys{
-			capacity: in.ReturnConsumedCapacity, enclosing: "TransactWriteItems",
-		}))
+		res, t, err := r.target(s, a.Table)
+		if err != nil {
+			return authz.Failed(err)
+		}
+		k := &conditionKeys{capacity: in.ReturnConsumedCapacity, enclosing: "TransactWriteItems"}
+		k.of(t, a.Write)
+		all.add(a.Name, res, t, k, a.Write.Kind != item.CheckRow)
 	}
-	return authz.All(all...)
+	return authz.RequireChecks(all.checks...)
 }

@@ -26,6 +26,12 @@ type conditionKeys struct {
 	scan, tells bool
 }
 
+// same reports whether both set the same keys.
+func (k *conditionKeys) same(o *conditionKeys) bool {
+	return slices.Equal(k.leading, o.leading) && slices.Equal(k.attributes, o.attributes) && k.choice == o.choice && k.returns == o.returns &&
+		k.all == o.all && k.write == o.write && k.capacity == o.capacity && k.enclosing == o.enclosing && k.scan == o.scan && k.tells == o.tells
+}
+
 // set implements Check.Keys.
 func (k *conditionKeys) set(c *policy.Context) {
 	c.Set("dynamodb:LeadingKeys", k.leading...)

@@ -119,10 +119,14 @@ func canceled(err error) error {
 	return shape.Fault("%s", c.Error())
 }
 
+func planActions(in *api.TransactWriteItemsInput) ([]plan.Action, error) {
+	return plan.Actions(in.TransactItems)
+}
+
 // TransactWriteItems writes rows of several tables, all or none. With a ClientRequestToken it does so once: the same
 // request again within ten minutes answers as the first and changes nothing.
 func (s *Service) TransactWriteItems(ctx context.Context, c *pipeline.Call, in *api.TransactWriteItemsInput) (*api.TransactWriteItemsOutput, error) {
-	actions, err := plan.Actions(in.TransactItems)
+	actions, err := pipeline.Kept(c, in, planActions)
 	if err != nil {
 		return nil, err
 	}

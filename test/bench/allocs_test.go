@@ -37,10 +37,10 @@ func TestAllocations(t *testing.T) {
 		limit float64
 	}{
 		{"GetItem", get(sealed)[0], 48},
-		{"PutItem", put(sealed)[0], 65},
+		{"PutItem", put(sealed)[0], 63},
 		{"Query20", queries(sealed)[0], 103},
-		{"BatchWrite25", batches(sealed)[0], 345},
-		{"TransactWrite4", transactions(sealed)[0], 190},
+		{"BatchWrite25", batches(sealed)[0], 305},
+		{"TransactWrite4", transactions(sealed)[0], 143},
 	} {
 		request := w.request(t, tc.call)
 		out := &sink{header: http.Header{}}
