@@ -122,7 +122,12 @@ func AttributeNames(es ...Expression) []string {
 		if e == nil {
 			continue
 		}
-		for _, n := range e.Attributes() {
+		more := e.Attributes()
+		if names == nil {
+			names = more // mostly there is one expression
+			continue
+		}
+		for _, n := range more {
 			if !slices.Contains(names, n) {
 				names = append(names, n)
 			}

@@ -55,7 +55,7 @@ func (p *parser) or() *node {
 		n = p.truth(n)
 		p.operator()
 		p.advance()
-		n = &node{op: opOr, args: []*node{n, p.truth(p.and())}}
+		n = p.node(node{op: opOr, args: p.args(n, p.truth(p.and()))})
 	}
 	return n
 }
@@ -66,7 +66,7 @@ func (p *parser) and() *node {
 		n = p.truth(n)
 		p.operator()
 		p.advance()
-		n = &node{op: opAnd, args: []*node{n, p.truth(p.not())}}
+		n = p.node(node{op: opAnd, args: p.args(n, p.truth(p.not()))})
 	}
 	return n
 }
@@ -117,7 +117,7 @@ func (p *parser) comparison() *node {
 		name := p.tok.text
 		p.operator()
 		p.advance()
-		n := &node{op: op, name: name, args: []*node{left, p.operandParens()}}
+		n := p.node(node{op: op, name: name, args: p.args(left, p.operandParens())})
 		p.values(n.args)
 		p.distinct(name, n.args[0], n.args[1])
 		p.ordered(n)

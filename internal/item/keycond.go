@@ -19,7 +19,7 @@ func ParseKeyCondition(src string, ph *Placeholders) (*KeyCondition, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &KeyCondition{}
+	c := &KeyCondition{tests: make([]keyTest, 0, 2)}
 	if err := c.add(root); err != nil {
 		return nil, err
 	}

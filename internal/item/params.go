@@ -1,6 +1,9 @@
 package item
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Param is a parameter of a request that holds an expression, or one of those that expressions have replaced.
 type Param struct {
@@ -12,23 +15,28 @@ type Param struct {
 // placeholder names or values without an expression to use them. The parameters come in the order in which messages
 // list them.
 func CheckParams(expressions, legacy []Param, names, values bool) error {
-	exprs, old := given(expressions), given(legacy)
-	if len(exprs) > 0 && len(old) > 0 {
+	some := slices.ContainsFunc(expressions, isGiven)
+	if some && slices.ContainsFunc(legacy, isGiven) {
 		return invalid("Can not use both expression and non-expression parameters in the same request: "+
-			"Non-expression parameters: {%s} Expression parameters: {%s}", strings.Join(old, ", "), strings.Join(exprs, ", "))
+			"Non-expression parameters: {%s} Expression parameters: {%s}", strings.Join(given(legacy), ", "), strings.Join(given(expressions), ", "))
 	}
-	if names && len(exprs) == 0 {
+	if names && !some {
 		return invalid("ExpressionAttributeNames can only be specified when using expressions")
 	}
+	if !values {
+		return nil
+	}
 	var users []string // of values: a projection has none
-	used := false
 	for _, p := range expressions {
-		if p.Name != "ProjectionExpression" {
+		switch {
+		case p.Name == "ProjectionExpression":
+		case p.Given:
+			return nil
+		default:
 			users = append(users, p.Name)
-			used = used || p.Given
 		}
 	}
-	if values && !used && len(users) > 0 {
+	if len(users) > 0 {
 		verb := "is"
 		if len(users) > 1 {
 			verb = "are"
@@ -38,6 +46,8 @@ func CheckParams(expressions, legacy []Param, names, values bool) error {
 	}
 	return nil
 }
+
+func isGiven(p Param) bool { return p.Given }
 
 func given(ps []Param) []string {
 	var names []string

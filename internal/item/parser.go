@@ -26,9 +26,43 @@ const (
 type Placeholders struct {
 	names      map[string]string
 	values     Map
-	byName     map[string]Value // of values, since a caller may send very many
-	usedNames  map[string]bool
-	usedValues map[string]bool
+	byName     map[string]Value // of values, if they are not few: a caller may send very many
+	usedNames  uses
+	usedValues uses
+}
+
+// few is how many placeholders are looked for one by one.
+const few = 4
+
+// uses are the placeholders that expressions have used.
+type uses struct {
+	few  [few]string
+	n    int
+	many map[string]bool
+}
+
+func (u *uses) has(k string) bool { return slices.Contains(u.few[:u.n], k) || u.many[k] }
+
+func (u *uses) add(k string) {
+	switch {
+	case u.has(k):
+		return
+	case u.n < few:
+		u.few[u.n] = k
+		u.n++
+		return
+	case u.many == nil:
+		u.many = make(map[string]bool)
+	}
+	u.many[k] = true
+}
+
+// value returns the value with the name, or the zero Value.
+func (p *Placeholders) value(name string) Value {
+	if p.byName == nil {
+		return p.values.Get(name)
+	}
+	return p.byName[name]
 }
 
 // NewPlaceholders checks ExpressionAttributeNames and ExpressionAttributeValues. A nil names and an absent values were
@@ -64,7 +98,9 @@ func NewPlaceholders(names map[string]string, values Map) (*Placeholders, error)
 			return nil, invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", k)
 		}
 	}
-	p.byName = maps.Collect(values.All())
+	if values.Len() > few {
+		p.byName = maps.Collect(values.All())
+	}
 	if values.err != nil {
 		return nil, invalid("ExpressionAttributeValues contains invalid value: %s for key %s", fault.Text(values.err), values.badAt)
 	}
@@ -117,7 +153,7 @@ func placeholder(s string, first byte) bool {
 func (p *Placeholders) Unused() error {
 	var keys []string
 	for _, k := range sortedKeys(p.names) {
-		if !p.usedNames[k] {
+		if !p.usedNames.has(k) {
 			keys = append(keys, k)
 		}
 	}
@@ -125,7 +161,7 @@ func (p *Placeholders) Unused() error {
 		return invalid("Value provided in ExpressionAttributeNames unused in expressions: keys: {%s}", strings.Join(keys, ", "))
 	}
 	for k := range p.values.entries() {
-		if !p.usedValues[string(k)] {
+		if !p.usedValues.has(string(k)) {
 			keys = append(keys, string(k))
 		}
 	}
@@ -164,6 +200,30 @@ type parser struct {
 	inFunc    map[string]int
 	operators int
 	depth     int
+	nodes     []node // room for what is read
+	refs      []*node
+}
+
+// together is how many nodes are allocated together.
+const together = 8
+
+// node keeps a node.
+func (p *parser) node(n node) *node {
+	if len(p.nodes) == cap(p.nodes) {
+		p.nodes = make([]node, 0, together)
+	}
+	p.nodes = append(p.nodes, n)
+	return &p.nodes[len(p.nodes)-1]
+}
+
+// args keeps the operands of a node.
+func (p *parser) args(ns ...*node) []*node {
+	if cap(p.refs)-len(p.refs) < len(ns) {
+		p.refs = make([]*node, 0, together)
+	}
+	at := len(p.refs)
+	p.refs = append(p.refs, ns...)
+	return p.refs[at:len(p.refs):len(p.refs)]
 }
 
 // syntaxError stops the parser; it is recovered in parse.
@@ -307,10 +367,7 @@ func (p *parser) name() string {
 			p.fail(slotUndefined,
 				"An expression attribute name used in the document path is not defined; attribute name: %s", t.text)
 		}
-		if p.ph.usedNames == nil {
-			p.ph.usedNames = make(map[string]bool)
-		}
-		p.ph.usedNames[t.text] = true
+		p.ph.usedNames.add(t.text)
 		return name
 	}
 	p.unexpected()
@@ -320,15 +377,12 @@ func (p *parser) name() string {
 func (p *parser) value() *node {
 	t := p.tok
 	p.advance()
-	v := p.ph.byName[t.text]
+	v := p.ph.value(t.text)
 	if v.IsZero() {
 		p.fail(slotUndefined, "An expression attribute value used in expression is not defined; attribute value: %s", t.text)
 	}
-	if p.ph.usedValues == nil {
-		p.ph.usedValues = make(map[string]bool)
-	}
-	p.ph.usedValues[t.text] = true
-	return &node{op: opValue, val: v}
+	p.ph.usedValues.add(t.text)
+	return p.node(node{op: opValue, val: v})
 }
 
 // term reads a path, a value or a function call.
@@ -342,7 +396,7 @@ func (p *parser) term() *node {
 			return p.call()
 		}
 	}
-	return &node{op: opPath, path: p.documentPath()}
+	return p.node(node{op: opPath, path: p.documentPath()})
 }
 
 func (p *parser) call() *node {

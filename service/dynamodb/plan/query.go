@@ -117,9 +117,10 @@ func (s *search) compile(q *item.Query, own func() error) error {
 func (s *search) check() error {
 	exprs := []item.Param{
 		{Name: "ProjectionExpression", Given: s.projection != nil}, {Name: "FilterExpression", Given: s.filter != nil},
+		{Name: "KeyConditionExpression", Given: s.keys != nil},
 	}
-	if s.filterName == "QueryFilter" {
-		exprs = append(exprs, item.Param{Name: "KeyConditionExpression", Given: s.keys != nil})
+	if s.filterName == "ScanFilter" {
+		exprs = exprs[:2]
 	}
 	return item.CheckParams(exprs, []item.Param{
 		{Name: "AttributesToGet", Given: s.attributes != nil}, {Name: s.filterName, Given: s.oldFilter != nil},
