@@ -104,6 +104,7 @@ type run struct {
 	call   Call
 
 	parsed sigv4.Signature   // what sig points to
+	wire   protocol.Request  // what is decoded
 	resp   protocol.Response // the answer
 }
 
@@ -157,11 +158,10 @@ func (s *Server) begin(c *Call, req *http.Request, now time.Time) {
 
 // write sends the answer, in one piece and with its length, so that no answer is chunked.
 func (r *run) write(w http.ResponseWriter) error {
-	values := [...]string{r.call.EventID.String(), strconv.Itoa(len(r.resp.Body))}
 	if !r.call.EventID.IsZero() {
-		r.resp.Header[EventIDHeader] = values[:1:1]
+		r.resp.SetHeader(EventIDHeader, r.call.EventID.String())
 	}
-	r.resp.Header["Content-Length"] = values[1:]
+	r.resp.SetHeader("Content-Length", strconv.Itoa(len(r.resp.Body)))
 	w.WriteHeader(r.resp.Status)
 	_, err := w.Write(r.resp.Body)
 	if err != nil {
@@ -209,10 +209,11 @@ func (r *run) decode() (any, error) {
 	if r.req.URL.RawQuery != "" {
 		query = r.req.URL.Query()
 	}
-	return r.op.decode(&protocol.Request{
+	r.wire = protocol.Request{
 		Method: r.req.Method, Path: r.req.URL.EscapedPath(), Labels: r.labels, Query: query, Header: r.req.Header, Body: r.body,
 		Form: r.form,
-	})
+	}
+	return r.op.decode(&r.wire)
 }
 
 // fail writes the error in the terms of the service, or in generic ones if none was found.

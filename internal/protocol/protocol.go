@@ -30,6 +30,21 @@ type Response struct {
 	Status    int
 	Header    http.Header
 	Body      []byte
+
+	values [5]string // of the header
+	n      int
+}
+
+// SetHeader sets a header, named in its canonical form, to one value. The first few have room in the Response, where Header.Set makes an
+// allocation for each.
+func (w *Response) SetHeader(name, value string) {
+	if w.n == len(w.values) {
+		w.Header[name] = []string{value}
+		return
+	}
+	w.values[w.n] = value
+	w.n++
+	w.Header[name] = w.values[w.n-1 : w.n : w.n]
 }
 
 // Protocol is one AWS wire protocol.

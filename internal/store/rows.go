@@ -41,7 +41,8 @@ func (tx *Tx) Rows(id string, seal *Sealing, now time.Time) (item.Rows, error) {
 	if err := tx.open(seal); err != nil {
 		return nil, err
 	}
-	return &rows{tx: tx, guard: RowGuard{tx.access.grant, rule}, table: hashOf([]byte(id)), seal: seal, now: now}, nil
+	var room [64]byte // more than an id has
+	return &rows{tx: tx, guard: RowGuard{tx.access.grant, rule}, table: hashOf(append(room[:0], id...)), seal: seal, now: now}, nil
 }
 
 // rows implements item.Rows under a RowGuard.
@@ -61,21 +62,28 @@ type rows struct {
 	by  item.Cause
 	// latest is what is known of the partition key that was used last: requests touch few, and each several times.
 	latest struct {
-		pk, prefix  []byte
+		pk          string
+		prefix      [1 + 2*hashSize]byte // once hashed
 		leading     string
 		read, write bool // RowGuard.Check permits it
 		known       bool
+		hashed      bool
 	}
 	plain []byte // what a scan has opened last
 }
 
 // use makes latest that of a partition key.
 func (r *rows) use(pk []byte) {
-	if r.latest.known && bytes.Equal(r.latest.pk, pk) {
+	if r.latest.known && r.latest.pk == string(pk) {
 		return
 	}
-	r.latest.known, r.latest.pk, r.latest.prefix = true, append(r.latest.pk[:0], pk...), nil
-	r.latest.leading, r.latest.read, r.latest.write = leadingText(pk), false, false
+	r.latest.known, r.latest.pk, r.latest.hashed = true, string(pk), false
+	r.latest.read, r.latest.write = false, false
+	if len(pk) > 0 && pk[0] != 'B' && len(item.LeadingBytes(pk)) == len(pk) {
+		r.latest.leading = r.latest.pk[1:] // what leadingText makes
+	} else {
+		r.latest.leading = leadingText(pk)
+	}
 }
 
 // check says whether the row with the partition key may be touched; false without an error is a hidden row.
@@ -109,19 +117,19 @@ func leadingText(pk []byte) string {
 }
 
 // partition is the prefix of the keys of a partition's rows.
-func (r *rows) partition(pk []byte) []byte {
-	r.use(pk)
-	if r.latest.prefix == nil {
-		h := r.seal.hashPK(pk)
-		b := append(append(make([]byte, 0, 1+2*hashSize), spaceRows), r.table[:]...)
-		r.latest.prefix = append(b, h[:]...)
-	}
-	return r.latest.prefix
-}
+func (r *rows) partition(pk []byte) []byte { return r.key(item.RowKey{PK: pk}) }
 
 func (r *rows) key(k item.RowKey) []byte {
-	prefix := r.partition(k.PK)
-	return append(append(make([]byte, 0, len(prefix)+len(k.SK)), prefix...), k.SK...)
+	r.use(k.PK)
+	prefix := &r.latest.prefix
+	if !r.latest.hashed {
+		h := r.seal.hashPK(k.PK)
+		prefix[0] = spaceRows
+		copy(prefix[1:], r.table[:])
+		copy(prefix[1+hashSize:], h[:])
+		r.latest.hashed = true
+	}
+	return append(append(make([]byte, 0, len(prefix)+len(k.SK)), prefix[:]...), k.SK...)
 }
 
 // Get implements item.RowReader.

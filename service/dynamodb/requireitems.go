@@ -12,9 +12,8 @@ import (
 
 // rowCheck is one check of rows by partition key.
 func rowCheck(action string, res authz.Resource, k *conditionKeys, write bool) authz.Check {
-	return authz.Check{
-		Action: action, Resource: res, Keys: k.set, Rows: &authz.Rows{Leading: k.leading, All: k.scan, Write: write},
-	}
+	k.rows = authz.Rows{Leading: k.leading, All: k.scan, Write: write}
+	return authz.Check{Action: action, Resource: res, Keys: k.set, Rows: &k.rows}
 }
 
 func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requirement {

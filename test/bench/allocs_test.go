@@ -36,9 +36,9 @@ func TestAllocations(t *testing.T) {
 		call  call
 		limit float64
 	}{
-		{"GetItem", get(sealed)[0], 48},
-		{"PutItem", put(sealed)[0], 63},
-		{"Query20", queries(sealed)[0], 103},
+		{"GetItem", get(sealed)[0], 41},
+		{"PutItem", put(sealed)[0], 57},
+		{"Query20", queries(sealed)[0], 78},
 		{"BatchWrite25", batches(sealed)[0], 305},
 		{"TransactWrite4", transactions(sealed)[0], 143},
 	} {

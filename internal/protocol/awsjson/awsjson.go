@@ -92,12 +92,10 @@ func EncodeNothing[O any](s *protocol.Service) func(*protocol.Response, *O) erro
 
 func headers(s *protocol.Service, w *protocol.Response) {
 	v, _ := s.Protocol.(version)
-	values := [...]string{v.contentType, w.RequestID, ""} // one allocation; Set makes one a header
-	w.Header["Content-Type"] = values[:1:1]
-	w.Header["X-Amzn-Requestid"] = values[1:2:2]
+	w.SetHeader("Content-Type", v.contentType)
+	w.SetHeader("X-Amzn-Requestid", w.RequestID)
 	if v.checksum {
-		values[2] = strconv.FormatUint(uint64(crc32.ChecksumIEEE(w.Body)), 10)
-		w.Header["X-Amz-Crc32"] = values[2:]
+		w.SetHeader("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(w.Body)), 10))
 	}
 }
 
