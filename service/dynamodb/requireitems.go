@@ -12,8 +12,9 @@ import (
 
 // rowCheck is one check of rows by partition key.
 func rowCheck(action string, res authz.Resource, k *conditionKeys, write bool) authz.Check {
-	k.rows = authz.Rows{Leading: k.leading, All: k.scan, Write: write}
-	return authz.Check{Action: action, Resource: res, Keys: k.set, Rows: &k.rows}
+	return authz.Check{
+		Action: action, Resource: res, Keys: k.set, Rows: &authz.Rows{Leading: k.leading, All: k.scan, Write: write},
+	}
 }
 
 func (r *requirements) GetItem(s *authz.Scope, in *api.GetItemInput) authz.Requirement {

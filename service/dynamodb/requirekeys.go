@@ -5,7 +5,6 @@ import (
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authn"
-	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/policy"
 )
@@ -25,8 +24,6 @@ type conditionKeys struct {
 	enclosing string // the transaction's operation
 	// scan is dynamodb:FullTableScan. tells is true of a statement, which says too that it is none.
 	scan, tells bool
-
-	rows authz.Rows // of the check
 }
 
 // same reports whether both set the same keys.
