@@ -2,7 +2,7 @@
 // directory.
 //
 // Transactions are optimistic: each reads from a snapshot, buffers its writes, and commits under one short lock if nothing
-// it read has changed since; after a few conflicts it runs alone. The lock is not held over the fsync of the write-ahead
+// it read has changed since; after a few conflicts what it reads is kept from others' writes, at last it runs alone. The lock is not held over the fsync of the write-ahead
 // log, so concurrent transactions share fsyncs. A commit is therefore visible shortly before it is durable; whoever read it
 // in that time waits for the fsync before View or Update returns.
 //
@@ -24,7 +24,7 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv"
 )
 
-// attempts is how often a transaction runs optimistically before it runs alone.
+// attempts is how often a transaction runs optimistically before it is favoured.
 const attempts = 3
 
 // DefaultCacheSize is the size of the block cache unless Options say otherwise, in bytes.
@@ -72,6 +72,9 @@ type DB struct {
 	applied atomic.Uint64 // sequence number of the latest commit that is visible; stored after it is
 	durable watermark     // sequence number up to which all commits are durable
 	recent  history
+	// reserved is what the transaction that is favoured has read, nil if there is none; mu guards it. turn is held by that transaction.
+	reserved *reservation
+	turn     chan struct{}
 
 	stall stall
 }
@@ -95,7 +98,7 @@ func Open(dir string, o Options) (opened *DB, err error) {
 	}
 	// Pebble takes memory tables out of the cache: the one being written, those being flushed, one kept for the next.
 	cache := pebble.NewCache(o.CacheSize + memTablesAtOnce*int64(o.MemTableSize))
-	db := &DB{dir: dir, log: o.Logger, cache: cache, memTable: o.MemTableSize, switched: make(chan struct{})}
+	db := &DB{dir: dir, log: o.Logger, cache: cache, memTable: o.MemTableSize, switched: make(chan struct{}), turn: make(chan struct{}, 1)}
 	db.fs = newGuardFS(o.FS, db.fail)
 	db.durable.init()
 	db.stall.init()
@@ -228,18 +231,38 @@ func (db *DB) view(ctx context.Context, e *engine, fn func(kv.Reader) error, rer
 
 // Update implements kv.DB.
 func (db *DB) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	for n := 0; ; n++ {
-		retry, err := db.attempt(ctx, fn, n >= attempts)
+	var how course
+	for {
+		retry, err := db.attempt(ctx, fn, &how)
 		if !retry {
 			return err
 		}
 	}
 }
 
+// course is what has become of the attempts at a transaction so far.
+type course struct {
+	conflicts int
+	// keep is what a favoured attempt reserves, nil before. alone is true once that is too much, or has not helped.
+	keep  *reservation
+	alone bool
+}
+
+// conflict notes that t has met a conflict.
+func (c *course) conflict(t *tx) {
+	if c.conflicts++; c.conflicts < attempts {
+		return
+	}
+	if c.keep == nil {
+		c.keep = &reservation{points: map[uint32]struct{}{}}
+	}
+	c.alone = c.conflicts >= attempts+favoured || !c.keep.add(t)
+}
+
 var errConflict = errors.New("pebblekv: conflict")
 
 // attempt runs fn once and commits. retry is true if it met a conflict, which it cannot when it runs alone.
-func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, alone bool) (retry bool, err error) {
+func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, how *course) (retry bool, err error) {
 	e, err := db.enter(ctx)
 	if err != nil {
 		return false, err
@@ -251,13 +274,19 @@ func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, alone bool) (re
 	t := newTx(ctx, db, e)
 	defer t.release()
 	var c *pending
-	if alone {
+	switch {
+	case how.alone:
 		c, err = db.runAlone(t, fn)
-	} else if err = fn(t); err == nil && t.writes.Len() > 0 {
-		c, err = db.commit(t, true)
+	case how.keep != nil:
+		c, err = db.runFavoured(t, how.keep, fn)
+	default:
+		if err = fn(t); err == nil && t.writes.Len() > 0 {
+			c, err = db.commit(t, nil)
+		}
 	}
 	switch {
 	case errors.Is(err, errConflict) || t.doomed: // doomed: whatever fn has made of it
+		how.conflict(t)
 		return true, nil
 	case err != nil || c == nil:
 		return false, t.settle(err)
@@ -276,11 +305,14 @@ func (db *DB) runAlone(t *tx, fn func(kv.Tx) error) (*pending, error) {
 	return db.commitLocked(t, t.batch(), false)
 }
 
-func (db *DB) commit(t *tx, validate bool) (*pending, error) {
+// commit commits t if nothing that it has read has changed. own is its reservation, nil for none.
+func (db *DB) commit(t *tx, own *reservation) (*pending, error) {
 	b := t.batch()
-	db.mu.Lock()
+	if err := db.admitted(t, own); err != nil {
+		return nil, discard(b, err)
+	}
 	defer db.mu.Unlock()
-	return db.commitLocked(t, b, validate)
+	return db.commitLocked(t, b, true)
 }
 
 // pending is a commit that is visible and not yet durable.
