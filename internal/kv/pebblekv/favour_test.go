@@ -34,7 +34,7 @@ func newHotStore(t *testing.T) *hotStore {
 func (h *hotStore) write(ctx context.Context, key, value string) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		done <- h.DB.Update(ctx, func(tx kv.Tx) error { return tx.Set([]byte(key), []byte(value)) })
+		done <- h.Update(ctx, func(tx kv.Tx) error { return tx.Set([]byte(key), []byte(value)) })
 	}()
 	return done
 }
@@ -69,7 +69,7 @@ func (h *hotStore) get(key string) string {
 // in the run after those.
 func (h *hotStore) hot(read func(kv.Tx) error, conflicts int, last func()) (runs int) {
 	h.Helper()
-	err := h.DB.Update(h.Context(), func(tx kv.Tx) error {
+	err := h.Update(h.Context(), func(tx kv.Tx) error {
 		runs++
 		if err := read(tx); err != nil {
 			return err
@@ -138,7 +138,7 @@ func TestFavouredInVain(t *testing.T) {
 	t.Parallel()
 	h := newHotStore(t)
 	runs := 0
-	err := h.DB.Update(t.Context(), func(tx kv.Tx) error {
+	err := h.Update(t.Context(), func(tx kv.Tx) error {
 		runs++
 		key := fmt.Sprint("k", runs)
 		if _, _, err := tx.Get([]byte(key)); err != nil {
@@ -188,7 +188,7 @@ func TestFavouredFails(t *testing.T) {
 						err, _ = p.(error)
 					}
 				}()
-				return h.DB.Update(t.Context(), func(tx kv.Tx) error {
+				return h.Update(t.Context(), func(tx kv.Tx) error {
 					if err := readHot(tx); err != nil {
 						return err
 					}
