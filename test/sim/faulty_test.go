@@ -143,7 +143,7 @@ func TestFaultsAreFound(t *testing.T) {
 			}})
 			cfg := as(t, endpoint, rootUser)
 			ddb := dynamodb.NewFromConfig(cfg)
-			makeRegisters(t, ddb)
+			makeRegisters(t, ddb, false)
 			f.armed.Store(commit != nil)
 			found := false
 			for try := 0; try < tries && !found && (commit != nil || try < 2); try++ {
