@@ -7,8 +7,10 @@ import (
 
 	"github.com/bulkhead/bulkhead/internal/authz"
 	"github.com/bulkhead/bulkhead/internal/authz/authztest"
+	"github.com/bulkhead/bulkhead/internal/item"
 	"github.com/bulkhead/bulkhead/internal/pipeline"
 	"github.com/bulkhead/bulkhead/internal/store"
+	"github.com/bulkhead/bulkhead/internal/store/storetest"
 )
 
 // firstUse is a context that runs a function when somebody first asks whether it has ended: the store does when a transaction begins.
@@ -47,7 +49,7 @@ func TestCachedFactsAreThoseOfTheTransaction(t *testing.T) {
 	}
 	for what, change := range changes {
 		for way, open := range map[string]func(*Service, context.Context, *pipeline.Call, place, func(*store.Tx, *table) error) error{
-			"to write": (*Service).writeRows, "to read": (*Service).readRows,
+			"to write": (*Service).writeRows, "to read": (*Service).readRows, "to write several": writeSeveral, "to read several": readSeveral,
 		} {
 			t.Run(what+" "+way, func(t *testing.T) {
 				t.Parallel()
@@ -76,6 +78,71 @@ func TestCachedFactsAreThoseOfTheTransaction(t *testing.T) {
 					t.Error("the transaction works by what the table was before it began")
 				}
 			})
+		}
+	}
+}
+
+// writeSeveral is writeRows as requests of several tables have it.
+func writeSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.writeTables(ctx, c, []string{at.name}, func(tx *store.Tx, open opener) error {
+		t, err := open(at.name)
+		if err != nil {
+			return err
+		}
+		return fn(tx, t.table)
+	})
+}
+
+// readSeveral is readRows as requests of several tables have it. Its fn is given no transaction.
+func readSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+	return s.readTables(ctx, c, []string{at.name}, nil, func(open opener) error {
+		t, err := open(at.name)
+		if err != nil {
+			return err
+		}
+		return fn(nil, t.table)
+	})
+}
+
+// A table gets a stream while a row is put that nobody reads, after its facts were looked at and before the transaction commits: the
+// put comes after the stream, and is in it.
+func TestTableChangesWhileARowIsPut(t *testing.T) {
+	t.Parallel()
+	for way, open := range map[string]func(*Service, context.Context, *pipeline.Call, place, func(*store.Tx, *table) error) error{
+		"a row": (*Service).writeRows, "of several tables": writeSeveral,
+	} {
+		db, raw := storetest.NewPebble(t)
+		e := newEnvOn(t, db, raw)
+		e.must(root(), "CreateTable", blindTable+blindTags)
+		e.must(root(), "PutItem", `{'TableName':'rows','Item':{'pk':{'S':'acme#1'},'sk':{'S':'a'},'v':{'S':'old'}}}`) // its data key is at hand then
+		at := place{account, region, "rows"}
+		was, err := e.s.facts(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grant := authztest.Grant(t, authztest.Root(account), name, authz.Write, authz.RequireChecks(authz.Check{
+			Action: "dynamodb:PutItem", Resource: was.res, Rows: &authz.Rows{Leading: []string{"acme#1"}, Write: true},
+		}))
+		c := &pipeline.Call{Grant: grant, Account: account, Region: region, Now: e.now}
+		put := item.Write{Kind: item.PutRow, Blind: true, Item: item.MapOf(map[string]item.Value{
+			"pk": item.String("acme#1"), "sk": item.String("a"), "v": item.String("new"),
+		})}
+		runs := 0
+		err = open(e.s, t.Context(), c, at, func(tx *store.Tx, tab *table) error {
+			rs, err := rows(tx, c, tab)
+			if err != nil {
+				return err
+			}
+			if _, err := tab.schema.Write(rs, &put); err != nil {
+				return err
+			}
+			if runs++; runs == 1 {
+				e.must(root(), "UpdateTable", `{'TableName':'rows','StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_AND_OLD_IMAGES'}}`)
+			}
+			return nil
+		})
+		if got := changesOf(t, e); err != nil || runs != 2 || got != "MODIFY acme#1 old>new" {
+			t.Errorf("%s: after %d runs the stream holds %q, %v", way, runs, got, err)
 		}
 	}
 }

@@ -35,11 +35,7 @@ func open(t testing.TB) kv.DB {
 	case "strict":
 		return kvtest.Strict(memkv.New())
 	case "pebble":
-		db, err := pebblekv.Open(t.TempDir(), pebblekv.Options{Logger: slog.New(slog.DiscardHandler), CacheSize: 1 << 20, MemTableSize: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return db
+		return openPebble(t)
 	case "postgres":
 		table := "store_test_" + strings.ToLower(rand.Text())
 		url := os.Getenv("BULKHEAD_TEST_POSTGRES")
@@ -53,6 +49,15 @@ func open(t testing.TB) kv.DB {
 		t.Fatalf("%s is %q, none of memory, strict, pebble and postgres", storeVariable, kind)
 		return nil
 	}
+}
+
+func openPebble(t testing.TB) kv.DB {
+	t.Helper()
+	db, err := pebblekv.Open(t.TempDir(), pebblekv.Options{Logger: slog.New(slog.DiscardHandler), CacheSize: 1 << 20, MemTableSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // drop removes the table of a store that was closed.
@@ -80,6 +85,12 @@ func New(t testing.TB) *store.DB {
 func NewRaw(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
 	t.Helper()
 	return wrap(t, open(t))
+}
+
+// NewPebble is NewRaw of a store on disk, whichever is chosen: its writers run side by side, where those in memory wait for each other.
+func NewPebble(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
+	t.Helper()
+	return wrap(t, openPebble(t))
 }
 
 // NewFilled is NewRaw of a store that holds the pairs of a file: a key and a value, each a quoted Go string on a line of its own.
