@@ -23,6 +23,10 @@ const (
 
 var formatKey = []byte("meta/format")
 
+// blockSize is the size of blocks in the files, in bytes. A file is written and read block by block, by a system call each, which is
+// two fifths of what compactions cost with Pebble's 4 KB; a Get reads a block for a row.
+const blockSize = 8 << 10
+
 // engine is an open Pebble store and the transactions that run on it.
 type engine struct {
 	pdb      *pebble.DB
@@ -62,6 +66,7 @@ func (db *DB) openEngine(fs vfs.FS, lock *pebble.Lock, readOnly bool) (e *engine
 		EventListener:               db.listener(logger),
 	}
 	for i := range o.Levels {
+		o.Levels[i].BlockSize = blockSize
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	pdb, err := pebble.Open(db.dir, o)
