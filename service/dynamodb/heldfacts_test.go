@@ -83,7 +83,7 @@ func TestCachedFactsAreThoseOfTheTransaction(t *testing.T) {
 }
 
 // writeSeveral is writeRows as requests of several tables have it.
-func writeSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+func writeSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error { //nolint:revive // as a method is
 	return s.writeTables(ctx, c, []string{at.name}, func(tx *store.Tx, open opener) error {
 		t, err := open(at.name)
 		if err != nil {
@@ -94,7 +94,7 @@ func writeSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, f
 }
 
 // readSeveral is readRows as requests of several tables have it. Its fn is given no transaction.
-func readSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error {
+func readSeveral(s *Service, ctx context.Context, c *pipeline.Call, at place, fn func(*store.Tx, *table) error) error { //nolint:revive // as a method is
 	return s.readTables(ctx, c, []string{at.name}, nil, func(open opener) error {
 		t, err := open(at.name)
 		if err != nil {
