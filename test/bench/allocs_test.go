@@ -39,8 +39,8 @@ func TestAllocations(t *testing.T) {
 		{"GetItem", get(sealed)[0], 41},
 		{"PutItem", put(sealed)[0], 57},
 		{"Query20", queries(sealed)[0], 78},
-		{"BatchWrite25", batches(sealed)[0], 305},
-		{"TransactWrite4", transactions(sealed)[0], 143},
+		{"BatchWrite25", batches(sealed)[0], 297},
+		{"TransactWrite4", transactions(sealed)[0], 136},
 	} {
 		request := w.request(t, tc.call)
 		out := &sink{header: http.Header{}}
