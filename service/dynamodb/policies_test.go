@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,6 +90,13 @@ func TestFineGrainedAccess(t *testing.T) {
 	values := func(more string) string { return strings.Replace(q, "%s", more, 1) }
 	item := `'TableName':'pool','Item':{'pk':{'S':'a'},'sk':{'S':'s'},'name':{'S':'x'}%s}`
 	with := func(more string) string { return strings.Replace(item, "%s", more, 1) }
+	batched := func(more ...string) string { // puts of rows beside each other
+		puts := make([]string, len(more))
+		for i, m := range more {
+			puts[i] = `{'PutRequest':{'Item':{'pk':{'S':'a'},'sk':{'S':'s` + strconv.Itoa(i) + `'}` + m + `}}}`
+		}
+		return `{'RequestItems':{'pool':[` + strings.Join(puts, ",") + `]}}`
+	}
 	for _, c := range []struct{ name, op, input, want string }{
 		{"get named", "GetItem", `{` + key + `,'ProjectionExpression':'#n','ExpressionAttributeNames':{'#n':'name'}}`, "allowed"},
 		{"get named, legacy", "GetItem", `{` + key + `,'AttributesToGet':['name']}`, "allowed"},
@@ -119,6 +127,14 @@ func TestFineGrainedAccess(t *testing.T) {
 		{"delete", "DeleteItem", `{` + key + `,'ConditionExpression':'attribute_exists(pk)'}`, "allowed"},
 		{"delete, return all", "DeleteItem", `{` + key + `,'ReturnValues':'ALL_OLD'}`, "denied"},
 		{"batch write other", "BatchWriteItem", `{'RequestItems':{'pool':[{'PutRequest':{'Item':{'pk':{'S':'a'},'sk':{'S':'s'},'salary':{'N':'1'}}}}]}}`, "denied"},
+		{"batch write named", "BatchWriteItem", batched(``, `,'name':{'S':'n'},'kind':{'S':'k'}`, `,'kind':{'S':'k'}`), "allowed"},
+		{"batch write other in the second", "BatchWriteItem", batched(``, `,'salary':{'N':'1'}`), "denied"},
+		{"batch write other instead", "BatchWriteItem", batched(`,'name':{'S':'n'},'kind':{'S':'k'}`, `,'name':{'S':'n'},'salary':{'N':'1'}`), "denied"},
+		{"batch write other after a deletion", "BatchWriteItem",
+			strings.Replace(batched(`,'salary':{'N':'1'}`), "[", `[{'DeleteRequest':{'Key':{'pk':{'S':'a'},'sk':{'S':'s'}}}},`, 1), "denied"},
+		{"batch write other first", "BatchWriteItem", batched(`,'salary':{'N':'1'}`, ``, ``), "denied"},
+		{"transact write other in the second", "TransactWriteItems", `{'TransactItems':[{'Put':{` + with("") + `}},{'Put':{` +
+			strings.Replace(with(`,'salary':{'N':'2'}`), "'S':'s'", "'S':'t'", 1) + `}}]}`, "denied"},
 		{"transact write other", "TransactWriteItems", `{'TransactItems':[{'Put':{` + with(`,'salary':{'N':'2'}`) + `}}]}`, "denied"},
 		{"transact check of other", "TransactWriteItems", `{'TransactItems':[{'ConditionCheck':{` + key + `,'ConditionExpression':'attribute_exists(salary)'}}]}`, "denied"},
 	} {

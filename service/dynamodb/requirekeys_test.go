@@ -2,10 +2,12 @@ package dynamodb
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/authz"
+	"github.com/bulkhead/bulkhead/internal/item"
 )
 
 // Elements of a transaction share a decision only if all that is decided on is the same.
@@ -63,5 +65,30 @@ func TestElementsThatAskAlike(t *testing.T) {
 	}
 	if got := reflect.TypeFor[conditionKeys]().NumField(); got != 10 {
 		t.Errorf("there are %d condition keys: same and this test have to know them all", got)
+	}
+}
+
+// Keys that look alike are named by themselves: the base64 of one binary key may be the bytes of the next, and keys need not be in the
+// order in which they repeat.
+func TestLeadingOfSeveral(t *testing.T) {
+	t.Parallel()
+	s, b := item.String, func(text string) item.Value { return item.Binary([]byte(text)) }
+	for _, c := range []struct {
+		keys []item.Value
+		want []string
+	}{
+		{[]item.Value{s("a"), s("a"), s("b"), s("a"), s("b")}, []string{"a", "b"}},
+		{[]item.Value{s("acme#1"), s("acme#"), s("acme#11")}, []string{"acme#1", "acme#", "acme#11"}},
+		{[]item.Value{b("abc"), b("YWJj"), b("abc")}, []string{"YWJj", "WVdKag=="}},
+		{[]item.Value{item.Number("1"), item.Number("1.0"), item.Number("10")}, []string{"1", "10"}},
+		{[]item.Value{s("a"), {}, s("b"), {}}, []string{"a", "b"}},
+	} {
+		var names []string
+		for _, v := range c.keys {
+			names = withLeading(names, v)
+		}
+		if !slices.Equal(names, c.want) {
+			t.Errorf("%v are named %q, want %q", c.keys, names, c.want)
+		}
 	}
 }
