@@ -62,3 +62,24 @@ func TestPagesKeepTheirItems(t *testing.T) {
 		}
 	}
 }
+
+// What is returned of an item takes its place in the list. The LastEvaluatedKey is of the item all the same, and not of what is returned.
+func TestLastKeyOfAPageWithoutKeys(t *testing.T) {
+	t.Parallel()
+	tab, rows := orders(), &memRows{}
+	for i := range 3 {
+		put(t, tab, rows, fmt.Sprintf(`{"pk":{"S":"a"},"sk":{"N":"%d"},"text":{"S":"%d"}}`, i, i))
+	}
+	req := request{names: map[string]string{"#t": "text"}, values: `{":p":{"S":"a"}}`}
+	for limit := 1; limit <= 3; limit++ {
+		q := Query{Keys: request{values: req.values}.keys(t, "pk = :p"), Projection: request{names: req.names}.projection(t, "#t"), Limit: limit}
+		p, err := tab.Query(rows, &q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf(`{"pk":{"S":"a"},"sk":{"N":"%d"}}`, limit-1)
+		if got := string(p.Last.AppendJSON(nil)); got != want || p.Items[limit-1].Has("pk") {
+			t.Errorf("after %d the page goes on at %s, want %s", limit, got, want)
+		}
+	}
+}

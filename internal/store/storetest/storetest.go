@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -88,9 +89,33 @@ func NewRaw(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)
 }
 
 // NewPebble is NewRaw of a store on disk, whichever is chosen: its writers run side by side, where those in memory wait for each other.
-func NewPebble(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool)) {
+func NewPebble(t testing.TB) (db *store.DB, each func(yield func(k, v []byte) bool), late *Late) {
 	t.Helper()
-	return wrap(t, openPebble(t))
+	late = &Late{DB: openPebble(t)}
+	db, each = wrap(t, late)
+	return db, each, late
+}
+
+// Late is a store that runs a function just before a transaction commits.
+type Late struct {
+	kv.DB
+	next atomic.Pointer[func()]
+}
+
+// BeforeCommit has f run, once, when the function of the next Update has returned nil and nothing is committed yet.
+func (l *Late) BeforeCommit(f func()) { l.next.Store(&f) }
+
+// Update implements kv.DB.
+func (l *Late) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	return l.DB.Update(ctx, func(tx kv.Tx) error {
+		err := fn(tx)
+		if err == nil {
+			if f := l.next.Swap(nil); f != nil {
+				(*f)()
+			}
+		}
+		return err
+	})
 }
 
 // NewFilled is NewRaw of a store that holds the pairs of a file: a key and a value, each a quoted Go string on a line of its own.
