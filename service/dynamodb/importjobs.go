@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	api "github.com/bulkhead/bulkhead/api/dynamodb"
 	"github.com/bulkhead/bulkhead/internal/fault"
@@ -63,6 +64,9 @@ func (h *held) load(ctx context.Context) error {
 	list, err := h.s.objects.List(ctx, w.Bucket, opt.Value(w.Prefix), maxImportObjects)
 	if err != nil {
 		return err
+	}
+	if at := h.Import; at.Key != "" && !at.Done && !slices.ContainsFunc(list, func(o objects.Object) bool { return o.Key == at.Key }) {
+		return &failure{objects.Changed, fmt.Sprintf("The object %s was removed while it was imported", at.Key)}
 	}
 	for _, o := range list {
 		at := h.Import
