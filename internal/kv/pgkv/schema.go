@@ -47,7 +47,7 @@ const schemaLock = 0x62756c6b68656164 // "bulkhead"
 // createSchema makes the tables if there are none. Their version is kept in a row of the second: an unknown one is refused, one before
 // this program's is raised to it, which is true then.
 func (db *DB) createSchema(ctx context.Context) (raised bool, err error) {
-	return raised, pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			fmt.Sprintf("select pg_advisory_xact_lock(%d)", schemaLock),
 			db.sql.createMeta,
@@ -74,6 +74,7 @@ func (db *DB) createSchema(ctx context.Context) (raised bool, err error) {
 		_, err = tx.Exec(ctx, db.sql.raiseVersion, kv.Format)
 		return err
 	})
+	return raised, err
 }
 
 // noticed waits until processes that have the table open have seen its new version, and write no more.
