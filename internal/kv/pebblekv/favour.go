@@ -11,6 +11,9 @@ const (
 	favoured = 3
 	// reservable is how many ranges are reserved at most. A transaction that has read more runs alone.
 	reservable = 64
+	// waits is how many reservations a commit waits for at most. Who writes without reading meets no conflict, is never favoured, and
+	// would wait for as long as others are, one after the other.
+	waits = 3
 )
 
 // reservation is what nobody else writes while a transaction runs.
@@ -72,11 +75,15 @@ func (db *DB) runFavoured(t *tx, r *reservation, fn func(kv.Tx) error) (*pending
 	return db.commit(t, r)
 }
 
-// admitted returns with db.mu held once nothing that t writes is reserved for another transaction, or with an error and without it. own
-// is t's reservation, nil for none.
+// admitted returns with db.mu held once nothing that t writes is reserved for another transaction, or it has waited for enough of them; or
+// with an error and without it. own is t's reservation, nil for none.
 func (db *DB) admitted(t *tx, own *reservation) error {
 	db.mu.Lock()
-	for r := db.reserved; r != nil && r != own && r.forbids(t); r = db.reserved {
+	for n := 0; n < waits; n++ {
+		r := db.reserved
+		if r == nil || r == own || !r.forbids(t) {
+			break
+		}
 		stale, done := db.recent.changed(t), r.done
 		db.mu.Unlock()
 		if stale { // it need not wait to hear that it has to run again
