@@ -3,6 +3,7 @@ package kvtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/bulkhead/bulkhead/internal/kv"
@@ -58,8 +59,10 @@ func given(t *testing.T, db kv.DB) {
 
 // viewRerun reads two keys that are changed together between the reads, by a Get or a scan each.
 func viewRerun(t *testing.T, db kv.DB) {
-	for name, first := range reads {
-		for then, second := range reads {
+	all := maps.Clone(reads)
+	maps.Copy(all, wideReads)
+	for name, first := range all {
+		for then, second := range all {
 			set(t, db, "a", "1", "b", "1")
 			runs, a, b := 0, "", ""
 			err := kv.ViewRerun(t.Context(), db, func(r kv.Reader) (err error) {
@@ -93,6 +96,14 @@ var reads = map[string]func(kv.Reader, string) (string, error){
 	"scan of all": func(r kv.Reader, key string) (string, error) { return scanned(r, kv.Range{Start: []byte(key)}, true) },
 	"reverse scan of all": func(r kv.Reader, key string) (string, error) {
 		return scanned(r, kv.Range{End: append([]byte(key), 0), Reverse: true}, true)
+	},
+}
+
+// wideReads are those that read more than the key, to where there is no bound.
+var wideReads = map[string]func(kv.Reader, string) (string, error){
+	"scan to the end": func(r kv.Reader, key string) (string, error) { return scanned(r, kv.Range{Start: []byte(key)}, false) },
+	"reverse scan to the beginning": func(r kv.Reader, key string) (string, error) {
+		return scanned(r, kv.Range{End: append([]byte(key), 0), Reverse: true}, false)
 	},
 }
 
