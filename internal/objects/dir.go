@@ -327,7 +327,7 @@ func (d *Dir) List(ctx context.Context, b Bucket, prefix string, limit int) ([]O
 	if err != nil {
 		return nil, failed(err)
 	}
-	slices.SortFunc(w.found, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(w.found, byKey)
 	return w.found, nil
 }
 

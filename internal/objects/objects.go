@@ -35,6 +35,8 @@ type Object struct {
 	ETag string
 }
 
+func byKey(a, b Object) int { return strings.Compare(a.Key, b.Key) }
+
 // Encryption is how an object is encrypted where it is kept; the zero Encryption is as the storage does by itself.
 type Encryption struct {
 	// Algorithm is "AES256" or "KMS", KeyID a key of the storage's own key service.

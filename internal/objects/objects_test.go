@@ -191,6 +191,20 @@ func TestGetOfWhatWasListed(t *testing.T) {
 	}
 }
 
+// Who goes on where a list was left counts on the order of its keys, which not every storage has.
+func TestListIsInOrder(t *testing.T) {
+	t.Parallel()
+	peer := objectstest.New(t, bucket.Name)
+	peer.Backwards = true
+	s := outside(t, peer)
+	for _, k := range []string{"b", "d", "a", "c", "e"} {
+		put(t, s, k, k)
+	}
+	if got := keys(t, s, ""); got != "a:1 b:1 c:1 d:1 e:1" {
+		t.Errorf("listed: %s", got)
+	}
+}
+
 // A file that is written into while it is read is one object at its beginning and another at its end.
 func TestFilesThatChangeWhileTheyAreRead(t *testing.T) {
 	t.Parallel()

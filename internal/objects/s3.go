@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,6 +217,7 @@ func (s *S3) List(ctx context.Context, b Bucket, prefix string, limit int) ([]Ob
 			found = append(found, Object{key, aws.ToInt64(o.Size), unquoted(o.ETag)})
 		}
 	}
+	slices.SortFunc(found, byKey) // of some storages they come in no order
 	return found, nil
 }
 

@@ -24,6 +24,8 @@ type S3 struct {
 	Owner string
 	// Old is true of a storage that does not know If-Match, Bare of one that does not say which object it answers with.
 	Old, Bare bool
+	// Backwards is true of a storage that lists the last keys first: S3's own directory buckets have no order.
+	Backwards bool
 	// Fail answers a request instead of the storage, if it returns true.
 	Fail func(http.ResponseWriter, *http.Request) bool
 
@@ -91,7 +93,7 @@ func (s *S3) serve(w http.ResponseWriter, r *http.Request) {
 	case expected != "" && expected != s.Owner:
 		Answer(w, http.StatusForbidden, "AccessDenied")
 	case key == "":
-		list(w, bucket, r.URL.Query().Get("prefix"), r.URL.Query().Get("continuation-token"))
+		s.list(w, bucket, r.URL.Query().Get("prefix"), r.URL.Query().Get("continuation-token"))
 	case r.Method == http.MethodGet:
 		s.get(w, r, bucket, key)
 	default:
@@ -140,14 +142,17 @@ type content struct {
 }
 
 // list answers pages of two.
-func list(w http.ResponseWriter, bucket map[string][]byte, prefix, after string) {
+func (s *S3) list(w http.ResponseWriter, bucket map[string][]byte, prefix, after string) {
 	var keys []string
 	for k := range bucket {
-		if strings.HasPrefix(k, prefix) && k > after {
+		if strings.HasPrefix(k, prefix) && (after == "" || k != after && k < after == s.Backwards) {
 			keys = append(keys, k)
 		}
 	}
 	slices.Sort(keys)
+	if s.Backwards {
+		slices.Reverse(keys)
+	}
 	out := listed{IsTruncated: len(keys) > 2}
 	for _, k := range keys[:min(2, len(keys))] {
 		out.Contents = append(out.Contents, content{k, etag(bucket[k]), len(bucket[k])})
