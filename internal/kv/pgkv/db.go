@@ -135,13 +135,21 @@ func (db *DB) begin(ctx context.Context) error {
 		return err
 	}
 	err := ctx.Err()
-	if outdated := db.outdated.Load(); outdated != nil {
-		err = *outdated
+	if outdated := db.refuses(); outdated != nil {
+		err = outdated
 	}
 	if err != nil {
 		db.gate.Exit()
 	}
 	return err
+}
+
+// refuses returns why nothing is read or written any more, nil as long as it is.
+func (db *DB) refuses() error {
+	if outdated := db.outdated.Load(); outdated != nil {
+		return *outdated
+	}
+	return nil
 }
 
 // View implements kv.DB.
@@ -225,6 +233,9 @@ func (db *DB) attempt(ctx context.Context, fn func(kv.Tx) error, alone bool) err
 		return wrap(err)
 	}
 	defer release(conn)
+	if err := db.refuses(); err != nil { // it may have waited, or have run before
+		return err
+	}
 	if err := db.start(ctx, conn, alone); err != nil {
 		return before(ctx, err)
 	}

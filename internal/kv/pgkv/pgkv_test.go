@@ -142,6 +142,34 @@ func TestNewerFormatWhileOpen(t *testing.T) {
 	}
 }
 
+// A transaction that meets a conflict does not run again once a newer process has opened the table.
+func TestNewerFormatBeforeARerun(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	db, other := open(t, table), open(t, table)
+	runs := 0
+	err := db.Update(t.Context(), func(tx kv.Tx) error {
+		runs++
+		if _, _, err := tx.Get([]byte("k")); err != nil || runs > 1 {
+			return err
+		}
+		if err := other.Update(t.Context(), func(tx kv.Tx) error { return tx.Set([]byte("k"), []byte("other")) }); err != nil {
+			return err
+		}
+		admin(t, server(t), func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, "update "+table+"_schema set version = $1", kv.Format+1)
+			return err
+		})
+		if db.CheckMark(t.Context()) == nil {
+			t.Error("the mark is not noticed")
+		}
+		return tx.Set([]byte("k"), []byte("own"))
+	})
+	if runs != 1 || err == nil || !strings.Contains(err.Error(), "a newer Bulkhead wrote to it") {
+		t.Errorf("%d runs: %v", runs, err)
+	}
+}
+
 // Who raises the mark writes only when all that look have seen it, and gives up when it is told to.
 func TestRaisingTheFormatWaits(t *testing.T) {
 	t.Parallel()

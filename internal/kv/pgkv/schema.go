@@ -89,7 +89,8 @@ func noticed(ctx context.Context) error {
 	}
 }
 
-// CheckMark implements kv.Marked. What is under way when the version is seen to be another ends as it would have.
+// CheckMark implements kv.Marked. A transaction that is under way when the version is seen to be another ends
+// as it would have, but does not run again.
 func (db *DB) CheckMark(ctx context.Context) error {
 	if err := db.begin(ctx); err != nil {
 		return err
