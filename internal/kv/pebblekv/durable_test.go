@@ -69,13 +69,13 @@ func TestReadersWaitForDurability(t *testing.T) {
 			t.Parallel()
 			var hold, released atomic.Bool
 			syncing, release := make(chan struct{}, 1), make(chan struct{})
-			fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			fs := newFaultFS(vfs.NewMem(), func(op errorfs.Op) error {
 				if isSync(op.Kind) && isLog(op.Path) && hold.CompareAndSwap(true, false) {
 					syncing <- struct{}{}
 					<-release
 				}
 				return nil
-			}))
+			})
 			db := open(t, "db", pebblekv.Options{FS: fs})
 			put := func(key string) error {
 				return db.Update(t.Context(), func(tx kv.Tx) error { return tx.Set([]byte(key), []byte("1")) })

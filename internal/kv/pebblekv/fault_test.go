@@ -20,6 +20,27 @@ import (
 	"github.com/bulkhead/bulkhead/internal/kv/pebblekv"
 )
 
+// faultFS is a file system of which inject has operations fail. errorfs leaves out files that are used again, which Pebble's logs are.
+type faultFS struct {
+	*errorfs.FS
+	inject errorfs.InjectorFunc
+}
+
+func newFaultFS(fs vfs.FS, inject errorfs.InjectorFunc) *faultFS {
+	return &faultFS{errorfs.Wrap(fs, inject), inject}
+}
+
+func (fs *faultFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := fs.FS.ReuseForWrite(oldname, newname, c)
+	if err != nil {
+		return nil, err
+	}
+	return errorfs.WrapFile(f, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		op.Path = newname
+		return fs.inject(op)
+	})), nil
+}
+
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
 func isManifest(name string) bool { return strings.HasPrefix(filepath.Base(name), "MANIFEST") }
@@ -60,12 +81,12 @@ func TestDiskFails(t *testing.T) {
 				t.Parallel()
 				mem := vfs.NewCrashableMem()
 				var failing atomic.Bool
-				fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				fs := newFaultFS(mem, func(op errorfs.Op) error {
 					if failing.Load() && tc.hits(op) {
 						return errno
 					}
 					return nil
-				}))
+				})
 				db := open(t, "db", pebblekv.Options{FS: fs, MemTableSize: 1 << 20})
 				acked := writeUntilFailure(t, db, tc.large, func() { failing.Store(true) })
 				checkReadOnly(t, db, errno)
@@ -151,12 +172,12 @@ func TestDiskFailsWhileOpening(t *testing.T) {
 	mem := vfs.NewMem()
 	for n := int32(1); ; n++ {
 		var op atomic.Int32
-		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(o errorfs.Op) error {
+		fs := newFaultFS(mem, func(o errorfs.Op) error {
 			if (isSync(o.Kind) || o.Kind == errorfs.OpCreate || o.Kind == errorfs.OpFileWrite) && op.Add(1) == n {
 				return syscall.EIO
 			}
 			return nil
-		}))
+		})
 		db, err := pebblekv.Open("db", pebblekv.Options{FS: fs, Logger: quiet})
 		if err == nil {
 			hit := op.Load() >= n
