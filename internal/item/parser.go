@@ -114,7 +114,7 @@ func checkVariables(names map[string]string, values Map) error {
 		given += len(k) + len(name)
 	}
 	size := 0
-	if given+8*len(values.b) > maxVariables { // the size is less than 8 times the encoding, and not asked of every request
+	if given+sizeBound*len(values.b) > maxVariables { // what is far from the limit is not measured
 		size = values.Size()
 	}
 	switch {

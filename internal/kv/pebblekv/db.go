@@ -2,9 +2,9 @@
 // directory.
 //
 // Transactions are optimistic: each reads from a snapshot, buffers its writes, and commits under one short lock if nothing
-// it read has changed since; after a few conflicts what it reads is kept from others' writes, at last it runs alone. The lock is not held over the fsync of the write-ahead
-// log, so concurrent transactions share fsyncs. A commit is therefore visible shortly before it is durable; whoever read it
-// in that time waits for the fsync before View or Update returns.
+// it read has changed since; after a few conflicts what it reads is kept from others' writes, at last it runs alone. The lock
+// is not held over the fsync of the write-ahead log, so concurrent transactions share fsyncs. A commit is therefore visible
+// shortly before it is durable; whoever read it in that time waits for the fsync before View or Update returns.
 //
 // If writing to the disk fails (full disk, failing fsync), the store stops accepting writes and answers reads from what was
 // durable at that moment; see guardFS.
